@@ -1,0 +1,102 @@
+# One Makefile, no recursion: every object, test and check is in one graph.
+#
+#	make                build the program
+#	make demo           install what is missing, build, build and run examples/hello
+#	make check          install what tests need, then unit and end-to-end tests
+#	make check-unit     the unit tests alone (VARIANT=asan, tsan or coverage)
+#	make check-e2e      the end-to-end tests alone
+#	make sanitize       unit and end-to-end tests under ASan+UBSan and TSan
+#	make fuzz           every fuzzer, for FUZZ_SECONDS each
+#	make lint           house rules, format, clang-tidy, shellcheck
+#	make bench          measure, against buildah in the same run
+#	make install        PREFIX=/usr/local DESTDIR=
+#	make help           this text
+
+PROGRAM      := cairn
+VERSION      := 0.1.0
+VARIANT      ?= release
+FUZZ_SECONDS ?= 60
+CC           ?= cc
+CFLAGS       ?= -O2 -g
+PREFIX       ?= /usr/local
+PKGS         := libcrypto jansson libzstd libisal libdeflate libseccomp
+MODULES      := base store overlay registry builder cli
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wundef -Wformat=2 -Wwrite-strings \
+	-Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wno-sign-conversion \
+	$(if $(WERROR),-Werror)
+
+FLAGS.release  := -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+FLAGS.asan     := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FLAGS.tsan     := -O1 -fsanitize=thread
+FLAGS.coverage := -O0 --coverage
+FLAGS.fuzz     := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+
+B           := build/$(VARIANT)
+# Asked once per run, not once per object.
+PKG_CFLAGS  := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+ALL_CFLAGS   = -std=gnu11 -D_GNU_SOURCE -DCAIRN_VERSION='"$(VERSION)"' -I. $(PKG_CFLAGS) \
+	       $(WARN) $(CFLAGS) $(FLAGS.$(VARIANT)) $(CPPFLAGS)
+ALL_LDFLAGS  = $(FLAGS.$(VARIANT)) $(LDFLAGS)
+LDLIBS      += $(PKG_LIBS) -pthread
+
+# One short line per command; `make V=1` shows it whole.
+SAY = $(if $V,,@echo '  $1  $@'; )
+
+# Everything but main() is one archive, so that tests can link all of it.
+SRC   := $(wildcard $(MODULES:%=%/*.c))
+HDR   := $(wildcard $(MODULES:%=%/*.h) tests/unit/*.h tests/fuzz/*.h)
+TESTS := $(wildcard tests/unit/*.c tests/fuzz/*.c)
+OBJ   := $(patsubst %.c,$B/%.o,$(filter-out cli/main.c,$(SRC)))
+UNITS := $(patsubst %.c,$B/%,$(wildcard tests/unit/test_*.c))
+FUZZ  := $(patsubst %.c,$B/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+all: $(if $(wildcard cli/main.c),$B/$(PROGRAM) $B/build,$B/libcairn.a)
+
+$B/$(PROGRAM): $B/cli/main.o $B/libcairn.a
+	$(call SAY,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# `build` is the same program under another name.
+$B/build: $B/$(PROGRAM)
+	ln -sf $(PROGRAM) $@
+
+$B/libcairn.a: $(OBJ)
+	@rm -f $@
+	$(call SAY,AR)$(AR) rcs $@ $^
+
+$B/tests/unit/%: $B/tests/unit/%.o $B/libcairn.a
+	$(call SAY,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+
+$B/tests/fuzz/%: $B/tests/fuzz/%.o $B/libcairn.a
+	$(call SAY,LD)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
+$B/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+check-unit: $(UNITS)
+	@set -e; for t in $(UNITS); do $$t; done
+
+fuzz:
+	@$(MAKE) --no-print-directory CC=clang VARIANT=fuzz fuzz-run
+
+fuzz-run: $(FUZZ)
+	@set -e; for f in $(FUZZ); do mkdir -p $$f.corpus; \
+		echo "$$f"; $$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 $$f.corpus; done
+
+lint:
+	sh tests/house-rules.sh
+	clang-format --dry-run --Werror $(SRC) $(HDR) $(TESTS)
+	clang-tidy --quiet $(SRC) $(TESTS) -- -std=gnu11 -D_GNU_SOURCE -DCAIRN_VERSION='""' -I. $(PKG_CFLAGS)
+	shellcheck $(wildcard tests/*.sh tests/e2e/*.bash tests/bench/*.sh)
+
+help:
+	@sed -n 's/^#\t/  /p' Makefile
+
+clean:
+	rm -rf build
+
+.PHONY: all check-unit fuzz fuzz-run lint help clean
+.SECONDARY:
+-include $(OBJ:.o=.d) $(B)/cli/main.d $(UNITS:=.d) $(FUZZ:=.d)

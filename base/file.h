@@ -1,0 +1,80 @@
+/*
+ * base/file.h - files below a directory descriptor, safely and atomically.
+ *
+ * Every path is taken beneath a directory that is already open, and every
+ * descriptor is O_CLOEXEC. `file_open_beneath` and its relatives resolve with
+ * openat2(2): a path can leave its directory neither by "..", nor by an
+ * absolute name, nor through a symbolic link. New files appear whole: they are
+ * written under another name, and renamed.
+ *
+ * Errors: ERR_NOT_FOUND for ENOENT and ENOTDIR of the named object,
+ * ERR_SYSTEM with errno for everything else; the text names the path.
+ */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+
+struct err;
+
+/* How a path below a directory is followed. */
+enum file_follow {
+	FILE_NO_LINKS, /* a symbolic link anywhere is an error (ELOOP) */
+	FILE_BENEATH,  /* links are followed, but never out of the directory (EXDEV) */
+	FILE_IN_ROOT,  /* links are followed as if the directory were "/" */
+};
+
+/* openat2(2) beneath `dir_fd`; `flags` as in open(2), O_CLOEXEC is added. The descriptor is the
+ * caller's. Magic links (/proc/self/fd/N) are never followed. */
+struct err *file_open(int dir_fd, const char *path, int flags, mode_t mode, enum file_follow follow,
+		      int *ret_fd) MUST_USE;
+
+/* Open a directory O_RDONLY, by FILE_NO_LINKS. */
+struct err *file_open_dir(int dir_fd, const char *path, int *ret_fd) MUST_USE;
+
+/* Make a directory and its missing parents with `mode` (umask is not applied to the last one)
+ * and open it. One that exists is fine and keeps its mode. */
+struct err *file_make_dirs(int dir_fd, const char *path, mode_t mode, int *ret_fd) MUST_USE;
+
+/* Read the whole regular file, at most `max` bytes, appended to `buf` (whose own ceiling also
+ * holds). ERR_INVALID if it is larger or no regular file; never blocks on a fifo. */
+struct err *file_read(int dir_fd, const char *path, size_t max, struct buf *buf) MUST_USE;
+struct err *file_read_fd(int fd, const char *name, size_t max, struct buf *buf) MUST_USE;
+
+enum file_durability {
+	FILE_QUICK,   /* atomic against a crash of the program */
+	FILE_DURABLE, /* also fdatasync before the rename; the directory is the caller's to sync */
+};
+
+/* Put `data` at `path` (one component below `dir_fd`) by a temporary name beside it and a
+ * rename. Whoever reads it sees the old bytes or the new ones, whole. */
+struct err *file_replace(int dir_fd, const char *path, struct str data, mode_t mode,
+			 enum file_durability durability) MUST_USE;
+
+/* Write all of it, through partial writes and EINTR. `name` is for the error's text. */
+struct err *file_write_all(int fd, const void *data, size_t len, const char *name) MUST_USE;
+
+/* Flush a directory's entries to disk. */
+struct err *file_sync_dir(int dir_fd) MUST_USE;
+
+/* Delete `path` (one component) and everything below it, without following links and at any
+ * depth, also directories without write permission. Absent is fine. */
+struct err *file_remove_tree(int dir_fd, const char *path) MUST_USE;
+
+/* True if `path` exists below `dir_fd` (a dangling link counts). */
+bool file_exists(int dir_fd, const char *path);
+
+/* The names in a directory, sorted by bytes, without "." and "..". */
+struct strings;
+struct err *file_list(int dir_fd, const char *path, struct strings *ret) MUST_USE;
+
+/* The target of a symbolic link, owned by the caller. */
+struct err *file_read_link(int dir_fd, const char *path, char **ret) MUST_USE;
+
+#endif

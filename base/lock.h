@@ -1,0 +1,48 @@
+/*
+ * base/lock.h - locks between processes that die with their holder.
+ *
+ * Two kinds. A whole-file lock is flock(2) on a file that is never unlinked.
+ * A key lock is an open-file-description byte-range lock (fcntl(2),
+ * F_OFD_SETLKW) at an offset taken from 62 bits of the key, in one shared file:
+ * any number of names without making or deleting files. Different keys may share
+ * an offset by chance; then one waits without need, never more.
+ *
+ * Waiting polls nothing; it ends early with ERR_CANCELLED when the process is
+ * told to stop (base/cancel.h), because the signal handler interrupts the call.
+ */
+#ifndef BASE_LOCK_H
+#define BASE_LOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/mem.h"
+
+struct err;
+struct digest;
+
+/* A held lock. LOCK_INIT is nothing held. */
+struct lock {
+	int fd; /* owned; -1 when nothing is held */
+};
+
+#define LOCK_INIT ((struct lock){ .fd = -1 })
+
+enum lock_mode { LOCK_SHARED, LOCK_EXCLUSIVE };
+
+/* Lock the file at `path` (made if absent, mode 0600). */
+struct err *lock_file(int dir_fd, const char *path, enum lock_mode mode, struct lock *ret) MUST_USE;
+/* The same without waiting: `*ret_held` says whether it was free. */
+struct err *lock_try_file(int dir_fd, const char *path, enum lock_mode mode, struct lock *ret,
+			  bool *ret_held) MUST_USE;
+/* Lock one key in the file at `path`; `*ret_waited` (may be NULL) says whether somebody held it. */
+struct err *lock_key(int dir_fd, const char *path, const struct digest *key, struct lock *ret,
+		     bool *ret_waited) MUST_USE;
+void lock_release(struct lock *lock); /* also of LOCK_INIT */
+
+static inline void lock_auto_(struct lock *lock)
+{
+	lock_release(lock);
+}
+
+#endif
