@@ -1,0 +1,52 @@
+/*
+ * store/blob.h - content-addressed bytes: manifests, configs, compressed layers.
+ *
+ * A blob has its name only after its bytes were hashed on their way in, and
+ * its data is on disk (fdatasync) before it has the name. The directory's entries
+ * are flushed once per batch, by blob_sync(), before anything durable names
+ * them. Blobs are files of mode 0444 below blobs/sha256.
+ */
+#ifndef STORE_BLOB_H
+#define STORE_BLOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+struct err;
+struct sink;
+struct store;
+
+/* Open for reading and pin. ERR_NOT_FOUND "blob sha256:... is not in the store". */
+struct err *blob_open(struct store *store, const struct digest *digest, int *ret_fd,
+		      uint64_t *ret_size) MUST_USE;
+/* Whether it is there, with its size; pins it if so. `ret_size` may be NULL. */
+struct err *blob_find(struct store *store, const struct digest *digest, bool *ret_found,
+		      uint64_t *ret_size) MUST_USE;
+/* A small document, verified against its digest. ERR_CORRUPT names the blob and the remedy. */
+struct err *blob_read(struct store *store, const struct digest *digest, size_t max, struct buf *ret)
+	MUST_USE;
+
+struct blob_writer;
+
+/* A blob in the making, below tmp/<lease>. Write through the sink (borrowed), then commit. */
+struct err *blob_begin(struct store *store, struct blob_writer **ret) MUST_USE;
+struct sink *blob_sink(struct blob_writer *writer);
+/* Flush, verify and name it. `want` (may be NULL) is the digest that it must have: ERR_CORRUPT
+ * otherwise. A blob that exists already is fine, and keeps its file. Pins it. The writer is
+ * spent, free it. */
+struct err *blob_commit(struct blob_writer *writer, const struct digest *want,
+			struct digest *ret_digest, uint64_t *ret_size) MUST_USE;
+void blob_writer_free(struct blob_writer *writer); /* without commit: nothing remains */
+DEFINE_AUTO(blob_writer)
+
+/* Store a small document and tell its digest. */
+struct err *blob_put(struct store *store, struct str data, struct digest *ret) MUST_USE;
+
+/* Flush the names of all blobs committed by this process to disk. Cheap if there are none. */
+struct err *blob_sync(struct store *store) MUST_USE;
+
+#endif

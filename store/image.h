@@ -1,0 +1,86 @@
+/*
+ * store/image.h - image manifests and configs as documents of the store.
+ *
+ * Reads OCI image manifests and indexes (image-spec 1.1) and Docker's
+ * schema 2 manifests and lists; writes OCI manifests. A document that we did
+ * not make is kept as received bytes. Checked on reading: schemaVersion, that
+ * the media type agrees with the document's shape (CVE-2021-41190), digests,
+ * sizes, at most 512 layers, and that the config names as many diff ids as
+ * there are layers.
+ */
+#ifndef STORE_IMAGE_H
+#define STORE_IMAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "store/ref.h"
+
+struct err;
+struct store;
+
+#define MEDIA_OCI_INDEX "application/vnd.oci.image.index.v1+json"
+#define MEDIA_OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
+#define MEDIA_OCI_CONFIG "application/vnd.oci.image.config.v1+json"
+#define MEDIA_OCI_LAYER "application/vnd.oci.image.layer.v1.tar" /* "+gzip", "+zstd" */
+#define MEDIA_DOCKER_LIST "application/vnd.docker.distribution.manifest.list.v2+json"
+#define MEDIA_DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
+#define MEDIA_DOCKER_CONFIG "application/vnd.docker.container.image.v1+json"
+
+#define IMAGE_LAYERS_MAX 512
+
+struct platform {
+	char os[32];      /* "linux" */
+	char arch[32];    /* "amd64", "arm64", "arm", ... (GOARCH) */
+	char variant[16]; /* "v7", "" */
+};
+
+void platform_host(struct platform *ret);
+/* "linux/amd64", "linux/arm/v7", "amd64". ERR_INVALID shows the form. */
+struct err *platform_parse(const char *text, struct platform *ret) MUST_USE;
+char *platform_format(const struct platform *p) MUST_USE;
+bool platform_equal(const struct platform *a, const struct platform *b); /* arm64 v8 == arm64 */
+
+struct image_layer {
+	struct descriptor blob;
+	struct digest diff_id;
+	struct digest chain_id; /* of this layer and all below (image-spec, config) */
+};
+
+struct image {
+	struct descriptor manifest;
+	struct descriptor config_blob;
+	json_t *config; /* the whole config document, owned */
+	struct platform platform;
+	struct image_layer *layers; /* lowest first, owned */
+	size_t layer_count;
+	json_t *annotations; /* of the manifest, owned; NULL if none */
+};
+
+/* The image that a descriptor leads to: a manifest, or the entry of an index for `want` (NULL:
+ * the host's platform). ERR_NOT_FOUND lists the platforms that there are. */
+struct err *image_open(struct store *store, const struct descriptor *target,
+		       const struct platform *want, struct image **ret) MUST_USE;
+void image_free(struct image *image);
+DEFINE_AUTO(image)
+
+/* Write config and manifest of a new image, and tell their descriptors. `config` is formatted
+ * compactly as it stands; of `layers` only `blob` is used. `annotations` may be NULL. */
+struct err *image_put(struct store *store, const json_t *config, const struct image_layer *layers,
+		      size_t layer_count, const json_t *annotations,
+		      struct descriptor *ret_manifest, struct descriptor *ret_config) MUST_USE;
+
+/* Chain id of `diff_id` on top of `below` (NULL: it is the lowest). */
+struct err *chain_id_next(const struct digest *below, const struct digest *diff_id,
+			  struct digest *ret) MUST_USE;
+
+/* Find an image by what a user writes: `canonical`, its name in refs (NULL if the text cannot be
+ * a name), or the hex of an image id (config digest) or manifest digest of at least 4 digits,
+ * unambiguous; "sha256:" may stand before it. ERR_NOT_FOUND suggests a near name. */
+struct err *image_resolve(struct store *store, const char *text, const char *canonical,
+			  struct descriptor *ret) MUST_USE;
+
+#endif
