@@ -1,0 +1,66 @@
+/*
+ * overlay/stack.h - the layers of an image or a half-built stage, open and in order.
+ *
+ * A stack is what overlayfs mounts: directories of layers, the newest first in
+ * the mount, the lowest first here. It owns its descriptors. Growing a stack by a
+ * step's layer copies no file; stages that start from one another share layers
+ * by opening them again.
+ */
+#ifndef OVERLAY_STACK_H
+#define OVERLAY_STACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/mem.h"
+#include "store/layer.h"
+
+struct err;
+struct image;
+struct pool;
+struct progress;
+struct store;
+
+#define STACK_MAX 490 /* the kernel takes 500 lower directories; some are ours */
+
+struct stack_layer {
+	char lid[LAYER_ID_SIZE];
+	int fd;        /* layers/<lid>/fs, owned */
+	bool has_root; /* the layer decides the metadata of "/" */
+};
+
+struct stack {
+	struct stack_layer *at; /* lowest first */
+	size_t len, cap;
+};
+
+void stack_release(struct stack *stack);
+
+/* Put a layer on top. ERR_NOT_FOUND if it is absent or not trusted, ERR_UNSUPPORTED above
+ * STACK_MAX. */
+struct err *stack_push(struct stack *stack, struct store *store, const char *lid) MUST_USE;
+/* The same layers, opened again. */
+struct err *stack_copy(const struct stack *from, struct store *store, struct stack *ret) MUST_USE;
+
+/* The stack of an image: each layer is found by its diff id or unpacked from its blob, in
+ * parallel on `pool`, one process per layer (store_single); a layer that turns out to depend on
+ * what lies below is unpacked again in its place. Errors name the layer's number and digest;
+ * ERR_CORRUPT for a blob or tar that does not match its digests. `progress` may be NULL. */
+struct err *stack_of_image(struct store *store, const struct image *image, struct pool *pool,
+			   struct progress *progress, struct stack *ret) MUST_USE;
+
+/* A read-only, detached mount of the whole stack: openat(2) beneath it sees what a container
+ * would. The descriptor is the caller's. An empty stack gives an empty directory. */
+struct err *stack_view(const struct stack *stack, int *ret_fd) MUST_USE;
+
+/* Start a layer on top of the stack: the upper directory gets the mode, owner and xattrs of the
+ * stack's "/" (0755 root for an empty stack). */
+struct err *stack_begin_layer(const struct stack *stack, struct store *store,
+			      struct layer_stage **ret) MUST_USE;
+
+static inline void stack_auto_(struct stack *stack)
+{
+	stack_release(stack);
+}
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * overlay/unpack.h - a layer's tar becomes a directory; the tar is not trusted.
+ *
+ * The parent of every entry is opened beneath the layer with openat2(2),
+ * RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS, and cached; the
+ * entry itself is made with single-component *at calls that follow nothing;
+ * hard-link targets are found the same way. Overlay xattrs are escaped, sizes,
+ * counts and paths are bounded (base/untar.h), sockets are refused.
+ * Image-spec rules: a directory over a directory merges attributes; anything
+ * else replaces; the last of duplicate entries wins; whiteouts and opaque marks
+ * act on what lies below, never on entries of the same layer, in any order.
+ * Directory times are set last.
+ */
+#ifndef OVERLAY_UNPACK_H
+#define OVERLAY_UNPACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/mem.h"
+
+struct err;
+struct source;
+struct layer_stage;
+struct tar_limits;
+
+struct unpack_opts {
+	/* A view of what lies below, or -1. With it a parent directory that the layer does not
+	 * bring takes its metadata from there, and a hard link to a file below copies it up.
+	 * Without it either is noted in `dependent` and parents are made 0755 root. */
+	int below_fd;
+	const struct tar_limits *limits; /* NULL: defaults */
+};
+
+struct unpack_result {
+	struct digest diff_id; /* of all bytes of the tar */
+	uint64_t entries, bytes;
+	bool dependent; /* needs what lies below, and got it only if below_fd was given */
+	bool has_root;  /* an entry "./" set the metadata of the layer's "/" */
+};
+
+/* Read an uncompressed tar from `tar` (borrowed, read to its end) into `fs_fd`, an empty
+ * directory. On error the directory's content is undefined: drop the stage. ERR_CORRUPT and
+ * ERR_INVALID name the entry. */
+struct err *unpack(struct source *tar, int fs_fd, const struct unpack_opts *opts,
+		   struct unpack_result *ret) MUST_USE;
+
+#endif
