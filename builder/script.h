@@ -1,0 +1,60 @@
+/*
+ * builder/script.h - the bytes of a Recipe, places in it, errors that show it.
+ *
+ * Every complaint about a Recipe says where, and shows the lines:
+ *
+ *	Recipe:12: unknown instruction: RUNN (did you mean RUN?)
+ *
+ *	  11 |     WORKDIR /src
+ *	  12 | >>> RUNN make
+ *	  13 |     CMD ["/app"]
+ *
+ * The first line is the text of the error, the rest its note. The parser, the
+ * plan and the executor all make their errors here. A script never changes
+ * once it is made, and may be read from any thread.
+ */
+#ifndef BUILDER_SCRIPT_H
+#define BUILDER_SCRIPT_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#define SCRIPT_MAX ((size_t)16 * 1024 * 1024) /* bytes of a Recipe */
+#define SCRIPT_LINE_MAX ((size_t)65535)       /* bytes of one line */
+
+/* Where something stands in a script. Lines and columns count from 1, columns in bytes. A column
+ * of 0 means the whole line; a line of 0 means nowhere, such as ONBUILD text of a base image. */
+struct position {
+	unsigned line, line_end; /* the first line and the last */
+	unsigned column;         /* in `line` */
+};
+
+struct script;
+
+/* A script of the given bytes; both are copied. `name` is what errors call it: the path as the
+ * user gave it. ERR_INVALID if there are more than SCRIPT_MAX bytes, if a NUL is among them, or
+ * if a line has more than SCRIPT_LINE_MAX bytes. */
+struct err *script_new(const char *name, struct str bytes, struct script **ret) MUST_USE;
+void script_free(struct script *script);
+DEFINE_AUTO(script)
+
+const char *script_name(const struct script *script);
+struct str script_bytes(const struct script *script); /* a byte order mark included */
+unsigned script_lines(const struct script *script);
+/* Line `number` without its LF or CRLF; empty past the end. A byte order mark is no part of it. */
+struct str script_line(const struct script *script, unsigned number);
+
+/* An error about a place: "NAME:LINE: message", with the excerpt as its note. */
+struct err *script_error(const struct script *script, const struct position *at, enum err_kind kind,
+			 const char *fmt, ...) PRINTF_LIKE(4, 5) MUST_USE;
+/* Put the place in front of an error from below, and the excerpt beneath it. NULL stays NULL. */
+struct err *script_wrap(struct err *err, const struct script *script, const struct position *at)
+	MUST_USE;
+/* Append the lines around `at` to `out`, with newlines between but not behind them. Nothing for a
+ * place that is nowhere. */
+void script_excerpt(const struct script *script, const struct position *at, struct buf *out);
+
+#endif
