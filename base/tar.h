@@ -1,23 +1,39 @@
 /*
- * base/tar.h - one tar entry, the canonical writer, and the reader of anybody's tar.
+ * base/tar.h - one tar entry, and the canonical writer.
  *
- * The writer decides digests, so its bytes never change: ustar (POSIX.1-1988)
- * where everything fits, else one pax extended header (POSIX.1-2001) that holds
- * only the records that do not fit, in the order path, linkpath, size, uid, gid,
- * mtime, SCHILY.xattr.* sorted by bytes; numeric owners, whole seconds, no
- * uname or gname, two zero blocks at the end. The caller brings the entries in
- * canonical order. Golden files in tests/golden hold the format.
+ * The writer decides digests, so its bytes never change. Every entry is one
+ * ustar block (POSIX.1-1988) where everything fits, else a pax extended header
+ * (POSIX.1-2001) that holds only the records that do not fit, followed by the
+ * ustar block. No GNU extension is ever written. base/untar.h is the reader.
  *
- * The reader takes ustar, pax, GNU (long names, base-256 numbers, old and pax
- * sparse files) and v7 from any tool, trusts nothing, and is bounded: see
- * `struct tar_limits`. Names and links are given as the raw bytes of the
- * archive; making them safe is the caller's work, done beneath a directory
- * descriptor.
+ * The ustar block:
+ *	name, prefix    a path of up to 100 bytes stands in `name` alone; a longer
+ *	                one is cut at the last '/' that leaves at most 155 bytes
+ *	                for `prefix` and 1 to 100 for `name`
+ *	mode .. mtime   octal, zero-filled, NUL-terminated
+ *	magic, version  "ustar\0" "00"
+ *	uname, gname    empty
+ *	devmajor/minor  octal, 0 unless the entry is a device
+ *
+ * The pax header, in this order, each record only where it is needed:
+ *	hdrcharset=BINARY   if the path or linkpath record is not valid UTF-8
+ *	path                it does not fit as above
+ *	linkpath            more than 100 bytes
+ *	size                8 GiB or more
+ *	uid, gid            above 2097151
+ *	mtime               negative or above 8589934591
+ *	SCHILY.xattr.NAME   raw bytes, sorted by name
+ * Its own block has type 'x', mode 0644, owners and mtime 0, and the name
+ * "PaxHeaders.0/" + last component of the path, cut to 99 bytes in all.
+ * A ustar field that a record overrides holds the number 0, or the first 100
+ * bytes of the text with an empty prefix.
+ *
+ * The caller brings the entries in canonical order. Golden files in
+ * tests/golden/tar hold the format; they are made by an independent program.
  */
 #ifndef BASE_TAR_H
 #define BASE_TAR_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -26,8 +42,12 @@
 #include "base/str.h"
 
 struct err;
-struct source;
 struct sink;
+
+#define TAR_BLOCK_SIZE 512
+#define TAR_PATH_MAX 4096                        /* bytes of a path or a link */
+#define TAR_XATTR_MAX ((size_t)64 * 1024)        /* bytes of an xattr's value */
+#define TAR_HEADER_MAX ((size_t)2 * 1024 * 1024) /* bytes of all headers of one entry */
 
 enum tar_type { TAR_FILE, TAR_HARDLINK, TAR_SYMLINK, TAR_CHAR, TAR_BLOCK, TAR_DIR, TAR_FIFO };
 
@@ -38,57 +58,37 @@ struct tar_xattr {
 
 struct tar_entry {
 	enum tar_type type;
-	const char *path; /* as in the archive; no NUL inside. Writer: no "./", dirs end in "/" */
+	const char *path; /* as in the archive; no NUL inside; never empty */
 	const char *link; /* target of TAR_SYMLINK and TAR_HARDLINK, else NULL */
 	mode_t mode;      /* permission bits, set-id and sticky: 07777 at most */
 	uint32_t uid, gid;
-	uint64_t size; /* bytes of content that follow; 0 unless TAR_FILE */
-	int64_t mtime; /* whole seconds since 1970; the reader rounds down */
-	uint32_t dev_major, dev_minor;
-	const struct tar_xattr *xattrs; /* sorted by name */
+	uint64_t size;                  /* bytes of content that follow; 0 unless TAR_FILE */
+	int64_t mtime;                  /* whole seconds since 1970; the reader rounds down */
+	uint32_t dev_major, dev_minor;  /* 0 unless TAR_CHAR or TAR_BLOCK */
+	const struct tar_xattr *xattrs; /* sorted by name, none twice */
 	size_t xattr_count;
 };
 
-/* ---- writer ---- */
-
-/* Headers and content of one entry, in this order:
- *	tar_write_header(out, &entry);
- *	sink_write(out, ...);             exactly entry.size bytes
- *	tar_write_padding(out, entry.size);
- * and tar_write_end(out) once. A header is encoded by tar_encode_header(), appended to `buf`,
- * which needs a ceiling of at least TAR_HEADER_MAX. ERR_INVALID if the entry cannot be written
- * (a path with a NUL, an xattr above 64 KiB, a name above 4096 bytes). */
-#define TAR_BLOCK_SIZE 512
-#define TAR_HEADER_MAX ((size_t)2 * 1024 * 1024)
-
+/* The headers of one entry, appended to `buf`, which needs room for TAR_HEADER_MAX more below its
+ * ceiling. A plain entry costs no allocation beyond `buf`. ERR_INVALID, with `buf` unchanged, if
+ * the entry is not canonical or cannot be expressed:
+ *	- a path that is empty, absolute or begins with "./" (the root alone is "./"); one that
+ *	  ends in '/' unless it is a directory, or does not although it is one;
+ *	- a link where none belongs, or none where one does; size or device likewise;
+ *	- a path or link above TAR_PATH_MAX; a mode above 07777; uid or gid 4294967295, which
+ *	  chown() takes for "unchanged"; a device number above 2097151;
+ *	- xattrs out of order, a name that is empty or holds '=', a value above TAR_XATTR_MAX;
+ *	- headers above TAR_HEADER_MAX together. */
 struct err *tar_encode_header(const struct tar_entry *entry, struct buf *buf) MUST_USE;
+
+/* One entry is written as
+ *	TRY(tar_write_header(out, &entry));
+ *	sink_write(out, ...);                     exactly entry.size bytes
+ *	tar_write_padding(out, entry.size);
+ * and after the last one comes tar_write_end(). Errors as above; what goes wrong in `out` stays
+ * there until sink_finish(). */
 struct err *tar_write_header(struct sink *out, const struct tar_entry *entry) MUST_USE;
 void tar_write_padding(struct sink *out, uint64_t size);
-void tar_write_end(struct sink *out);
-
-/* ---- reader ---- */
-
-struct tar_limits {
-	uint64_t entries;   /* 0: 5 million */
-	uint64_t bytes;     /* sum of content; 0: 100 GiB */
-	size_t path;        /* longest name or link; 0: 4096 */
-	size_t xattr_value; /* 0: 64 KiB */
-	size_t header;      /* all pax and GNU extra headers of one entry; 0: 1 MiB */
-};
-
-struct tar_reader;
-
-/* Reads an uncompressed tar from `src`, which it borrows. `limits` may be NULL. */
-struct tar_reader *tar_reader_new(struct source *src, const struct tar_limits *limits) MUST_USE;
-/* The next entry into `*ret_entry`, owned by the reader until the next call; `*ret_entry` is
- * NULL at the end of the archive. Content not read is skipped. ERR_CORRUPT with the entry's
- * name and number for a bad checksum, a truncated stream, an impossible number, a record that
- * does not parse; ERR_INVALID when a limit is passed. Bytes after the end mark are consumed, so
- * that the digest of the stream is complete. */
-struct err *tar_reader_next(struct tar_reader *tar, const struct tar_entry **ret_entry) MUST_USE;
-/* Content of the current entry, sparse holes given as zeros. Owned by the reader. */
-struct source *tar_reader_content(struct tar_reader *tar);
-void tar_reader_free(struct tar_reader *tar);
-DEFINE_AUTO(tar_reader)
+void tar_write_end(struct sink *out); /* two zero blocks, no more */
 
 #endif
