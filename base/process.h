@@ -1,0 +1,28 @@
+/*
+ * base/process.h - how processes end, and handles that cannot mean another one.
+ */
+#ifndef BASE_PROCESS_H
+#define BASE_PROCESS_H
+
+#include "base/mem.h"
+
+struct err;
+
+struct process_end {
+	int code;   /* as a shell says it: 0 to 255, 128 + signal */
+	int signal; /* the signal that killed it, or 0 */
+};
+
+/* What a status of waitpid(2) says about a process that has ended. */
+struct process_end process_decode(int wait_status);
+
+/* "SIGKILL"; "signal 77" for one without a name. Static or in `buf`. */
+#define SIGNAL_NAME_SIZE 16
+const char *signal_name(int number, char buf[static SIGNAL_NAME_SIZE]);
+
+/* Wait for a child by its pidfd and reap it. */
+struct err *process_wait(int pidfd, struct process_end *ret) MUST_USE;
+/* Signal the process of a pidfd; one that is gone is no error. */
+struct err *process_signal(int pidfd, int number) MUST_USE;
+
+#endif

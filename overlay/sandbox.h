@@ -1,0 +1,111 @@
+/*
+ * overlay/sandbox.h - one command run in isolation from the machine that runs it.
+ *
+ * A step sees its root, a fresh /proc, /sys and /dev, and nothing of the host:
+ * no process, no descriptor, no mount, no variable that the caller did not
+ * give. Inside it is what users of Docker know: 14 capabilities, the seccomp
+ * profile, masked and read-only paths, umask 022, nofile 1024:524288, no core
+ * file, a session of its own, and the command as process 1.
+ *
+ * A `struct sandbox` holds what all steps of a build share: the spawner, a tiny
+ * process from which steps are cloned, and the seccomp filter. Both are made
+ * when the first step starts, so a build that runs nothing pays nothing. Steps
+ * may be started from any thread, and several at once; a run belongs to one
+ * thread at a time, and outlives the thread that started it.
+ *
+ * A step dies with its builder: when a run is freed before it has ended, when
+ * the sandbox is closed, and when the program dies, `kill -9` included. All of
+ * its processes die with process 1. No mount, no file and no process is left.
+ *
+ * Only root for now. Rootless needs a user namespace made by the spawner; that
+ * is the one place that changes.
+ */
+#ifndef OVERLAY_SANDBOX_H
+#define OVERLAY_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/mem.h"
+
+struct err;
+struct sandbox;
+struct sandbox_run;
+
+/* `cache_dir_fd` (borrowed while the sandbox lives; -1: none) is a directory where the compiled
+ * seccomp filter is kept. Starts nothing yet. */
+struct sandbox *sandbox_new(int cache_dir_fd) MUST_USE;
+void sandbox_free(struct sandbox *sandbox); /* kills what still runs */
+DEFINE_AUTO(sandbox)
+
+enum sandbox_network {
+	SANDBOX_NETWORK_HOST, /* the host's, resolv.conf too */
+	SANDBOX_NETWORK_NONE, /* an own loopback and nothing else */
+};
+
+/* Everything is borrowed for the call of sandbox_start(). Start from SANDBOX_SPEC_INIT. */
+struct sandbox_spec {
+	int root_fd; /* from overlay_mount(); it is used up: one run per mount */
+
+	char *const
+		*argv; /* NULL-terminated; argv[0] without a slash is looked up in envp's PATH */
+	char *const *envp; /* NULL-terminated; all that the step sees, HOME included */
+	const char *cwd;   /* absolute; made 0755 and owned by the step if absent. NULL: "/" */
+
+	uid_t uid; /* resolved by overlay/user.h */
+	gid_t gid;
+	const gid_t *groups; /* supplementary */
+	size_t group_count;
+
+	const char *hostname;     /* NULL: "cairn" */
+	const char *const *hosts; /* more lines for /etc/hosts, "ADDRESS NAME…"; NULL-terminated */
+	enum sandbox_network network;
+
+	int stdin_fd, stdout_fd, stderr_fd; /* borrowed; -1: /dev/null. Unused with a tty */
+	bool tty;                           /* a terminal of its own on 0, 1, 2 and /dev/console */
+	uint64_t shm_size;                  /* of /dev/shm in bytes; 0: 64 MiB */
+};
+
+#define SANDBOX_SPEC_INIT \
+	((struct sandbox_spec){ .root_fd = -1, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1 })
+
+/*
+ * Start the command. Returns when it has been handed over: what goes wrong while the step is set
+ * up is told by sandbox_wait(). With `tty` it returns when the terminal is there.
+ */
+struct err *sandbox_start(struct sandbox *sandbox, const struct sandbox_spec *spec,
+			  struct sandbox_run **ret) MUST_USE;
+
+/* Readable when sandbox_wait() would not block: for poll(2), beside the output pipes. */
+int sandbox_run_fd(const struct sandbox_run *run);
+
+/* The master of the step's terminal, owned by the run; -1 without `tty`. */
+int sandbox_run_tty(const struct sandbox_run *run);
+
+/* Send a signal to the step's first process group (SIGKILL: to everything). A step that has
+ * ended is left alone. Process 1 ignores what it has no handler for, as everywhere. */
+void sandbox_kill(struct sandbox_run *run, int signal_number);
+
+struct sandbox_result {
+	int code;       /* as a shell says it: 0 to 255, 128 + signal */
+	int signal;     /* what killed process 1; 0 if it ended by itself */
+	int exec_errno; /* why the command could not be executed (code 127 or 126), or 0 */
+	uint64_t wall_ns;
+	uint64_t user_us, system_us; /* of all processes that were waited for */
+	uint64_t max_rss;            /* bytes, of the largest process */
+};
+
+/*
+ * Wait for the end. A command that could not be executed is a result: 127 if there is no such
+ * file, 126 otherwise. When the sandbox itself failed the error names the stage; ERR_INVALID for
+ * what the image or the Recipe can mend (a /dev that is a symbolic link, a cwd that is a file).
+ * Once per run.
+ */
+struct err *sandbox_wait(struct sandbox_run *run, struct sandbox_result *ret) MUST_USE;
+
+void sandbox_run_free(struct sandbox_run *run); /* kills it if it still runs */
+DEFINE_AUTO(sandbox_run)
+
+#endif

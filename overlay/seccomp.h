@@ -1,0 +1,35 @@
+/*
+ * overlay/seccomp.h - which system calls a step may make.
+ *
+ * The rules are those that users of Docker know: what is listed is allowed,
+ * what is known and dangerous is EPERM, what the list has never heard of is
+ * ENOSYS, so that a C library falls back. On top of that no AF_ALG and no
+ * AF_VSOCK socket, on any ABI.
+ *
+ * Compiling the rules takes 9 ms, loading a compiled program 0.4 ms. So the
+ * program is kept in a file, named by everything it depends on (the rules, the
+ * machine, libseccomp's version), checked by a checksum, and replaced
+ * atomically. libseccomp is loaded only to compile.
+ */
+#ifndef OVERLAY_SECCOMP_H
+#define OVERLAY_SECCOMP_H
+
+#include <stddef.h>
+
+#include "base/mem.h"
+
+struct err;
+struct sock_filter;
+
+struct seccomp_program {
+	struct sock_filter *at; /* owned */
+	size_t len;             /* in instructions */
+};
+
+/* The default profile. With `cache_dir_fd` (-1: none) it is read from there, or compiled and put
+ * there; a damaged file is replaced, a directory that cannot be written is no error.
+ * ERR_UNSUPPORTED when it has to be compiled and libseccomp is not installed. */
+struct err *seccomp_load(int cache_dir_fd, struct seccomp_program *ret) MUST_USE;
+void seccomp_release(struct seccomp_program *program);
+
+#endif
