@@ -1,0 +1,107 @@
+/*
+ * builder/events.h - what a build tells while it runs.
+ *
+ * The executor emits events; whoever listens shows them (cli/ui), keeps them
+ * (the journal) or both: a listener is one function, and events_tee() makes one
+ * of two. Events come from any thread, several at a time: a listener has its
+ * own lock and returns soon. What an event points at is borrowed for the call.
+ * Text may hold any byte: who shows it escapes it.
+ *
+ * Order that listeners can rely on: BUILD_BEGIN first, BUILD_END last; of one step
+ * STEP_BEGIN first, STEP_END last and exactly once. A step found in the cache
+ * has both too. A step that never began has neither, and is counted by BUILD_END
+ * as the difference.
+ *
+ * event_format_json() is the one spelling of events as JSON lines, for
+ * `--progress json` and for builds/<id>/events.jsonl; cairn-build(1) documents it.
+ */
+#ifndef BUILDER_EVENTS_H
+#define BUILDER_EVENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+enum build_event_kind {
+	EVENT_BUILD_BEGIN,   /* text (the build's id, or NULL), stages, steps */
+	EVENT_STEP_BEGIN,    /* step, stage, index, count, text */
+	EVENT_STEP_LOG,      /* step, stream, bytes */
+	EVENT_STEP_PROGRESS, /* step, text, done, total */
+	EVENT_STEP_END,      /* step, status, duration, exit_code, text */
+	EVENT_WARNING,       /* step, rule, text */
+	EVENT_BUILD_END,     /* status, duration, image, manifest, text */
+};
+
+enum build_status { BUILD_DONE, BUILD_CACHED, BUILD_FAILED, BUILD_CANCELLED };
+enum build_stream { BUILD_STDOUT = 1, BUILD_STDERR = 2 };
+
+struct build_event {
+	enum build_event_kind kind;
+	uint64_t when; /* clock_monotonic(); 0: now, filled in by events_emit() */
+
+	unsigned step;         /* 1.. in the order of the plan; 0: the build as a whole */
+	unsigned stages;       /* how many stages are built */
+	unsigned steps;        /* how many steps they have together */
+	const char *stage;     /* its name, or "stage-1"; NULL for work outside of stages */
+	unsigned index, count; /* the step's place in its stage: 2 of 7; 0 without a stage */
+
+	/* STEP_BEGIN: the instruction, "RUN make". STEP_PROGRESS: what is going on, "unpack".
+	 * STEP_END, BUILD_END: why it failed, in one line, or NULL. WARNING: the remark. */
+	const char *text;
+	const char *rule; /* of a lint, "StageNameCasing"; NULL for other warnings */
+
+	enum build_stream stream;
+	struct str bytes; /* one line without its newline; see struct event_lines */
+
+	uint64_t done, total; /* bytes; total 0: unknown */
+
+	enum build_status status;
+	uint64_t duration;             /* nanoseconds; of a cached step: of its look-up */
+	int exit_code;                 /* of a failed RUN (128+n: killed by signal n); else 0 */
+	const struct digest *image;    /* the image id (config digest); NULL if there is none */
+	const struct digest *manifest; /* the digest that a registry will show */
+};
+
+struct build_events {
+	void (*emit)(void *self, const struct build_event *event);
+	void *self;
+};
+
+/* Pass an event on; a NULL listener hears nothing.
+ *	events_emit(events, &(struct build_event){ .kind = EVENT_STEP_BEGIN, .step = 3, ... }); */
+void events_emit(const struct build_events *events, const struct build_event *event);
+
+/* Both listeners (each may be NULL), in this order. `pair` holds them and must outlive the result. */
+struct build_events events_tee(const struct build_events *pair[static 2]);
+
+/* Cuts what a step writes into lines, each emitted as STEP_LOG. A line is also cut after
+ * EVENT_LINE_MAX bytes. Carriage returns stay in the line. One per step and stream; one thread at
+ * a time. */
+#define EVENT_LINE_MAX ((size_t)64 * 1024)
+
+struct event_lines {
+	const struct build_events *events; /* borrowed; NULL: nothing is emitted */
+	unsigned step;
+	enum build_stream stream;
+	struct buf rest; /* what has no newline yet */
+};
+
+#define EVENT_LINES_INIT(listener, step_number, which) \
+	((struct event_lines){ .events = (listener),   \
+			       .step = (step_number),  \
+			       .stream = (which),      \
+			       .rest = BUF_INIT(EVENT_LINE_MAX) })
+
+void event_lines_feed(struct event_lines *lines, struct str bytes);
+void event_lines_end(struct event_lines *lines); /* emits an unfinished line; frees */
+
+const char *build_status_name(enum build_status status); /* "done", "cached", ... */
+
+/* Append the event as one JSON object without a newline. `begin` is the `when` of BUILD_BEGIN:
+ * times are given as nanoseconds since. */
+void event_format_json(const struct build_event *event, uint64_t begin, struct buf *out);
+
+#endif
