@@ -1,0 +1,119 @@
+/* overlay/whiteout.c - see overlay/whiteout.h. */
+
+#include "overlay/whiteout.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+#define PREFIX ".wh."
+#define OPAQUE_NAME ".wh..wh..opq"
+#define OPAQUE_XATTR "user.overlay.opaque"
+
+/* Where overlayfs keeps its own xattrs: below the first with userxattr, else below the second. */
+static const char *const private_prefix[] = { "user.overlay.", "trusted.overlay." };
+/* What overlayfs puts behind such a prefix when somebody inside a mount asks for the name. */
+#define ESCAPE "overlay."
+
+struct err *whiteout_parse(const char *name, enum whiteout_kind *ret, const char **ret_name)
+{
+	const char *hidden = name + strlen(PREFIX);
+
+	if (!whiteout_reserved(name)) {
+		*ret = WHITEOUT_NONE;
+		return NULL;
+	}
+	if (strcmp(name, OPAQUE_NAME) == 0) {
+		*ret = WHITEOUT_OPAQUE;
+		return NULL;
+	}
+	if (!*hidden || strcmp(hidden, ".") == 0 || strcmp(hidden, "..") == 0 ||
+	    whiteout_reserved(hidden))
+		return err_new(ERR_INVALID, "whiteout '%.255s' hides nothing that can exist", name);
+	*ret = WHITEOUT_FILE;
+	*ret_name = hidden;
+	return NULL;
+}
+
+bool whiteout_reserved(const char *name)
+{
+	return strncmp(name, PREFIX, strlen(PREFIX)) == 0;
+}
+
+bool whiteout_is(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
+}
+
+struct err *whiteout_make(int dir_fd, const char *name)
+{
+	if (mknodat(dir_fd, name, S_IFCHR, makedev(0, 0)) < 0)
+		return err_sys("make the whiteout of '%s'", name);
+	return NULL;
+}
+
+struct err *whiteout_set_opaque(int dir_fd)
+{
+	if (fsetxattr(dir_fd, OPAQUE_XATTR, "y", 1, 0) < 0)
+		return err_sys("mark a directory as opaque");
+	return NULL;
+}
+
+struct err *whiteout_is_opaque(int dir_fd, bool *ret)
+{
+	char value;
+	ssize_t len = fgetxattr(dir_fd, OPAQUE_XATTR, &value, sizeof(value));
+
+	/* ERANGE: longer than "y", so something else. */
+	if (len < 0 && errno != ENODATA && errno != EOPNOTSUPP && errno != ERANGE)
+		return err_sys("ask whether a directory is opaque");
+	*ret = len == 1 && value == 'y';
+	return NULL;
+}
+
+/* What stands behind overlayfs's prefix in `name`, or NULL. */
+static const char *behind_prefix(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(private_prefix); i++) {
+		size_t len = strlen(private_prefix[i]);
+
+		if (strncmp(name, private_prefix[i], len) == 0)
+			return name + len;
+	}
+	return NULL;
+}
+
+bool whiteout_xattr_is_private(const char *name)
+{
+	const char *rest = behind_prefix(name);
+
+	return rest && strncmp(rest, ESCAPE, strlen(ESCAPE)) != 0;
+}
+
+char *whiteout_xattr_escape(const char *name)
+{
+	const char *rest = behind_prefix(name);
+
+	if (!rest)
+		return xstrdup(name);
+	return xasprintf("%.*s" ESCAPE "%s", (int)(rest - name), name, rest);
+}
+
+const char *whiteout_xattr_unescape(const char *name, char *buf)
+{
+	const char *rest = behind_prefix(name);
+
+	if (!rest)
+		return name;
+	if (whiteout_xattr_is_private(name))
+		return NULL;
+	memcpy(buf, name, (size_t)(rest - name));
+	/* The rest with its NUL. */
+	memcpy(buf + (rest - name), rest + strlen(ESCAPE), strlen(rest) - strlen(ESCAPE) + 1);
+	return buf;
+}
