@@ -4,7 +4,8 @@
  * SIGINT, SIGTERM and SIGHUP set it (cancel_catch_signals(), once, in main);
  * so does the first failure inside a group of workers for that group. Long
  * loops ask cancel_check(); blocking calls are interrupted by the signal
- * because it is caught without SA_RESTART.
+ * because it is caught without SA_RESTART. (Only one thread's call is: another
+ * thread that may block for long polls cancel_fd() beside what it waits for.)
  */
 #ifndef BASE_CANCEL_H
 #define BASE_CANCEL_H
@@ -15,6 +16,8 @@
 
 struct err;
 
+/* A signal that was ignored when the program started (nohup, a shell's background job) stays
+ * ignored. */
 void cancel_catch_signals(void);
 int cancel_signal(void); /* the signal that asked for the end, or 0 */
 /* ERR_CANCELLED "interrupted" once a signal has come. */
