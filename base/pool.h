@@ -1,13 +1,23 @@
 /*
  * base/pool.h - a few threads, and groups of work that fail together.
  *
- * A pool owns its threads; work is queued without bound and run in order of
- * arrival by whichever thread is free. A group is a set of work that is waited
- * for together: the first error is kept, the others' are dropped, and work that
- * has not begun by then is skipped (its `done` still runs). Work may add more
- * work to its own group; it must not wait for a group on a pool thread.
+ * A pool owns its threads and starts one only when there is work that no idle
+ * thread will take, up to its limit: a command without work makes no thread.
+ * Work is queued without bound and begun in order of arrival.
  *
- * Lock order: none. A job runs with no lock held.
+ * A group is a set of work that is waited for together: the first error is
+ * kept and the others' are dropped; work that has not begun by then is skipped,
+ * and so is work that has not begun when the process is told to stop
+ * (base/cancel.h). Work may add more work to its own group; it must not wait
+ * for a group, which could wait for the very thread that it stands on.
+ *
+ *	AUTO(pool) struct pool *pool = pool_new(pool_default_threads());
+ *	AUTO(group) struct group *group = group_new(pool);
+ *	...
+ *		group_run(group, unpack, unpack_job_drop, job);
+ *	return group_wait(group);
+ *
+ * Lock order: one lock in each pool, nothing is called while it is held.
  */
 #ifndef BASE_POOL_H
 #define BASE_POOL_H
@@ -20,21 +30,28 @@ struct err;
 struct pool;
 struct group;
 
-unsigned pool_default_threads(void); /* CPUs that this process may use, 1..64 */
+/* CPUs that this process may use: its affinity and the quota of its cgroup; 1..64. */
+unsigned pool_default_threads(void);
+/* A pool of at most `threads` (1 or more) threads. None runs yet. */
 struct pool *pool_new(unsigned threads) MUST_USE;
-void pool_free(struct pool *pool); /* waits for running work */
+/* Ends the threads. Every group of the pool must be gone. */
+void pool_free(struct pool *pool);
 DEFINE_AUTO(pool)
 
+/* Borrows `pool`. */
 struct group *group_new(struct pool *pool) MUST_USE;
-/* Run `work(job)` on the pool. `job` belongs to the group until `work` has returned. If the
- * group has failed before `work` begins it is not called, and `drop(job)` is (may be NULL). */
+/* Run `work(job)` on the pool. `job` is the group's until `work` or `drop` has been called, and
+ * theirs from then on: exactly one of them is. `drop` (may be NULL) is for work that is skipped;
+ * it runs on any thread. If not even one thread can be started the group fails. */
 void group_run(struct group *group, struct err *(*work)(void *job), void (*drop)(void *job),
 	       void *job);
-/* True once some work of the group has failed or the process was told to stop. */
+/* True once some work of the group has failed or the process was told to stop. Long work asks. */
 bool group_cancelled(const struct group *group);
-/* Wait for everything; the first error, now the caller's. The group is then empty again. */
+/* Wait for everything; the first error, now the caller's. Work that was skipped because the
+ * process was told to stop makes it ERR_CANCELLED, never a success. The group is then as new. */
 struct err *group_wait(struct group *group) MUST_USE;
-void group_free(struct group *group); /* waits and drops the error */
+/* For leaving early: what has not begun is skipped, what runs is waited for, errors are lost. */
+void group_free(struct group *group);
 DEFINE_AUTO(group)
 
 #endif
