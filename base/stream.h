@@ -50,12 +50,15 @@ struct source *source_from_fd(int fd, const char *name) MUST_USE; /* takes owner
 struct source *source_from_memory(const void *data, size_t len) MUST_USE; /* borrows `data` */
 /* ERR_INVALID "<what> is larger than <max> bytes" when more than `max` bytes come. */
 struct source *source_limit(struct source *inner, uint64_t max, const char *what) MUST_USE;
-/* At most `len` bytes of `inner`, which is borrowed, not owned. */
+/* At most `len` bytes of `inner`, which is borrowed, not owned. An end of `inner` before that is
+ * the end of the slice; an error of `inner` becomes the slice's. */
 struct source *source_slice(struct source *inner, uint64_t len) MUST_USE;
 /* Counts and hashes what passes. source_hash_finish() drains nothing: read to the end first. */
 struct source *source_hash(struct source *inner) MUST_USE;
 struct err *source_hash_finish(struct source *src, struct digest *ret, uint64_t *ret_size) MUST_USE;
-/* Hashes what passes and, at its end, fails with ERR_CORRUPT unless digest and size are these. */
+/* Hashes what passes and fails with ERR_CORRUPT unless digest and size are these. The last bytes
+ * are withheld until the digest is known to be right; that nothing follows them is known when
+ * the reader is told the end. */
 struct source *source_verify(struct source *inner, const struct digest *want, uint64_t size)
 	MUST_USE;
 
@@ -71,19 +74,25 @@ struct sink_ops {
 struct sink *sink_new(const struct sink_ops *ops, void *self) MUST_USE;
 void sink_write(struct sink *out, const void *data, size_t len);
 bool sink_failed(const struct sink *out); /* to leave a long loop early */
-/* Flush, and the first error of the stream's whole life. Once. */
+/* The error so far, or NULL; ownership moves to the caller, the sink stays failed. How a
+ * decorator takes over the error of what it wraps. */
+struct err *sink_check(struct sink *out) MUST_USE;
+/* Flush, and the first error of the stream's whole life. Once, and last but for sink_free(). */
 struct err *sink_finish(struct sink *out) MUST_USE;
 void sink_free(struct sink *out); /* without sink_finish() the output is incomplete */
 DEFINE_AUTO(sink)
 
-struct sink *sink_to_fd(int fd, const char *name) MUST_USE; /* takes ownership of `fd` */
-struct sink *sink_to_buf(struct buf *buf) MUST_USE;         /* borrows `buf` */
+/* Takes ownership of `fd`, which sink_free() closes: after sink_finish() the caller may still flush
+ * it to disk. Small writes are gathered. */
+struct sink *sink_to_fd(int fd, const char *name) MUST_USE;
+struct sink *sink_to_buf(struct buf *buf) MUST_USE; /* borrows `buf` */
 struct sink *sink_null(void) MUST_USE;
 /* Hash and count what passes on its way to `inner`; the results are valid after sink_finish(),
  * which finishes `inner` too. `digest` and `size` may be NULL. */
 struct sink *sink_hash(struct sink *inner, struct digest *digest, uint64_t *size) MUST_USE;
 
-/* Everything from `src` into `out`. Reports the error of either side; does not finish `out`. */
+/* Everything from `src` into `out`. Reports the error of either side, or that the process was
+ * told to stop; does not finish `out`. `ret_copied` may be NULL. */
 struct err *stream_copy(struct source *src, struct sink *out, uint64_t *ret_copied) MUST_USE;
 
 #endif
