@@ -7,8 +7,12 @@
  * any number of names without making or deleting files. Different keys may share
  * an offset by chance; then one waits without need, never more.
  *
- * Waiting polls nothing; it ends early with ERR_CANCELLED when the process is
- * told to stop (base/cancel.h), because the signal handler interrupts the call.
+ * A lock belongs to its `struct lock`, not to the process: a second one of the
+ * same name waits like a stranger's, also in the same thread. A child that was
+ * forked and does not exec shares the lock and keeps it.
+ *
+ * Waiting costs nothing while it lasts; it ends early with ERR_CANCELLED when the
+ * process is told to stop (base/cancel.h), whichever thread the signal reaches.
  */
 #ifndef BASE_LOCK_H
 #define BASE_LOCK_H
@@ -32,7 +36,7 @@ enum lock_mode { LOCK_SHARED, LOCK_EXCLUSIVE };
 
 /* Lock the file at `path` (made if absent, mode 0600). */
 struct err *lock_file(int dir_fd, const char *path, enum lock_mode mode, struct lock *ret) MUST_USE;
-/* The same without waiting: `*ret_held` says whether it was free. */
+/* The same without waiting: `*ret_held` says whether it was free and is ours now. */
 struct err *lock_try_file(int dir_fd, const char *path, enum lock_mode mode, struct lock *ret,
 			  bool *ret_held) MUST_USE;
 /* Lock one key in the file at `path`; `*ret_waited` (may be NULL) says whether somebody held it. */

@@ -294,7 +294,7 @@ TEST(small_and_large_writes_reach_a_file_in_order)
 	AUTO(sink) struct sink *out = sink_to_fd(fd, "out");
 
 	for (size_t i = 0; i < 300; i++) {
-		size_t len = i % 50 == 7 ? 64 * 1024 + i : i % 50 == 9 ? 64 * 1024 : i * 11;
+		size_t len = i % 50 == 7 ? 65536 + i : i % 50 == 9 ? 65536 : i * 11;
 		AUTO(mem) char *piece = xcalloc(len + 1, 1);
 
 		memset(piece, (int)('a' + i % 26), len);

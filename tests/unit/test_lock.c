@@ -1,0 +1,322 @@
+/* tests/unit/test_lock.c - locks exclude, share, wait, and die with their holder. */
+
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+#include "base/cancel.h"
+#include "base/digest.h"
+#include "base/lock.h"
+#include "tests/unit/child.h"
+#include "tests/unit/tmp.h"
+
+static const struct digest low = { .bytes = { 0 } };
+static const struct digest high = {
+	.bytes = { 255, 255, 255, 255, 255, 255, 255, 255, 1 },
+};
+
+static void pause_ms(long ms)
+{
+	const struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+
+	nanosleep(&t, NULL);
+}
+
+static bool is_free(const char *path, enum lock_mode mode)
+{
+	AUTO(lock) struct lock lock = LOCK_INIT;
+	bool held = false;
+
+	assert_ok(lock_try_file(tmp_fd, path, mode, &lock, &held));
+	assert_int_equal(held, lock.fd >= 0);
+	return held;
+}
+
+/* ---- children that hold a lock ---- */
+
+struct holding {
+	const char *path;
+	const struct digest *key; /* NULL: the whole file */
+	int ready_fd, go_fd;      /* says that it holds; waits until it may let go */
+};
+
+static bool hold(void *arg)
+{
+	const struct holding *h = arg;
+	AUTO(lock) struct lock lock = LOCK_INIT;
+	char c;
+
+	if (h->key)
+		CHECK_OK(lock_key(tmp_fd, h->path, h->key, &lock, NULL));
+	else
+		CHECK_OK(lock_file(tmp_fd, h->path, LOCK_EXCLUSIVE, &lock));
+	CHECK(write(h->ready_fd, "!", 1) == 1);
+	CHECK(read(h->go_fd, &c, 1) >= 0);
+	return true;
+}
+
+/* Start a child that holds the lock now; closing `*ret_go` lets it go on. */
+static pid_t start_holder(const char *path, const struct digest *key, int *ret_go)
+{
+	int ready[2], go[2];
+	struct holding h;
+	pid_t pid;
+	char c;
+
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+	h = (struct holding){ path, key, ready[1], go[0] };
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		alarm(30);
+		close(go[1]);
+		_exit(hold(&h) ? 0 : 1);
+	}
+	close(ready[1]);
+	close(go[0]);
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	close(ready[0]);
+	*ret_go = go[1];
+	return pid;
+}
+
+static void *close_later(void *arg)
+{
+	const int *fd = arg;
+
+	pause_ms(50);
+	close(*fd);
+	return NULL;
+}
+
+static void *kill_later(void *arg)
+{
+	const pid_t *pid = arg;
+
+	pause_ms(50);
+	kill(*pid, SIGKILL);
+	return NULL;
+}
+
+/* ---- tests ---- */
+
+TEST(an_exclusive_lock_excludes_and_shared_ones_share)
+{
+	struct lock lock = LOCK_INIT;
+	struct stat st;
+
+	assert_ok(lock_file(tmp_fd, "file", LOCK_EXCLUSIVE, &lock));
+	assert_int_equal(fcntl(lock.fd, F_GETFD), FD_CLOEXEC);
+	assert_false(is_free("file", LOCK_SHARED));
+	assert_false(is_free("file", LOCK_EXCLUSIVE));
+	lock_release(&lock);
+	assert_int_equal(lock.fd, -1);
+	lock_release(&lock);
+	assert_true(is_free("file", LOCK_EXCLUSIVE));
+
+	assert_ok(lock_file(tmp_fd, "file", LOCK_SHARED, &lock));
+	assert_true(is_free("file", LOCK_SHARED));
+	assert_false(is_free("file", LOCK_EXCLUSIVE));
+	lock_release(&lock);
+	assert_int_equal(fstatat(tmp_fd, "file", &st, 0), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+TEST(a_lock_that_cannot_be_made_is_an_error)
+{
+	struct lock lock = LOCK_INIT;
+	bool held = false;
+
+	assert_fails(lock_file(tmp_fd, "no/file", LOCK_SHARED, &lock), ERR_NOT_FOUND);
+	assert_fails(lock_try_file(tmp_fd, ".", LOCK_SHARED, &lock, &held), ERR_SYSTEM);
+	assert_fails(lock_key(tmp_fd, "no/file", &low, &lock, NULL), ERR_NOT_FOUND);
+	assert_int_equal(lock.fd, -1);
+}
+
+TEST(different_keys_do_not_wait_for_each_other)
+{
+	AUTO(lock) struct lock one = LOCK_INIT;
+	AUTO(lock) struct lock two = LOCK_INIT;
+	bool waited = true;
+
+	assert_ok(lock_key(tmp_fd, "keys", &low, &one, &waited));
+	assert_false(waited);
+	waited = true;
+	assert_ok(lock_key(tmp_fd, "keys", &high, &two, &waited));
+	assert_false(waited);
+}
+
+TEST(a_key_is_a_byte_at_62_bits_of_it)
+{
+	AUTO(lock) struct lock lock = LOCK_INIT;
+	AUTO(fd) int other = -1;
+	struct flock probe = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0 };
+
+	assert_ok(lock_key(tmp_fd, "offset", &high, &lock, NULL));
+	other = openat(tmp_fd, "offset", O_RDWR | O_CLOEXEC);
+	assert_int_equal(fcntl(other, F_OFD_GETLK, &probe), 0);
+	assert_int_equal(probe.l_type, F_WRLCK);
+	assert_int_equal(probe.l_start, (1LL << 62) - 1);
+	assert_int_equal(probe.l_len, 1);
+}
+
+TEST(closing_the_file_elsewhere_does_not_lose_the_lock)
+{
+	AUTO(lock) struct lock lock = LOCK_INIT;
+	struct flock probe = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0 };
+	AUTO(fd) int other = -1;
+
+	assert_ok(lock_key(tmp_fd, "closed", &low, &lock, NULL));
+	close(openat(tmp_fd, "closed", O_RDWR | O_CLOEXEC));
+	other = openat(tmp_fd, "closed", O_RDWR | O_CLOEXEC);
+	assert_int_equal(fcntl(other, F_OFD_GETLK, &probe), 0);
+	assert_int_equal(probe.l_type, F_WRLCK);
+}
+
+TEST(a_wait_ends_when_the_holder_lets_go)
+{
+	AUTO(lock) struct lock lock = LOCK_INIT;
+	bool waited = false;
+	pthread_t thread;
+	pid_t pid;
+	int go;
+
+	pid = start_holder("wait", &high, &go);
+	assert_int_equal(pthread_create(&thread, NULL, close_later, &go), 0);
+	assert_ok(lock_key(tmp_fd, "wait", &high, &lock, &waited));
+	assert_true(waited);
+	pthread_join(thread, NULL);
+	assert_int_equal(child_wait(pid), 0);
+}
+
+TEST(a_lock_dies_with_its_holder)
+{
+	const struct digest *const keys[] = { NULL, &low };
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		AUTO(lock) struct lock lock = LOCK_INIT;
+		pthread_t thread;
+		pid_t pid;
+		int go;
+
+		pid = start_holder("dying", keys[i], &go);
+		assert_int_equal(is_free("dying", LOCK_EXCLUSIVE), keys[i] != NULL);
+		assert_int_equal(pthread_create(&thread, NULL, kill_later, &pid), 0);
+		if (keys[i])
+			assert_ok(lock_key(tmp_fd, "dying", keys[i], &lock, NULL));
+		else
+			assert_ok(lock_file(tmp_fd, "dying", LOCK_EXCLUSIVE, &lock));
+		pthread_join(thread, NULL);
+		assert_int_equal(child_wait(pid), 128 + SIGKILL);
+		close(go);
+	}
+}
+
+/* ---- cancellation ---- */
+
+static void *wait_for_key(__attribute__((unused)) void *arg)
+{
+	AUTO(lock) struct lock lock = LOCK_INIT;
+
+	return lock_key(tmp_fd, "cancel-key", &low, &lock, NULL);
+}
+
+static void *wait_for_file(__attribute__((unused)) void *arg)
+{
+	AUTO(lock) struct lock lock = LOCK_INIT;
+
+	return lock_file(tmp_fd, "cancel-file", LOCK_SHARED, &lock);
+}
+
+/* The signal reaches this thread while others wait. */
+static bool signal_while_others_wait(void *arg)
+{
+	const long *delay = arg;
+	AUTO(err) struct err *for_key = NULL;
+	AUTO(err) struct err *for_file = NULL;
+	pthread_t key_thread, file_thread;
+
+	cancel_catch_signals();
+	CHECK(pthread_create(&key_thread, NULL, wait_for_key, NULL) == 0);
+	CHECK(pthread_create(&file_thread, NULL, wait_for_file, NULL) == 0);
+	pause_ms(*delay);
+	CHECK(raise(SIGTERM) == 0); /* in this thread */
+	CHECK(pthread_join(key_thread, (void **)&for_key) == 0);
+	CHECK(pthread_join(file_thread, (void **)&for_file) == 0);
+	CHECK(err_kind(for_key) == ERR_CANCELLED);
+	CHECK(err_kind(for_file) == ERR_CANCELLED);
+	return true;
+}
+
+TEST(waiting_ends_when_the_process_is_told_to_stop)
+{
+	AUTO(lock) struct lock file = LOCK_INIT;
+	AUTO(lock) struct lock key = LOCK_INIT;
+	long delays[] = { 0, 1, 20 };
+
+	assert_ok(lock_key(tmp_fd, "cancel-key", &low, &key, NULL));
+	assert_ok(lock_file(tmp_fd, "cancel-file", LOCK_EXCLUSIVE, &file));
+	for (size_t i = 0; i < ARRAY_SIZE(delays); i++)
+		child_run(signal_while_others_wait, &delays[i]);
+}
+
+static void do_nothing(int signal)
+{
+	(void)signal;
+}
+
+/* Window changes and the like: a signal that is none of ours. */
+static bool stray_signals_end_no_wait(void *arg)
+{
+	const int *go = arg;
+	struct sigaction quiet = { .sa_handler = do_nothing };
+	AUTO(err) struct err *err = NULL;
+	pthread_t thread;
+
+	cancel_catch_signals();
+	sigaction(SIGUSR1, &quiet, NULL);
+	CHECK(pthread_create(&thread, NULL, wait_for_key, NULL) == 0);
+	for (int i = 0; i < 5; i++) {
+		pause_ms(5);
+		kill(getpid(), SIGUSR1);
+		pthread_kill(thread, SIGUSR1);
+	}
+	close(*go);
+	CHECK(pthread_join(thread, (void **)&err) == 0);
+	CHECK_OK(STEAL(err));
+	return true;
+}
+
+TEST(other_signals_do_not_end_a_wait)
+{
+	pid_t holder;
+	pid_t pid;
+	int go;
+
+	holder = start_holder("cancel-key", &low, &go);
+	pid = child_start(stray_signals_end_no_wait, &go);
+	close(go); /* the child's copy is the last */
+	assert_int_equal(child_wait(pid), 0);
+	assert_int_equal(child_wait(holder), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_exclusive_lock_excludes_and_shared_ones_share),
+		cmocka_unit_test(a_lock_that_cannot_be_made_is_an_error),
+		cmocka_unit_test(different_keys_do_not_wait_for_each_other),
+		cmocka_unit_test(a_key_is_a_byte_at_62_bits_of_it),
+		cmocka_unit_test(closing_the_file_elsewhere_does_not_lose_the_lock),
+		cmocka_unit_test(a_wait_ends_when_the_holder_lets_go),
+		cmocka_unit_test(a_lock_dies_with_its_holder),
+		cmocka_unit_test(waiting_ends_when_the_process_is_told_to_stop),
+		cmocka_unit_test(other_signals_do_not_end_a_wait),
+	};
+
+	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
+}
