@@ -38,7 +38,8 @@ bool map_has(const struct map *map, struct str key);
 /* Forget everything. With `free_value` each value is passed to it first. */
 void map_release(struct map *map, void (*free_value)(void *value));
 
-#define map_foreach(map, entry) \
-	for (struct map_entry *entry = (map)->at; entry < (map)->at + (map)->len; entry++)
+#define map_foreach(map, entry)                                                                 \
+	for (struct map_entry *entry = (map)->at; (map)->len && entry < (map)->at + (map)->len; \
+	     entry++)
 
 #endif

@@ -46,9 +46,9 @@ void *vec_grow_(void *at, size_t *cap, size_t need, size_t size) MUST_USE;
 
 #define vec_last(v) (&(v)->at[(v)->len - 1])
 
-/* `item` points at each element in turn. */
+/* `item` points at each element in turn. (The test of `len` comes first: no arithmetic on NULL.) */
 #define vec_foreach(v, item) \
-	for (__typeof__(&*(v)->at) item = (v)->at; item < (v)->at + (v)->len; item++)
+	for (__typeof__(&*(v)->at) item = (v)->at; (v)->len && item < (v)->at + (v)->len; item++)
 
 /* Free the array and be empty. The elements are the caller's. */
 #define vec_release(v)                   \
