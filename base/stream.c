@@ -453,6 +453,19 @@ struct sink *sink_null(void)
 	return sink_new(&ops, NULL);
 }
 
+static struct err *borrow_write(void *self, const void *data, size_t len)
+{
+	sink_write(self, data, len);
+	return sink_check(self);
+}
+
+struct sink *sink_borrow(struct sink *inner)
+{
+	static const struct sink_ops ops = { borrow_write, NULL, free_nothing };
+
+	return sink_new(&ops, inner);
+}
+
 /* Hashing on the way. */
 struct hash_sink {
 	struct sink *inner; /* owned */
@@ -507,6 +520,41 @@ struct sink *sink_hash(struct sink *inner, struct digest *digest, uint64_t *size
 }
 
 /* ---- both ---- */
+
+/* A copy of what is read. */
+struct tee {
+	struct source *inner; /* owned */
+	struct sink *out;     /* borrowed */
+};
+
+static size_t tee_read(void *self, void *data, size_t len, struct err **err)
+{
+	struct tee *t = self;
+	size_t n = pull(t->inner, data, len, err);
+
+	if (n > 0 && !*err) {
+		sink_write(t->out, data, n);
+		*err = sink_check(t->out);
+	}
+	return *err ? 0 : n;
+}
+
+static void tee_free(void *self)
+{
+	struct tee *t = self;
+
+	source_free(t->inner);
+	free(t);
+}
+
+struct source *source_tee(struct source *inner, struct sink *out)
+{
+	static const struct source_ops ops = { tee_read, tee_free };
+	struct tee *t = xcalloc(1, sizeof(*t));
+
+	*t = (struct tee){ inner, out };
+	return source_new(&ops, t);
+}
 
 /* Most files are small: the large buffer is taken only when a first, small read was filled. */
 struct err *stream_copy(struct source *src, struct sink *out, uint64_t *ret_copied)

@@ -56,6 +56,9 @@ struct source *source_slice(struct source *inner, uint64_t len) MUST_USE;
 /* Counts and hashes what passes. source_hash_finish() drains nothing: read to the end first. */
 struct source *source_hash(struct source *inner) MUST_USE;
 struct err *source_hash_finish(struct source *src, struct digest *ret, uint64_t *ret_size) MUST_USE;
+/* What passes is written to `out`, which is borrowed and not finished; its error becomes the
+ * source's. */
+struct source *source_tee(struct source *inner, struct sink *out) MUST_USE;
 /* Hashes what passes and fails with ERR_CORRUPT unless digest and size are these. The last bytes
  * are withheld until the digest is known to be right; that nothing follows them is known when
  * the reader is told the end. */
@@ -90,6 +93,10 @@ struct sink *sink_null(void) MUST_USE;
 /* Hash and count what passes on its way to `inner`; the results are valid after sink_finish(),
  * which finishes `inner` too. `digest` and `size` may be NULL. */
 struct sink *sink_hash(struct sink *inner, struct digest *digest, uint64_t *size) MUST_USE;
+
+/* Writes to `inner`, which is neither finished nor freed: for handing a borrowed sink to what
+ * takes ownership. Its error moves to the new sink. */
+struct sink *sink_borrow(struct sink *inner) MUST_USE;
 
 /* Everything from `src` into `out`. Reports the error of either side, or that the process was
  * told to stop; does not finish `out`. `ret_copied` may be NULL. */

@@ -422,6 +422,39 @@ TEST(a_copy_ends_when_the_process_is_told_to_stop)
 	child_run(copy_after_a_signal, NULL);
 }
 
+TEST(a_tee_writes_down_what_is_read)
+{
+	AUTO(buf) struct buf copy = BUF_INIT(8);
+	AUTO(sink) struct sink *out = sink_to_buf(&copy);
+	AUTO(source) struct source *src = source_tee(source_from_memory("abcdefghijkl", 12), out);
+	char got[16];
+
+	assert_int_equal(source_read(src, got, 6), 6);
+	assert_memory_equal(got, "abcdef", 6);
+	assert_string_equal(copy.at, "abcdef");
+	assert_int_equal(source_read(src, got, 6), 0); /* the copy is full */
+	assert_fails(source_check(src), ERR_INVALID);
+}
+
+TEST(a_borrowed_sink_outlives_what_wraps_it)
+{
+	AUTO(buf) struct buf text = BUF_INIT(6);
+	AUTO(sink) struct sink *out = sink_to_buf(&text);
+	struct sink *wrapped = sink_hash(sink_borrow(out), NULL, NULL);
+
+	sink_write(wrapped, "abc", 3);
+	assert_ok(sink_finish(wrapped));
+	sink_free(wrapped);
+	sink_write(out, "def", 3);
+	assert_string_equal(text.at, "abcdef");
+
+	wrapped = sink_borrow(out);
+	sink_write(wrapped, "g", 1);
+	assert_fails(sink_finish(wrapped), ERR_INVALID);
+	sink_free(wrapped);
+	assert_true(sink_failed(out));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -445,6 +478,8 @@ int main(void)
 		cmocka_unit_test(a_copy_of_any_size_is_exact),
 		cmocka_unit_test(a_copy_reports_the_side_that_failed),
 		cmocka_unit_test(a_copy_ends_when_the_process_is_told_to_stop),
+		cmocka_unit_test(a_tee_writes_down_what_is_read),
+		cmocka_unit_test(a_borrowed_sink_outlives_what_wraps_it),
 	};
 
 	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
