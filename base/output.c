@@ -1,0 +1,168 @@
+/* base/output.c - see base/output.h. */
+
+#include "base/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "base/stream.h"
+
+struct output {
+	struct sink *sink; /* owned; writes to a duplicate of `fd` */
+	char *path;        /* owned; absolute unless it did not exist; for messages too */
+	const char *name;  /* the last component of `path`; NULL if it is written in place */
+	int dir_fd;        /* owned; the directory of `path`; -1 in place */
+	int fd;            /* owned; the new file; -1 in place */
+	char temp[sizeof(".tmp-") + 20 + 20]; /* the name that it has, empty if none */
+};
+
+static struct err *set_sink(struct output *output, int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	if (copy < 0)
+		return err_sys("write %s", output->path);
+	output->sink = sink_to_fd(copy, output->path);
+	return NULL;
+}
+
+static struct err *open_stdout(struct output *output)
+{
+	if (isatty(STDOUT_FILENO))
+		return err_new(ERR_USAGE, "standard output is a terminal: name a file");
+	free(output->path);
+	output->path = xstrdup("standard output");
+	return set_sink(output, STDOUT_FILENO);
+}
+
+static struct err *open_in_place(struct output *output)
+{
+	AUTO(fd) int fd = open(output->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return err_sys("open %s", output->path);
+	return set_sink(output, fd);
+}
+
+/* Another name beside the final one; only one object of this process has it. */
+static void name_temp(struct output *output)
+{
+	static unsigned count;
+
+	snprintf(output->temp, sizeof(output->temp), ".tmp-%d-%u", (int)getpid(),
+		 __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED));
+}
+
+static struct err *open_aside(struct output *output)
+{
+	char *slash = strrchr(output->path, '/');
+	AUTO(mem)
+	char *dir =
+		slash ? xmemdup(output->path, (size_t)(slash + 1 - output->path)) : xstrdup(".");
+
+	output->name = slash ? slash + 1 : output->path;
+	if (!output->name[0])
+		return err_new(ERR_INVALID, "%s is a directory", output->path);
+	output->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (output->dir_fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return err_new(ERR_NOT_FOUND, "%s: no such directory", dir);
+	if (output->dir_fd < 0)
+		return err_sys("open directory %s", dir);
+	output->fd = openat(output->dir_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+	if (output->fd < 0) {
+		name_temp(output);
+		output->fd = openat(output->dir_fd, output->temp,
+				    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	}
+	if (output->fd < 0) {
+		output->temp[0] = '\0';
+		return err_sys("create a file in %s", dir);
+	}
+	return set_sink(output, output->fd);
+}
+
+static struct err *open_path(struct output *output)
+{
+	char *real = realpath(output->path, NULL); /* the file behind a link is what is replaced */
+	struct stat st;
+
+	if (!real || stat(real, &st) < 0) {
+		free(real);
+		return open_aside(output);
+	}
+	free(output->path);
+	output->path = real;
+	if (S_ISDIR(st.st_mode))
+		return err_new(ERR_INVALID, "%s is a directory", real);
+	return S_ISREG(st.st_mode) ? open_aside(output) : open_in_place(output);
+}
+
+struct err *output_open(const char *path, struct output **ret)
+{
+	AUTO(output) struct output *output = xcalloc(1, sizeof(*output));
+
+	output->path = xstrdup(path);
+	output->dir_fd = -1;
+	output->fd = -1;
+	TRY(strcmp(path, "-") == 0 ? open_stdout(output) : open_path(output));
+	*ret = STEAL(output);
+	return NULL;
+}
+
+struct sink *output_sink(struct output *output)
+{
+	return output->sink;
+}
+
+/* Give a nameless file the name `name`; false with errno. */
+static bool link_to(const struct output *output, const char *name)
+{
+	char self[64];
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", output->fd);
+	return linkat(AT_FDCWD, self, output->dir_fd, name, AT_SYMLINK_FOLLOW) == 0;
+}
+
+struct err *output_commit(struct output *output)
+{
+	TRY(sink_finish(output->sink));
+	if (!output->name)
+		return NULL;
+	if (!output->temp[0]) {
+		if (link_to(output, output->name))
+			return NULL;
+		if (errno != EEXIST)
+			return err_sys("create %s", output->path);
+		name_temp(output);
+		if (!link_to(output, output->temp)) {
+			output->temp[0] = '\0';
+			return err_sys("create a file beside %s", output->path);
+		}
+	}
+	if (renameat(output->dir_fd, output->temp, output->dir_fd, output->name) < 0)
+		return err_sys("replace %s", output->path);
+	output->temp[0] = '\0';
+	return NULL;
+}
+
+void output_free(struct output *output)
+{
+	if (!output)
+		return;
+	sink_free(output->sink);
+	if (output->temp[0])
+		unlinkat(output->dir_fd, output->temp, 0);
+	if (output->fd >= 0)
+		close(output->fd);
+	if (output->dir_fd >= 0)
+		close(output->dir_fd);
+	free(output->path);
+	free(output);
+}

@@ -1,0 +1,107 @@
+/* tests/unit/test_output.c - a file appears whole, in place of the old one, or not at all. */
+
+#include "tests/unit/tmp.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/output.h"
+#include "base/stream.h"
+#include "base/vec.h"
+
+static char *path_of(const char *name)
+{
+	return xasprintf("%s/%s", tmp_path, name);
+}
+
+/* Write `text` to a file of the test's directory, and commit or not. */
+static struct err *put(const char *name, const char *text, bool commit)
+{
+	AUTO(mem) char *path = path_of(name);
+	AUTO(output) struct output *output = NULL;
+
+	TRY(output_open(path, &output));
+	sink_write(output_sink(output), text, strlen(text));
+	return commit ? output_commit(output) : NULL;
+}
+
+static void assert_holds(const char *name, const char *want)
+{
+	AUTO(buf) struct buf text = BUF_INIT(4096);
+
+	buf_adds(&text, "");
+	assert_ok(file_read(tmp_fd, name, 4096, &text));
+	assert_string_equal(text.at, want);
+}
+
+static void assert_files(size_t count)
+{
+	AUTO(strings) struct strings names = { 0 };
+
+	assert_ok(file_list(tmp_fd, ".", &names));
+	assert_int_equal(names.len, count);
+}
+
+TEST(replaces_the_old_file_at_the_end)
+{
+	assert_ok(put("file", "old", true));
+	assert_holds("file", "old");
+	assert_ok(put("file", "new", false));
+	assert_holds("file", "old");
+	assert_files(1);
+	assert_ok(put("file", "newer", true));
+	assert_holds("file", "newer");
+	assert_files(1);
+}
+
+TEST(follows_a_link_to_the_file_that_is_meant)
+{
+	struct stat st;
+
+	assert_ok(put("target", "old", true));
+	assert_int_equal(symlinkat("target", tmp_fd, "link"), 0);
+	assert_ok(put("link", "new", true));
+	assert_holds("target", "new");
+	assert_int_equal(fstatat(tmp_fd, "link", &st, AT_SYMLINK_NOFOLLOW), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(unlinkat(tmp_fd, "link", 0), 0);
+	assert_int_equal(unlinkat(tmp_fd, "target", 0), 0);
+}
+
+TEST(writes_to_what_is_no_file_as_it_is)
+{
+	AUTO(output) struct output *output = NULL;
+	char got[8] = "";
+	AUTO(fd) int fd = -1;
+
+	assert_int_equal(mkfifoat(tmp_fd, "fifo", 0600), 0);
+	fd = openat(tmp_fd, "fifo", O_RDWR | O_CLOEXEC);
+	assert_ok(put("fifo", "hello", true));
+	assert_int_equal(read(fd, got, 5), 5);
+	assert_string_equal(got, "hello");
+	assert_int_equal(unlinkat(tmp_fd, "fifo", 0), 0);
+	assert_ok(output_open("/dev/null", &output));
+	assert_ok(output_commit(output));
+}
+
+TEST(says_where_nothing_can_be_written)
+{
+	AUTO(output) struct output *output = NULL;
+
+	assert_fails(output_open(tmp_path, &output), ERR_INVALID);
+	assert_fails(put("no/such/file", "x", true), ERR_NOT_FOUND);
+	assert_fails(put("new/", "x", true), ERR_INVALID);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(replaces_the_old_file_at_the_end),
+		cmocka_unit_test(follows_a_link_to_the_file_that_is_meant),
+		cmocka_unit_test(writes_to_what_is_no_file_as_it_is),
+		cmocka_unit_test(says_where_nothing_can_be_written),
+	};
+
+	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
+}
