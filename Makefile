@@ -5,6 +5,7 @@
 #	make check          install what tests need, then unit and end-to-end tests
 #	make check-unit     the unit tests alone (VARIANT=asan, tsan or coverage)
 #	make check-e2e      the end-to-end tests alone
+#	make check-golden   other tools read the golden archives as they should
 #	make sanitize       unit and end-to-end tests under ASan+UBSan and TSan
 #	make fuzz           every fuzzer, for FUZZ_SECONDS each
 #	make lint           house rules, format, clang-tidy, shellcheck
@@ -78,18 +79,22 @@ $B/%.o: %.c Makefile
 check-unit: $(UNITS)
 	@set -e; for t in $(UNITS); do $$t; done
 
+check-golden:
+	python3 tests/golden/tar.py check
+
 fuzz:
 	@$(MAKE) --no-print-directory CC=clang VARIANT=fuzz fuzz-run
 
 fuzz-run: $(FUZZ)
 	@set -e; for f in $(FUZZ); do mkdir -p $$f.corpus; \
-		echo "$$f"; $$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 $$f.corpus; done
+		echo "$$f"; $$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 $$f.corpus \
+		$$(ls -d tests/fuzz/corpus/$${f##*/fuzz_} 2>/dev/null); done
 
 lint:
 	sh tests/house-rules.sh
 	clang-format --dry-run --Werror $(SRC) $(HDR) $(TESTS)
 	clang-tidy --quiet $(SRC) $(TESTS) -- -std=gnu11 -D_GNU_SOURCE -DCAIRN_VERSION='""' -I. $(PKG_CFLAGS)
-	shellcheck $(wildcard tests/*.sh tests/e2e/*.bash tests/bench/*.sh)
+	shellcheck $(wildcard tests/*.sh tests/e2e/*.bash tests/bench/*.sh tests/fuzz/*.sh)
 
 help:
 	@sed -n 's/^#\t/  /p' Makefile
@@ -97,6 +102,6 @@ help:
 clean:
 	rm -rf build
 
-.PHONY: all check-unit fuzz fuzz-run lint help clean
+.PHONY: all check-unit check-golden fuzz fuzz-run lint help clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(B)/cli/main.d $(UNITS:=.d) $(FUZZ:=.d)
