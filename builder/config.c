@@ -12,13 +12,13 @@
 
 /* The order in which other tools write the members; what is not listed follows, sorted. */
 static const char *const document_order[] = { "created", "author", "architecture", "variant",
-					      "os",	 "config", "rootfs",	  "history" };
+					      "os",      "config", "rootfs",       "history" };
 static const char *const settings_order[] = {
-	"Hostname",   "Domainname", "User",	  "AttachStdin", "AttachStdout", "AttachStderr",
-	"ExposedPorts", "Tty",	    "OpenStdin",  "StdinOnce",	 "Env",		 "Cmd",
-	"Healthcheck",	"ArgsEscaped", "Image",	  "Volumes",	 "WorkingDir",	 "Entrypoint",
-	"NetworkDisabled", "MacAddress", "OnBuild", "Labels",	 "StopSignal",	 "StopTimeout",
-	"Shell"
+	"Hostname",     "Domainname",   "User",        "AttachStdin",     "AttachStdout",
+	"AttachStderr", "ExposedPorts", "Tty",         "OpenStdin",       "StdinOnce",
+	"Env",          "Cmd",          "Healthcheck", "ArgsEscaped",     "Image",
+	"Volumes",      "WorkingDir",   "Entrypoint",  "NetworkDisabled", "MacAddress",
+	"OnBuild",      "Labels",       "StopSignal",  "StopTimeout",     "Shell"
 };
 
 /* jansson fails only for lack of memory or text that is not UTF-8; the latter becomes visible. */
@@ -54,7 +54,7 @@ static struct err *check_settings(const struct json_at *at)
 		const char *key;
 		json_type type;
 	} members[] = {
-		{ "Env", JSON_ARRAY },	       { "Cmd", JSON_ARRAY },
+		{ "Env", JSON_ARRAY },         { "Cmd", JSON_ARRAY },
 		{ "Entrypoint", JSON_ARRAY },  { "Shell", JSON_ARRAY },
 		{ "OnBuild", JSON_ARRAY },     { "Labels", JSON_OBJECT },
 		{ "Volumes", JSON_OBJECT },    { "ExposedPorts", JSON_OBJECT },
@@ -293,9 +293,8 @@ static json_t *in_order(json_t *object, const char *const *order, size_t count)
 		if (value)
 			json_object_set(sorted, order[i], value);
 	}
-	json_object_foreach (object, key, value)
-		if (!json_object_get(sorted, key))
-			vec_push(&rest, key);
+	json_object_foreach(object, key, value) if (!json_object_get(sorted, key))
+		vec_push(&rest, key);
 	if (rest.len)
 		qsort(rest.at, rest.len, sizeof(*rest.at), compare_names);
 	vec_foreach (&rest, name)

@@ -1,0 +1,546 @@
+/* builder/tree.c - scan, hash and look up; see builder/tree.h. */
+
+#include "builder/tree.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/cancel.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/pool.h"
+#include "base/vec.h"
+#include "builder/ignore.h"
+#include "builder/statcache.h"
+
+#define LINKS_MAX 40     /* as the kernel allows */
+#define INLINE_DIRS 24   /* so many directories are read before threads are worth their start */
+#define HASH_CHUNK 65536 /* on the stack */
+#define XATTRS_MAX 65536
+
+struct err *tree_open(int root_fd, const struct ignore *ignore, struct statcache *cache,
+		      struct tree **ret)
+{
+	AUTO(tree) struct tree *tree = xcalloc(1, sizeof(*tree));
+	struct stat st;
+
+	tree->root_fd = root_fd;
+	tree->ignore = ignore && !ignore_is_empty(ignore) ? ignore : NULL;
+	tree->cache = cache;
+	if (fstat(root_fd, &st) < 0)
+		return err_sys("look at the directory to copy from");
+	tree->root = (struct tree_node){ .name = xstrdup(""),
+					 .mode = st.st_mode,
+					 .uid = st.st_uid,
+					 .gid = st.st_gid,
+					 .dev = st.st_dev,
+					 .ino = st.st_ino,
+					 .mtime = st.st_mtim,
+					 .ctime = st.st_ctim };
+	*ret = STEAL(tree);
+	return NULL;
+}
+
+/* Free what is below a node, deepest first, without recursion: the tree may be deep. */
+static void release_children(struct tree_node *root)
+{
+	struct tree_node *at = root;
+
+	for (;;) {
+		if (at->child_count > 0) {
+			at = &at->children[at->child_count - 1];
+			continue;
+		}
+		free(at->children);
+		at->children = NULL;
+		if (at == root)
+			return;
+		free(at->name);
+		free(at->link);
+		at = at->parent;
+		at->child_count--;
+	}
+}
+
+void tree_free(struct tree *tree)
+{
+	if (!tree)
+		return;
+	release_children(&tree->root);
+	free(tree->root.name);
+	if (tree->root_fd >= 0)
+		close(tree->root_fd);
+	free(tree);
+}
+
+char *tree_path(const struct tree_node *node)
+{
+	VEC(const struct tree_node *) chain = { 0 };
+	struct buf path = BUF_INIT(INT_MAX);
+
+	for (; node->parent; node = node->parent)
+		vec_push(&chain, node);
+	while (chain.len > 0) {
+		if (path.len)
+			buf_addc(&path, '/');
+		buf_adds(&path, chain.at[--chain.len]->name);
+	}
+	vec_release(&chain);
+	return buf_steal(&path);
+}
+
+static struct err *open_dir(const struct tree *tree, const char *path, int *ret_fd)
+{
+	return file_open(tree->root_fd, path[0] ? path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+			 0, FILE_NO_LINKS, ret_fd);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The sorted names of an open directory. */
+static struct err *read_names(int dir_fd, const char *path, struct strings *ret)
+{
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (!dir) {
+		struct err *err = err_sys("read directory '%s'", path);
+
+		if (fd >= 0)
+			close(fd);
+		return err;
+	}
+	errno = 0;
+	while ((entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			strings_push(ret, entry->d_name);
+	if (errno) {
+		struct err *err = err_sys("read directory '%s'", path);
+
+		closedir(dir);
+		return err;
+	}
+	closedir(dir);
+	if (ret->len)
+		qsort(ret->at, ret->len, sizeof(*ret->at), compare_names);
+	return NULL;
+}
+
+static struct err *read_link(int dir_fd, const char *path, const char *name, char **ret)
+{
+	char target[PATH_MAX + 1];
+	ssize_t len = readlinkat(dir_fd, name, target, sizeof(target) - 1);
+
+	if (len < 0)
+		return err_sys("read link '%s/%s'", path, name);
+	*ret = xmemdup(target, (size_t)len);
+	return NULL;
+}
+
+/* Fill in one child. `*ret_there` is false if it vanished or is excluded for good. */
+static struct err *scan_child(const struct tree *tree, struct tree_node *dir, int dir_fd,
+			      const char *path, const char *name, struct tree_node *ret,
+			      bool *ret_there)
+{
+	AUTO(mem) char *full = NULL;
+	struct stat st;
+	bool excluded = false;
+
+	*ret_there = false;
+	if (tree->ignore) {
+		full = path[0] ? xasprintf("%s/%s", path, name) : xstrdup(name);
+		excluded = ignore_match(tree->ignore, full, NULL);
+	}
+	if (excluded && !ignore_may_reinclude(tree->ignore, full))
+		return NULL;
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? NULL : err_sys("look at '%s/%s'", path, name);
+	if (excluded && !S_ISDIR(st.st_mode))
+		return NULL;
+	*ret = (struct tree_node){ .parent = dir,
+				   .mode = st.st_mode,
+				   .uid = st.st_uid,
+				   .gid = st.st_gid,
+				   .nlink = (uint32_t)st.st_nlink,
+				   .dev = st.st_dev,
+				   .rdev = st.st_rdev,
+				   .ino = st.st_ino,
+				   .size = (uint64_t)st.st_size,
+				   .mtime = st.st_mtim,
+				   .ctime = st.st_ctim,
+				   .excluded = excluded };
+	if (S_ISLNK(st.st_mode))
+		TRY(read_link(dir_fd, path, name, &ret->link));
+	*ret_there = true;
+	return NULL;
+}
+
+static struct err *scan_dir(const struct tree *tree, struct tree_node *dir, int dir_fd,
+			    const char *path)
+{
+	AUTO(strings) struct strings names = { 0 };
+
+	TRY(read_names(dir_fd, path, &names));
+	dir->children = xcalloc(names.len, sizeof(*dir->children));
+	vec_foreach (&names, name) {
+		struct tree_node *child = &dir->children[dir->child_count];
+		bool there;
+
+		TRY(scan_child(tree, dir, dir_fd, path, *name, child, &there));
+		if (there) {
+			child->name = STEAL(*name);
+			dir->child_count++;
+		}
+	}
+	dir->loaded = true;
+	return NULL;
+}
+
+struct err *tree_load(struct tree *tree, struct tree_node *dir)
+{
+	AUTO(mem) char *path = NULL;
+	AUTO(fd) int fd = -1;
+
+	if (dir->loaded || !S_ISDIR(dir->mode))
+		return NULL;
+	path = tree_path(dir);
+	TRY(open_dir(tree, path, &fd));
+	return scan_dir(tree, dir, fd, path);
+}
+
+bool tree_keeps_xattr(const char *name)
+{
+	if (strncmp(name, "user.", 5) == 0)
+		return strncmp(name, "user.overlay.", 13) != 0;
+	return strcmp(name, "security.capability") == 0;
+}
+
+/* Feed the xattrs that a copy keeps, sorted by name, each with its lengths. `*ret_any` says whether
+ * there was one. */
+static struct err *hash_xattrs(int fd, const char *name, struct hasher *h, bool *ret_any)
+{
+	char list[XATTRS_MAX], value[XATTRS_MAX];
+	ssize_t len = flistxattr(fd, list, sizeof(list));
+	AUTO(strings) struct strings names = { 0 };
+
+	*ret_any = false;
+	if (len < 0 && errno != ENOTSUP)
+		return err_sys("list the attributes of '%s'", name);
+	for (const char *at = list; len > 0 && at < list + len; at += strlen(at) + 1)
+		if (tree_keeps_xattr(at))
+			strings_push(&names, at);
+	if (names.len)
+		qsort(names.at, names.len, sizeof(*names.at), compare_names);
+	vec_foreach (&names, attr) {
+		ssize_t size = fgetxattr(fd, *attr, value, sizeof(value));
+		AUTO(mem) char *head = NULL;
+
+		if (size < 0)
+			return err_sys("read attribute %s of '%s'", *attr, name);
+		head = xasprintf("%zu %zd %s=", strlen(*attr), size, *attr);
+		hasher_update(h, head, strlen(head));
+		hasher_update(h, value, (size_t)size);
+		*ret_any = true;
+	}
+	return NULL;
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+static struct err *expect_unchanged(int fd, const struct tree_node *node)
+{
+	AUTO(mem) char *path = NULL;
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && st.st_ino == node->ino && st.st_dev == node->dev &&
+	    st.st_mode == node->mode && (uint64_t)st.st_size == node->size &&
+	    same_time(st.st_mtim, node->mtime) && same_time(st.st_ctim, node->ctime))
+		return NULL;
+	path = tree_path(node);
+	return err_new(ERR_INVALID, "'%s' changed while it was read: run the build again", path);
+}
+
+/* Digest of content, and of the kept xattrs if there are any. */
+static struct err *hash_file(int dir_fd, struct tree_node *node)
+{
+	AUTO(fd)
+	int fd = openat(dir_fd, node->name,
+			O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	AUTO(hasher) struct hasher *h = hasher_new();
+	char chunk[HASH_CHUNK];
+	uint64_t total = 0;
+	ssize_t got;
+	bool any;
+
+	if (fd < 0)
+		return err_sys("open '%s'", node->name);
+	TRY(expect_unchanged(fd, node));
+	while (total < node->size && (got = read(fd, chunk, sizeof(chunk))) > 0) {
+		hasher_update(h, chunk, (size_t)got);
+		total += (uint64_t)got;
+		TRY(cancel_check());
+	}
+	if (total != node->size)
+		return err_new(ERR_INVALID, "'%s' changed while it was read: run the build again",
+			       node->name);
+	TRY(hash_xattrs(fd, node->name, h, &any));
+	TRY(hasher_finish(h, &node->digest));
+	node->hashed = true;
+	return expect_unchanged(fd, node);
+}
+
+/* Zeroed first: the cache compares keys as bytes. */
+static struct statcache_key key_of(const struct tree_node *node)
+{
+	struct statcache_key key;
+
+	memset(&key, 0, sizeof(key));
+	key.dev = node->dev;
+	key.ino = node->ino;
+	key.size = node->size;
+	key.mtime_sec = node->mtime.tv_sec;
+	key.mtime_nsec = (uint32_t)node->mtime.tv_nsec;
+	key.ctime_sec = node->ctime.tv_sec;
+	key.ctime_nsec = (uint32_t)node->ctime.tv_nsec;
+	return key;
+}
+
+/* Get one file's digest, from the cache or from its bytes. */
+static struct err *hash_child(const struct tree *tree, struct tree_node *node, int dir_fd,
+			      const char *path)
+{
+	struct statcache_key key = key_of(node);
+
+	if (node->hashed || !S_ISREG(node->mode))
+		return NULL;
+	if (tree->cache &&
+	    statcache_find(tree->cache, str_of(path), str_of(node->name), &key, &node->digest)) {
+		node->hashed = true;
+		return NULL;
+	}
+	TRY(err_wrap(hash_file(dir_fd, node), "in '%s'", path[0] ? path : "."));
+	node->fresh = true;
+	node->parent->fresh = true;
+	return NULL;
+}
+
+struct err *tree_hash(struct tree *tree, struct tree_node *file)
+{
+	AUTO(mem) char *path = tree_path(file->parent);
+	AUTO(fd) int fd = -1;
+
+	TRY(open_dir(tree, path, &fd));
+	return hash_child(tree, file, fd, path);
+}
+
+/* Everything that is known of one directory: from this run, or still true from an earlier one. */
+static void remember_dir(struct tree *tree, const struct tree_node *dir)
+{
+	AUTO(mem) char *path = tree_path(dir);
+	struct statcache_entry *entries = xcalloc(dir->child_count, sizeof(*entries));
+	AUTO(mem) void *owned = entries;
+	size_t count = 0;
+
+	for (size_t i = 0; i < dir->child_count; i++) {
+		const struct tree_node *node = &dir->children[i];
+		struct statcache_key key = key_of(node);
+		struct digest digest = node->digest;
+
+		if (!S_ISREG(node->mode))
+			continue;
+		if (node->hashed ||
+		    statcache_find(tree->cache, str_of(path), str_of(node->name), &key, &digest))
+			entries[count++] = (struct statcache_entry){ node->name, key, digest };
+	}
+	statcache_put(tree->cache, str_of(path), entries, count);
+}
+
+struct err *tree_remember(struct tree *tree)
+{
+	VEC(const struct tree_node *) pending = { 0 };
+
+	if (!tree->cache)
+		return NULL;
+	vec_push(&pending, &tree->root);
+	while (pending.len > 0) {
+		const struct tree_node *dir = pending.at[--pending.len];
+
+		if (dir->fresh)
+			remember_dir(tree, dir);
+		for (size_t i = 0; i < dir->child_count; i++)
+			if (dir->children[i].child_count > 0)
+				vec_push(&pending, &dir->children[i]);
+	}
+	vec_release(&pending);
+	return statcache_save(tree->cache);
+}
+
+/* ---- whole subtrees, on several threads once they are large ---- */
+
+struct load {
+	struct tree *tree;
+	struct group *group;
+	bool hash;
+};
+
+struct load_job {
+	const struct load *load;
+	struct tree_node *dir;
+};
+
+static struct err *load_dir(const struct load *load, struct tree_node *dir)
+{
+	AUTO(mem) char *path = NULL;
+	AUTO(fd) int fd = -1;
+
+	if (dir->loaded && !load->hash)
+		return NULL;
+	TRY(cancel_check());
+	path = tree_path(dir);
+	TRY(open_dir(load->tree, path, &fd));
+	if (!dir->loaded)
+		TRY(scan_dir(load->tree, dir, fd, path));
+	for (size_t i = 0; load->hash && i < dir->child_count; i++)
+		TRY(hash_child(load->tree, &dir->children[i], fd, path));
+	return NULL;
+}
+
+static void queue_dir(const struct load *load, struct tree_node *dir);
+
+static struct err *run_load_job(void *arg)
+{
+	AUTO(mem) struct load_job *job = arg;
+
+	TRY(load_dir(job->load, job->dir));
+	for (size_t i = 0; i < job->dir->child_count; i++)
+		if (S_ISDIR(job->dir->children[i].mode))
+			queue_dir(job->load, &job->dir->children[i]);
+	return NULL;
+}
+
+static void queue_dir(const struct load *load, struct tree_node *dir)
+{
+	struct load_job *job = xcalloc(1, sizeof(*job));
+
+	*job = (struct load_job){ load, dir };
+	group_run(load->group, run_load_job, free, job);
+}
+
+struct err *tree_load_all(struct tree *tree, struct tree_node *node, bool hash, struct pool *pool)
+{
+	AUTO(group) struct group *group = NULL;
+	struct load load = { .tree = tree, .hash = hash };
+	VEC(struct tree_node *) pending = { 0 };
+	struct err *err = NULL;
+
+	if (!S_ISDIR(node->mode))
+		return NULL;
+	vec_push(&pending, node);
+	for (size_t done = 0; !err && done < pending.len; done++) {
+		struct tree_node *dir = pending.at[done];
+
+		if (pool && done >= INLINE_DIRS) {
+			group = load.group = group_new(pool);
+			for (; done < pending.len; done++)
+				queue_dir(&load, pending.at[done]);
+			break;
+		}
+		err = load_dir(&load, dir);
+		for (size_t i = 0; !err && i < dir->child_count; i++)
+			if (S_ISDIR(dir->children[i].mode))
+				vec_push(&pending, &dir->children[i]);
+	}
+	vec_release(&pending);
+	return group ? group_wait(group) : err;
+}
+
+/* ---- finding ---- */
+
+static struct tree_node *find_child(const struct tree_node *dir, struct str name)
+{
+	size_t low = 0, high = dir->child_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = str_compare(str_of(dir->children[middle].name), name);
+
+		if (order == 0)
+			return &dir->children[middle];
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+struct err *tree_find(struct tree *tree, struct tree_node *from, struct str path, bool follow,
+		      struct tree_node **ret)
+{
+	AUTO(mem) char *rest_text = str_dup(path);
+	struct str rest = str_of(rest_text);
+	struct tree_node *at = from;
+	int links = 0;
+
+	*ret = NULL;
+	if (str_starts(rest, "/"))
+		at = &tree->root;
+	while (rest.len > 0) {
+		struct str name = str_cut(&rest, '/');
+		struct tree_node *child;
+
+		if (name.len == 0 || str_is(name, "."))
+			continue;
+		if (str_is(name, "..")) {
+			at = at->parent ? at->parent : at;
+			continue;
+		}
+		if (!S_ISDIR(at->mode))
+			return NULL;
+		TRY(tree_load(tree, at));
+		child = find_child(at, name);
+		if (!child)
+			return NULL;
+		if (S_ISLNK(child->mode) && (rest.len > 0 || follow)) {
+			char *joined;
+
+			if (++links > LINKS_MAX)
+				return err_new(ERR_INVALID, "too many symbolic links in '%.*s'",
+					       STR_ARG(path));
+			joined = xasprintf("%s/%.*s", child->link, STR_ARG(rest));
+			free(rest_text);
+			rest_text = joined;
+			rest = str_of(rest_text);
+			at = child->link[0] == '/' ? &tree->root : at;
+			continue;
+		}
+		at = child;
+	}
+	*ret = at;
+	return NULL;
+}
+
+struct err *tree_open_node(const struct tree *tree, const struct tree_node *node, int *ret_fd)
+{
+	AUTO(mem) char *path = tree_path(node);
+	AUTO(fd) int fd = -1;
+
+	TRY(file_open(tree->root_fd, path[0] ? path : ".",
+		      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0, FILE_NO_LINKS, &fd));
+	TRY(expect_unchanged(fd, node));
+	*ret_fd = STEAL_FD(fd);
+	return NULL;
+}
