@@ -1,0 +1,523 @@
+/* builder/copy.c - see builder/copy.h. */
+
+#include "builder/copy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/cancel.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/map.h"
+#include "base/str.h"
+#include "base/vec.h"
+
+#define LINKS_MAX 40
+#define DEPTH_MAX 400 /* directories within directories: three descriptors each */
+#define CHUNK (256 * 1024)
+#define CLONE_MIN (64 * 1024) /* below it a plain copy is faster than sharing extents */
+#define XATTRS_MAX 65536
+
+struct copier {
+	const struct copy_opts *opts;
+	struct tree *tree;
+	int below_fd, fs_fd;
+	struct map links; /* "dev:ino" of a source with several names -> path in the layer */
+	char *chunk;      /* CHUNK bytes */
+	bool no_clone;    /* the file system cannot share extents */
+};
+
+/* A directory of the layer that is being filled. */
+struct place {
+	char *path;   /* from the root, without a slash in front; "" is the root */
+	int upper_fd; /* owned */
+	int below_fd; /* the same directory below, owned; -1: there is none */
+};
+
+static void place_release(struct place *place)
+{
+	free(place->path);
+	if (place->upper_fd >= 0)
+		close(place->upper_fd);
+	if (place->below_fd >= 0)
+		close(place->below_fd);
+}
+
+static inline void place_auto_(struct place *place)
+{
+	place_release(place);
+}
+
+#define PLACE_INIT ((struct place){ .upper_fd = -1, .below_fd = -1 })
+
+static struct err *set_times(int dir_fd, const char *name, int fd, struct timespec mtime)
+{
+	struct timespec times[2] = { mtime, mtime };
+	int failed =
+		fd >= 0 ? futimens(fd, times) : utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW);
+
+	return failed ? err_sys("set the time of '%s'", name) : NULL;
+}
+
+/* ---- xattrs ---- */
+
+/* Copy the kept xattrs of `from` to `to`. A file system that cannot hold them is an error: an image
+ * must not lose a file capability in silence. */
+static struct err *copy_xattrs(int from, int to, const char *name)
+{
+	char list[XATTRS_MAX], value[XATTRS_MAX];
+	ssize_t len = flistxattr(from, list, sizeof(list));
+
+	if (len < 0 && errno != ENOTSUP && errno != EBADF)
+		return err_sys("list the attributes of '%s'", name);
+	for (const char *at = list; len > 0 && at < list + len; at += strlen(at) + 1) {
+		ssize_t size;
+
+		if (!tree_keeps_xattr(at))
+			continue;
+		size = fgetxattr(from, at, value, sizeof(value));
+		if (size < 0)
+			return err_sys("read attribute %s of '%s'", at, name);
+		if (fsetxattr(to, at, value, (size_t)size, 0) < 0)
+			return err_sys("set attribute %s of '%s'", at, name);
+	}
+	return NULL;
+}
+
+/* ---- directories of the destination ---- */
+
+/* Mode, owner and xattrs of a directory below, for its entry in this layer. */
+static struct err *mirror_dir(int below_fd, int upper_fd, const char *name)
+{
+	struct stat st;
+
+	if (fstat(below_fd, &st) < 0)
+		return err_sys("look at '%s'", name);
+	if (fchown(upper_fd, st.st_uid, st.st_gid) < 0 || fchmod(upper_fd, st.st_mode & 07777) < 0)
+		return err_sys("copy the mode of '%s'", name);
+	return copy_xattrs(below_fd, upper_fd, name);
+}
+
+/* Whether `name` in a place is there at all: in this layer first, then below. */
+static bool stat_in(const struct place *place, const char *name, struct stat *st)
+{
+	if (fstatat(place->upper_fd, name, st, AT_SYMLINK_NOFOLLOW) == 0)
+		return true;
+	return place->below_fd >= 0 && fstatat(place->below_fd, name, st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int open_quiet(int dir_fd, const char *name)
+{
+	return openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* What a directory that exists nowhere yet gets. */
+struct new_dir {
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+};
+
+/* Enter a directory, making its entry in the layer. `*ret_made` says that it exists nowhere below:
+ * then it has the attributes of `fresh`. ERR_INVALID if something else has the name. */
+static struct err *enter(const struct place *from, const char *name, const struct new_dir *fresh,
+			 struct place *ret, bool *ret_made)
+{
+	AUTO(place) struct place place = PLACE_INIT;
+	bool there;
+
+	place.path = from->path[0] ? xasprintf("%s/%s", from->path, name) : xstrdup(name);
+	if (from->below_fd >= 0)
+		place.below_fd = open_quiet(from->below_fd, name);
+	place.upper_fd = open_quiet(from->upper_fd, name);
+	there = place.upper_fd >= 0;
+	*ret_made = !there && place.below_fd < 0;
+	if (!there) {
+		struct stat st;
+
+		if (place.below_fd < 0 && stat_in(from, name, &st))
+			return err_new(ERR_INVALID, "'/%s' exists and is not a directory",
+				       place.path);
+		if (mkdirat(from->upper_fd, name, 0700) < 0)
+			return err_sys("make directory '/%s'", place.path);
+		place.upper_fd = open_quiet(from->upper_fd, name);
+		if (place.upper_fd < 0)
+			return err_sys("open directory '/%s'", place.path);
+		if (place.below_fd >= 0)
+			TRY(mirror_dir(place.below_fd, place.upper_fd, place.path));
+		else if (fchown(place.upper_fd, fresh->uid, fresh->gid) < 0 ||
+			 fchmod(place.upper_fd, fresh->mode) < 0)
+			return err_sys("set the mode of '/%s'", place.path);
+	}
+	*ret = place;
+	place = PLACE_INIT;
+	return NULL;
+}
+
+static struct err *root_place(const struct copier *c, struct place *ret)
+{
+	AUTO(place) struct place place = PLACE_INIT;
+
+	place.path = xstrdup("");
+	place.upper_fd = open_quiet(c->fs_fd, ".");
+	place.below_fd = c->below_fd >= 0 ? open_quiet(c->below_fd, ".") : -1;
+	if (place.upper_fd < 0)
+		return err_sys("open the layer");
+	*ret = place;
+	place = PLACE_INIT;
+	return NULL;
+}
+
+/*
+ * Turn a path with links into the components of one without, as it would be seen from inside. What
+ * does not exist yet is taken literally. Walks from the root again for each link: they are few.
+ */
+static struct err *resolve_dest(const struct copier *c, const char *path, struct strings *ret)
+{
+	AUTO(mem) char *rest_text = xstrdup(path);
+	struct str rest = str_of(rest_text);
+	int links = 0;
+
+	while (rest.len > 0) {
+		AUTO(mem) char *name = str_dup(str_cut(&rest, '/'));
+		AUTO(mem) char *target = NULL;
+		AUTO(buf) struct buf so_far = BUF_INIT(INT_MAX);
+		char link[PATH_MAX + 1];
+		ssize_t len;
+
+		if (!name[0] || strcmp(name, ".") == 0)
+			continue;
+		if (strcmp(name, "..") == 0) {
+			if (ret->len > 0)
+				free(ret->at[--ret->len]);
+			continue;
+		}
+		vec_foreach (ret, part)
+			buf_addf(&so_far, "%s/", *part);
+		buf_adds(&so_far, name);
+		len = readlinkat(c->fs_fd, so_far.at, link, sizeof(link) - 1);
+		if (len < 0 && c->below_fd >= 0)
+			len = readlinkat(c->below_fd, so_far.at, link, sizeof(link) - 1);
+		if (len < 0) {
+			vec_push(ret, STEAL(name));
+			continue;
+		}
+		if (++links > LINKS_MAX)
+			return err_new(ERR_INVALID, "too many symbolic links in '%s'", path);
+		target = xasprintf("%.*s/%.*s", (int)len, link, STR_ARG(rest));
+		free(rest_text);
+		rest_text = STEAL(target);
+		rest = str_of(rest_text);
+		while (link[0] == '/' && ret->len > 0)
+			free(ret->at[--ret->len]);
+	}
+	return NULL;
+}
+
+static struct new_dir parent_attributes(const struct copier *c)
+{
+	const struct copy_opts *o = c->opts;
+
+	return (struct new_dir){ .mode = o->chmod.octal ? o->chmod.mode : 0755,
+				 .uid = o->given_owner ? o->uid : 0,
+				 .gid = o->given_owner ? o->gid : 0 };
+}
+
+/* Enter the first `count` components, making them where they are missing. */
+static struct err *enter_path(const struct copier *c, const struct strings *parts, size_t count,
+			      struct place *ret)
+{
+	const struct new_dir fresh = parent_attributes(c);
+	AUTO(place) struct place at = PLACE_INIT;
+	bool made;
+
+	TRY(root_place(c, &at));
+	for (size_t i = 0; i < count; i++) {
+		struct place next;
+
+		TRY(enter(&at, parts->at[i], &fresh, &next, &made));
+		place_release(&at);
+		at = next;
+	}
+	*ret = at;
+	at = PLACE_INIT;
+	return NULL;
+}
+
+/* ---- files ---- */
+
+static struct err *copy_bytes(struct copier *c, int from, int to, uint64_t size, const char *name)
+{
+	uint64_t done = 0;
+
+	if (size >= CLONE_MIN && !c->no_clone) {
+		if (ioctl(to, FICLONE, from) == 0)
+			return NULL;
+		c->no_clone = true;
+	}
+	while (done < size) {
+		ssize_t got = read(from, c->chunk, CHUNK);
+
+		if (got < 0 && errno == EINTR) {
+			TRY(cancel_check());
+			continue;
+		}
+		if (got < 0)
+			return err_sys("read '%s'", name);
+		if (got == 0)
+			return err_new(ERR_INVALID, "'%s' became shorter while it was read", name);
+		TRY(file_write_all(to, c->chunk, (size_t)got, name));
+		done += (uint64_t)got;
+		if (size > CHUNK)
+			TRY(cancel_check());
+	}
+	return NULL;
+}
+
+/* A name in a place must be free of directories; anything else of this layer gives way. */
+static struct err *make_room(const struct place *place, const char *name)
+{
+	struct stat st;
+
+	if (!stat_in(place, name, &st))
+		return NULL;
+	if (S_ISDIR(st.st_mode))
+		return err_new(ERR_INVALID, "cannot copy a file over the directory '/%s%s%s'",
+			       place->path, place->path[0] ? "/" : "", name);
+	if (unlinkat(place->upper_fd, name, 0) < 0 && errno != ENOENT)
+		return err_sys("replace '%s'", name);
+	return NULL;
+}
+
+static struct err *own(const struct copier *c, const struct tree_node *node,
+		       const struct place *place, const char *name)
+{
+	uid_t uid = c->opts->keep_owner ? node->uid : c->opts->uid;
+	gid_t gid = c->opts->keep_owner ? node->gid : c->opts->gid;
+
+	if (uid == geteuid() && gid == getegid())
+		return NULL; /* what we make is ours */
+	if (fchownat(place->upper_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys("set the owner of '%s'", name);
+	return NULL;
+}
+
+/* Link to the name under which this source was copied before; `*ret_done` false if it is the first
+ * of its names. */
+static struct err *link_again(struct copier *c, const struct tree_node *node,
+			      const struct place *place, const char *name, bool *ret_done)
+{
+	char key[48];
+	const char *before;
+
+	*ret_done = false;
+	if (node->nlink < 2 || S_ISDIR(node->mode))
+		return NULL;
+	snprintf(key, sizeof(key), "%ju:%ju", (uintmax_t)node->dev, (uintmax_t)node->ino);
+	before = map_get(&c->links, str_of(key));
+	if (!before) {
+		map_put(&c->links, str_of(key),
+			xasprintf("%s%s%s", place->path, place->path[0] ? "/" : "", name));
+		return NULL;
+	}
+	if (linkat(c->fs_fd, before, place->upper_fd, name, 0) < 0)
+		return err_sys("link '%s' to '%s'", name, before);
+	*ret_done = true;
+	return NULL;
+}
+
+static struct err *copy_regular(struct copier *c, struct tree_node *node, const struct place *place,
+				const char *name)
+{
+	mode_t mode = chmod_apply(&c->opts->chmod, node->mode);
+	AUTO(fd) int from = -1;
+	AUTO(fd) int to = -1;
+
+	TRY(tree_open_node(c->tree, node, &from));
+	to = openat(place->upper_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		    mode & 0777);
+	if (to < 0)
+		return err_sys("create '%s'", name);
+	TRY(copy_bytes(c, from, to, node->size, name));
+	TRY(own(c, node, place, name));
+	if (mode & 07000 || mode & 022) /* set-id and sticky need chmod; 022 may be our umask's */
+		if (fchmod(to, mode) < 0)
+			return err_sys("set the mode of '%s'", name);
+	TRY(copy_xattrs(from, to, name));
+	return set_times(place->upper_fd, name, to, node->mtime);
+}
+
+/* A link, a fifo, a device; a socket becomes an empty file. */
+static struct err *copy_special(struct copier *c, struct tree_node *node, const struct place *place,
+				const char *name)
+{
+	mode_t type = node->mode & S_IFMT;
+	mode_t mode = chmod_apply(&c->opts->chmod, node->mode);
+	int failed;
+
+	if (S_ISLNK(node->mode))
+		failed = symlinkat(node->link, place->upper_fd, name);
+	else
+		failed = mknodat(place->upper_fd, name,
+				 (type == S_IFSOCK ? S_IFREG : type) | (mode & 0777), node->rdev);
+	if (failed)
+		return err_sys("create '%s'", name);
+	TRY(own(c, node, place, name));
+	if (!S_ISLNK(node->mode) && fchmodat(place->upper_fd, name, mode, 0) < 0)
+		return err_sys("set the mode of '%s'", name);
+	return set_times(place->upper_fd, name, -1, node->mtime);
+}
+
+static struct err *copy_file(struct copier *c, struct tree_node *node, const struct place *place,
+			     const char *name)
+{
+	bool done;
+
+	TRY(make_room(place, name));
+	TRY(link_again(c, node, place, name, &done));
+	if (done)
+		return NULL;
+	if (S_ISREG(node->mode))
+		return copy_regular(c, node, place, name);
+	return copy_special(c, node, place, name);
+}
+
+/* ---- directories ---- */
+
+static struct err *copy_children(struct copier *c, struct tree_node *dir, const struct place *place,
+				 int depth);
+
+static bool has_visible(const struct tree_node *node)
+{
+	if (!node->excluded)
+		return true;
+	for (size_t i = 0; i < node->child_count; i++)
+		if (has_visible(&node->children[i]))
+			return true;
+	return false;
+}
+
+/* A directory within a copied one: it gets the source's metadata, also where it exists. */
+static struct err *copy_dir(struct copier *c, struct tree_node *node, const struct place *place,
+			    int depth)
+{
+	const struct copy_opts *o = c->opts;
+	struct new_dir fresh = { .mode = 0700, .uid = 0, .gid = 0 };
+	AUTO(place) struct place inside = PLACE_INIT;
+	AUTO(fd) int from = -1;
+	bool made;
+
+	if (depth > DEPTH_MAX)
+		return err_new(ERR_UNSUPPORTED, "'/%s' lies more than %d directories deep",
+			       place->path, DEPTH_MAX);
+	TRY(enter(place, node->name, &fresh, &inside, &made));
+	TRY(copy_children(c, node, &inside, depth + 1));
+	TRY(tree_open_node(c->tree, node, &from));
+	if (fchown(inside.upper_fd, o->keep_owner ? node->uid : o->uid,
+		   o->keep_owner ? node->gid : o->gid) < 0 ||
+	    fchmod(inside.upper_fd, chmod_apply(&o->chmod, node->mode)) < 0)
+		return err_sys("set the mode of '/%s'", inside.path);
+	TRY(copy_xattrs(from, inside.upper_fd, inside.path));
+	return set_times(-1, inside.path, inside.upper_fd, node->mtime);
+}
+
+static struct err *copy_children(struct copier *c, struct tree_node *dir, const struct place *place,
+				 int depth)
+{
+	TRY(cancel_check());
+	for (size_t i = 0; i < dir->child_count; i++) {
+		struct tree_node *node = &dir->children[i];
+
+		if (!has_visible(node))
+			continue;
+		if (S_ISDIR(node->mode))
+			TRY(copy_dir(c, node, place, depth));
+		else
+			TRY(copy_file(c, node, place, node->name));
+	}
+	return NULL;
+}
+
+/* ---- one source ---- */
+
+/* True if the destination is a directory that exists, in this layer or below. */
+static bool dest_exists(const struct copier *c, const struct strings *parts)
+{
+	AUTO(buf) struct buf path = BUF_INIT(INT_MAX);
+	struct stat st;
+
+	vec_foreach (parts, part)
+		buf_addf(&path, "%s%s", path.len ? "/" : "", *part);
+	if (!path.len)
+		return true;
+	if (fstatat(c->fs_fd, path.at, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return S_ISDIR(st.st_mode);
+	return c->below_fd >= 0 && fstatat(c->below_fd, path.at, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISDIR(st.st_mode);
+}
+
+static struct err *copy_one(struct copier *c, const struct selected *source)
+{
+	AUTO(strings) struct strings parts = { 0 };
+	AUTO(place) struct place place = PLACE_INIT;
+	struct tree_node *node = source->node;
+
+	TRY(resolve_dest(c, c->opts->dest, &parts));
+	if (S_ISDIR(node->mode)) {
+		TRY(tree_load_all(c->tree, node, false, NULL));
+		TRY(enter_path(c, &parts, parts.len, &place));
+		return copy_children(c, node, &place, 0);
+	}
+	if (c->opts->dest_is_dir || dest_exists(c, &parts)) {
+		TRY(enter_path(c, &parts, parts.len, &place));
+		return copy_file(c, node, &place, source->name);
+	}
+	TRY(enter_path(c, &parts, parts.len - 1, &place));
+	return copy_file(c, node, &place, parts.at[parts.len - 1]);
+}
+
+struct err *copy_run(struct tree *tree, const struct selection *selection,
+		     const struct copy_opts *opts, int below_fd, int fs_fd)
+{
+	AUTO(mem) char *chunk = xcalloc(CHUNK, 1);
+	struct copier c = { .opts = opts,
+			    .tree = tree,
+			    .below_fd = below_fd,
+			    .fs_fd = fs_fd,
+			    .links = MAP_INIT,
+			    .chunk = chunk };
+	struct err *err = NULL;
+
+	vec_foreach (selection, source) {
+		AUTO(mem) char *path = tree_path(source->node);
+
+		err = err_wrap(copy_one(&c, source), "copy '%s'", path[0] ? path : ".");
+		if (err)
+			break;
+	}
+	map_release(&c.links, free);
+	return err;
+}
+
+struct err *copy_make_dir(const char *path, uid_t uid, gid_t gid, int below_fd, int fs_fd)
+{
+	const struct copy_opts opts = { .dest = path, .given_owner = true, .uid = uid, .gid = gid };
+	struct copier c = { .opts = &opts, .below_fd = below_fd, .fs_fd = fs_fd };
+	AUTO(strings) struct strings parts = { 0 };
+	AUTO(place) struct place place = PLACE_INIT;
+
+	TRY(resolve_dest(&c, path, &parts));
+	if (dest_exists(&c, &parts))
+		return NULL; /* nothing to make: the layer stays empty */
+	return enter_path(&c, &parts, parts.len, &place);
+}

@@ -1,0 +1,43 @@
+/*
+ * builder/copy.h - put selected files into a layer.
+ *
+ * Copying writes straight into the layer's upper directory, without a mount:
+ * the destination is resolved against what lies below (links are followed within
+ * the root), and every directory on the way gets an entry of its own, with the
+ * metadata that it has below, so that the layer stands alone. The rules for
+ * names, owners and modes are those of frontend 1.26. Files keep their times.
+ * The caller's umask must leave 0755 alone.
+ */
+#ifndef BUILDER_COPY_H
+#define BUILDER_COPY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/mem.h"
+#include "builder/chmod.h"
+#include "builder/selection.h"
+
+struct err;
+
+struct copy_opts {
+	const char *dest; /* absolute */
+	bool dest_is_dir; /* it ended in a slash, or there are several sources */
+	bool keep_owner;  /* what is copied keeps its owner; else `uid` and `gid` */
+	bool given_owner; /* --chown: also for parents that are new */
+	uid_t uid;
+	gid_t gid;
+	struct chmod_spec chmod;
+};
+
+/* Copy into `fs_fd`, the upper directory of a layer on top of `below_fd` (a view of the stack).
+ * ERR_INVALID for a file over a directory or the reverse, naming both. */
+struct err *copy_run(struct tree *tree, const struct selection *selection,
+		     const struct copy_opts *opts, int below_fd, int fs_fd) MUST_USE;
+
+/* WORKDIR: make `path` in the upper directory unless it is there below; new directories are 0755
+ * and owned by `uid`:`gid`. ERR_INVALID if something else is in the way. */
+struct err *copy_make_dir(const char *path, uid_t uid, gid_t gid, int below_fd, int fs_fd) MUST_USE;
+
+#endif

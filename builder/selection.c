@@ -1,0 +1,189 @@
+/* builder/selection.c - see builder/selection.h. */
+
+#include "builder/selection.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "builder/glob.h"
+#include "builder/ignore.h"
+
+void selection_release(struct selection *selection)
+{
+	vec_foreach (selection, item)
+		free(item->name);
+	vec_release(selection);
+}
+
+/* The components of a source path: no empty ones, no ".", and ".." taken away with what it
+ * follows, as far as the root. */
+static void split_path(struct str path, struct strings *ret)
+{
+	while (path.len > 0) {
+		struct str part = str_cut(&path, '/');
+
+		if (part.len == 0 || str_is(part, "."))
+			continue;
+		if (!str_is(part, "..")) {
+			vec_push(ret, str_dup(part));
+		} else if (ret->len > 0) {
+			free(*vec_last(ret));
+			ret->len--;
+		}
+	}
+}
+
+struct search {
+	struct selection *selection;
+	struct tree *tree;
+	const struct strings *parts;
+	bool wild; /* some component is a pattern */
+};
+
+static struct err *search_from(const struct search *search, struct tree_node *dir, size_t depth);
+
+/* A node that matched the last component: follow it if it is a link, and take it. */
+static struct err *take(const struct search *search, struct tree_node *node, const char *name)
+{
+	struct tree_node *real = node;
+
+	if (S_ISLNK(node->mode))
+		TRY(tree_find(search->tree, node->parent, str_of(node->name), true, &real));
+	if (!real) /* a dangling link selects nothing by a pattern, and is missing by name */
+		return NULL;
+	vec_push(search->selection, (struct selected){ real, xstrdup(name) });
+	return NULL;
+}
+
+static struct err *match_children(const struct search *search, struct tree_node *dir, size_t depth)
+{
+	struct str pattern = str_of(search->parts->at[depth]);
+	bool last = depth + 1 == search->parts->len;
+
+	TRY(tree_load(search->tree, dir));
+	for (size_t i = 0; i < dir->child_count; i++) {
+		struct tree_node *child = &dir->children[i];
+
+		if (!glob_match(pattern, str_of(child->name)) || (last && child->excluded))
+			continue;
+		if (last)
+			TRY(take(search, child, child->name));
+		else if (S_ISDIR(child->mode))
+			TRY(search_from(search, child, depth + 1));
+	}
+	return NULL;
+}
+
+/* Match the components from `depth` on, below `dir`. Recursion is bounded by the path's length. */
+static struct err *search_from(const struct search *search, struct tree_node *dir, size_t depth)
+{
+	AUTO(mem) char *name = NULL;
+	struct tree_node *child;
+
+	if (depth == search->parts->len)
+		return take(search, dir, dir->name);
+	if (glob_is_pattern(str_of(search->parts->at[depth])))
+		return match_children(search, dir, depth);
+	name = glob_literal(str_of(search->parts->at[depth]));
+	TRY(tree_find(search->tree, dir, str_of(name), true, &child));
+	if (!child)
+		return NULL;
+	if (depth + 1 == search->parts->len)
+		return take(search, child, name);
+	return search_from(search, child, depth + 1);
+}
+
+static struct err *missing(const struct tree *tree, const struct strings *parts, const char *what)
+{
+	AUTO(buf) struct buf path = BUF_INIT(SIZE_MAX / 2);
+	unsigned line = 0;
+	struct err *err;
+
+	vec_foreach (parts, part)
+		buf_addf(&path, "%s%s", path.len ? "/" : "", *part);
+	err = err_new(ERR_NOT_FOUND, "'%s' is not in %s", path.at ? path.at : "/", what);
+	if (tree->ignore && ignore_match(tree->ignore, buf_str(&path).at, &line))
+		err = err_note(err, "it is excluded by line %u of the ignore file", line);
+	return err;
+}
+
+struct err *selection_add(struct selection *selection, struct tree *tree, const char *pattern,
+			  const char *what)
+{
+	AUTO(strings) struct strings parts = { 0 };
+	struct search search = { selection, tree, &parts, false };
+	size_t before = selection->len;
+
+	split_path(str_of(pattern), &parts);
+	vec_foreach (&parts, part) {
+		if (!glob_is_pattern(str_of(*part)))
+			continue;
+		TRY(err_wrap(glob_check(str_of(*part)), "source '%s'", pattern));
+		search.wild = true;
+	}
+	TRY(search_from(&search, &tree->root, 0));
+	if (selection->len == before && !search.wild)
+		return missing(tree, &parts, what);
+	return NULL;
+}
+
+/* True unless it is a directory that is excluded, with nothing below that came back. */
+static bool visible(const struct tree_node *node)
+{
+	if (!node->excluded)
+		return true;
+	for (size_t i = 0; i < node->child_count; i++)
+		if (visible(&node->children[i]))
+			return true;
+	return false;
+}
+
+static void digest_head(const struct tree_node *node, const char *name, bool owners,
+			struct hasher *h)
+{
+	char text[128];
+	int len = snprintf(text, sizeof(text), "%o %" PRIu32 " %" PRIu32 " %" PRIu64 " ",
+			   node->mode, owners ? node->uid : 0, owners ? node->gid : 0,
+			   S_ISCHR(node->mode) || S_ISBLK(node->mode) ? (uint64_t)node->rdev : 0);
+
+	hasher_update(h, text, (size_t)len);
+	hasher_update(h, name, strlen(name) + 1);
+	if (S_ISREG(node->mode))
+		hasher_update(h, node->digest.bytes, sizeof(node->digest.bytes));
+	if (S_ISLNK(node->mode))
+		hasher_update(h, node->link, strlen(node->link) + 1);
+}
+
+/* A node and what is below it, in order; an empty name closes a directory. */
+static void digest_node(const struct tree_node *node, const char *name, bool owners,
+			struct hasher *h)
+{
+	const struct tree_node *at = node;
+
+	digest_head(node, name, owners, h);
+	if (!S_ISDIR(node->mode))
+		return;
+	for (size_t i = 0; i < at->child_count; i++)
+		if (visible(&at->children[i]))
+			digest_node(&at->children[i], at->children[i].name, owners, h);
+	hasher_update(h, "", 1);
+}
+
+struct err *selection_digest(const struct selection *selection, struct tree *tree, bool owners,
+			     struct pool *pool, struct hasher *h)
+{
+	vec_foreach (selection, item) {
+		if (S_ISDIR(item->node->mode))
+			TRY(tree_load_all(tree, item->node, true, pool));
+		else if (S_ISREG(item->node->mode))
+			TRY(tree_hash(tree, item->node));
+		digest_node(item->node, S_ISDIR(item->node->mode) ? "" : item->name, owners, h);
+	}
+	return NULL;
+}

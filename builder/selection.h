@@ -1,0 +1,50 @@
+/*
+ * builder/selection.h - the sources of a COPY, found in a tree.
+ *
+ * The rules are those of frontend 1.26: each source is rooted, ".." stays
+ * within the root; `*`, `?` and `[set]` match within one component; a pattern
+ * that matches nothing is skipped, a plain path that is missing is an error;
+ * links in the path and as its last component are followed; a directory stands
+ * for its contents.
+ */
+#ifndef BUILDER_SELECTION_H
+#define BUILDER_SELECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/mem.h"
+#include "builder/tree.h"
+
+struct err;
+struct hasher;
+struct pool;
+
+struct selected {
+	struct tree_node *node; /* borrowed from the tree */
+	char *name;             /* owned: the name that a file gets inside a directory */
+};
+
+struct selection {
+	struct selected *at;
+	size_t len, cap;
+};
+
+void selection_release(struct selection *selection);
+
+static inline void selection_auto_(struct selection *selection)
+{
+	selection_release(selection);
+}
+
+/* Add what `pattern` selects. ERR_NOT_FOUND for a plain path that is not there; `what` names the
+ * tree in the text ("the build context", "stage build"). */
+struct err *selection_add(struct selection *selection, struct tree *tree, const char *pattern,
+			  const char *what) MUST_USE;
+
+/* Feed everything that decides the result of copying to `h`: names, types, modes, contents,
+ * links, kept xattrs, and the owners if `owners`; no times. Loads and hashes what is needed. */
+struct err *selection_digest(const struct selection *selection, struct tree *tree, bool owners,
+			     struct pool *pool, struct hasher *h) MUST_USE;
+
+#endif
