@@ -1,0 +1,135 @@
+/* builder/assemble.c - see builder/assemble.h. */
+
+#include "builder/assemble.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "builder/build.h"
+#include "builder/config.h"
+#include "store/image.h"
+
+/* The comment by which tools recognise rows of this form. */
+#define ROW_COMMENT "buildkit.dockerfile.v0"
+
+struct assembly {
+	struct plan *plan;
+	json_t *history;
+	json_t *diff_ids;
+	VEC(struct image_layer) layers;
+	char last[CLOCK_TEXT_SIZE]; /* the time of the row before */
+};
+
+static void assembly_release(struct assembly *a)
+{
+	json_decref(a->history);
+	json_decref(a->diff_ids);
+	vec_release(&a->layers);
+}
+
+static inline void assembly_auto_(struct assembly *a)
+{
+	assembly_release(a);
+}
+
+static void add_layer(struct assembly *a, const struct descriptor *blob,
+		      const struct digest *diff_id)
+{
+	char text[DIGEST_TEXT_SIZE];
+
+	vec_push(&a->layers, (struct image_layer){ .blob = *blob, .diff_id = *diff_id });
+	json_array_append_new(a->diff_ids, json_string(digest_format(diff_id, text)));
+}
+
+/* The rows and layers of what everything is built on. */
+static void add_base(struct assembly *a, const struct plan_image *base)
+{
+	const json_t *history = json_object_get(base->image->config, "history");
+	const char *created = json_string_value(json_object_get(base->image->config, "created"));
+
+	for (size_t i = 0; i < json_array_size(history); i++)
+		json_array_append(a->history, json_array_get(history, i));
+	for (size_t i = 0; i < base->image->layer_count; i++)
+		add_layer(a, &base->image->layers[i].blob, &base->image->layers[i].diff_id);
+	if (created && strlen(created) < sizeof(a->last))
+		memcpy(a->last, created, strlen(created) + 1);
+}
+
+static void format_time(const struct plan *plan, struct timespec t, char ret[CLOCK_TEXT_SIZE])
+{
+	if (plan->opts->has_epoch && t.tv_sec >= plan->opts->epoch)
+		t = (struct timespec){ .tv_sec = plan->opts->epoch };
+	clock_format(t, ret);
+}
+
+/* The time of the first new step of a chain: for rows that stand before it. */
+static bool first_time(const struct plan_stage *stage, struct timespec *ret)
+{
+	bool found = false;
+
+	for (const struct plan_step *step = stage->top; step; step = step->below) {
+		*ret = step->record.created;
+		found = true;
+	}
+	return found;
+}
+
+static void add_row(struct assembly *a, const struct plan_row *row)
+{
+	json_t *out = json_object();
+	json_t *text = json_string(row->created_by);
+	bool layer = row->step && row->step->record.lid[0];
+
+	if (row->step)
+		format_time(a->plan, row->step->record.created, a->last);
+	json_object_set_new(out, "created", json_string(a->last));
+	json_object_set_new(out, "created_by", text ? text : json_string("(not UTF-8)"));
+	json_object_set_new(out, "comment", json_string(ROW_COMMENT));
+	if (!layer)
+		json_object_set_new(out, "empty_layer", json_true());
+	json_array_append_new(a->history, out);
+	if (layer)
+		add_layer(a, &row->step->layer.blob, &row->step->layer.diff_id);
+}
+
+/* The rows of a stage behind those of the stage that it is built on. */
+static void add_stage(struct assembly *a, const struct plan_stage *stage)
+{
+	if (stage->parent)
+		add_stage(a, stage->parent);
+	else if (stage->image)
+		add_base(a, stage->image);
+	for (size_t i = 0; i < stage->row_count; i++)
+		add_row(a, &stage->rows[i]);
+}
+
+static struct err *set_labels(struct plan *plan)
+{
+	vec_foreach (&plan->opts->labels, label) {
+		struct str value = str_of(*label);
+		AUTO(mem) char *name = str_dup(str_cut(&value, '='));
+
+		config_set_label(plan->target->config, name, value.at ? value.at : "");
+	}
+	return NULL;
+}
+
+struct err *assemble(struct plan *plan, struct descriptor *ret_manifest,
+		     struct descriptor *ret_config)
+{
+	AUTO(assembly)
+	struct assembly a = { .plan = plan, .history = json_array(), .diff_ids = json_array() };
+	AUTO(json) json_t *config = NULL;
+	struct timespec start = { 0 };
+	const struct platform *platform = &plan->opts->platform;
+
+	first_time(plan->target, &start);
+	format_time(plan, start, a.last);
+	add_stage(&a, plan->target);
+	TRY(set_labels(plan));
+	config = config_finish(plan->target->config, platform, a.last, a.history, a.diff_ids);
+	return image_put(plan->store, config, a.layers.at, a.layers.len, NULL, ret_manifest,
+			 ret_config);
+}

@@ -1,0 +1,23 @@
+/*
+ * builder/assemble.h - the finished image: config, history, manifest.
+ *
+ * Layers are the base's and those of the steps that changed something; history
+ * has the base's rows untouched and one row per instruction (reference, image
+ * config and history). A row with a layer has the time at which the step was
+ * done, however long ago; one without has the time of the layer before it, so
+ * that an unchanged rebuild gives the same bytes. No new time is above the epoch.
+ */
+#ifndef BUILDER_ASSEMBLE_H
+#define BUILDER_ASSEMBLE_H
+
+#include "base/mem.h"
+#include "builder/plan.h"
+
+struct descriptor;
+struct err;
+
+/* Write config and manifest into the store. After execute() with blobs. */
+struct err *assemble(struct plan *plan, struct descriptor *ret_manifest,
+		     struct descriptor *ret_config) MUST_USE;
+
+#endif

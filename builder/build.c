@@ -1,0 +1,271 @@
+/* builder/build.c - see builder/build.h. */
+
+#include "builder/build.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "builder/assemble.h"
+#include "builder/events.h"
+#include "builder/execute.h"
+#include "builder/output.h"
+#include "builder/parse.h"
+#include "builder/plan.h"
+#include "builder/scope.h"
+#include "builder/tree.h"
+#include "store/journal.h"
+#include "store/ref.h"
+#include "store/store.h"
+
+/* ---- the Recipe ---- */
+
+/* Look for the Recipe in the context under its three names. It may be a link, but not one that
+ * leads out of the context: that is for -f. */
+static struct err *open_in_context(const char *context, char **ret_name, int *ret_fd)
+{
+	static const char *const names[] = { "Recipe", "Containerfile", "Dockerfile" };
+	AUTO(fd) int dir_fd = -1;
+
+	if (!context)
+		return err_new(ERR_USAGE, "there is no context to find a Recipe in: say -f FILE");
+	dir_fd = open(context, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd < 0)
+		return err_sys("open the build context '%s'", context);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct err *err = file_open(dir_fd, names[i], O_RDONLY | O_NONBLOCK | O_NOCTTY, 0,
+					    FILE_BENEATH, ret_fd);
+
+		if (!err) {
+			*ret_name = xstrdup(names[i]);
+			return NULL;
+		}
+		if (err_kind(err) != ERR_NOT_FOUND)
+			return err;
+		err_free(err); /* try the next name */
+	}
+	return err_new(ERR_NOT_FOUND,
+		       "there is no Recipe, Containerfile or Dockerfile in '%s': say -f FILE",
+		       context);
+}
+
+static struct err *read_recipe(const struct build_opts *opts, struct recipe **ret)
+{
+	AUTO(buf) struct buf bytes = BUF_INIT(SCRIPT_MAX);
+	AUTO(mem) char *name = NULL;
+	AUTO(fd) int fd = -1;
+
+	if (!opts->recipe) {
+		TRY(open_in_context(opts->context, &name, &fd));
+	} else if (strcmp(opts->recipe, "-") == 0) {
+		name = xstrdup("(standard input)");
+		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	} else {
+		name = xstrdup(opts->recipe);
+		fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	}
+	if (fd < 0)
+		return err_sys("open '%s'", name);
+	if (opts->recipe && strcmp(opts->recipe, "-") == 0) {
+		char chunk[4096];
+		ssize_t got;
+
+		while ((got = read(fd, chunk, sizeof(chunk))) > 0 && !bytes.over)
+			buf_add(&bytes, chunk, (size_t)got);
+		TRY(buf_check(&bytes, name));
+	} else {
+		TRY(file_read_fd(fd, name, SCRIPT_MAX, &bytes));
+	}
+	return recipe_parse(name, buf_str(&bytes), ret);
+}
+
+/* ---- remarks ---- */
+
+/* Remarks on the Recipe, and build arguments that nobody asked for. */
+static struct err *tell_remarks(const struct plan *plan)
+{
+	const struct build_events *events = plan->opts->events;
+	const struct lints *lints = &plan->recipe->lints;
+	AUTO(strings) struct strings unused = { 0 };
+
+	vec_foreach (lints, lint) {
+		AUTO(mem)
+		char *text = xasprintf("%s:%u: %s", script_name(plan->recipe->script),
+				       lint->position.line, lint->text);
+
+		events_emit(events, &(struct build_event){ .kind = EVENT_WARNING,
+							   .rule = lint->rule,
+							   .text = text });
+	}
+	build_args_unused(plan->opts->args, &unused);
+	vec_foreach (&unused, name) {
+		AUTO(mem)
+		char *text = xasprintf("--build-arg %s is not used: no ARG names it", *name);
+
+		events_emit(events, &(struct build_event){ .kind = EVENT_WARNING, .text = text });
+	}
+	if (lints->len > 0 && lints->policy.error)
+		return err_new(ERR_INVALID,
+			       "%s has %zu remarks, and its check directive says that "
+			       "they are errors",
+			       script_name(plan->recipe->script), lints->len);
+	return NULL;
+}
+
+/* ---- the build ---- */
+
+struct build {
+	struct store *store;
+	const struct build_opts *opts;
+	struct pool *pool;
+	struct journal *journal;
+	struct build_events events; /* the caller's and the journal's */
+	const struct build_events *pair[2];
+	struct build_events to_journal;
+	uint64_t began;
+};
+
+static void build_release(struct build *build)
+{
+	journal_free(build->journal);
+	pool_free(build->pool);
+}
+
+static inline void build_auto_(struct build *build)
+{
+	build_release(build);
+}
+
+static void emit_to_journal(void *self, const struct build_event *event)
+{
+	struct build *build = self;
+	AUTO(buf) struct buf line = BUF_INIT((size_t)1024 * 1024);
+
+	if (event->kind == EVENT_STEP_LOG)
+		return; /* the logs are files of their own, whole */
+	event_format_json(event, build->began, &line);
+	journal_event(build->journal, buf_str(&line));
+}
+
+/* Begin the journal; without one the build goes on. */
+static void begin_journal(struct build *build)
+{
+	struct err *err = journal_begin(build->store, &build->journal);
+
+	if (err) {
+		log_warn("this build keeps no logs: %s", err_text(err));
+		err_free(err);
+	}
+	build->to_journal = (struct build_events){ emit_to_journal, build };
+	build->pair[0] = build->opts->events;
+	build->pair[1] = build->journal ? &build->to_journal : NULL;
+	build->events = events_tee(build->pair);
+}
+
+static bool wants_image(const struct build_opts *opts)
+{
+	if (opts->tags.len > 0 || opts->output_count == 0)
+		return true;
+	for (size_t i = 0; i < opts->output_count; i++)
+		if (opts->outputs[i].kind != OUTPUT_TAR && opts->outputs[i].kind != OUTPUT_LOCAL)
+			return true;
+	return false;
+}
+
+/* The stages that have a needed step, or are the target. */
+static unsigned count_stages(const struct plan *plan)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < plan->stage_count; i++) {
+		bool needed = &plan->stages[i] == plan->target;
+
+		vec_foreach (&plan->steps, step)
+			needed = needed || ((*step)->needed && (*step)->stage == &plan->stages[i]);
+		count += needed;
+	}
+	return count;
+}
+
+/* Execute a plan and put its image together, with its names. */
+static struct err *perform(struct build *build, struct plan *plan, struct build_result *ret)
+{
+	const struct execute_opts exec = { .blobs = wants_image(build->opts),
+					   .events = &build->events,
+					   .journal = build->journal };
+	unsigned missing;
+
+	TRY(execute_lookup(plan, &ret->steps, &missing));
+	ret->cached = ret->steps - missing;
+	events_emit(
+		&build->events,
+		&(struct build_event){ .kind = EVENT_BUILD_BEGIN,
+				       .text = build->journal ? journal_id(build->journal) : NULL,
+				       .stages = count_stages(plan),
+				       .steps = ret->steps });
+	TRY(tell_remarks(plan));
+	TRY(execute(plan, &exec));
+	if (exec.blobs) {
+		TRY(assemble(plan, &ret->manifest, &ret->config));
+		ret->has_image = true;
+	}
+	vec_foreach (&build->opts->tags, tag)
+		TRY(ref_set(build->store, *tag, &ret->manifest));
+	for (size_t i = 0; i < build->opts->output_count; i++)
+		TRY(output_write(plan, &build->opts->outputs[i], ret));
+	/* Only what ran is new; what was found has been synced, or will be by who made it. */
+	return missing ? store_sync(build->store) : NULL;
+}
+
+static void tell_end(const struct build *build, const struct err *err,
+		     const struct build_result *result)
+{
+	enum build_status status = err_kind(err) == ERR_CANCELLED ? BUILD_CANCELLED :
+				   err                            ? BUILD_FAILED :
+				   result->steps && result->cached == result->steps ? BUILD_CACHED :
+										      BUILD_DONE;
+	const bool has_image = !err && result->has_image;
+
+	events_emit(&build->events, &(struct build_event){
+					    .kind = EVENT_BUILD_END,
+					    .status = status,
+					    .duration = clock_monotonic() - build->began,
+					    .image = has_image ? &result->config.digest : NULL,
+					    .manifest = has_image ? &result->manifest.digest : NULL,
+					    .text = err ? err_text(err) : NULL,
+				    });
+}
+
+struct err *build_run(struct store *store, const struct build_opts *opts, struct build_result *ret)
+{
+	AUTO(build)
+	struct build build = { .store = store, .opts = opts, .began = clock_monotonic() };
+	AUTO(plan) struct plan *plan = NULL;
+	struct recipe *recipe;
+	struct err *err;
+
+	*ret = (struct build_result){ 0 };
+	TRY(read_recipe(opts, &recipe));
+	build.pool = pool_new(opts->jobs ? opts->jobs : pool_default_threads());
+	TRY(plan_make(store, opts, recipe, build.pool, &plan));
+	if (plan->context)
+		err_free(
+			tree_remember(plan->context)); /* a cache: without it, more is read again */
+	begin_journal(&build);
+	if (build.journal)
+		ret->journal = xstrdup(journal_id(build.journal));
+	err = perform(&build, plan, ret);
+	tell_end(&build, err, ret);
+	return err;
+}
+
+void build_result_release(struct build_result *result)
+{
+	free(result->journal);
+	result->journal = NULL;
+}

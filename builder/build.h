@@ -1,0 +1,81 @@
+/*
+ * builder/build.h - from a Recipe and a context to an image: the whole of it.
+ *
+ *	parse -> plan -> look up -> execute -> assemble -> outputs
+ *
+ * Everything that can be wrong with a Recipe is found before anything runs: the
+ * plan (builder/plan.h) expands every instruction of the stages that the target
+ * needs and gives each step its key. The look-up finds what is done already;
+ * what is missing runs in parallel across stages (builder/execute.h), and the
+ * layers become blobs while later steps run (builder/commit.h).
+ */
+#ifndef BUILDER_BUILD_H
+#define BUILDER_BUILD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/codec.h"
+#include "base/mem.h"
+#include "base/vec.h"
+#include "overlay/sandbox.h"
+#include "store/image.h"
+
+struct build_args;
+struct build_events;
+struct err;
+struct store;
+
+enum output_kind {
+	OUTPUT_STORE,  /* the image in the store; always, where an image is made at all */
+	OUTPUT_OCI,    /* an OCI archive */
+	OUTPUT_DOCKER, /* a docker archive */
+	OUTPUT_TAR,    /* the root filesystem as a tar */
+	OUTPUT_LOCAL,  /* the root filesystem in a directory */
+};
+
+struct build_output {
+	enum output_kind kind;
+	const char *dest; /* a path, or "-" for standard output; NULL for OUTPUT_STORE */
+};
+
+struct build_opts {
+	const char *context;   /* a directory */
+	const char *recipe;    /* -f: a path, "-" for standard input, NULL to search the context */
+	const char *target;    /* a stage's name or number; NULL: the last stage */
+	struct strings tags;   /* canonical names (registry/reference.h) */
+	struct strings labels; /* "name=value", set last */
+	struct build_args *args; /* --build-arg; borrowed, also marked as used */
+	struct platform platform;
+	bool no_cache;
+	enum sandbox_network network; /* of a RUN that does not say otherwise */
+	struct compression compression;
+	bool compression_given;
+	bool has_epoch;
+	int64_t epoch;                      /* no time in the image above it, in seconds */
+	unsigned jobs;                      /* steps at a time; 0: one per CPU */
+	const struct build_output *outputs; /* none: OUTPUT_STORE alone */
+	size_t output_count;
+	const struct build_events *events; /* NULL: silence */
+	int default_umask;                 /* of the user, for what is written outside the store */
+};
+
+struct build_result {
+	bool has_image; /* false if only root filesystems were asked for */
+	struct descriptor manifest, config;
+	unsigned steps, cached;
+	char *journal; /* the id of builds/<id>, owned; NULL if there is none */
+};
+
+/* Build. ERR_INVALID with file, line and excerpt for a Recipe that cannot be built; the error of
+ * a failing RUN names its exit code and has the last lines of its log in its notes. */
+struct err *build_run(struct store *store, const struct build_opts *opts, struct build_result *ret)
+	MUST_USE;
+void build_result_release(struct build_result *result);
+
+static inline void build_result_auto_(struct build_result *result)
+{
+	build_result_release(result);
+}
+
+#endif

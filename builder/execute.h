@@ -1,0 +1,42 @@
+/*
+ * builder/execute.h - do what a plan says: find what is there, run what is missing.
+ *
+ * The look-up asks the store for every key and marks what the target needs: a
+ * stage that is only copied from is needed only if a COPY from it has to run. A
+ * step starts when the step below it and the stages that it copies from are
+ * done; any number run at once, as many as the pool has threads. Steps with
+ * the same key in other processes are waited for, not repeated.
+ *
+ * Layers of the target's chain become blobs on threads of their own while
+ * later steps run; nothing waits for them before the end.
+ */
+#ifndef BUILDER_EXECUTE_H
+#define BUILDER_EXECUTE_H
+
+#include <stdbool.h>
+
+#include "base/mem.h"
+#include "builder/plan.h"
+
+struct build_events;
+struct err;
+struct journal;
+
+/* Look up every step and mark what is needed. `*ret_missing` counts the needed steps that must
+ * run, `*ret_needed` all needed ones. */
+struct err *execute_lookup(struct plan *plan, unsigned *ret_needed, unsigned *ret_missing) MUST_USE;
+
+struct execute_opts {
+	bool blobs;                        /* the target's layers are wanted as blobs */
+	const struct build_events *events; /* may be NULL */
+	struct journal *journal;           /* may be NULL */
+};
+
+/* Run what is missing, and make the missing blobs. Afterwards every needed step has its layer,
+ * with diff id and blob if `blobs`. The first error, with its place in the Recipe. */
+struct err *execute(struct plan *plan, const struct execute_opts *opts) MUST_USE;
+
+/* The layers of a stage at its end, open. After execute(). */
+struct err *execute_stack(struct plan *plan, struct plan_stage *stage, struct stack *ret) MUST_USE;
+
+#endif

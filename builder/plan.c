@@ -1,0 +1,405 @@
+/* builder/plan.c - stages, bases and what needs what; see builder/plan.h. */
+
+#include "builder/plan-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "builder/build.h"
+#include "builder/config.h"
+#include "builder/expand.h"
+#include "builder/ignore.h"
+#include "builder/parse.h"
+#include "builder/scope.h"
+#include "builder/statcache.h"
+#include "builder/tree.h"
+#include "registry/reference.h"
+#include "store/ref.h"
+#include "store/store.h"
+
+/* ---- images ---- */
+
+static struct err *resolve_image(struct store *store, const char *name, struct descriptor *ret)
+{
+	AUTO(mem) char *canonical = NULL;
+	struct reference reference;
+
+	TRY(reference_parse(name, &reference));
+	if (reference.digest[0])
+		return image_resolve(store, reference.digest, NULL, ret);
+	canonical = reference_canonical(&reference);
+	return ref_get(store, canonical, ret);
+}
+
+/* The key of an image's root filesystem: its chain id, whatever the image is called. */
+static struct digest rootfs_key(const struct image *image)
+{
+	struct digest none = { { 0 } };
+
+	return image->layer_count ? image->layers[image->layer_count - 1].chain_id : none;
+}
+
+static struct err *image_error(struct plan *plan, const char *name, struct err *err,
+			       const struct position *at)
+{
+	if (err_kind(err) == ERR_NOT_FOUND)
+		err = err_note(err, "'cairn images' lists what there is; 'cairn load' and "
+				    "'cairn import' bring an image into the store");
+	err = err_wrap(err, "image '%s'", name);
+	return script_wrap(err, plan->recipe->script, at);
+}
+
+struct err *plan_image_of(struct plan *plan, const char *name, const struct platform *platform,
+			  const struct position *at, struct plan_image **ret)
+{
+	struct plan_image *image;
+	struct descriptor target;
+	struct err *err;
+
+	vec_foreach (&plan->images, known) {
+		if (strcmp((*known)->name, name) == 0 &&
+		    platform_equal(&(*known)->image->platform, platform)) {
+			*ret = *known;
+			return NULL;
+		}
+	}
+	err = resolve_image(plan->store, name, &target);
+	if (err)
+		return image_error(plan, name, err, at);
+	image = xcalloc(1, sizeof(*image));
+	vec_push(&plan->images, image);
+	image->name = xstrdup(name);
+	err = image_open(plan->store, &target, platform, &image->image);
+	if (err)
+		return image_error(plan, name, err, at);
+	image->key = rootfs_key(image->image);
+	*ret = image;
+	return NULL;
+}
+
+/* ---- the context ---- */
+
+/* Read the first of these ignore files that exists: beside the Recipe and named after it, then in
+ * the context. One that leads out of the context is an error. */
+static struct err *read_ignore(struct plan *plan)
+{
+	static const char *const in_context[] = { ".containerignore", ".dockerignore" };
+	const char *recipe = plan->opts->recipe;
+	AUTO(buf) struct buf bytes = BUF_INIT(IGNORE_MAX);
+	AUTO(mem) char *own = NULL;
+	struct err *err = NULL;
+	AUTO(fd) int fd = -1;
+
+	if (recipe && strcmp(recipe, "-") != 0) {
+		own = xasprintf("%s.dockerignore", recipe);
+		fd = open(own, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+		if (fd >= 0) {
+			TRY(file_read_fd(fd, own, IGNORE_MAX, &bytes));
+			return ignore_parse(own, buf_str(&bytes), &plan->ignore);
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(in_context); i++) {
+		err = file_open(plan->context_fd, in_context[i], O_RDONLY | O_NONBLOCK | O_NOCTTY,
+				0, FILE_BENEATH, &fd);
+		if (!err) {
+			TRY(file_read_fd(fd, in_context[i], IGNORE_MAX, &bytes));
+			return ignore_parse(in_context[i], buf_str(&bytes), &plan->ignore);
+		}
+		if (err_kind(err) != ERR_NOT_FOUND)
+			return err;
+		err_free(err); /* there is none: try the next */
+	}
+	plan->ignore = ignore_new();
+	return NULL;
+}
+
+struct err *plan_context(struct plan *plan, struct tree **ret)
+{
+	if (!plan->context) {
+		AUTO(fd) int fd = -1;
+
+		if (!plan->opts->context)
+			return err_new(ERR_INVALID, "this build has no context to copy from");
+		plan->context_fd = open(plan->opts->context, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (plan->context_fd < 0)
+			return err_sys("open the build context '%s'", plan->opts->context);
+		TRY(read_ignore(plan));
+		TRY(statcache_open(plan->store, plan->context_fd, &plan->cache));
+		fd = fcntl(plan->context_fd, F_DUPFD_CLOEXEC, 3);
+		if (fd < 0)
+			return err_sys("open the build context");
+		TRY(tree_open(STEAL_FD(fd), plan->ignore, plan->cache, &plan->context));
+	}
+	*ret = plan->context;
+	return NULL;
+}
+
+/* ---- stages ---- */
+
+static struct err *expand_from(struct plan *plan, const struct stage *stage, const char *text,
+			       char **ret)
+{
+	struct expander expander = scope_expander(plan->globals, plan->recipe->escape, NULL);
+
+	return script_wrap(expand_text(&expander, str_of(text), EXPAND_WORD, ret),
+			   plan->recipe->script, &stage->position);
+}
+
+/* The platform that a FROM line asks for: --platform, or the build's. */
+static struct err *stage_platform(struct plan *plan, const struct stage *stage,
+				  struct platform *ret)
+{
+	AUTO(mem) char *text = NULL;
+
+	*ret = plan->opts->platform;
+	if (!stage->platform)
+		return NULL;
+	TRY(expand_from(plan, stage, stage->platform, &text));
+	if (!text[0])
+		return NULL;
+	return script_wrap(platform_parse(text, ret), plan->recipe->script, &stage->position);
+}
+
+/* Everything of `stage` that its base decides: config, scope, key. */
+static struct err *begin_stage(struct plan *plan, struct plan_stage *stage, const char *base,
+			       struct strings *ret_triggers)
+{
+	const struct stage *own = stage->stage;
+	const struct stage *earlier = recipe_find_stage(plan->recipe, base, own->index, false);
+	AUTO(strings) struct strings env = { 0 };
+	struct platform platform;
+
+	if (earlier) {
+		TRY(plan_stage_of(plan, earlier, &own->position, &stage->parent));
+		stage->config = config_copy(stage->parent->config);
+		stage->scope = scope_new_child(stage->parent->scope);
+		stage->top = stage->parent->top;
+		stage->key = stage->parent->key;
+		config_take_onbuild(stage->config, ret_triggers);
+		return NULL;
+	}
+	stage->scope = scope_new_stage(plan->globals);
+	TRY(stage_platform(plan, own, &platform));
+	if (strcmp(base, "scratch") == 0) {
+		TRY(config_new(NULL, &stage->config));
+	} else {
+		TRY(plan_image_of(plan, base, &platform, &own->position, &stage->image));
+		TRY(script_wrap(config_new(stage->image->image->config, &stage->config),
+				plan->recipe->script, &own->position));
+		stage->key = stage->image->key;
+	}
+	config_take_onbuild(stage->config, ret_triggers);
+	config_env(stage->config, &env);
+	vec_foreach (&env, pair) {
+		struct str value = str_of(*pair);
+		struct str name = str_cut(&value, '=');
+
+		scope_env(stage->scope, name, value.at ? value.at : "");
+	}
+	return NULL;
+}
+
+/* Instructions that the base image left for its children. */
+static struct err *run_triggers(struct plan *plan, struct plan_stage *stage,
+				const struct strings *triggers)
+{
+	vec_foreach (triggers, text) {
+		struct instruction *instruction;
+
+		TRY(script_wrap(recipe_parse_trigger(plan->recipe, *text, &instruction),
+				plan->recipe->script, &stage->stage->position));
+		TRY(err_wrap(evaluate(plan, stage, instruction), "ONBUILD of '%s'",
+			     stage->stage->base));
+	}
+	return NULL;
+}
+
+static struct err *plan_stage(struct plan *plan, struct plan_stage *stage)
+{
+	const struct stage *own = stage->stage;
+	AUTO(strings) struct strings triggers = { 0 };
+	AUTO(mem) char *base = NULL;
+
+	TRY(expand_from(plan, own, own->base, &base));
+	if (!base[0])
+		return script_error(plan->recipe->script, &own->position, ERR_INVALID,
+				    "'%s' is empty once its variables are filled in", own->base);
+	TRY(begin_stage(plan, stage, base, &triggers));
+	TRY(run_triggers(plan, stage, &triggers));
+	for (size_t i = 0; i < own->instructions.len; i++)
+		TRY(evaluate(plan, stage, &own->instructions.at[i]));
+	return NULL;
+}
+
+struct err *plan_stage_of(struct plan *plan, const struct stage *stage, const struct position *at,
+			  struct plan_stage **ret)
+{
+	struct plan_stage *planned = &plan->stages[stage->index];
+
+	if (planned->state == PLAN_OPEN)
+		return script_error(plan->recipe->script, at, ERR_INVALID,
+				    "stage '%s' needs itself", planned->name);
+	if (planned->state == PLAN_NEW) {
+		planned->state = PLAN_OPEN;
+		TRY(plan_stage(plan, planned));
+		planned->state = PLAN_DONE;
+	}
+	*ret = planned;
+	return NULL;
+}
+
+/* ---- the whole ---- */
+
+static void set_automatic(struct plan *plan, const char *prefix, const struct platform *platform)
+{
+	AUTO(mem) char *text = platform_format(platform);
+	const struct {
+		const char *suffix;
+		const char *value;
+	} names[] = { { "PLATFORM", text },
+		      { "OS", platform->os },
+		      { "OSVERSION", "" },
+		      { "ARCH", platform->arch },
+		      { "VARIANT", platform->variant } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		AUTO(mem) char *name = xasprintf("%s%s", prefix, names[i].suffix);
+
+		scope_set_automatic(plan->globals, name, names[i].value);
+	}
+}
+
+static struct err *make_globals(struct plan *plan)
+{
+	const struct recipe *recipe = plan->recipe;
+	struct platform host;
+
+	plan->globals = scope_new(plan->opts->args);
+	platform_host(&host);
+	set_automatic(plan, "TARGET", &plan->opts->platform);
+	set_automatic(plan, "BUILD", &host);
+	scope_set_automatic(plan->globals, "TARGETSTAGE",
+			    plan->opts->target ? plan->opts->target : "default");
+	for (size_t i = 0; i < recipe->globals.len; i++) {
+		const struct instruction *arg = &recipe->globals.at[i];
+
+		TRY(script_wrap(scope_arg(plan->globals, &arg->pairs, recipe->escape, NULL),
+				recipe->script, &arg->position));
+	}
+	return NULL;
+}
+
+/* The stage that --target names, by name or number; the last one without it. */
+static struct err *find_target(const struct plan *plan, const struct stage **ret)
+{
+	const struct recipe *recipe = plan->recipe;
+	const char *target = plan->opts->target;
+	AUTO(mem) const char **names = NULL;
+	const char *nearest;
+	size_t count = 0;
+
+	*ret = &recipe->stages[recipe->stage_count - 1];
+	if (!target || !target[0])
+		return NULL;
+	*ret = recipe_find_stage(recipe, target, recipe->stage_count, true);
+	if (*ret)
+		return NULL;
+	names = xcalloc(recipe->stage_count, sizeof(*names));
+	for (size_t i = 0; i < recipe->stage_count; i++)
+		if (recipe->stages[i].name)
+			names[count++] = recipe->stages[i].name;
+	nearest = text_nearest(str_of(target), names, count);
+	return err_new(ERR_INVALID, "%s has no stage '%s'%s%s%s", script_name(recipe->script),
+		       target, nearest ? " (did you mean " : "", nearest ? nearest : "",
+		       nearest ? "?)" : "");
+}
+
+static void name_stages(struct plan *plan)
+{
+	plan->stage_count = plan->recipe->stage_count;
+	plan->stages = xcalloc(plan->stage_count, sizeof(*plan->stages));
+	for (size_t i = 0; i < plan->stage_count; i++) {
+		const struct stage *stage = &plan->recipe->stages[i];
+
+		plan->stages[i].stage = stage;
+		plan->stages[i].name =
+			stage->name ? xstrdup(stage->name) : xasprintf("stage-%zu", i);
+	}
+}
+
+struct err *plan_make(struct store *store, const struct build_opts *opts, struct recipe *recipe,
+		      struct pool *pool, struct plan **ret)
+{
+	AUTO(plan) struct plan *plan = xcalloc(1, sizeof(*plan));
+	const struct stage *target;
+
+	*plan = (struct plan){
+		.store = store, .opts = opts, .recipe = recipe, .pool = pool, .context_fd = -1
+	};
+	name_stages(plan);
+	TRY(make_globals(plan));
+	TRY(find_target(plan, &target));
+	TRY(plan_stage_of(plan, target, &target->position, &plan->target));
+	*ret = STEAL(plan);
+	return NULL;
+}
+
+/* ---- freeing ---- */
+
+static void step_free(struct plan_step *step)
+{
+	strings_release(&step->argv);
+	strings_release(&step->env);
+	strings_release(&step->proxies);
+	free(step->user);
+	free(step->cwd);
+	strings_release(&step->copy.sources);
+	selection_release(&step->copy.selection);
+	free(step->copy.dest);
+	free(step->copy.chown);
+	free(step->copy.mode);
+	step_record_release(&step->record);
+	free(step);
+}
+
+static void stage_release(struct plan_stage *stage)
+{
+	free(stage->name);
+	config_free(stage->config);
+	scope_free(stage->scope);
+	for (size_t i = 0; i < stage->row_count; i++)
+		free(stage->rows[i].created_by);
+	free(stage->rows);
+}
+
+void plan_free(struct plan *plan)
+{
+	if (!plan)
+		return;
+	for (size_t i = 0; i < plan->stage_count; i++)
+		stage_release(&plan->stages[i]);
+	free(plan->stages);
+	vec_foreach (&plan->steps, step)
+		step_free(*step);
+	vec_release(&plan->steps);
+	vec_foreach (&plan->images, image) {
+		stack_release(&(*image)->stack);
+		image_free((*image)->image);
+		free((*image)->name);
+		free(*image);
+	}
+	vec_release(&plan->images);
+	tree_free(plan->context);
+	statcache_free(plan->cache);
+	ignore_free(plan->ignore);
+	if (plan->context_fd >= 0)
+		close(plan->context_fd);
+	scope_free(plan->globals);
+	recipe_free(plan->recipe);
+	free(plan);
+}

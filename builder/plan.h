@@ -1,0 +1,143 @@
+/*
+ * builder/plan.h - what a build will do, worked out before it does anything.
+ *
+ * Planning walks from the target stage to all that it needs: stages that it is
+ * built on or copies from, and base images. Each instruction is expanded in the
+ * scope of its stage and becomes a change of the stage's config, a row of its
+ * history, and, for RUN, COPY and WORKDIR, a step with a key. Keys depend on
+ * the base's layers, the instructions and the contents of the files that they
+ * read, never on results: all are known when planning is done. Stages that the
+ * target does not need are not looked at.
+ *
+ * A plan owns all that it points at. The executor fills in the fields below
+ * "results".
+ */
+#ifndef BUILDER_PLAN_H
+#define BUILDER_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/mem.h"
+#include "base/vec.h"
+#include "builder/chmod.h"
+#include "builder/recipe.h"
+#include "builder/selection.h"
+#include "overlay/sandbox.h"
+#include "overlay/stack.h"
+#include "store/image.h"
+#include "store/step.h"
+
+struct build_opts;
+struct config;
+struct err;
+struct pool;
+struct scope;
+struct store;
+
+/* A base image, once however many stages use it. */
+struct plan_image {
+	char *name; /* as the Recipe says it */
+	struct image *image;
+	struct digest key; /* of its root filesystem: the chain id, or "empty" */
+
+	/* results */
+	bool opened;        /* guarded by the execution's base lock */
+	struct stack stack; /* its layers, open */
+};
+
+enum step_kind { STEP_RUN, STEP_COPY, STEP_WORKDIR };
+
+struct plan_stage;
+
+struct plan_copy {
+	struct plan_stage *from_stage; /* NULL: from an image or the context */
+	struct plan_image *from_image; /* NULL: from a stage or the context */
+	struct strings sources;        /* expanded */
+	struct selection selection;    /* of the context; empty otherwise */
+	char *dest;                    /* absolute */
+	bool dest_is_dir;              /* a trailing slash, or several sources */
+	char *chown;                   /* expanded; NULL if not given */
+	char *mode;                    /* the same of --chmod */
+	struct chmod_spec chmod;
+};
+
+struct plan_step {
+	unsigned number; /* 1.. in the order of planning */
+	enum step_kind kind;
+	struct plan_stage *stage;
+	struct plan_step *below; /* the step whose result it starts from; NULL: the base */
+	const struct instruction *instruction; /* in the recipe, also for ONBUILD triggers */
+	unsigned index;                        /* 1.. among the steps of its stage */
+
+	struct strings argv;    /* RUN */
+	struct strings env;     /* RUN: in the key */
+	struct strings proxies; /* RUN: not in the key */
+	enum sandbox_network network;
+	char *user; /* RUN, WORKDIR: as USER has it; "" is root */
+	char *cwd;  /* RUN: where it starts; WORKDIR: what it makes */
+	struct plan_copy copy;
+
+	struct step_record record; /* key and inputs; lid and times once it is done */
+
+	/* results */
+	bool needed;             /* the target or a running step needs its layer */
+	bool cached;             /* found, not run */
+	struct layer_meta layer; /* lid empty: nothing changed */
+};
+
+struct plan_row {
+	char *created_by;
+	struct plan_step *step; /* NULL: a row without a layer */
+};
+
+struct plan_stage {
+	const struct stage *stage;
+	char *name;                /* its name, or "stage-1" */
+	struct plan_image *image;  /* what it is built on: an image, */
+	struct plan_stage *parent; /* or another stage; both NULL: scratch */
+	struct config *config;     /* after its last instruction */
+	struct scope *scope;       /* likewise */
+	struct plan_row *rows;     /* its own instructions; the base's rows are not among them */
+	size_t row_count, row_cap;
+	struct plan_step *top; /* its last step or its parent's; NULL: only the base */
+	struct digest key;     /* of the root filesystem at its end */
+	unsigned step_count;
+	enum { PLAN_NEW, PLAN_OPEN, PLAN_DONE } state; /* PLAN_OPEN: being planned; finds cycles */
+};
+
+struct plan {
+	struct store *store;           /* borrowed */
+	const struct build_opts *opts; /* borrowed */
+	struct recipe *recipe;         /* owned */
+	struct pool *pool;             /* borrowed */
+	struct scope *globals;
+	struct plan_stage *stages; /* one per stage of the Recipe */
+	size_t stage_count;
+	struct plan_stage *target;
+	struct {
+		struct plan_step **at;
+		size_t len, cap;
+	} steps; /* every step of a needed stage, dependencies first */
+	struct {
+		struct plan_image **at;
+		size_t len, cap;
+	} images;
+
+	/* The context, opened by the first COPY that reads it. */
+	int context_fd; /* -1: not there yet */
+	struct ignore *ignore;
+	struct statcache *cache;
+	struct tree *context;
+};
+
+/* Takes ownership of `recipe`. `pool` serves the scan of the context. Errors are about the Recipe,
+ * with its place: ERR_INVALID, ERR_NOT_FOUND for an image or file, ERR_UNSUPPORTED for a part of
+ * the language that does not work yet. */
+struct err *plan_make(struct store *store, const struct build_opts *opts, struct recipe *recipe,
+		      struct pool *pool, struct plan **ret) MUST_USE;
+void plan_free(struct plan *plan);
+DEFINE_AUTO(plan)
+
+#endif

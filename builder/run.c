@@ -1,0 +1,234 @@
+/* builder/run.c - see builder/run.h. */
+
+#include "builder/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cancel.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "builder/events.h"
+#include "overlay/sandbox.h"
+#include "overlay/user.h"
+#include "store/journal.h"
+
+#define READ_CHUNK 65536
+#define POLL_MS 100     /* how soon a step notices that another one failed */
+#define DRAIN_MS 200    /* how long output of what outlived the command is waited for */
+#define TAIL_BYTES 8192 /* of the log, in a failure's notes */
+#define TAIL_LINES 20
+
+/* One output stream of a running step. */
+struct stream {
+	int fd; /* our end, owned; -1 once it has ended */
+	struct event_lines lines;
+};
+
+struct output {
+	struct stream streams[2];
+	int log_fd; /* owned; -1: no log */
+};
+
+static inline void output_auto_(struct output *out)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(out->streams); i++) {
+		event_lines_end(&out->streams[i].lines);
+		if (out->streams[i].fd >= 0)
+			close(out->streams[i].fd);
+	}
+	if (out->log_fd >= 0)
+		close(out->log_fd);
+}
+
+/* Take what one stream has. The log is written first and whole; losing it on a full disk must not
+ * lose the step, whose own writes will fail loudly enough. */
+static void take(struct output *out, struct stream *stream)
+{
+	char chunk[READ_CHUNK];
+	ssize_t got = read(stream->fd, chunk, sizeof(chunk));
+
+	if (got < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (got <= 0) {
+		close(stream->fd);
+		stream->fd = -1;
+		return;
+	}
+	if (out->log_fd >= 0) {
+		struct err *err = file_write_all(out->log_fd, chunk, (size_t)got, "log");
+
+		err_free(err);
+	}
+	event_lines_feed(&stream->lines, (struct str){ chunk, (size_t)got });
+}
+
+/* Wait up to `timeout` for output or the end. `*ret_ended` says that the command has ended. */
+static void wait_some(struct output *out, const struct sandbox_run *run, int timeout,
+		      bool *ret_ended)
+{
+	struct pollfd fds[3] = { { .fd = out->streams[0].fd, .events = POLLIN },
+				 { .fd = out->streams[1].fd, .events = POLLIN },
+				 { .fd = sandbox_run_fd(run), .events = POLLIN } };
+
+	if (poll(fds, ARRAY_SIZE(fds), timeout) <= 0)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(out->streams); i++)
+		if (out->streams[i].fd >= 0 && fds[i].revents)
+			take(out, &out->streams[i]);
+	*ret_ended = fds[2].revents != 0;
+}
+
+/* What is left in the pipes after the end. A process that outlived the command cannot hold the
+ * build up: its namespace is gone, so the pipes end at once or never. */
+static void drain(struct output *out)
+{
+	for (;;) {
+		struct pollfd fds[2] = { { .fd = out->streams[0].fd, .events = POLLIN },
+					 { .fd = out->streams[1].fd, .events = POLLIN } };
+
+		if (out->streams[0].fd < 0 && out->streams[1].fd < 0)
+			return;
+		if (poll(fds, ARRAY_SIZE(fds), DRAIN_MS) <= 0)
+			return;
+		for (size_t i = 0; i < ARRAY_SIZE(out->streams); i++)
+			if (out->streams[i].fd >= 0 && fds[i].revents)
+				take(out, &out->streams[i]);
+	}
+}
+
+/* A pipe for one stream; the writing end goes to the step. */
+static struct err *open_stream(struct stream *stream, int *ret_write)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_sys("make a pipe for a step's output");
+	stream->fd = ends[0];
+	*ret_write = ends[1];
+	return NULL;
+}
+
+/* The environment: the image's and the arguments', the proxies', and HOME from the image's
+ * passwd. */
+static void make_env(const struct plan_step *step, const struct user *user, struct strings *ret)
+{
+	bool home = false;
+
+	strings_copy(ret, &step->env);
+	strings_copy(ret, &step->proxies);
+	vec_foreach (ret, pair)
+		home = home || str_starts(str_of(*pair), "HOME=");
+	if (!home)
+		vec_push(ret, xasprintf("HOME=%s", user->home));
+}
+
+static struct err *start(const struct run_site *site, struct plan_step *step, int root_fd,
+			 struct output *out, struct sandbox_run **ret)
+{
+	struct sandbox_spec spec = SANDBOX_SPEC_INIT;
+	AUTO(user) struct user user = { 0 };
+	AUTO(strings) struct strings env = { 0 };
+	AUTO(fd) int write_out = -1;
+	AUTO(fd) int write_err = -1;
+
+	TRY(user_resolve(root_fd, str_of(step->user), &user));
+	make_env(step, &user, &env);
+	TRY(open_stream(&out->streams[0], &write_out));
+	TRY(open_stream(&out->streams[1], &write_err));
+	spec.root_fd = root_fd;
+	spec.argv = strings_argv(&step->argv);
+	spec.envp = strings_argv(&env);
+	spec.cwd = step->cwd;
+	spec.uid = user.uid;
+	spec.gid = user.gid;
+	spec.groups = user.groups;
+	spec.group_count = user.group_count;
+	spec.network = step->network;
+	spec.stdout_fd = write_out;
+	spec.stderr_fd = write_err;
+	return sandbox_start(site->sandbox, &spec, ret);
+}
+
+/* The last lines of a step's log, for people. */
+static char *log_tail(const struct run_site *site, const struct plan_step *step)
+{
+	AUTO(mem) char *path = site->journal ? journal_log_path(site->journal, step->number) : NULL;
+	AUTO(fd) int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	char tail[TAIL_BYTES];
+	struct stat st;
+	ssize_t got;
+	off_t from;
+	int lines = 0;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size == 0)
+		return NULL;
+	from = st.st_size > TAIL_BYTES ? st.st_size - TAIL_BYTES : 0;
+	got = pread(fd, tail, sizeof(tail), from);
+	while (got > 0 && tail[got - 1] == '\n')
+		got--;
+	for (ssize_t at = got; at > 0; at--)
+		if (tail[at - 1] == '\n' && ++lines == TAIL_LINES)
+			return xmemdup(tail + at, (size_t)(got - at));
+	return got > 0 ? xmemdup(tail, (size_t)got) : NULL;
+}
+
+static struct err *failure(const struct run_site *site, const struct plan_step *step,
+			   const struct sandbox_result *result)
+{
+	const struct position *at = &step->instruction->position;
+	AUTO(mem) char *path = site->journal ? journal_log_path(site->journal, step->number) : NULL;
+	AUTO(mem) char *tail = log_tail(site, step);
+	struct err *err;
+
+	if (result->exec_errno)
+		err = script_error(site->script, at, ERR_INVALID,
+				   "cannot execute '%s' in the image: %s (exit code %d)",
+				   step->argv.at[0], strerror(result->exec_errno), result->code);
+	else if (result->signal)
+		err = script_error(site->script, at, ERR_INVALID,
+				   "the command was killed by signal %d, %s (exit code %d)",
+				   result->signal, strsignal(result->signal), result->code);
+	else
+		err = script_error(site->script, at, ERR_INVALID,
+				   "the command failed with exit code %d", result->code);
+	if (tail)
+		err = err_note(err, "\nits last output:\n%s", tail);
+	if (path && tail)
+		err = err_note(err, "\nthe whole of it: %s", path);
+	return err;
+}
+
+struct err *run_step(const struct run_site *site, struct plan_step *step, int root_fd,
+		     int *ret_code)
+{
+	AUTO(output)
+	struct output out = {
+		.streams = { { -1, EVENT_LINES_INIT(site->events, step->number, BUILD_STDOUT) },
+			     { -1, EVENT_LINES_INIT(site->events, step->number, BUILD_STDERR) } },
+		.log_fd = -1,
+	};
+	AUTO(sandbox_run) struct sandbox_run *run = NULL;
+	struct sandbox_result result;
+	bool ended = false;
+
+	*ret_code = 0;
+	if (site->journal)
+		TRY(journal_open_log(site->journal, step->number, &out.log_fd));
+	TRY(script_wrap(start(site, step, root_fd, &out, &run), site->script,
+			&step->instruction->position));
+	while (!ended) {
+		wait_some(&out, run, POLL_MS, &ended);
+		TRY(cancel_check()); /* freeing the run kills it */
+		if (site->stopped(site->arg))
+			return err_new(ERR_CANCELLED, "stopped because another step failed");
+	}
+	drain(&out);
+	TRY(script_wrap(sandbox_wait(run, &result), site->script, &step->instruction->position));
+	*ret_code = result.code;
+	return result.code ? failure(site, step, &result) : NULL;
+}

@@ -1,0 +1,35 @@
+/*
+ * builder/run.h - RUN: one command in the sandbox, its output kept and shown.
+ */
+#ifndef BUILDER_RUN_H
+#define BUILDER_RUN_H
+
+#include <stdbool.h>
+
+#include "base/mem.h"
+#include "builder/plan.h"
+
+struct build_events;
+struct err;
+struct journal;
+struct sandbox;
+struct script;
+
+struct run_site {
+	struct sandbox *sandbox;
+	const struct build_events *events;
+	struct journal *journal;
+	const struct script *script; /* for the excerpt of a failure */
+	/* Asked now and then while the command runs: true to kill it. */
+	bool (*stopped)(const void *arg);
+	const void *arg;
+};
+
+/* Run a RUN step in the merged root `root_fd` (from overlay_mount(); used up). Both output streams
+ * go whole to the step's log and, line by line, to the listener. A command that fails is
+ * ERR_INVALID with its exit code in the text, which `*ret_code` has too, and place, excerpt and
+ * last log lines in its notes. ERR_CANCELLED if it was stopped. */
+struct err *run_step(const struct run_site *site, struct plan_step *step, int root_fd,
+		     int *ret_code) MUST_USE;
+
+#endif
