@@ -51,6 +51,9 @@ HDR   := $(wildcard $(MODULES:%=%/*.h) tests/unit/*.h tests/fuzz/*.h)
 TESTS := $(wildcard tests/unit/*.c tests/fuzz/*.c)
 OBJ   := $(patsubst %.c,$B/%.o,$(filter-out cli/main.c,$(SRC)))
 UNITS := $(patsubst %.c,$B/%,$(wildcard tests/unit/test_*.c))
+# Unit tests of what runs on several threads: these are run under TSan, too.
+THREADED := $(filter $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c)), \
+	pool log stream codec pipeline diff stack mount sandbox store lease layer blob tree execute map)
 FUZZ  := $(patsubst %.c,$B/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 all: $(if $(wildcard cli/main.c),$B/$(PROGRAM) $B/build,$B/libcairn.a)
@@ -76,8 +79,34 @@ $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-check-unit: $(UNITS)
-	@set -e; for t in $(UNITS); do $$t; done
+# ---- what a fresh machine is asked to do ----
+
+demo:
+	@sh tests/install.sh build
+	@$(MAKE) --no-print-directory all
+	@sh examples/hello/demo.sh $B
+
+# Unit tests as they are shipped and under both sanitizers, then the program itself.
+check:
+	@sh tests/install.sh build test
+	@$(MAKE) --no-print-directory all units
+	@$(MAKE) --no-print-directory VARIANT=asan units
+	@$(MAKE) --no-print-directory VARIANT=tsan units
+	@PATH=$(CURDIR)/$B:$$PATH tests/run.sh $(UNITS) $(UNITS:build/$(VARIANT)/%=build/asan/%) \
+		$(THREADED:%=build/tsan/tests/unit/test_%) $(sort $(wildcard tests/e2e/*.bats))
+
+units: $(UNITS)
+
+check-unit: units
+	@tests/run.sh $(UNITS)
+
+check-e2e: all
+	@PATH=$(CURDIR)/$B:$$PATH tests/run.sh $(sort $(wildcard tests/e2e/*.bats))
+
+# The end-to-end tests against a program that watches itself.
+sanitize:
+	@$(MAKE) --no-print-directory VARIANT=asan check-unit check-e2e
+	@$(MAKE) --no-print-directory VARIANT=tsan check-unit check-e2e
 
 check-golden:
 	python3 tests/golden/tar.py check
@@ -94,7 +123,7 @@ lint:
 	sh tests/house-rules.sh
 	clang-format --dry-run --Werror $(SRC) $(HDR) $(TESTS)
 	clang-tidy --quiet $(SRC) $(TESTS) -- -std=gnu11 -D_GNU_SOURCE -DCAIRN_VERSION='""' -I. $(PKG_CFLAGS)
-	shellcheck $(wildcard tests/*.sh tests/e2e/*.bash tests/bench/*.sh tests/fuzz/*.sh)
+	shellcheck -x .ci/run $(wildcard tests/*.sh tests/e2e/*.bash tests/bench/*.sh tests/fuzz/*.sh examples/*/*.sh)
 
 help:
 	@sed -n 's/^#\t/  /p' Makefile
@@ -102,6 +131,6 @@ help:
 clean:
 	rm -rf build
 
-.PHONY: all check-unit check-golden fuzz fuzz-run lint help clean
+.PHONY: all demo check units check-unit check-e2e check-golden sanitize fuzz fuzz-run lint help clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(B)/cli/main.d $(UNITS:=.d) $(FUZZ:=.d)
