@@ -1,0 +1,90 @@
+/* tests/unit/test_process.c - how a process ended is told as a shell tells it. */
+
+#include "tests/unit/unit.h"
+
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/process.h"
+
+/* A child that exits with `code` or, if `number` is not 0, kills itself. Its pidfd. */
+static int start_child(int code, int number)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (number)
+			raise(number);
+		_exit(code);
+	}
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+TEST(tells_ends_as_a_shell_does)
+{
+	static const struct {
+		int code, number;
+		struct process_end want;
+	} cases[] = {
+		{ 0, 0, { 0, 0 } },
+		{ 3, 0, { 3, 0 } },
+		{ 255, 0, { 255, 0 } },
+		{ 0, SIGKILL, { 137, SIGKILL } },
+		{ 0, SIGTERM, { 143, SIGTERM } },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct process_end end = { -1, -1 };
+		int pidfd = start_child(cases[i].code, cases[i].number);
+
+		assert_ok(process_wait(pidfd, &end));
+		assert_int_equal(end.code, cases[i].want.code);
+		assert_int_equal(end.signal, cases[i].want.signal);
+		close(pidfd);
+	}
+}
+
+TEST(decodes_the_status_of_wait)
+{
+	assert_int_equal(process_decode(W_EXITCODE(7, 0)).code, 7);
+	assert_int_equal(process_decode(W_EXITCODE(7, 0)).signal, 0);
+	assert_int_equal(process_decode(W_EXITCODE(0, SIGSEGV)).code, 139);
+	assert_int_equal(process_decode(W_EXITCODE(0, SIGSEGV) | WCOREFLAG).signal, SIGSEGV);
+}
+
+TEST(a_signal_for_one_that_is_gone_is_no_error)
+{
+	struct process_end end;
+	int pidfd = start_child(0, SIGSTOP);
+
+	assert_ok(process_signal(pidfd, SIGKILL));
+	assert_ok(process_wait(pidfd, &end));
+	assert_int_equal(end.signal, SIGKILL);
+	assert_ok(process_signal(pidfd, SIGTERM));
+	assert_fails(process_wait(pidfd, &end), ERR_SYSTEM); /* reaped already */
+	close(pidfd);
+}
+
+TEST(names_signals)
+{
+	char buf[SIGNAL_NAME_SIZE];
+
+	assert_string_equal(signal_name(SIGKILL, buf), "SIGKILL");
+	assert_string_equal(signal_name(SIGHUP, buf), "SIGHUP");
+	assert_string_equal(signal_name(40, buf), "signal 40");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tells_ends_as_a_shell_does),
+		cmocka_unit_test(decodes_the_status_of_wait),
+		cmocka_unit_test(a_signal_for_one_that_is_gone_is_no_error),
+		cmocka_unit_test(names_signals),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
