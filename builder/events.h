@@ -87,6 +87,7 @@ struct event_lines {
 	unsigned step;
 	enum build_stream stream;
 	struct buf rest; /* what has no newline yet */
+	bool cut;        /* the last line that was emitted had no newline */
 };
 
 #define EVENT_LINES_INIT(listener, step_number, which) \
