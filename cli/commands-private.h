@@ -1,0 +1,24 @@
+/*
+ * cli/commands-private.h - every command there is; each file of cli/ defines its own.
+ */
+#ifndef CLI_COMMANDS_PRIVATE_H
+#define CLI_COMMANDS_PRIVATE_H
+
+#include "cli/command.h"
+
+extern const struct cli_command command_build;
+extern const struct cli_command command_complete;
+extern const struct cli_command command_export;
+extern const struct cli_command command_help;
+extern const struct cli_command command_history;
+extern const struct cli_command command_images;
+extern const struct cli_command command_import;
+extern const struct cli_command command_inspect;
+extern const struct cli_command command_load;
+extern const struct cli_command command_rmi;
+extern const struct cli_command command_run;
+extern const struct cli_command command_save;
+extern const struct cli_command command_tag;
+extern const struct cli_command command_version;
+
+#endif

@@ -1,0 +1,54 @@
+/* cli/commands.c - the table of commands, in the order in which help shows them. */
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/commands-private.h"
+#include "store/store.h"
+
+const struct cli_command *const commands[] = {
+	&command_help,
+	&command_version,
+};
+const size_t command_count = ARRAY_SIZE(commands);
+
+const struct option global_options[] = {
+	OPTION_PATH(struct cli, root, 0, "root", "DIR", "directory of the store"),
+	OPTION_FLAG(struct cli, debug, 0, "debug", "tell what goes on inside"),
+	OPTION_FLAG(struct cli, help, 'h', "help", "show this text"),
+	OPTION_FLAG(struct cli, version, 0, "version", "show the version"),
+};
+const size_t global_option_count = ARRAY_SIZE(global_options);
+
+const struct cli_command *command_find(const char *name)
+{
+	for (size_t i = 0; i < command_count; i++)
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	return NULL;
+}
+
+struct err *command_unknown(const char *name)
+{
+	VEC(const char *) names = { 0 };
+	struct err *err = err_new(ERR_USAGE, "unknown command '%.80s'", name);
+	const char *near;
+
+	for (size_t i = 0; i < command_count; i++)
+		if (!commands[i]->hidden)
+			vec_push(&names, commands[i]->name);
+	near = text_nearest(str_of(name), names.at, names.len);
+	vec_release(&names);
+	return near ? err_note(err, "did you mean '%s'?", near) : err;
+}
+
+struct err *cli_open_store(const struct cli *cli, struct store **ret)
+{
+	AUTO(mem) char *root = NULL;
+
+	TRY(store_find_root(cli->root, &root));
+	return store_open(root, ret);
+}

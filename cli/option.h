@@ -1,0 +1,97 @@
+/*
+ * cli/option.h - the options of a command as a table, and the parser that reads it.
+ *
+ * A command declares a struct that holds its options, and a table that says
+ * which option fills which field. The table is all there is: parsing, the text
+ * of --help and shell completions come from it, and a test holds the manual
+ * pages to it.
+ *
+ *	struct save_args {
+ *		const char *output;
+ *		int format;
+ *	};
+ *	static const struct option options[] = {
+ *		OPTION_PATH(struct save_args, output, 'o', "output", "PATH", "write to PATH"),
+ *		OPTION_WORD(struct save_args, format, 0, "format", formats, "kind of archive"),
+ *	};
+ *
+ * Accepted are `--name value`, `--name=value`, `-n value`, `-nvalue`, flags in a
+ * bundle (`-qt NAME`), `--flag=true` and `--flag=false`, and `--` before operands
+ * that look like options. `-` alone is an operand. An option that takes one
+ * value may be repeated: the last one counts.
+ */
+#ifndef CLI_OPTION_H
+#define CLI_OPTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/mem.h"
+#include "base/vec.h"
+
+struct err;
+
+enum option_kind {
+	OPTION_IS_FLAG,   /* bool */
+	OPTION_IS_TEXT,   /* const char *, borrowed from the command line */
+	OPTION_IS_LIST,   /* struct strings, one element per use */
+	OPTION_IS_NUMBER, /* uint64_t */
+	OPTION_IS_WORD,   /* int: the index of one of `words` */
+};
+
+struct option {
+	const char *name; /* without "--" */
+	char letter;      /* 0 if there is none */
+	enum option_kind kind;
+	size_t offset;            /* of the field in the command's struct */
+	const char *value;        /* "PATH" in help; NULL for flags and words */
+	const char *help;         /* one line; NULL: accepted, but not told */
+	const char *const *words; /* NULL-terminated */
+	uint64_t min, max;        /* of a number */
+	bool files;               /* the value is a path: completions offer files */
+};
+
+/* clang-format off */
+#define OPTION_(type, field, short_letter, long_name, what, text) \
+	.name = (long_name), .letter = (short_letter), \
+	.offset = offsetof(type, field), .value = (what), .help = (text)
+
+#define OPTION_FLAG(type, field, letter, name, help) \
+	{ OPTION_(type, field, letter, name, NULL, help), .kind = OPTION_IS_FLAG }
+#define OPTION_TEXT(type, field, letter, name, value, help) \
+	{ OPTION_(type, field, letter, name, value, help), .kind = OPTION_IS_TEXT }
+#define OPTION_PATH(type, field, letter, name, value, help) \
+	{ OPTION_(type, field, letter, name, value, help), .kind = OPTION_IS_TEXT, .files = true }
+#define OPTION_LIST(type, field, letter, name, value, help) \
+	{ OPTION_(type, field, letter, name, value, help), .kind = OPTION_IS_LIST }
+#define OPTION_NUMBER(type, field, letter, name, value, low, high, help) \
+	{ OPTION_(type, field, letter, name, value, help), .kind = OPTION_IS_NUMBER, \
+	  .min = (low), .max = (high) }
+#define OPTION_WORD(type, field, letter, name, list, help) \
+	{ OPTION_(type, field, letter, name, NULL, help), .kind = OPTION_IS_WORD, .words = (list) }
+/* clang-format on */
+
+/* A table and the struct that it fills. */
+struct option_set {
+	const struct option *options;
+	size_t count;
+	void *values;
+};
+
+struct option_rules {
+	/* What stands behind the first operand is an operand too, whatever it looks like: for
+	 * `run NAME COMMAND...`, and for options before the name of a command. */
+	bool first_operand_ends;
+};
+
+/* Read `argv` (without the program's name, NULL-terminated) into the sets, which are searched in
+ * order. Operands are appended to `operands`. ERR_USAGE says which word is wrong and suggests
+ * what was meant. */
+struct err *option_parse(const struct option_set *sets, size_t set_count, char *const *argv,
+			 const struct option_rules *rules, struct strings *operands) MUST_USE;
+
+/* Free the lists in the values of a set. */
+void option_release(const struct option_set *set);
+
+#endif
