@@ -1,11 +1,12 @@
 /*
  * overlay/unpack.h - a layer's tar becomes a directory; the tar is not trusted.
  *
- * The parent of every entry is opened beneath the layer with openat2(2),
- * RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS, and cached; the
- * entry itself is made with single-component *at calls that follow nothing;
- * hard-link targets are found the same way. Overlay xattrs are escaped, sizes,
- * counts and paths are bounded (base/untar.h), sockets are refused.
+ * The parent of every entry is a directory beneath the layer that is held open
+ * (overlay/dest.h); the entry itself is made with single-component *at calls that
+ * follow nothing (overlay/place.h). Attributes of overlayfs are escaped, sizes,
+ * counts and paths are bounded (base/untar.h); ".." in a name, a device that would be a
+ * whiteout, and whiteouts of what cannot exist are refused.
+ *
  * Image-spec rules: a directory over a directory merges attributes; anything
  * else replaces; the last of duplicate entries wins; whiteouts and opaque marks
  * act on what lies below, never on entries of the same layer, in any order.
@@ -26,9 +27,12 @@ struct layer_stage;
 struct tar_limits;
 
 struct unpack_opts {
-	/* A view of what lies below, or -1. With it a parent directory that the layer does not
-	 * bring takes its metadata from there, and a hard link to a file below copies it up.
-	 * Without it either is noted in `dependent` and parents are made 0755 root. */
+	/* A view of what lies below (an empty directory: nothing does), or -1: it is not known.
+	 * With it a parent directory that the layer does not bring takes its metadata from there,
+	 * or is 0755 root if there is none; a parent that is a link there is followed; a hard link
+	 * to a file below copies it up; a whiteout in a directory that nobody has is dropped; and
+	 * an opaque root hides each name below. Without it all of this is noted in `dependent`,
+	 * missing parents are made 0755 root, and such links and marks are left out. */
 	int below_fd;
 	const struct tar_limits *limits; /* NULL: defaults */
 };
