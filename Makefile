@@ -119,6 +119,11 @@ fuzz-run: $(FUZZ)
 		echo "$$f"; $$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 $$f.corpus \
 		$$(ls -d tests/fuzz/corpus/$${f##*/fuzz_} 2>/dev/null); done
 
+bench:
+	@sh tests/install.sh build bench
+	@$(MAKE) --no-print-directory all
+	@python3 tests/bench/bench.py $B/$(PROGRAM) $(WORKLOADS)
+
 lint:
 	sh tests/house-rules.sh
 	clang-format --dry-run --Werror $(SRC) $(HDR) $(TESTS)
@@ -131,6 +136,6 @@ help:
 clean:
 	rm -rf build
 
-.PHONY: all demo check units check-unit check-e2e check-golden sanitize fuzz fuzz-run lint help clean
+.PHONY: all demo check units check-unit check-e2e check-golden sanitize fuzz fuzz-run bench lint help clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(B)/cli/main.d $(UNITS:=.d) $(FUZZ:=.d)
