@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -192,6 +193,29 @@ static unsigned count_stages(const struct plan *plan)
 	return count;
 }
 
+/*
+ * Let the disk catch up after we are gone: layers become trusted across a reboot once a syncfs has
+ * ended, and nobody should wait for that. A grandchild, so that nobody has to reap it either; it
+ * says nothing, holds only the store, and dying early costs no more than a cache miss.
+ */
+static void sync_later(struct store *store)
+{
+	pid_t child = fork();
+
+	if (child > 0)
+		waitpid(child, NULL, 0);
+	if (child != 0)
+		return;
+	if (setsid() > 0 && fork() == 0) {
+		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+		for (int fd = 0; fd <= 2 && null >= 0; fd++)
+			dup2(null, fd);
+		err_free(store_sync(store)); /* no markers: the layers are made again one day */
+	}
+	_exit(0);
+}
+
 /* Execute a plan and put its image together, with its names. */
 static struct err *perform(struct build *build, struct plan *plan, struct build_result *ret)
 {
@@ -218,8 +242,9 @@ static struct err *perform(struct build *build, struct plan *plan, struct build_
 		TRY(ref_set(build->store, *tag, &ret->manifest));
 	for (size_t i = 0; i < build->opts->output_count; i++)
 		TRY(output_write(plan, &build->opts->outputs[i], ret));
-	/* Only what ran is new; what was found has been synced, or will be by who made it. */
-	return missing ? store_sync(build->store) : NULL;
+	if (missing) /* what was found has been synced, or will be by who made it */
+		sync_later(build->store);
+	return NULL;
 }
 
 static void tell_end(const struct build *build, const struct err *err,
