@@ -21,7 +21,7 @@
 
 #include "base/digest.h"
 #include "base/mem.h"
-#include "store/ref.h"
+#include "store/descriptor.h"
 
 struct err;
 struct store;

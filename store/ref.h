@@ -14,21 +14,13 @@
 #ifndef STORE_REF_H
 #define STORE_REF_H
 
-#include <stdint.h>
 #include <time.h>
 
-#include "base/digest.h"
 #include "base/mem.h"
+#include "store/descriptor.h"
 
 struct err;
 struct store;
-
-/* An OCI content descriptor, as far as we need one. */
-struct descriptor {
-	char media_type[96]; /* empty if unknown */
-	struct digest digest;
-	uint64_t size;
-};
 
 struct ref {
 	char *name; /* owned */

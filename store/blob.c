@@ -1,0 +1,287 @@
+/*
+ * store/blob.c - see store/blob.h.
+ *
+ * The bytes of a blob in the making go straight to a file below tmp/<lease>; the
+ * kernel is asked every few megabytes to begin writing them out, so that the
+ * flush at the end, which must come before the name, has little left to wait for.
+ */
+
+#include "store/blob.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "base/stream.h"
+#include "store/store-private.h"
+
+#define WRITE_BEHIND ((uint64_t)8 * 1024 * 1024) /* how much may wait before writing out begins */
+#define COMPARE_MAX ((size_t)1024 * 1024)        /* larger blobs are known by their size alone */
+
+struct blob_writer {
+	struct store *store;
+	char *name;              /* below tmp/<lease>, owned; NULL once it has its final name */
+	int fd;                  /* owned, read and write */
+	struct sink *sink;       /* owned: hashes into `digest` and `size`, then writes to fd */
+	struct digest digest;    /* valid once the sink is finished */
+	uint64_t size;           /* likewise */
+	uint64_t written, begun; /* bytes written, and of them those whose writing out has begun */
+};
+
+static struct err *absent(const struct digest *digest)
+{
+	char text[DIGEST_TEXT_SIZE];
+
+	return err_new(ERR_NOT_FOUND, "blob %s is not in the store", digest_format(digest, text));
+}
+
+/* ---- reading ---- */
+
+static struct err *pin_blob(struct store *store, const struct digest *digest)
+{
+	char hex[STORE_PATH_SIZE];
+
+	return store_pin(store, &(struct pin){ PIN_BLOB, store_hex_path("", digest, hex) }, 1);
+}
+
+/* The size of a blob that is there. */
+static struct err *look(struct store *store, const struct digest *digest, bool *ret_found,
+			uint64_t *ret_size)
+{
+	char path[STORE_PATH_SIZE];
+	struct stat st;
+
+	*ret_found = fstatat(store->root_fd, store_hex_path("blobs/sha256/", digest, path), &st,
+			     AT_SYMLINK_NOFOLLOW) == 0;
+	if (!*ret_found && errno != ENOENT)
+		return err_sys("look for %s", path);
+	*ret_found = *ret_found && S_ISREG(st.st_mode);
+	if (*ret_found)
+		*ret_size = (uint64_t)st.st_size;
+	return NULL;
+}
+
+struct err *blob_find(struct store *store, const struct digest *digest, bool *ret_found,
+		      uint64_t *ret_size)
+{
+	AUTO(lock) struct lock hold = LOCK_INIT;
+	uint64_t size = 0;
+	bool found = false;
+
+	TRY(store_hold(store, &hold));
+	TRY(look(store, digest, &found, &size));
+	if (found)
+		TRY(pin_blob(store, digest));
+	*ret_found = found;
+	if (found && ret_size)
+		*ret_size = size;
+	return NULL;
+}
+
+struct err *blob_open(struct store *store, const struct digest *digest, int *ret_fd,
+		      uint64_t *ret_size)
+{
+	AUTO(lock) struct lock hold = LOCK_INIT;
+	char path[STORE_PATH_SIZE];
+	AUTO(fd) int fd = -1;
+	struct err *err;
+	struct stat st;
+
+	TRY(store_hold(store, &hold));
+	err = file_open(store->root_fd, store_hex_path("blobs/sha256/", digest, path), O_RDONLY, 0,
+			FILE_NO_LINKS, &fd);
+	if (err_kind(err) == ERR_NOT_FOUND) {
+		err_free(err); /* told in the words of images */
+		return absent(digest);
+	}
+	TRY(err);
+	if (fstat(fd, &st) < 0)
+		return err_sys("look at %s", path);
+	TRY(pin_blob(store, digest));
+	*ret_fd = STEAL_FD(fd);
+	*ret_size = (uint64_t)st.st_size;
+	return NULL;
+}
+
+static struct err *hash_text(struct str text, struct digest *ret)
+{
+	AUTO(hasher) struct hasher *h = hasher_new();
+
+	hasher_update(h, text.at, text.len);
+	return hasher_finish(h, ret);
+}
+
+struct err *blob_read(struct store *store, const struct digest *digest, size_t max, struct buf *ret)
+{
+	AUTO(buf) struct buf bytes = BUF_INIT(max + 1);
+	char text[DIGEST_TEXT_SIZE];
+	AUTO(fd) int fd = -1;
+	struct digest found;
+	uint64_t size = 0;
+
+	TRY(blob_open(store, digest, &fd, &size));
+	TRY(file_read_fd(fd, digest_format(digest, text), max, &bytes));
+	TRY(hash_text(buf_str(&bytes), &found));
+	if (!digest_equal(&found, digest))
+		return err_note(err_new(ERR_CORRUPT, "blob %s is damaged", text),
+				"build, pull or load the image again to write the blob anew");
+	buf_add_str(ret, buf_str(&bytes));
+	return buf_check(ret, text);
+}
+
+/* ---- writing ---- */
+
+static struct err *write_behind(void *self, const void *data, size_t len)
+{
+	struct blob_writer *w = self;
+
+	TRY(file_write_all(w->fd, data, len, "a new blob"));
+	w->written += len;
+	if (w->written - w->begun >= WRITE_BEHIND) {
+		/* Only a hint: the flush before the commit is what counts. */
+		(void)sync_file_range(w->fd, (off_t)w->begun, (off_t)(w->written - w->begun),
+				      SYNC_FILE_RANGE_WRITE);
+		w->begun = w->written;
+	}
+	return NULL;
+}
+
+/* The sink's object is the writer, which outlives it. */
+static void free_nothing(void *self)
+{
+	(void)self;
+}
+
+struct err *blob_begin(struct store *store, struct blob_writer **ret)
+{
+	static const struct sink_ops ops = { .write = write_behind, .free = free_nothing };
+	AUTO(blob_writer) struct blob_writer *w = xcalloc(1, sizeof(*w));
+	AUTO(mem) char *name = store_temp_name(store);
+	int tmp_fd = -1;
+
+	w->store = store;
+	w->fd = -1;
+	TRY(store_lease(store, &tmp_fd));
+	w->fd = openat(tmp_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (w->fd < 0)
+		return err_sys("create a new blob");
+	w->name = STEAL(name);
+	w->sink = sink_hash(sink_new(&ops, w), &w->digest, &w->size);
+	*ret = STEAL(w);
+	return NULL;
+}
+
+struct sink *blob_sink(struct blob_writer *writer)
+{
+	return writer->sink;
+}
+
+void blob_writer_free(struct blob_writer *writer)
+{
+	if (!writer)
+		return;
+	sink_free(writer->sink);
+	if (writer->fd >= 0)
+		close(writer->fd);
+	if (writer->name)
+		unlinkat(atomic_load(&writer->store->tmp_fd), writer->name, 0);
+	free(writer->name);
+	free(writer);
+}
+
+static struct err *check_wanted(const struct digest *found, const struct digest *want)
+{
+	char found_text[DIGEST_TEXT_SIZE];
+	char want_text[DIGEST_TEXT_SIZE];
+
+	if (!want || digest_equal(found, want))
+		return NULL;
+	return err_new(ERR_CORRUPT, "blob %s has the content of %s", digest_format(want, want_text),
+		       digest_format(found, found_text));
+}
+
+/* Whether the blob that is there already has the bytes of the new one. Small ones, which images
+ * hang on, are compared; so a damaged document is mended by writing it again. */
+static struct err *is_intact(struct blob_writer *w, bool *ret)
+{
+	AUTO(buf) struct buf bytes = BUF_INIT(COMPARE_MAX + 1);
+	struct err *err;
+	uint64_t size = 0;
+	bool found = false;
+
+	TRY(blob_find(w->store, &w->digest, &found, &size));
+	*ret = found && size == w->size;
+	if (!*ret || size > COMPARE_MAX)
+		return NULL;
+	err = blob_read(w->store, &w->digest, COMPARE_MAX, &bytes);
+	*ret = !err;
+	if (err_kind(err) != ERR_CORRUPT && err_errno(err) != EIO)
+		return err;
+	err_free(err); /* that is the answer */
+	return NULL;
+}
+
+/* Flush the bytes and give them their name. */
+static struct err *publish(struct blob_writer *w)
+{
+	struct store *store = w->store;
+	AUTO(lock) struct lock hold = LOCK_INIT;
+	char path[STORE_PATH_SIZE];
+
+	if (fchmod(w->fd, 0444) < 0)
+		return err_sys("change the mode of a new blob");
+	if (fdatasync(w->fd) < 0)
+		return err_sys("flush a new blob");
+	TRY(store_hold(store, &hold));
+	TRY(pin_blob(store, &w->digest));
+	if (renameat(atomic_load(&store->tmp_fd), w->name, store->root_fd,
+		     store_hex_path("blobs/sha256/", &w->digest, path)) < 0)
+		return err_sys("rename to %s", path);
+	free(STEAL(w->name));
+	return NULL;
+}
+
+struct err *blob_commit(struct blob_writer *writer, const struct digest *want,
+			struct digest *ret_digest, uint64_t *ret_size)
+{
+	bool intact = false;
+
+	assert(writer->name); /* committed once */
+	TRY(sink_finish(writer->sink));
+	TRY(check_wanted(&writer->digest, want));
+	TRY(is_intact(writer, &intact));
+	if (!intact)
+		TRY(publish(writer));
+	/* After the rename, or a flush by another thread could come between. Also for a blob that
+	 * was there: who made it may not have flushed its name yet. */
+	atomic_store(&writer->store->blobs_dirty, true);
+	if (ret_digest)
+		*ret_digest = writer->digest;
+	if (ret_size)
+		*ret_size = writer->size;
+	return NULL;
+}
+
+struct err *blob_put(struct store *store, struct str data, struct digest *ret)
+{
+	AUTO(blob_writer) struct blob_writer *w = NULL;
+
+	TRY(blob_begin(store, &w));
+	sink_write(blob_sink(w), data.at, data.len);
+	return blob_commit(w, NULL, ret, NULL);
+}
+
+struct err *blob_sync(struct store *store)
+{
+	struct err *err;
+
+	if (!atomic_exchange(&store->blobs_dirty, false))
+		return NULL;
+	err = store_sync_dir(store, "blobs/sha256");
+	if (err) /* the next call must not report success */
+		atomic_store(&store->blobs_dirty, true);
+	return err;
+}
