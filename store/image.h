@@ -17,7 +17,8 @@
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "store/ref.h"
+#include "store/descriptor.h"
+#include "store/platform.h"
 
 struct err;
 struct store;
@@ -31,18 +32,6 @@ struct store;
 #define MEDIA_DOCKER_CONFIG "application/vnd.docker.container.image.v1+json"
 
 #define IMAGE_LAYERS_MAX 512
-
-struct platform {
-	char os[32];      /* "linux" */
-	char arch[32];    /* "amd64", "arm64", "arm", ... (GOARCH) */
-	char variant[16]; /* "v7", "" */
-};
-
-void platform_host(struct platform *ret);
-/* "linux/amd64", "linux/arm/v7", "amd64". ERR_INVALID shows the form. */
-struct err *platform_parse(const char *text, struct platform *ret) MUST_USE;
-char *platform_format(const struct platform *p) MUST_USE;
-bool platform_equal(const struct platform *a, const struct platform *b); /* arm64 v8 == arm64 */
 
 struct image_layer {
 	struct descriptor blob;
