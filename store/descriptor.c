@@ -55,9 +55,9 @@ json_t *descriptor_format(const struct descriptor *d)
 	char digest[DIGEST_TEXT_SIZE];
 	json_t *object = json_object();
 
-	json_object_set_new(object, "mediaType", json_string(d->media_type));
-	json_object_set_new(object, "digest", json_string(digest_format(&d->digest, digest)));
-	json_object_set_new(object, "size", json_integer((json_int_t)d->size));
+	json_set_text(object, "mediaType", d->media_type);
+	json_set_text(object, "digest", digest_format(&d->digest, digest));
+	json_set(object, "size", json_integer((json_int_t)d->size));
 	return object;
 }
 
