@@ -113,8 +113,10 @@ struct reader {
 /* One character, any of `set`. */
 static char read_char(struct reader *r, const char *set)
 {
-	char c = r->rest.len > 0 ? r->rest.at[0] : '\0';
+	char c = '\0';
 
+	if (r->rest.len > 0)
+		c = r->rest.at[0];
 	if (c == '\0' || !strchr(set, c)) {
 		r->bad = true;
 		return '\0';
@@ -190,9 +192,9 @@ struct err *clock_parse(struct str text, struct timespec *ret)
 	(void)read_char(&r, "-");
 	d.day = read_number(&r, 2, 1, r.bad ? 31 : days_in_month((int)d.year, d.month));
 	(void)read_char(&r, "Tt");
-	t.tv_sec = read_number(&r, 2, 0, 23) * 3600;
+	t.tv_sec = read_number(&r, 2, 0, 23) * (time_t)3600;
 	(void)read_char(&r, ":");
-	t.tv_sec += read_number(&r, 2, 0, 59) * 60;
+	t.tv_sec += read_number(&r, 2, 0, 59) * (time_t)60;
 	(void)read_char(&r, ":");
 	second = read_number(&r, 2, 0, 60);
 	t.tv_nsec = read_fraction(&r);

@@ -211,7 +211,7 @@ char *text_size(uint64_t bytes, char buf[static TEXT_SIZE_MAX])
 
 char *text_duration(uint64_t nanoseconds, char buf[static TEXT_DURATION_MAX])
 {
-	const uint64_t second = 1000 * 1000 * 1000;
+	const uint64_t second = 1000000000;
 	uintmax_t tenths_ms = rounded(nanoseconds, second / 10000);
 	uintmax_t tenths = rounded(nanoseconds, second / 10);
 	uintmax_t seconds = rounded(nanoseconds, second);
@@ -232,7 +232,9 @@ char *text_duration(uint64_t nanoseconds, char buf[static TEXT_DURATION_MAX])
 
 static char lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	if (c >= 'A' && c <= 'Z')
+		return (char)(c - 'A' + 'a');
+	return c;
 }
 
 static size_t least(size_t a, size_t b)
