@@ -27,13 +27,14 @@
 struct err;
 struct sink;
 struct store;
+struct tar_entry;
 
 struct diff_opts {
 	int below_fd; /* view of what lies below the layer; -1: nothing (every entry is new) */
+	bool flat;    /* a merged tree, not a layer: all of it, "./" first; below_fd is ignored */
 	/* Called for each entry after its content was hashed, in order; may be NULL. `digest` is
-	 * NULL unless it is a regular file. */
-	void (*each)(void *arg, const char *path, const struct stat *st,
-		     const struct digest *digest);
+	 * NULL unless it is a regular file with content of its own. */
+	void (*each)(void *arg, const struct tar_entry *entry, const struct digest *digest);
 	void *arg;
 };
 
@@ -41,7 +42,9 @@ struct diff_result {
 	uint64_t entries, bytes; /* entries written, bytes of content */
 };
 
-/* Write the tar of the tree at `fs_fd`, with its end, into `out` (borrowed, not finished). */
+/* Write the tar of the tree at `fs_fd`, with its end, into `out` (borrowed, not finished: what goes
+ * wrong there shows when it is). ERR_INVALID "... has changed" for a file that grows or shrinks
+ * while it is read. Errors name the path. */
 struct err *diff_write(int fs_fd, const struct diff_opts *opts, struct sink *out,
 		       struct diff_result *ret) MUST_USE;
 
