@@ -359,25 +359,33 @@ static struct err *put_document(struct store *store, const json_t *doc, const ch
 	return NULL;
 }
 
+struct err *image_put_manifest(struct store *store, const struct descriptor *config,
+			       const struct image_layer *layers, size_t layer_count,
+			       const json_t *annotations, struct descriptor *ret_manifest)
+{
+	AUTO(json) json_t *doc = json_object();
+	json_t *list = json_array();
+
+	json_object_set_new(doc, "schemaVersion", json_integer(2));
+	json_object_set_new(doc, "mediaType", json_string(MEDIA_OCI_MANIFEST));
+	json_object_set_new(doc, "config", descriptor_format(config));
+	json_object_set_new(doc, "layers", list);
+	for (size_t i = 0; i < layer_count; i++)
+		json_array_append_new(list, descriptor_format(&layers[i].blob));
+	if (json_object_size(annotations) > 0)
+		json_object_set_new(doc, "annotations", json_deep_copy(annotations));
+	return put_document(store, doc, MEDIA_OCI_MANIFEST, ret_manifest);
+}
+
 struct err *image_put(struct store *store, const json_t *config, const struct image_layer *layers,
 		      size_t layer_count, const json_t *annotations,
 		      struct descriptor *ret_manifest, struct descriptor *ret_config)
 {
-	AUTO(json) json_t *doc = json_object();
 	struct descriptor config_blob;
-	json_t *list;
 
 	TRY(put_document(store, config, MEDIA_OCI_CONFIG, &config_blob));
-	json_set(doc, "schemaVersion", json_integer(2));
-	json_set_text(doc, "mediaType", MEDIA_OCI_MANIFEST);
-	json_set(doc, "config", descriptor_format(&config_blob));
-	list = json_array();
-	json_set(doc, "layers", list);
-	for (size_t i = 0; i < layer_count; i++)
-		json_push(list, descriptor_format(&layers[i].blob));
-	if (json_object_size(annotations) > 0)
-		json_set(doc, "annotations", json_deep_copy(annotations));
-	TRY(put_document(store, doc, MEDIA_OCI_MANIFEST, ret_manifest));
+	TRY(image_put_manifest(store, &config_blob, layers, layer_count, annotations,
+			       ret_manifest));
 	*ret_config = config_blob;
 	return NULL;
 }

@@ -61,6 +61,10 @@ DEFINE_AUTO(image)
 struct err *image_put(struct store *store, const json_t *config, const struct image_layer *layers,
 		      size_t layer_count, const json_t *annotations,
 		      struct descriptor *ret_manifest, struct descriptor *ret_config) MUST_USE;
+/* The same for a config that is in the store already, kept byte for byte. */
+struct err *image_put_manifest(struct store *store, const struct descriptor *config,
+			       const struct image_layer *layers, size_t layer_count,
+			       const json_t *annotations, struct descriptor *ret_manifest) MUST_USE;
 
 /* Chain id of `diff_id` on top of `below` (NULL: it is the lowest). */
 struct err *chain_id_next(const struct digest *below, const struct digest *diff_id,
