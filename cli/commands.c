@@ -10,8 +10,8 @@
 #include "store/store.h"
 
 const struct cli_command *const commands[] = {
-	&command_help,
-	&command_version,
+	&command_images, &command_inspect, &command_history, &command_tag,
+	&command_rmi,    &command_help,    &command_version,
 };
 const size_t command_count = ARRAY_SIZE(commands);
 

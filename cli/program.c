@@ -2,7 +2,6 @@
 
 #include "cli/program.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,52 +9,23 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "base/text.h"
 #include "cli/command.h"
 #include "cli/help.h"
+#include "cli/message.h"
 #include "cli/term.h"
-
-#define MESSAGE_MAX ((size_t)1024 * 1024)
-
-/* ---- what people read on stderr ---- */
-
-static void print_line(const char *label, const char *colour, const char *text)
-{
-	bool colours = term_has_colours(STDERR_FILENO);
-	AUTO(buf) struct buf line = BUF_INIT(MESSAGE_MAX);
-
-	buf_addf(&line, "%s%s%s", colours ? colour : "", label, colours ? TERM_RESET : "");
-	text_escape(&line, str_of(text), NULL);
-	buf_addc(&line, '\n');
-	fputs(line.at, stderr); /* in one piece: other threads and programs write too */
-}
-
-static void print_log(enum log_level level, const char *text, void *arg)
-{
-	(void)arg;
-	if (level == LOG_WARN)
-		print_line("warning: ", TERM_YELLOW, text);
-	else
-		print_line(level == LOG_DEBUG ? "debug: " : "", TERM_FAINT, text);
-}
 
 static void print_error(const struct err *err, const struct cli_command *command)
 {
-	AUTO(buf) struct buf notes = BUF_INIT(MESSAGE_MAX);
+	AUTO(buf) struct buf text = BUF_INIT(MESSAGE_MAX);
 
-	print_line("error: ", TERM_RED, err_text(err));
-	if (err_notes(err)) {
-		text_escape(&notes, str_of(err_notes(err)), "\n\t");
-		buf_addc(&notes, '\n');
-	}
+	message_format_error(err, term_has_colours(STDERR_FILENO), &text);
 	if (err_kind(err) == ERR_USAGE && command) {
-		help_usage(command, &notes);
-		buf_addf(&notes, "\n'cairn %s --help' shows the options\n", command->name);
+		help_usage(command, &text);
+		buf_addf(&text, "\n'cairn %s --help' shows the options\n", command->name);
 	} else if (err_kind(err) == ERR_USAGE) {
-		buf_adds(&notes, "'cairn --help' shows commands and options\n");
+		buf_adds(&text, "'cairn --help' shows commands and options\n");
 	}
-	if (notes.at)
-		fputs(notes.at, stderr);
+	fputs(text.at, stderr);
 }
 
 static int exit_code_of(const struct err *err)
@@ -99,7 +69,7 @@ static struct err *print_help(const struct cli_command *command)
 		help_command(command, &text);
 	else
 		help_program(&text);
-	fputs(text.at, stdout);
+	fputs(text.at ? text.at : "", stdout);
 	return NULL;
 }
 
@@ -182,7 +152,7 @@ int program_run(int argc, char *const *argv)
 	struct cli cli = { 0 };
 
 	cancel_catch_signals();
-	log_set_handler(print_log, NULL);
+	log_set_handler(message_log, NULL);
 	if (strcmp(name, "build") == 0) {
 		command = command_find("build");
 		err = run_command(command, &cli, argv + 1);

@@ -1,0 +1,86 @@
+/* cli/image.c - see cli/image.h. */
+
+#include "cli/image.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "registry/reference.h"
+
+struct err *image_find(struct store *store, const char *text, struct descriptor *ret)
+{
+	AUTO(mem) char *canonical = NULL;
+	struct reference ref;
+	struct err *err = reference_parse(text, &ref);
+
+	if (err) {
+		err_free(err); /* it may be an id all the same */
+		return image_resolve(store, text, NULL, ret);
+	}
+	if (ref.digest[0])
+		return image_resolve(store, ref.digest, NULL, ret);
+	canonical = reference_canonical(&ref);
+	return image_resolve(store, text, canonical, ret);
+}
+
+struct err *image_find_open(struct store *store, const char *text, const char *platform,
+			    struct image **ret)
+{
+	struct descriptor target;
+	struct platform want;
+
+	if (platform)
+		TRY(platform_parse(platform, &want));
+	TRY(image_find(store, text, &target));
+	return err_wrap(image_open(store, &target, platform ? &want : NULL, ret), "image %s", text);
+}
+
+char *image_short_id(const struct digest *digest, char buf[static SHORT_ID_SIZE])
+{
+	char text[DIGEST_TEXT_SIZE];
+
+	digest_format(digest, text);
+	memcpy(buf, text + strlen("sha256:"), SHORT_ID_SIZE - 1);
+	buf[SHORT_ID_SIZE - 1] = '\0';
+	return buf;
+}
+
+uint64_t image_size(const struct image *image)
+{
+	uint64_t size = image->config_blob.size;
+
+	for (size_t i = 0; i < image->layer_count; i++)
+		size += image->layers[i].blob.size;
+	return size;
+}
+
+const json_t *image_setting(const struct image *image, const char *key)
+{
+	return json_object_get(json_object_get(image->config, "config"), key);
+}
+
+char *image_age(const char *created)
+{
+	static const struct {
+		int64_t seconds; /* from here on */
+		const char *unit;
+	} units[] = {
+		{ 2 * 365 * 86400, "year" }, { 2 * 30 * 86400, "month" }, { 2 * 7 * 86400, "week" },
+		{ 2 * 86400, "day" },        { 2 * 3600, "hour" },        { 2 * 60, "minute" },
+	};
+	struct timespec then;
+	struct err *err = created ? clock_parse(str_of(created), &then) : NULL;
+	int64_t age;
+
+	if (!created || err) {
+		err_free(err); /* a wrong time is no reason not to show the image */
+		return xstrdup("");
+	}
+	age = clock_now().tv_sec - then.tv_sec;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+		if (age >= units[i].seconds)
+			return xasprintf("%jd %ss ago", (intmax_t)(2 * age / units[i].seconds),
+					 units[i].unit);
+	return xstrdup(age < 0 ? "in the future" : "just now");
+}

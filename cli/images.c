@@ -1,0 +1,158 @@
+/* cli/images.c - list what the store has. */
+
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/text.h"
+#include "cli/commands-private.h"
+#include "cli/image.h"
+#include "cli/output.h"
+#include "cli/table.h"
+#include "registry/reference.h"
+#include "store/ref.h"
+#include "store/store.h"
+
+enum { FORMAT_TABLE, FORMAT_JSON };
+
+static const char *const formats[] = { "table", "json", NULL };
+
+struct images_values {
+	bool quiet, no_trunc;
+	int format;
+};
+
+static const struct option options[] = {
+	OPTION_WORD(struct images_values, format, 0, "format", formats, "how to show them"),
+	OPTION_FLAG(struct images_values, no_trunc, 0, "no-trunc", "show ids whole"),
+	OPTION_FLAG(struct images_values, quiet, 'q', "quiet", "show ids alone"),
+};
+
+static void add_row(struct table *table, const struct ref *ref, const struct image *image,
+		    bool whole)
+{
+	AUTO(mem) char *name = reference_shorten(ref->name);
+	AUTO(mem)
+	char *age = image_age(json_string_value(json_object_get(image->config, "created")));
+	AUTO(mem) char *platform = platform_format(&image->platform);
+	char id[DIGEST_TEXT_SIZE], size[TEXT_SIZE_MAX];
+
+	table_cell(table, name);
+	table_cell(table, whole ? digest_format(&image->config_blob.digest, id) :
+				  image_short_id(&image->config_blob.digest, id));
+	table_cell(table, platform);
+	table_cell(table, age);
+	table_cell(table, text_size(image_size(image), size));
+}
+
+static void add_unreadable(struct table *table, const struct ref *ref)
+{
+	AUTO(mem) char *name = reference_shorten(ref->name);
+
+	table_cell(table, name);
+	table_cell(table, "?");
+	for (int i = 0; i < 3; i++)
+		table_cell(table, "");
+}
+
+static json_t *describe(const struct ref *ref, const struct image *image)
+{
+	AUTO(mem) char *name = reference_shorten(ref->name);
+	AUTO(mem) char *platform = platform_format(&image->platform);
+	json_t *created = json_object_get(image->config, "created");
+	json_t *object = json_object();
+	char text[DIGEST_TEXT_SIZE];
+
+	json_object_set_new(object, "name", json_string(name));
+	json_object_set_new(object, "id",
+			    json_string(digest_format(&image->config_blob.digest, text)));
+	json_object_set_new(object, "digest",
+			    json_string(digest_format(&ref->target.digest, text)));
+	json_object_set_new(object, "platform", json_string(platform));
+	if (created)
+		json_object_set(object, "created", created);
+	json_object_set_new(object, "size", json_integer((json_int_t)image_size(image)));
+	return object;
+}
+
+struct listing {
+	const struct images_values *values;
+	struct table table;
+	json_t *array; /* owned */
+};
+
+static void listing_auto_(struct listing *listing)
+{
+	table_auto_(&listing->table);
+	json_decref(listing->array);
+}
+
+static void show_image(struct listing *listing, const struct ref *ref, const struct image *image)
+{
+	const struct images_values *values = listing->values;
+	char id[DIGEST_TEXT_SIZE];
+
+	if (values->quiet)
+		puts(values->no_trunc ? digest_format(&image->config_blob.digest, id) :
+					image_short_id(&image->config_blob.digest, id));
+	else if (values->format == FORMAT_JSON)
+		json_array_append_new(listing->array, describe(ref, image));
+	else
+		add_row(&listing->table, ref, image, values->no_trunc);
+}
+
+static struct err *list_refs(struct store *store, struct listing *listing)
+{
+	AUTO(ref_list) struct ref_list refs = { 0 };
+
+	TRY(ref_list(store, &refs));
+	vec_foreach (&refs, ref) {
+		AUTO(image) struct image *image = NULL;
+		AUTO(err) struct err *err = image_open(store, &ref->target, NULL, &image);
+
+		if (!err) {
+			show_image(listing, ref, image);
+			continue;
+		}
+		/* one image that cannot be read does not hide the others */
+		log_warn("image %s: %s", ref->name, err_text(err));
+		if (!listing->values->quiet && listing->values->format == FORMAT_TABLE)
+			add_unreadable(&listing->table, ref);
+	}
+	return NULL;
+}
+
+static struct err *run_images(struct cli *cli, void *values, struct strings *operands)
+{
+	static const char *const titles[] = { "NAME", "ID", "PLATFORM", "CREATED", "SIZE" };
+	AUTO(listing)
+	struct listing listing = { .values = values,
+				   .table = { .columns = ARRAY_SIZE(titles) },
+				   .array = json_array() };
+	AUTO(store) struct store *store = NULL;
+
+	(void)operands;
+	for (size_t i = 0; i < ARRAY_SIZE(titles); i++)
+		table_cell(&listing.table, titles[i]);
+	TRY(cli_open_store(cli, &store));
+	TRY(list_refs(store, &listing));
+	if (listing.values->quiet)
+		return NULL;
+	if (listing.values->format == FORMAT_JSON)
+		output_json(listing.array);
+	else
+		table_print(&listing.table);
+	return NULL;
+}
+
+const struct cli_command command_images = {
+	.name = "images",
+	.summary = "list the images in the store",
+	.operands = "",
+	.options = options,
+	.option_count = ARRAY_SIZE(options),
+	.values_size = sizeof(struct images_values),
+	.completes = COMPLETE_NOTHING,
+	.run = run_images,
+};
