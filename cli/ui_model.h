@@ -1,0 +1,51 @@
+/*
+ * cli/ui_model.h - the state of a build, as its events tell it; what the live display draws.
+ *
+ * All text in it is escaped and may be shown. No lock: cli/ui has one.
+ */
+#ifndef CLI_UI_MODEL_H
+#define CLI_UI_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/vec.h"
+#include "builder/events.h"
+
+#define UI_TAIL 6 /* lines of a running step's log that are kept */
+
+struct ui_step {
+	bool begun, ended;
+	enum build_status status; /* once it has ended */
+	uint64_t begin;           /* clock_monotonic() */
+	uint64_t duration;        /* once it has ended */
+	char *label;              /* "[build 2/5] RUN make" */
+	char *message;            /* why it failed, or NULL */
+	char *tail[UI_TAIL];      /* a ring: the newest is tail[(lines - 1) % UI_TAIL] */
+	uint64_t lines;
+	char *work; /* what is going on, "unpack", or NULL */
+	uint64_t done, total;
+};
+
+struct ui_model {
+	bool colours; /* of a step's own output */
+	bool begun, ended;
+	uint64_t begin, duration;
+	enum build_status status;
+	unsigned steps;            /* in the plan */
+	unsigned finished, cached; /* of them */
+	unsigned failed;
+	VEC(unsigned) order;    /* numbers of steps, as they began */
+	VEC(struct ui_step) at; /* by number */
+};
+
+void ui_model_apply(struct ui_model *model, const struct build_event *event);
+void ui_model_release(struct ui_model *model);
+
+/* The line of log that is `back` before the newest; NULL if there is none. */
+const char *ui_step_line(const struct ui_step *step, unsigned back);
+
+/* "[build 2/5] RUN make", one line, escaped; for other displays too. */
+void ui_label(const struct build_event *event, struct buf *out);
+
+#endif

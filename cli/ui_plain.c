@@ -1,0 +1,109 @@
+/* cli/ui_plain.c - see cli/ui_plain.h. */
+
+#include "cli/ui_plain.h"
+
+#include "base/text.h"
+#include "builder/events.h"
+#include "cli/message.h"
+#include "cli/ui_model.h"
+
+#define NUMBER_MAX 100000u
+#define SECOND UINT64_C(1000000000)
+#define PROGRESS_PERIOD (5 * SECOND) /* progress is told this often, or at every twentieth */
+
+static struct ui_plain_step *step_of(struct ui_plain *plain, unsigned number)
+{
+	if (number > NUMBER_MAX)
+		number = 0;
+	while (plain->at.len <= number)
+		vec_push(&plain->at, (struct ui_plain_step){ 0 });
+	return &plain->at.at[number];
+}
+
+static void add_log(const struct ui_plain_step *step, const struct build_event *event,
+		    struct buf *out)
+{
+	uint64_t ms = (event->when - step->begin) / (SECOND / 1000);
+
+	buf_addf(out, "#%u %ju.%03u ", event->step, (uintmax_t)(ms / 1000), (unsigned)(ms % 1000));
+	text_escape_output(out, event->bytes, false);
+	buf_addc(out, '\n');
+}
+
+static void add_progress(struct ui_plain_step *step, const struct build_event *event,
+			 struct buf *out)
+{
+	unsigned part = event->total ?
+				(unsigned)(20 * (event->done / 1024) / (event->total / 1024 + 1)) :
+				0;
+	char done[TEXT_SIZE_MAX], total[TEXT_SIZE_MAX];
+
+	if (part == step->told_part && event->when - step->told_when < PROGRESS_PERIOD)
+		return;
+	step->told_part = part;
+	step->told_when = event->when;
+	buf_addf(out, "#%u ", event->step);
+	text_escape(out, str_of(event->text), NULL);
+	buf_addf(out, " %s", text_size(event->done, done));
+	if (event->total)
+		buf_addf(out, " / %s", text_size(event->total, total));
+	buf_addc(out, '\n');
+}
+
+static void add_end(const struct build_event *event, struct buf *out)
+{
+	static const char *const words[] = { "DONE", "CACHED", "ERROR", "CANCELED" };
+	char duration[TEXT_DURATION_MAX];
+
+	buf_addf(out, "#%u %s", event->step, words[event->status]);
+	if (event->status == BUILD_DONE)
+		buf_addf(out, " %s", text_duration(event->duration, duration));
+	if (event->text) {
+		buf_addc(out, ' ');
+		text_escape(out, str_of(event->text), NULL);
+	}
+	buf_addc(out, '\n');
+}
+
+static void add_warning(const struct build_event *event, struct buf *out)
+{
+	AUTO(mem)
+	char *text = xasprintf("%s%s%s", event->rule ? event->rule : "", event->rule ? ": " : "",
+			       event->text ? event->text : "");
+
+	message_format_log(LOG_WARN, text, false, out);
+}
+
+void ui_plain_format(struct ui_plain *plain, const struct build_event *event, struct buf *out)
+{
+	struct ui_plain_step *step = step_of(plain, event->step);
+
+	switch (event->kind) {
+	case EVENT_STEP_BEGIN:
+		*step = (struct ui_plain_step){ .begin = event->when, .told_when = event->when };
+		buf_addf(out, "#%u ", event->step);
+		ui_label(event, out);
+		buf_addc(out, '\n');
+		break;
+	case EVENT_STEP_LOG:
+		add_log(step, event, out);
+		break;
+	case EVENT_STEP_PROGRESS:
+		add_progress(step, event, out);
+		break;
+	case EVENT_STEP_END:
+		add_end(event, out);
+		break;
+	case EVENT_WARNING:
+		add_warning(event, out);
+		break;
+	case EVENT_BUILD_BEGIN:
+	case EVENT_BUILD_END:
+		break;
+	}
+}
+
+void ui_plain_release(struct ui_plain *plain)
+{
+	vec_release(&plain->at);
+}
