@@ -1,0 +1,171 @@
+/* registry/archive.c - see registry/archive.h. */
+
+#include "registry/archive.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "registry/docker_load.h"
+#include "registry/docker_save.h"
+#include "registry/layout.h"
+#include "registry/members.h"
+#include "registry/pack.h"
+#include "registry/reference.h"
+#include "store/ref.h"
+
+const char *const archive_format_names[] = { "oci-dir", "oci-archive", "docker-archive", NULL };
+
+/* ---- saving ---- */
+
+struct err *archive_save(struct store *store, enum archive_format format, const char *path,
+			 const struct saved_image *images, size_t count)
+{
+	AUTO(pack) struct pack *pack = NULL;
+
+	if (format == ARCHIVE_OCI_DIR)
+		TRY(pack_open_dir(path, &pack));
+	else
+		TRY(pack_open_tar(path, &pack));
+	if (format == ARCHIVE_DOCKER)
+		TRY(docker_save(store, images, count, pack));
+	else
+		TRY(layout_save(store, images, count, pack));
+	return pack_commit(pack);
+}
+
+/* ---- names of what was loaded ---- */
+
+/* The name of a repository that a path suggests: "images/app-1.0.tar.gz" is "app-1.0". Owned. */
+static char *path_stem(const char *path)
+{
+	static const char *const suffixes[] = { ".gz",  ".zst", ".zstd",       ".tgz",
+						".tar", ".oci", ".oci-archive" };
+	struct str stem = str_of(path);
+	const char *slash;
+
+	while (str_ends(stem, "/"))
+		stem.len--;
+	slash = stem.len ? memrchr(stem.at, '/', stem.len) : NULL;
+	if (slash)
+		stem = (struct str){ slash + 1, stem.len - (size_t)(slash + 1 - stem.at) };
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++)
+		if (str_ends(stem, suffixes[i]))
+			stem.len -= strlen(suffixes[i]);
+	return str_dup(stem);
+}
+
+static struct err *nameless(const struct err *why)
+{
+	struct err *err =
+		why ? err_new(ERR_INVALID, "the image has no usable name: %s", err_text(why)) :
+		      err_new(ERR_INVALID, "the image has no name");
+
+	return err_note(err, "--name NAME gives it one");
+}
+
+/* Make a name canonical. In a layout a name may be only a tag. */
+static struct err *settle_name(struct loaded *loaded, const char *path)
+{
+	AUTO(mem) char *written = STEAL(loaded->name);
+	AUTO(mem) char *stem = NULL;
+	AUTO(err) struct err *err = NULL;
+
+	if (!written)
+		return nameless(NULL);
+	if (!strpbrk(written, ":/@")) {
+		AUTO(mem) char *tag = STEAL(written);
+
+		stem = path_stem(path);
+		written = xasprintf("%s:%s", stem, tag);
+	}
+	err = reference_normalize(written, &loaded->name);
+	return err ? nameless(err) : NULL;
+}
+
+static bool all_nameless(const struct loaded_list *list)
+{
+	vec_foreach (list, loaded)
+		if (loaded->name)
+			return false;
+	return true;
+}
+
+/* Of nameless images for several platforms, leave the one for this host. */
+static void leave_host(struct loaded_list *list)
+{
+	struct platform host;
+	const struct loaded *best = NULL;
+	unsigned best_match = 0;
+
+	platform_host(&host);
+	vec_foreach (list, loaded) {
+		unsigned match = platform_match(&host, &loaded->platform);
+
+		if (match > best_match) {
+			best = loaded;
+			best_match = match;
+		}
+	}
+	if (best) {
+		list->at[0] = *best; /* names are NULL: nothing is lost */
+		list->len = 1;
+	}
+}
+
+/* Give the one image that there is the name that the user wants. */
+static struct err *rename_only(struct loaded_list *list, const char *name)
+{
+	vec_foreach (list, loaded)
+		if (!digest_equal(&loaded->target.digest, &list->at[0].target.digest))
+			return err_new(ERR_INVALID,
+				       "there are %zu images: one name is not enough for them",
+				       list->len);
+	while (list->len > 1)
+		free(list->at[--list->len].name);
+	free(list->at[0].name);
+	list->at[0].name = xstrdup(name);
+	return NULL;
+}
+
+static struct err *settle_names(struct loaded_list *list, const char *path, const char *name)
+{
+	if (list->len == 0)
+		return err_new(ERR_NOT_FOUND, "there is no image in it");
+	if (list->len > 1 && all_nameless(list))
+		leave_host(list);
+	if (name)
+		return rename_only(list, name);
+	vec_foreach (list, loaded)
+		TRY(settle_name(loaded, path));
+	return NULL;
+}
+
+/* ---- loading ---- */
+
+static struct err *load_members(struct store *store, struct members *members,
+				struct loaded_list *ret)
+{
+	if (layout_is(members))
+		return layout_load(store, members, ret);
+	if (docker_is_archive(members))
+		return docker_load(store, members, ret);
+	return err_new(ERR_INVALID, "neither an OCI layout nor an archive of docker save is in it");
+}
+
+struct err *archive_load(struct store *store, const char *path, const char *name,
+			 struct loaded_list *ret)
+{
+	AUTO(loaded_list) struct loaded_list list = { 0 };
+	AUTO(members) struct members *members = NULL;
+
+	TRY(members_open(store, path, &members));
+	TRY(err_wrap(load_members(store, members, &list), "load %s", path));
+	TRY(err_wrap(settle_names(&list, path, name), "load %s", path));
+	vec_foreach (&list, loaded)
+		TRY(ref_set(store, loaded->name, &loaded->target));
+	*ret = list;
+	list = (struct loaded_list){ 0 };
+	return NULL;
+}

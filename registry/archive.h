@@ -1,0 +1,40 @@
+/*
+ * registry/archive.h - images in files: saving them, and loading whatever others have saved.
+ *
+ * Three formats are written: an OCI layout in a directory or in a tar
+ * (registry/layout.h), and Docker's archive (registry/docker_save.h). Loading tells by
+ * what is inside which one it has, compressed by gzip or zstd or not. An archive
+ * that is both, as newer versions of Docker write it, is read as an OCI layout.
+ */
+#ifndef REGISTRY_ARCHIVE_H
+#define REGISTRY_ARCHIVE_H
+
+#include <stddef.h>
+
+#include "base/mem.h"
+#include "registry/loaded.h"
+#include "registry/saved.h"
+
+struct err;
+struct store;
+
+enum archive_format { ARCHIVE_OCI_DIR, ARCHIVE_OCI, ARCHIVE_DOCKER };
+
+extern const char *const archive_format_names[]; /* "oci-dir", ...; NULL-terminated */
+
+/* Write images to `path` ("-": standard output, not for a directory). A file appears whole or not
+ * at all; a directory that holds a layout already keeps its other images. */
+struct err *archive_save(struct store *store, enum archive_format format, const char *path,
+			 const struct saved_image *images, size_t count) MUST_USE;
+
+/*
+ * Load every image of an archive or directory ("-": standard input) and give it the name that it
+ * has there; `name` (canonical, or NULL) replaces the names of an archive of one image. A name that
+ * is only a tag, as layouts may have it, belongs to the repository that the path is called. `ret`
+ * lists them by their canonical names. ERR_INVALID, with `name` in the notes, for an image without
+ * a name. Nothing has a name before everything is whole.
+ */
+struct err *archive_load(struct store *store, const char *path, const char *name,
+			 struct loaded_list *ret) MUST_USE;
+
+#endif
