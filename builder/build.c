@@ -15,7 +15,7 @@
 #include "builder/assemble.h"
 #include "builder/events.h"
 #include "builder/execute.h"
-#include "builder/output.h"
+#include "builder/deliver.h"
 #include "builder/parse.h"
 #include "builder/plan.h"
 #include "builder/scope.h"
@@ -241,7 +241,7 @@ static struct err *perform(struct build *build, struct plan *plan, struct build_
 	vec_foreach (&build->opts->tags, tag)
 		TRY(ref_set(build->store, *tag, &ret->manifest));
 	for (size_t i = 0; i < build->opts->output_count; i++)
-		TRY(output_write(plan, &build->opts->outputs[i], ret));
+		TRY(deliver(plan, &build->opts->outputs[i], ret));
 	if (missing) /* what was found has been synced, or will be by who made it */
 		sync_later(build->store);
 	return NULL;

@@ -36,7 +36,7 @@ enum output_kind {
 
 struct build_output {
 	enum output_kind kind;
-	const char *dest; /* a path, or "-" for standard output; NULL for OUTPUT_STORE */
+	char *dest; /* a path, or "-" for standard output; NULL for OUTPUT_STORE */
 };
 
 struct build_opts {

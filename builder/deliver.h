@@ -1,0 +1,26 @@
+/*
+ * builder/deliver.h - where the result of a build goes besides the store.
+ *
+ * An OCI or Docker archive of the image, its root filesystem as a tar or in a
+ * directory. A file appears whole or not at all; a directory is filled in
+ * place. The forms of -o are those of `docker buildx build`.
+ */
+#ifndef BUILDER_DELIVER_H
+#define BUILDER_DELIVER_H
+
+#include "base/mem.h"
+#include "builder/build.h"
+#include "builder/plan.h"
+
+struct err;
+
+/* Write one output. For an archive the image has been assembled (`result`). */
+struct err *deliver(struct plan *plan, const struct build_output *output,
+		    const struct build_result *result) MUST_USE;
+
+/* Parse the value of -o: "type=oci,dest=FILE", "DIR" for a directory, "-" for a tar on standard
+ * output. `ret->dest` is owned by the caller, and NULL for OUTPUT_STORE. ERR_USAGE says what is
+ * wrong with it. */
+struct err *deliver_parse(const char *text, struct build_output *ret) MUST_USE;
+
+#endif
