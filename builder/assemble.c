@@ -40,7 +40,7 @@ static void add_layer(struct assembly *a, const struct descriptor *blob,
 	char text[DIGEST_TEXT_SIZE];
 
 	vec_push(&a->layers, (struct image_layer){ .blob = *blob, .diff_id = *diff_id });
-	json_array_append_new(a->diff_ids, json_string(digest_format(diff_id, text)));
+	json_push(a->diff_ids, json_text(str_of(digest_format(diff_id, text))));
 }
 
 /* The rows and layers of what everything is built on. */
@@ -79,17 +79,16 @@ static bool first_time(const struct plan_stage *stage, struct timespec *ret)
 static void add_row(struct assembly *a, const struct plan_row *row)
 {
 	json_t *out = json_object();
-	json_t *text = json_string(row->created_by);
 	bool layer = row->step && row->step->record.lid[0];
 
 	if (row->step)
 		format_time(a->plan, row->step->record.created, a->last);
-	json_object_set_new(out, "created", json_string(a->last));
-	json_object_set_new(out, "created_by", text ? text : json_string("(not UTF-8)"));
-	json_object_set_new(out, "comment", json_string(ROW_COMMENT));
+	json_set_text(out, "created", a->last);
+	json_set_text(out, "created_by", row->created_by);
+	json_set_text(out, "comment", ROW_COMMENT);
 	if (!layer)
-		json_object_set_new(out, "empty_layer", json_true());
-	json_array_append_new(a->history, out);
+		json_set(out, "empty_layer", json_true());
+	json_push(a->history, out);
 	if (layer)
 		add_layer(a, &row->step->layer.blob, &row->step->layer.diff_id);
 }

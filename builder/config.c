@@ -21,32 +21,6 @@ static const char *const settings_order[] = {
 	"OnBuild",      "Labels",       "StopSignal",  "StopTimeout",     "Shell"
 };
 
-/* jansson fails only for lack of memory or text that is not UTF-8; the latter becomes visible. */
-static json_t *text_value(const char *text)
-{
-	json_t *value = json_string(text);
-	AUTO(buf) struct buf clean = BUF_INIT(SIZE_MAX / 2);
-
-	if (value)
-		return value;
-	for (const char *c = text; *c; c++) {
-		if ((unsigned char)*c < 0x80)
-			buf_addc(&clean, *c);
-		else
-			buf_adds(&clean, "\xEF\xBF\xBD"); /* U+FFFD, as Go's encoder does */
-	}
-	return json_string(clean.at ? clean.at : "");
-}
-
-static json_t *list_value(const struct strings *list)
-{
-	json_t *array = json_array();
-
-	vec_foreach (list, text)
-		json_array_append_new(array, text_value(*text));
-	return array;
-}
-
 /* Each must be of the given type where it stands at all: later code relies on it. */
 static struct err *check_settings(const struct json_at *at)
 {
@@ -143,7 +117,7 @@ static json_t *member_of(struct config *config, const char *key, json_type type)
 	if (json_is_array(member) || json_is_object(member))
 		return member;
 	member = type == JSON_ARRAY ? json_array() : json_object();
-	json_object_set_new(config->settings, key, member);
+	json_set(config->settings, key, member);
 	return member;
 }
 
@@ -157,59 +131,59 @@ void config_set_env(struct config *config, struct str name, const char *value)
 
 		if (!str_equal(str_cut(&have, '='), name))
 			continue;
-		json_array_set_new(env, i, text_value(pair));
+		json_array_set_new(env, i, json_text(str_of(pair)));
 		return;
 	}
-	json_array_append_new(env, text_value(pair));
+	json_push(env, json_text(str_of(pair)));
 }
 
 void config_set_label(struct config *config, const char *name, const char *value)
 {
-	json_object_set_new(member_of(config, "Labels", JSON_OBJECT), name, text_value(value));
+	json_set_text(member_of(config, "Labels", JSON_OBJECT), name, value);
 }
 
 void config_set_text(struct config *config, const char *key, const char *value)
 {
-	json_object_set_new(config->settings, key, text_value(value));
+	json_set_text(config->settings, key, value);
 }
 
 void config_set_author(struct config *config, const char *author)
 {
-	json_object_set_new(config->document, "author", text_value(author));
+	json_set_text(config->document, "author", author);
 }
 
 void config_set_cmd(struct config *config, const struct strings *argv)
 {
-	json_object_set_new(config->settings, "Cmd", list_value(argv));
-	json_object_set_new(config->settings, "ArgsEscaped", json_true());
+	json_set(config->settings, "Cmd", json_texts(argv));
+	json_set(config->settings, "ArgsEscaped", json_true());
 	config->cmd_set = true;
 }
 
 void config_set_entrypoint(struct config *config, const struct strings *argv)
 {
-	json_object_set_new(config->settings, "Entrypoint", list_value(argv));
+	json_set(config->settings, "Entrypoint", json_texts(argv));
 	if (!config->cmd_set)
 		json_object_del(config->settings, "Cmd");
 }
 
 void config_set_shell(struct config *config, const struct strings *argv)
 {
-	json_object_set_new(config->settings, "Shell", list_value(argv));
+	json_set(config->settings, "Shell", json_texts(argv));
 }
 
 void config_add_volume(struct config *config, const char *path)
 {
-	json_object_set_new(member_of(config, "Volumes", JSON_OBJECT), path, json_object());
+	json_set(member_of(config, "Volumes", JSON_OBJECT), path, json_object());
 }
 
 void config_add_port(struct config *config, const char *port)
 {
-	json_object_set_new(member_of(config, "ExposedPorts", JSON_OBJECT), port, json_object());
+	json_set(member_of(config, "ExposedPorts", JSON_OBJECT), port, json_object());
 }
 
 void config_add_onbuild(struct config *config, const char *text)
 {
-	json_array_append_new(member_of(config, "OnBuild", JSON_ARRAY), text_value(text));
+	json_push(member_of(config, "OnBuild", JSON_ARRAY), json_text(str_of(text)));
 }
 
 void config_set_healthcheck(struct config *config, const struct strings *test,
@@ -227,11 +201,11 @@ void config_set_healthcheck(struct config *config, const struct strings *test,
 		{ "Retries", timing->retries },
 	};
 
-	json_object_set_new(check, "Test", list_value(test));
+	json_set(check, "Test", json_texts(test));
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
 		if (members[i].value != 0)
-			json_object_set_new(check, members[i].key, json_integer(members[i].value));
-	json_object_set_new(config->settings, "Healthcheck", check);
+			json_set(check, members[i].key, json_integer(members[i].value));
+	json_set(config->settings, "Healthcheck", check);
 }
 
 const char *config_text(const struct config *config, const char *key)
@@ -312,7 +286,7 @@ static json_t *finish_settings(const struct config *config)
 		json_t *map = json_object_get(settings, maps[i]);
 
 		if (json_is_object(map))
-			json_object_set_new(settings, maps[i], in_order(map, NULL, 0));
+			json_set(settings, maps[i], in_order(map, NULL, 0));
 	}
 	return settings;
 }
@@ -323,15 +297,15 @@ json_t *config_finish(const struct config *config, const struct platform *platfo
 	AUTO(json) json_t *document = json_copy(config->document);
 	json_t *rootfs = json_object();
 
-	json_object_set_new(rootfs, "type", json_string("layers"));
+	json_set_text(rootfs, "type", "layers");
 	json_object_set(rootfs, "diff_ids", diff_ids);
-	json_object_set_new(document, "created", json_string(created));
-	json_object_set_new(document, "architecture", json_string(platform->arch));
-	json_object_set_new(document, "os", json_string(platform->os));
+	json_set_text(document, "created", created);
+	json_set_text(document, "architecture", platform->arch);
+	json_set_text(document, "os", platform->os);
 	if (platform->variant[0])
-		json_object_set_new(document, "variant", json_string(platform->variant));
-	json_object_set_new(document, "config", finish_settings(config));
-	json_object_set_new(document, "rootfs", rootfs);
+		json_set_text(document, "variant", platform->variant);
+	json_set(document, "config", finish_settings(config));
+	json_set(document, "rootfs", rootfs);
 	json_object_set(document, "history", history);
 	return in_order(document, document_order, ARRAY_SIZE(document_order));
 }

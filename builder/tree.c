@@ -350,8 +350,7 @@ struct err *tree_hash(struct tree *tree, struct tree_node *file)
 static void remember_dir(struct tree *tree, const struct tree_node *dir)
 {
 	AUTO(mem) char *path = tree_path(dir);
-	struct statcache_entry *entries = xcalloc(dir->child_count, sizeof(*entries));
-	AUTO(mem) void *owned = entries;
+	AUTO(mem) struct statcache_entry *entries = xcalloc(dir->child_count, sizeof(*entries));
 	size_t count = 0;
 
 	for (size_t i = 0; i < dir->child_count; i++) {
