@@ -105,11 +105,13 @@ static struct err *make_lease(struct store *store, int *ret_fd)
 	fd = openat(store->root_fd, path, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_sys("create %s", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno != EWOULDBLOCK)
-		return err_sys("lock %s", path);
+	*ret_fd = -1;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) /* a sweeper has it, and is about to delete it */
+		return errno == EWOULDBLOCK ? NULL : err_sys("lock %s", path);
 	if (fstat(fd, &st) < 0)
 		return err_sys("look at %s", path);
-	*ret_fd = st.st_nlink ? STEAL_FD(fd) : -1;
+	if (st.st_nlink)
+		*ret_fd = STEAL_FD(fd);
 	return NULL;
 }
 
