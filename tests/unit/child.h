@@ -33,14 +33,14 @@
 		}                                                                           \
 	} while (0)
 
-/* Start `body(arg)` in a child, which dies of SIGALRM after 30 s. */
+/* Start `body(arg)` in a child, which dies of SIGALRM after two minutes. */
 static inline pid_t child_start(bool (*body)(void *arg), void *arg)
 {
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		alarm(30);
+		alarm(120);
 		_exit(body(arg) ? 0 : 1);
 	}
 	return pid;
