@@ -248,9 +248,9 @@ TEST(a_link_to_another_diff_is_not_believed)
 /* Two that work at the same layer: both stage, then both seal. */
 TEST(the_second_of_two_that_made_the_same_takes_the_first_one)
 {
-	AUTO(layer_stage) struct layer_stage *one = NULL;
-	AUTO(layer_stage) struct layer_stage *two = NULL;
 	AUTO(store) struct store *other = NULL;
+	AUTO(layer_stage) struct layer_stage *one = NULL;
+	AUTO(layer_stage) struct layer_stage *two = NULL; /* goes before its store */
 	struct layer_meta first = { .has_diff_id = true, .diff_id = some_diff };
 	struct layer_meta second = first;
 	AUTO(mem) char *line = NULL;

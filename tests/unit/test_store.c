@@ -200,8 +200,8 @@ TEST(a_relative_path_is_made_absolute)
 
 static bool open_and_stage(void *arg)
 {
-	AUTO(layer_stage) struct layer_stage *stage = NULL;
 	AUTO(store) struct store *mine = NULL;
+	AUTO(layer_stage) struct layer_stage *stage = NULL; /* goes before its store */
 
 	CHECK_OK(store_open(arg, &mine));
 	CHECK_OK(layer_begin(mine, &stage));
