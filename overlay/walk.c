@@ -34,6 +34,7 @@
 #include "overlay/xattr.h"
 
 #define DENTS_SIZE ((size_t)64 * 1024)
+#define NAMES_MAX ((size_t)1 << 30) /* bytes of the names in one directory */
 
 /* Names of one directory, sorted by bytes. */
 struct name {
@@ -45,9 +46,10 @@ struct name {
 struct names {
 	struct name *at;
 	size_t len, cap;
-	char *text; /* owned */
-	size_t text_len, text_cap;
+	struct buf text; /* one behind the other, each with its NUL */
 };
+
+#define NAMES_INIT ((struct names){ .text = BUF_INIT(NAMES_MAX) })
 
 /* One directory on the way to where the walk stands. */
 struct level {
@@ -91,8 +93,7 @@ static void walk_auto_(struct walk *walk)
 static void names_release(struct names *names)
 {
 	free(names->at);
-	free(names->text);
-	*names = (struct names){ 0 };
+	buf_release(&names->text);
 }
 
 static void names_auto_(struct names *names)
@@ -127,13 +128,9 @@ static struct err *check_name(int dir_fd, struct name *name, bool *ret_there)
 
 static void add_name(struct names *names, const struct dirent64 *entry)
 {
-	size_t size = strlen(entry->d_name) + 1;
-
 	if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 		return;
-	names->text = vec_grow_(names->text, &names->text_cap, names->text_len + size, 1);
-	memcpy(names->text + names->text_len, entry->d_name, size);
-	names->text_len += size;
+	buf_add(&names->text, entry->d_name, strlen(entry->d_name) + 1);
 	vec_push(names, (struct name){ .type = entry->d_type });
 }
 
@@ -159,9 +156,10 @@ static struct err *list_names(struct walk *walk, int dir_fd, struct names *ret)
 	}
 	if (len < 0)
 		return err_sys("list directory");
+	TRY(buf_check(&ret->text, "the list of names"));
 
 	/* The text no longer moves. */
-	text = ret->text;
+	text = ret->text.at;
 	for (size_t i = 0; i < ret->len; i++) {
 		struct name name = { .text = text, .type = ret->at[i].type };
 		bool there;
@@ -469,7 +467,7 @@ static struct err *walk_child(struct walk *walk, struct level *level, const stru
 /* Tell what the opaque directory where the walk stands hides. */
 static struct err *walk_hidden(struct walk *walk, struct level *level, const struct names *names)
 {
-	AUTO(names) struct names hidden = { 0 };
+	AUTO(names) struct names hidden = NAMES_INIT;
 	const struct name *own = names->at, *end = names->at + names->len;
 	int below_fd;
 
@@ -507,7 +505,7 @@ static struct err *walk_whiteouts(struct walk *walk, struct level *level, const 
 /* What is in the directory where the walk stands. */
 static struct err *walk_content(struct walk *walk, struct level *level)
 {
-	AUTO(names) struct names names = { 0 };
+	AUTO(names) struct names names = NAMES_INIT;
 	int dir_fd;
 
 	TRY(chain_fd(&walk->tree, &dir_fd));

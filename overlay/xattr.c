@@ -56,7 +56,8 @@ static const char *outside_name(const char *stored, enum xattr_side side, char *
 /* Room for `need` more bytes at the end of the text. Pointers into it are set by point(). */
 static char *text_room(struct xattrs *set, size_t need)
 {
-	set->text = vec_grow_(set->text, &set->text_cap, set->text_len + need, 1);
+	if (need > set->text_cap - set->text_len)
+		set->text = vec_grow_(set->text, &set->text_cap, set->text_len + need, 1);
 	return set->text + set->text_len;
 }
 

@@ -110,6 +110,29 @@ TEST(entries_come_in_byte_order_with_all_that_belongs_to_them)
 	CHECK_EXAMPLES(examples);
 }
 
+TEST(a_directory_may_hold_many_names)
+{
+	AUTO(fd) int fd = tree_make(tmp_fd, "layer");
+	AUTO(buf) struct buf tar = BUF_INIT((size_t)64 * 1024 * 1024);
+	const struct diff_opts opts = { .below_fd = -1 };
+	const char *at;
+
+	for (int i = 0; i < 5000; i++) {
+		AUTO(mem) char *name = xasprintf("a-rather-long-name-of-a-file-%04d", 4999 - i);
+
+		close(openat(fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+	}
+	assert_ok(diff_tree(fd, &opts, &tar, NULL));
+	assert_int_equal(tar.len, 5002 * 512);
+	at = tar.at;
+	for (int i = 0; i < 5000; i++, at += 512) {
+		AUTO(mem) char *name = xasprintf("a-rather-long-name-of-a-file-%04d", i);
+
+		assert_string_equal(at, name);
+	}
+	assert_ok(file_remove_tree(tmp_fd, "layer"));
+}
+
 #define BELOW D("a") D("a/b") F("a/b/f") F("a/c") D("e") F("f") "l 777 0:0 0 1 s -> a\n"
 
 TEST(only_what_differs_from_below_is_told)
@@ -462,6 +485,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(entries_come_in_byte_order_with_all_that_belongs_to_them),
+		cmocka_unit_test(a_directory_may_hold_many_names),
 		cmocka_unit_test(only_what_differs_from_below_is_told),
 		cmocka_unit_test(a_whiteout_is_told_if_it_hides_something),
 		cmocka_unit_test(an_opaque_directory_is_told_as_what_it_hides),
