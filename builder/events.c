@@ -100,12 +100,12 @@ void event_lines_end(struct event_lines *lines)
 static void set_text(json_t *object, const char *key, const char *text)
 {
 	if (text)
-		json_object_set_new(object, key, json_stringn_nocheck(text, strlen(text)));
+		json_set(object, key, json_stringn_nocheck(text, strlen(text)));
 }
 
 static void set_number(json_t *object, const char *key, uint64_t number)
 {
-	json_object_set_new(object, key, json_integer((json_int_t)number));
+	json_set(object, key, json_integer((json_int_t)number));
 }
 
 /* Outside bytes: `key` if they are UTF-8, else `key` in base64 under its own name, so that
@@ -116,12 +116,12 @@ static void set_bytes(json_t *object, const char *key, const char *base64_key, s
 	AUTO(mem) unsigned char *encoded = NULL;
 
 	if (text) {
-		json_object_set_new(object, key, text);
+		json_set(object, key, text);
 		return;
 	}
 	encoded = xcalloc(bytes.len / 3 * 4 + 5, 1);
 	EVP_EncodeBlock(encoded, (const unsigned char *)bytes.at, (int)bytes.len);
-	json_object_set_new(object, base64_key, json_string((const char *)encoded));
+	json_set_text(object, base64_key, (const char *)encoded);
 }
 
 static void set_outside_text(json_t *object, const char *text)

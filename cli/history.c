@@ -84,11 +84,9 @@ static json_t *describe(const struct made *made)
 
 	if (!made->layer)
 		return object;
-	json_object_set_new(object, "layer",
-			    json_string(digest_format(&made->layer->blob.digest, text)));
-	json_object_set_new(object, "diff_id",
-			    json_string(digest_format(&made->layer->diff_id, text)));
-	json_object_set_new(object, "size", json_integer((json_int_t)made->layer->blob.size));
+	json_set_text(object, "layer", digest_format(&made->layer->blob.digest, text));
+	json_set_text(object, "diff_id", digest_format(&made->layer->diff_id, text));
+	json_set(object, "size", json_integer((json_int_t)made->layer->blob.size));
 	return object;
 }
 
@@ -109,7 +107,7 @@ static void print_json(const struct made *made, size_t count)
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < count; i++)
-		json_array_append_new(array, describe(&made[i]));
+		json_push(array, describe(&made[i]));
 	output_json(array);
 	json_decref(array);
 }

@@ -64,15 +64,13 @@ static json_t *describe(const struct ref *ref, const struct image *image)
 	json_t *object = json_object();
 	char text[DIGEST_TEXT_SIZE];
 
-	json_object_set_new(object, "name", json_string(name));
-	json_object_set_new(object, "id",
-			    json_string(digest_format(&image->config_blob.digest, text)));
-	json_object_set_new(object, "digest",
-			    json_string(digest_format(&ref->target.digest, text)));
-	json_object_set_new(object, "platform", json_string(platform));
+	json_set_text(object, "name", name);
+	json_set_text(object, "id", digest_format(&image->config_blob.digest, text));
+	json_set_text(object, "digest", digest_format(&ref->target.digest, text));
+	json_set_text(object, "platform", platform);
 	if (created)
 		json_object_set(object, "created", created);
-	json_object_set_new(object, "size", json_integer((json_int_t)image_size(image)));
+	json_set(object, "size", json_integer((json_int_t)image_size(image)));
 	return object;
 }
 
@@ -97,7 +95,7 @@ static void show_image(struct listing *listing, const struct ref *ref, const str
 		puts(values->no_trunc ? digest_format(&image->config_blob.digest, id) :
 					image_short_id(&image->config_blob.digest, id));
 	else if (values->format == FORMAT_JSON)
-		json_array_append_new(listing->array, describe(ref, image));
+		json_push(listing->array, describe(ref, image));
 	else
 		add_row(&listing->table, ref, image, values->no_trunc);
 }

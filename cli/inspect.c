@@ -145,20 +145,17 @@ static struct err *describe(struct store *store, const char *name, const struct 
 	json_t *layers = json_array();
 
 	*ret = json_object();
-	json_object_set_new(*ret, "name", json_string(name));
-	json_object_set_new(*ret, "id",
-			    json_string(digest_format(&image->config_blob.digest, digest)));
-	json_object_set_new(*ret, "digest",
-			    json_string(digest_format(&image->manifest.digest, digest)));
-	json_object_set_new(*ret, "platform", json_string(platform));
-	json_object_set_new(*ret, "size", json_integer((json_int_t)image_size(image)));
-	json_object_set_new(*ret, "layers", layers);
+	json_set_text(*ret, "name", name);
+	json_set_text(*ret, "id", digest_format(&image->config_blob.digest, digest));
+	json_set_text(*ret, "digest", digest_format(&image->manifest.digest, digest));
+	json_set_text(*ret, "platform", platform);
+	json_set(*ret, "size", json_integer((json_int_t)image_size(image)));
+	json_set(*ret, "layers", layers);
 	for (size_t i = 0; i < image->layer_count; i++) {
 		json_t *layer = descriptor_format(&image->layers[i].blob);
 
-		json_object_set_new(layer, "diff_id",
-				    json_string(digest_format(&image->layers[i].diff_id, digest)));
-		json_array_append_new(layers, layer);
+		json_set_text(layer, "diff_id", digest_format(&image->layers[i].diff_id, digest));
+		json_push(layers, layer);
 	}
 	TRY(blob_read(store, &image->manifest.digest, JSON_MAX, &text));
 	TRY(json_parse(buf_str(&text), JSON_MAX, "manifest", &manifest));

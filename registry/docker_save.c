@@ -139,15 +139,15 @@ static json_t *manifest_element(const struct saving *saving)
 	json_t *layers = json_array();
 
 	vec_foreach (&saving->names, name)
-		json_array_append_new(names, json_string(*name));
+		json_push(names, json_text(str_of(*name)));
 	for (size_t i = 0; i < saving->image->layer_count; i++) {
 		AUTO(mem) char *name = hex_name(&saving->image->layers[i].diff_id, ".tar");
 
-		json_array_append_new(layers, json_string(name));
+		json_push(layers, json_text(str_of(name)));
 	}
-	json_object_set_new(element, "Config", json_string(saving->config_name));
-	json_object_set_new(element, "RepoTags", names);
-	json_object_set_new(element, "Layers", layers);
+	json_set_text(element, "Config", saving->config_name);
+	json_set(element, "RepoTags", names);
+	json_set(element, "Layers", layers);
 	return element;
 }
 
@@ -157,7 +157,7 @@ static struct err *write_manifest(const struct save *save, struct pack *pack)
 	AUTO(mem) char *text = NULL;
 
 	vec_foreach (&save->images, saving)
-		json_array_append_new(manifest, manifest_element(saving));
+		json_push(manifest, manifest_element(saving));
 	text = json_format(manifest);
 	return pack_put_text(pack, "manifest.json", str_of(text));
 }
@@ -172,9 +172,9 @@ static void add_repository(json_t *repositories, const char *name, const struct 
 
 	if (!tags) {
 		tags = json_object();
-		json_object_set_new(repositories, repository, tags);
+		json_set(repositories, repository, tags);
 	}
-	json_object_set_new(tags, colon + 1, json_string(top));
+	json_set_text(tags, colon + 1, top);
 }
 
 static struct err *write_repositories(const struct save *save, struct pack *pack)

@@ -189,9 +189,9 @@ static json_t *index_entry(const struct saved_image *image)
 		return entry;
 	familiar = reference_shorten(image->name);
 	annotations = json_object();
-	json_object_set_new(annotations, NAME_CONTAINERD, json_string(image->name));
-	json_object_set_new(annotations, NAME_OCI, json_string(familiar));
-	json_object_set_new(entry, "annotations", annotations);
+	json_set_text(annotations, NAME_CONTAINERD, image->name);
+	json_set_text(annotations, NAME_OCI, familiar);
+	json_set(entry, "annotations", annotations);
 	return entry;
 }
 
@@ -237,11 +237,11 @@ static struct err *save_index(const struct saved_image *images, size_t count, st
 	json_t *manifests = json_array();
 	AUTO(mem) char *text = NULL;
 
-	json_object_set_new(index, "schemaVersion", json_integer(2));
-	json_object_set_new(index, "mediaType", json_string(MEDIA_OCI_INDEX));
-	json_object_set_new(index, "manifests", manifests);
+	json_set(index, "schemaVersion", json_integer(2));
+	json_set_text(index, "mediaType", MEDIA_OCI_INDEX);
+	json_set(index, "manifests", manifests);
 	for (size_t i = 0; i < count; i++)
-		json_array_append_new(manifests, index_entry(&images[i]));
+		json_push(manifests, index_entry(&images[i]));
 	TRY(merge_index(pack, manifests));
 	text = json_format(index);
 	return pack_put_text(pack, INDEX_FILE, str_of(text));

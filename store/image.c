@@ -366,14 +366,14 @@ struct err *image_put_manifest(struct store *store, const struct descriptor *con
 	AUTO(json) json_t *doc = json_object();
 	json_t *list = json_array();
 
-	json_object_set_new(doc, "schemaVersion", json_integer(2));
-	json_object_set_new(doc, "mediaType", json_string(MEDIA_OCI_MANIFEST));
-	json_object_set_new(doc, "config", descriptor_format(config));
-	json_object_set_new(doc, "layers", list);
+	json_set(doc, "schemaVersion", json_integer(2));
+	json_set_text(doc, "mediaType", MEDIA_OCI_MANIFEST);
+	json_set(doc, "config", descriptor_format(config));
+	json_set(doc, "layers", list);
 	for (size_t i = 0; i < layer_count; i++)
-		json_array_append_new(list, descriptor_format(&layers[i].blob));
+		json_push(list, descriptor_format(&layers[i].blob));
 	if (json_object_size(annotations) > 0)
-		json_object_set_new(doc, "annotations", json_deep_copy(annotations));
+		json_set(doc, "annotations", json_deep_copy(annotations));
 	return put_document(store, doc, MEDIA_OCI_MANIFEST, ret_manifest);
 }
 
