@@ -4,9 +4,23 @@
 #ifndef BASE_PROCESS_H
 #define BASE_PROCESS_H
 
+#include <sys/types.h>
+
 #include "base/mem.h"
 
 struct err;
+
+/* For what runs in a borrowed address space: a sanitizer would take it for one of our threads. */
+#define SYSTEM_CALLS_ONLY __attribute__((no_sanitize("address", "thread", "undefined")))
+
+/*
+ * Run `run(arg)` in a child that borrows our memory while this thread waits for its exec or exit:
+ * quick however large the process is, and safe from any thread. `run` makes system calls through
+ * syscall(2) only, and execs or returns its exit code; errno is this thread's. `flags` are those
+ * of clone(2) to add: namespaces, CLONE_PIDFD (for `ret_pidfd`, else NULL), the exit signal.
+ */
+struct err *process_borrow(int (*run)(void *arg), void *arg, int flags, pid_t *ret_pid,
+			   int *ret_pidfd) MUST_USE;
 
 struct process_end {
 	int code;   /* as a shell says it: 0 to 255, 128 + signal */

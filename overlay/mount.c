@@ -17,25 +17,23 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/wait.h>
 
 #include "base/err.h"
+#include "base/process.h"
 #include "base/str.h"
 #include "overlay/kernel-private.h"
 #include "overlay/skeleton.h"
 
 #define FD_PATH_SIZE 32 /* "/proc/self/fd/2147483647" */
 #define PAGE_LIMIT 4096 /* of mount(2)'s data */
-#define CHILD_STACK ((size_t)64 * 1024)
 
 /* The layers as they are given to the kernel: the caller's and what lies below. */
 struct stack {
@@ -233,8 +231,6 @@ struct string_mount {
 #define FLAG_PRIVATE (1UL << 18)
 #define FLAG_REC 16384UL
 
-#define SYSTEM_CALLS_ONLY __attribute__((no_sanitize("address", "thread", "undefined")))
-
 /*
  * A descriptor from before the unshare belongs to the old namespace, and is no layer in the new
  * one: open the same directory by its path, and give it the same number.
@@ -306,30 +302,18 @@ SYSTEM_CALLS_ONLY static int mount_apart(void *arg)
 	struct string_mount *job = arg;
 
 	job->error = mount_and_send(job) < 0 ? errno : 0;
-	_exit(0);
+	return 0;
 }
 
 static struct err *run_apart(struct string_mount *job)
 {
-	char *stack = mmap(NULL, CHILD_STACK, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-	sigset_t all, before;
-	int saved;
 	pid_t pid;
 
-	if (stack == MAP_FAILED)
-		return err_sys("overlay: get a stack");
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before); /* no handler may run in the child */
 	/* No exit signal: the program's own waiting must not see this child. */
-	pid = clone(mount_apart, stack + CHILD_STACK, CLONE_VM | CLONE_VFORK, job);
-	saved = errno;
-	if (pid >= 0)
-		while (waitpid(pid, NULL, __WCLONE) < 0 && errno == EINTR)
-			;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	munmap(stack, CHILD_STACK);
-	errno = pid < 0 ? saved : job->error;
+	TRY(err_wrap(process_borrow(mount_apart, job, 0, &pid, NULL), "overlay"));
+	while (waitpid(pid, NULL, __WCLONE) < 0 && errno == EINTR)
+		;
+	errno = job->error;
 	return errno ? err_sys("overlay: mount in a namespace of its own") : NULL;
 }
 

@@ -2,6 +2,7 @@
 
 #include "tests/unit/unit.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -68,6 +69,37 @@ TEST(a_signal_for_one_that_is_gone_is_no_error)
 	close(pidfd);
 }
 
+struct loan {
+	int answer;
+	int code;
+};
+
+SYSTEM_CALLS_ONLY static int repay(void *arg)
+{
+	struct loan *loan = arg;
+
+	loan->answer = 42;
+	return loan->code;
+}
+
+TEST(a_borrowed_child_shares_memory_and_has_ended_on_return)
+{
+	struct loan loan = { .code = 5 };
+	struct process_end end;
+	int pidfd = -1;
+	pid_t pid = 0;
+
+	assert_ok(process_borrow(repay, &loan, CLONE_PIDFD | SIGCHLD, &pid, &pidfd));
+	assert_int_equal(loan.answer, 42);
+	assert_true(pid > 0 && pid != getpid());
+	assert_ok(process_wait(pidfd, &end));
+	assert_int_equal(end.code, 5);
+	close(pidfd);
+	/* thread and process groups cannot be mixed: an error, no crash */
+	assert_fails(process_borrow(repay, &loan, CLONE_NEWPID | CLONE_THREAD, &pid, NULL),
+		     ERR_SYSTEM);
+}
+
 TEST(names_signals)
 {
 	char buf[SIGNAL_NAME_SIZE];
@@ -83,6 +115,7 @@ int main(void)
 		cmocka_unit_test(tells_ends_as_a_shell_does),
 		cmocka_unit_test(decodes_the_status_of_wait),
 		cmocka_unit_test(a_signal_for_one_that_is_gone_is_no_error),
+		cmocka_unit_test(a_borrowed_child_shares_memory_and_has_ended_on_return),
 		cmocka_unit_test(names_signals),
 	};
 
