@@ -20,7 +20,7 @@ FUZZ_SECONDS ?= 60
 CC           ?= cc
 CFLAGS       ?= -O2 -g
 PREFIX       ?= /usr/local
-PKGS         := libcrypto jansson libzstd libisal libdeflate libseccomp
+PKGS         := libcrypto jansson libzstd libisal libdeflate
 MODULES      := base store overlay registry builder cli
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wundef -Wformat=2 -Wwrite-strings \
@@ -47,9 +47,13 @@ SAY = $(if $V,,@echo '  $1  $@'; )
 
 # Everything but main() is one archive, so that tests can link all of it.
 SRC   := $(wildcard $(MODULES:%=%/*.c))
-HDR   := $(wildcard $(MODULES:%=%/*.h) tests/unit/*.h tests/fuzz/*.h)
+HDR   := $(wildcard $(MODULES:%=%/*.h) overlay/helper/*.h tests/unit/*.h tests/fuzz/*.h)
 TESTS := $(wildcard tests/unit/*.c tests/fuzz/*.c)
 OBJ   := $(patsubst %.c,$B/%.o,$(filter-out cli/main.c,$(SRC)))
+# The spawner is a program of its own, static and without our libraries, carried in the archive.
+SPAWNER_SRC := $(wildcard overlay/helper/*.c)
+SPAWNER_OBJ := $(SPAWNER_SRC:%.c=$B/%.o)
+SPAWNER     := $B/overlay/helper/spawner
 UNITS := $(patsubst %.c,$B/%,$(wildcard tests/unit/test_*.c))
 # Unit tests of what runs on several threads: these are run under TSan, too.
 THREADED := $(filter $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c)), \
@@ -65,9 +69,18 @@ $B/$(PROGRAM): $B/cli/main.o $B/libcairn.a
 $B/build: $B/$(PROGRAM)
 	ln -sf $(PROGRAM) $@
 
-$B/libcairn.a: $(OBJ)
+$B/libcairn.a: $(OBJ) $(SPAWNER).o
 	@rm -f $@
 	$(call SAY,AR)$(AR) rcs $@ $^
+
+# Sanitizers need a runtime that a static program without a heap cannot have.
+$(SPAWNER_OBJ) $(SPAWNER): FLAGS.$(VARIANT) := -Os -fstack-protector-strong
+
+$(SPAWNER): $(SPAWNER_OBJ)
+	$(call SAY,LD)$(CC) $(ALL_LDFLAGS) -static -s -o $@ $^
+
+$(SPAWNER).o: $(SPAWNER)
+	$(call SAY,LD)cd $(@D) && $(LD) -r -b binary -z noexecstack -o spawner.o spawner
 
 $B/tests/unit/%: $B/tests/unit/%.o $B/libcairn.a
 	$(call SAY,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
@@ -126,8 +139,8 @@ bench:
 
 lint:
 	sh tests/house-rules.sh
-	clang-format --dry-run --Werror $(SRC) $(HDR) $(TESTS)
-	clang-tidy --quiet $(SRC) $(TESTS) -- -std=gnu11 -D_GNU_SOURCE -DCAIRN_VERSION='""' -I. $(PKG_CFLAGS)
+	clang-format --dry-run --Werror $(SRC) $(SPAWNER_SRC) $(HDR) $(TESTS)
+	clang-tidy --quiet $(SRC) $(SPAWNER_SRC) $(TESTS) -- -std=gnu11 -D_GNU_SOURCE -DCAIRN_VERSION='""' -I. $(PKG_CFLAGS)
 	shellcheck -x .ci/run $(wildcard tests/*.sh tests/e2e/*.bash tests/bench/*.sh tests/fuzz/*.sh examples/*/*.sh)
 
 help:
@@ -138,4 +151,4 @@ clean:
 
 .PHONY: all demo check units check-unit check-e2e check-golden sanitize fuzz fuzz-run bench lint help clean
 .SECONDARY:
--include $(OBJ:.o=.d) $(B)/cli/main.d $(UNITS:=.d) $(FUZZ:=.d)
+-include $(OBJ:.o=.d) $(SPAWNER_OBJ:.o=.d) $(B)/cli/main.d $(UNITS:=.d) $(FUZZ:=.d)

@@ -40,6 +40,9 @@ struct sandbox *sandbox_new(int cache_dir_fd) MUST_USE;
 void sandbox_free(struct sandbox *sandbox); /* kills what still runs */
 DEFINE_AUTO(sandbox)
 
+/* The spawner's process, 0 before the first step: for people who look for it. */
+pid_t sandbox_spawner_pid(struct sandbox *sandbox);
+
 enum sandbox_network {
 	SANDBOX_NETWORK_HOST, /* the host's, resolv.conf too */
 	SANDBOX_NETWORK_NONE, /* an own loopback and nothing else */
@@ -89,9 +92,10 @@ int sandbox_run_tty(const struct sandbox_run *run);
 void sandbox_kill(struct sandbox_run *run, int signal_number);
 
 struct sandbox_result {
-	int code;       /* as a shell says it: 0 to 255, 128 + signal */
-	int signal;     /* what killed process 1; 0 if it ended by itself */
-	int exec_errno; /* why the command could not be executed (code 127 or 126), or 0 */
+	int code;        /* as a shell says it: 0 to 255, 128 + signal */
+	int signal;      /* what killed process 1; 0 if it ended by itself */
+	int exec_errno;  /* why the command could not be executed (code 127 or 126), or 0 */
+	bool exec_found; /* then: the file is there; with ENOENT its interpreter is not */
 	uint64_t wall_ns;
 	uint64_t user_us, system_us; /* of all processes that were waited for */
 	uint64_t max_rss;            /* bytes, of the largest process */

@@ -29,7 +29,7 @@ struct seccomp_program {
 /* The default profile. With `cache_dir_fd` (-1: none) it is read from there, or compiled and put
  * there; a damaged file is replaced, a directory that cannot be written is no error.
  * ERR_UNSUPPORTED when it has to be compiled and libseccomp is not installed. */
-struct err *seccomp_load(int cache_dir_fd, struct seccomp_program *ret) MUST_USE;
-void seccomp_release(struct seccomp_program *program);
+struct err *seccomp_program_load(int cache_dir_fd, struct seccomp_program *ret) MUST_USE;
+void seccomp_program_release(struct seccomp_program *program);
 
 #endif

@@ -1,0 +1,65 @@
+/*
+ * overlay/helper/helper.h - the parts of the spawner program.
+ *
+ *	main.c      the spawner: its own isolation, requests, signals, ends
+ *	step.c      one step from clone to exec: the order of everything
+ *	tree.c      the step's root, /proc, /sys, /dev and what is hidden there
+ *	identity.c  user, capabilities, seccomp, limits
+ *
+ * The program is linked statically and runs with one thread, no heap and no
+ * environment. Between clone and exec nothing may block on another process,
+ * and a step that cannot be set up says why and ends; it never goes on with
+ * less isolation than was asked for.
+ */
+#ifndef OVERLAY_HELPER_H
+#define OVERLAY_HELPER_H
+
+#include <stdnoreturn.h>
+
+#include "overlay/request-private.h"
+
+/* What a step knows between clone and exec. Descriptors are closed by the exec at the latest. */
+struct step {
+	struct request *request; /* mapped privately, writable */
+	int report_fd;
+	int file_fd;
+	int root_fd;    /* the step's root, detached until tree_enter() */
+	int stdio[3];   /* -1: /dev/null */
+	int base_fd;    /* the spawner's root, from which the step leaves */
+	int private_fd; /* a tmpfs for what is cloned into place: nodes, files, an empty dir */
+	int proc_fd, dev_fd;
+};
+
+/* Where the spawner's root has directories for these. */
+#define BASE_ROOT "root"
+#define BASE_PRIVATE "private"
+
+/* The text at an offset of the request. */
+static inline char *step_text(const struct step *step, uint32_t at)
+{
+	return (char *)step->request + at;
+}
+
+/* Report errno and end the step with `code`. `what` may be NULL. */
+noreturn void step_fail(const struct step *step, enum step_stage stage, const char *what);
+
+/* Everything that a freshly cloned step does. */
+noreturn void step_main(struct step *step);
+
+/* ---- tree.c ---- */
+
+/* Leave the spawner's root for the step's own, and mount /proc, all of it still writable. The
+ * spawner's root stays reachable by base_fd. */
+void tree_enter(struct step *step);
+/* /etc/hosts, /etc/resolv.conf, /sys and /dev; what is hidden; then the spawner's root goes. */
+void tree_furnish(struct step *step);
+/* A terminal of the step's own devpts: reports the master, returns the slave. */
+int tree_terminal(struct step *step);
+
+/* ---- identity.c ---- */
+
+void identity_limits(const struct step *step);
+/* Become the user for good: groups, capabilities, filter, ids. */
+void identity_assume(const struct step *step);
+
+#endif

@@ -1,0 +1,100 @@
+/*
+ * overlay/helper/identity.c - who the step is, and what it may still do.
+ *
+ * The order in identity_assume() matters: groups and the bounding set need
+ * capabilities, the filter needs CAP_SYS_ADMIN because no_new_privs stays off
+ * (set-id programs work in a step), and the ids go last of all.
+ */
+
+#include "overlay/helper/helper.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "overlay/kernel-private.h"
+
+#define FILES_SOFT 1024
+#define FILES_HARD 524288
+
+void identity_limits(const struct step *step)
+{
+	struct rlimit files = { .rlim_cur = FILES_SOFT, .rlim_max = FILES_HARD };
+	const struct rlimit none = { 0 };
+
+	if (setrlimit(RLIMIT_NOFILE, &files) < 0) {
+		/* the machine's own ceiling is lower */
+		if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+			step_fail(step, STAGE_LIMITS, "open files");
+		if (files.rlim_cur > FILES_SOFT)
+			files.rlim_cur = FILES_SOFT;
+		if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+			step_fail(step, STAGE_LIMITS, "open files");
+	}
+	if (setrlimit(RLIMIT_CORE, &none) < 0)
+		step_fail(step, STAGE_LIMITS, "core size");
+}
+
+/* Drop from the bounding set what is not in `keep`. The kernel knows where its list ends. */
+static void bound(const struct step *step, uint64_t keep)
+{
+	for (unsigned long i = 0; i < 64; i++) {
+		if (keep >> i & 1)
+			continue;
+		if (prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0) {
+			if (errno == EINVAL)
+				return;
+			step_fail(step, STAGE_CAPABILITIES, "bounding set");
+		}
+	}
+}
+
+static void load_filter(const struct step *step)
+{
+	const struct request_span span = step->request->seccomp;
+	struct sock_fprog program = {
+		.len = (unsigned short)span.count,
+		.filter = (struct sock_filter *)(void *)step_text(step, span.at),
+	};
+
+	if (!span.count)
+		return;
+	/* Speculation is the machine's decision, as for every other process. */
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+		    &program) < 0)
+		step_fail(step, STAGE_SECCOMP, NULL);
+}
+
+static void set_capabilities(const struct step *step, uint64_t set)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	const struct __user_cap_data_struct data[2] = {
+		{ .effective = (uint32_t)set, .permitted = (uint32_t)set },
+		{ .effective = (uint32_t)(set >> 32), .permitted = (uint32_t)(set >> 32) },
+	};
+
+	if (syscall(SYS_capset, &header, data) < 0)
+		step_fail(step, STAGE_CAPABILITIES, NULL);
+}
+
+void identity_assume(const struct step *step)
+{
+	const struct request *request = step->request;
+	const gid_t *groups = (const gid_t *)(const void *)step_text(step, request->groups.at);
+
+	if (setgroups(request->groups.count, groups) < 0)
+		step_fail(step, STAGE_IDENTITY, "groups");
+	bound(step, request->capabilities);
+	load_filter(step);
+	if (setresgid(request->gid, request->gid, request->gid) < 0 ||
+	    setresuid(request->uid, request->uid, request->uid) < 0)
+		step_fail(step, STAGE_IDENTITY, NULL);
+	set_capabilities(step, request->uid == 0 ? request->capabilities : 0);
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of ids forgets it */
+}

@@ -1,0 +1,391 @@
+/*
+ * overlay/helper/tree.c - what a step finds around its command.
+ *
+ * Everything is mounted after the root was entered, by descriptor, onto targets
+ * that were opened beneath it. An image decides neither where a mount lands
+ * (/proc, /sys and /dev must be directories, links are refused) nor what hides
+ * a path: masks are clones of a node and a directory that the step made itself
+ * in a tmpfs that it cannot reach afterwards.
+ *
+ * No mount that the step can write to allows devices, because nothing else
+ * keeps a step with CAP_MKNOD from the host's disks: the six nodes in /dev are
+ * single mounts on empty files.
+ */
+
+#include "overlay/helper/helper.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <termios.h>
+
+#include "overlay/kernel-private.h"
+
+#define QUIET (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+
+#define NUMBER_SIZE 24
+
+/* A decimal number behind `prefix`, without stdio. */
+static char *format_number(char buf[static NUMBER_SIZE + 16], const char *prefix, uint64_t n)
+{
+	char digits[NUMBER_SIZE];
+	size_t at = sizeof(digits);
+	size_t len = strlen(prefix);
+
+	digits[--at] = '\0';
+	do
+		digits[--at] = (char)('0' + n % 10);
+	while (n /= 10);
+	memcpy(buf, prefix, len);
+	memcpy(buf + len, digits + at, sizeof(digits) - at);
+	return buf;
+}
+
+/* A new detached file system; `options` is a NULL-terminated list of key, value, … */
+static int make_fs(const struct step *step, const char *type, const char *const *options,
+		   unsigned attributes)
+{
+	int fs_fd = kernel_fsopen(type);
+	int fd;
+
+	if (fs_fd < 0)
+		step_fail(step, STAGE_MOUNT, type);
+	kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", type, 0); /* what mount(8) prints */
+	for (; options && *options; options += 2)
+		if (kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, options[0], options[1], 0) < 0)
+			step_fail(step, STAGE_MOUNT, type);
+	if (kernel_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		step_fail(step, STAGE_MOUNT, type);
+	fd = kernel_fsmount(fs_fd, attributes);
+	if (fd < 0)
+		step_fail(step, STAGE_MOUNT, type);
+	close(fs_fd);
+	return fd;
+}
+
+/* ---- the root ---- */
+
+/* A directory of the image's root that must be one. One that the image has deleted is made again:
+ * it then belongs to the layer, as other builders leave it. */
+static int open_mount_point(const struct step *step, const char *name)
+{
+	const uint64_t resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS;
+	int fd = kernel_openat2(step->root_fd, name, O_PATH | O_DIRECTORY, resolve);
+
+	if (fd < 0 && errno == ENOENT && mkdirat(step->root_fd, name, 0755) == 0)
+		fd = kernel_openat2(step->root_fd, name, O_PATH | O_DIRECTORY, resolve);
+	if (fd < 0)
+		step_fail(step, STAGE_TARGET, name);
+	return fd;
+}
+
+/* Mount `fd` on the directory `name` of the root. */
+static void mount_top(const struct step *step, int fd, const char *name)
+{
+	int target_fd = open_mount_point(step, name);
+
+	if (kernel_attach(fd, target_fd, "") < 0)
+		step_fail(step, STAGE_MOUNT, name);
+	close(target_fd);
+}
+
+void tree_enter(struct step *step)
+{
+	static const char *const options[] = { "mode", "0755", "size", "16m", NULL };
+
+	step->base_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	step->private_fd = make_fs(step, "tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+	if (step->base_fd < 0 || kernel_attach(step->private_fd, step->base_fd, BASE_PRIVATE) < 0 ||
+	    kernel_attach(step->root_fd, step->base_fd, BASE_ROOT) < 0 ||
+	    fchdir(step->root_fd) < 0 || kernel_pivot_root(".", ".") < 0)
+		step_fail(step, STAGE_ROOT, NULL);
+	step->proc_fd = make_fs(step, "proc", NULL, QUIET);
+	mount_top(step, step->proc_fd, "proc");
+}
+
+/* ---- /etc ---- */
+
+/* Put a private file over `target`, which may be a link: then over the link itself. An image that
+ * has no such file, or no file there, stays as it is. */
+static void cover_file(const struct step *step, const char *target, const char *name,
+		       uint32_t content)
+{
+	const char *text = step_text(step, content);
+	size_t len = strlen(text);
+	int target_fd;
+	int fd;
+
+	if (!content)
+		return;
+	target_fd = kernel_openat2(step->root_fd, target, O_PATH | O_NOFOLLOW,
+				   RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	if (target_fd < 0)
+		return;
+	fd = openat(step->private_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0 || write(fd, text, len) != (ssize_t)len)
+		step_fail(step, STAGE_FILE, target);
+	close(fd);
+	fd = kernel_clone_mount(step->private_fd, name);
+	if (fd < 0 || (kernel_attach(fd, target_fd, "") < 0 && errno != ENOTDIR))
+		step_fail(step, STAGE_MOUNT, target);
+	close(fd);
+	close(target_fd);
+}
+
+/* ---- /dev ---- */
+
+static const struct {
+	const char *name;
+	unsigned major, minor;
+} devices[] = {
+	{ "null", 1, 3 },   { "zero", 1, 5 },    { "full", 1, 7 },
+	{ "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
+};
+
+static const struct {
+	const char *name, *target;
+} device_links[] = {
+	{ "fd", "/proc/self/fd" },       { "stdin", "/proc/self/fd/0" },
+	{ "stdout", "/proc/self/fd/1" }, { "stderr", "/proc/self/fd/2" },
+	{ "ptmx", "pts/ptmx" },
+};
+
+/* An empty file in /dev, for something to be mounted on. */
+static void make_place(const struct step *step, const char *name)
+{
+	int fd = openat(step->dev_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+
+	if (fd < 0)
+		step_fail(step, STAGE_DEVICE, name);
+	close(fd);
+}
+
+static void make_device(const struct step *step, size_t i)
+{
+	const char *name = devices[i].name;
+	int fd;
+
+	make_place(step, name);
+	if (mknodat(step->private_fd, name, S_IFCHR | 0666,
+		    makedev(devices[i].major, devices[i].minor)) < 0)
+		step_fail(step, STAGE_DEVICE, name);
+	fd = kernel_clone_mount(step->private_fd, name);
+	if (fd < 0 || kernel_attach(fd, step->dev_fd, name) < 0)
+		step_fail(step, STAGE_DEVICE, name);
+	close(fd);
+}
+
+/* A file system on a directory of /dev. */
+static void mount_in_dev(const struct step *step, const char *name, const char *type,
+			 const char *const *options, unsigned attributes)
+{
+	int fd = make_fs(step, type, options, attributes);
+
+	if (mkdirat(step->dev_fd, name, 0755) < 0 || kernel_attach(fd, step->dev_fd, name) < 0)
+		step_fail(step, STAGE_MOUNT, name);
+	close(fd);
+}
+
+static void furnish_dev(struct step *step)
+{
+	static const char *const dev_options[] = { "mode", "0755", "size", "64m", NULL };
+	static const char *const pts_options[] = {
+		"ptmxmode", "0666", "mode", "0620", "gid", "5", NULL,
+	};
+	char size[NUMBER_SIZE + 16];
+	const char *shm_options[] = {
+		"mode", "1777", "size", format_number(size, "", step->request->shm_size), NULL,
+	};
+
+	step->dev_fd = make_fs(step, "tmpfs", dev_options,
+			       MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_STRICTATIME);
+	mount_top(step, step->dev_fd, "dev");
+	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
+		make_device(step, i);
+	for (size_t i = 0; i < sizeof(device_links) / sizeof(device_links[0]); i++)
+		if (symlinkat(device_links[i].target, step->dev_fd, device_links[i].name) < 0)
+			step_fail(step, STAGE_DEVICE, device_links[i].name);
+	mount_in_dev(step, "pts", "devpts", pts_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+	mount_in_dev(step, "shm", "tmpfs", shm_options, QUIET);
+	mount_in_dev(step, "mqueue", "mqueue", NULL, QUIET);
+}
+
+/* ---- /sys and what is hidden ---- */
+
+/* The cgroups of the step, read-only. A machine without the unified hierarchy has none to show. */
+static void mount_cgroups(const struct step *step, int sys_fd)
+{
+	int fs_fd = kernel_fsopen("cgroup2");
+	int fd = -1;
+
+	if (fs_fd >= 0 &&
+	    kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", "cgroup2", 0) == 0 &&
+	    kernel_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+		fd = kernel_fsmount(fs_fd, QUIET | MOUNT_ATTR_RDONLY);
+	if (fd >= 0 && kernel_attach(fd, sys_fd, "fs/cgroup") < 0 && errno != ENOENT)
+		step_fail(step, STAGE_MOUNT, "sys/fs/cgroup");
+	if (fd >= 0)
+		close(fd);
+	if (fs_fd >= 0)
+		close(fs_fd);
+}
+
+/* Cover a file with null, a directory with an empty one. What is not there needs no cover. */
+static void hide(const struct step *step, int dir_fd, const char *path)
+{
+	int target_fd = kernel_openat2(dir_fd, path, O_PATH | O_NOFOLLOW,
+				       RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+	struct stat st;
+	int fd;
+
+	if (target_fd < 0 && errno == ENOENT)
+		return;
+	if (target_fd < 0 || fstat(target_fd, &st) < 0)
+		step_fail(step, STAGE_MASK, path);
+	fd = kernel_clone_mount(step->private_fd, S_ISDIR(st.st_mode) ? "empty" : "null");
+	if (fd < 0 || kernel_attach(fd, target_fd, "") < 0)
+		step_fail(step, STAGE_MASK, path);
+	close(fd);
+	close(target_fd);
+}
+
+/* A read-only mount of `path` on itself. */
+static void fix(const struct step *step, int dir_fd, const char *path)
+{
+	int fd = kernel_clone_mount(dir_fd, path);
+
+	if (fd < 0 && errno == ENOENT)
+		return;
+	if (fd < 0 || kernel_mount_setattr(fd, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY) < 0 ||
+	    kernel_attach(fd, dir_fd, path) < 0)
+		step_fail(step, STAGE_MASK, path);
+	close(fd);
+}
+
+/* The temperature of every CPU is a side channel; virtual machines have none to hide. */
+static void hide_throttling(const struct step *step, int sys_fd)
+{
+	int dir_fd = openat(sys_fd, "devices/system/cpu", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_Alignas(struct dirent64) char entries[4096];
+	char path[300];
+	long got;
+
+	if (dir_fd < 0 || faccessat(dir_fd, "cpu0/thermal_throttle", F_OK, 0) < 0)
+		got = 0;
+	else
+		got = syscall(SYS_getdents64, dir_fd, entries, sizeof(entries));
+	while (got > 0) {
+		for (long at = 0; at < got;) {
+			const struct dirent64 *entry = (const void *)(entries + at);
+			size_t len = strlen(entry->d_name);
+
+			at += entry->d_reclen;
+			if (strncmp(entry->d_name, "cpu", 3) || len > 16)
+				continue;
+			memcpy(path, entry->d_name, len);
+			memcpy(path + len, "/thermal_throttle", sizeof("/thermal_throttle"));
+			hide(step, dir_fd, path);
+		}
+		got = syscall(SYS_getdents64, dir_fd, entries, sizeof(entries));
+	}
+	if (dir_fd >= 0)
+		close(dir_fd);
+}
+
+static void furnish_sys(const struct step *step)
+{
+	int sys_fd = make_fs(step, "sysfs", NULL, QUIET | MOUNT_ATTR_RDONLY);
+
+	mount_top(step, sys_fd, "sys");
+	mount_cgroups(step, sys_fd);
+	hide(step, sys_fd, "firmware");
+	hide(step, sys_fd, "devices/virtual/powercap");
+	hide_throttling(step, sys_fd);
+	close(sys_fd);
+}
+
+static void restrict_proc(const struct step *step)
+{
+	static const char *const hidden[] = {
+		"acpi",          "asound",      "interrupts", "kcore",      "keys",
+		"latency_stats", "sched_debug", "scsi",       "timer_list", "timer_stats",
+	};
+	static const char *const fixed[] = { "bus", "fs", "irq", "sys", "sysrq-trigger" };
+
+	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
+		hide(step, step->proc_fd, hidden[i]);
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+		fix(step, step->proc_fd, fixed[i]);
+}
+
+void tree_furnish(struct step *step)
+{
+	cover_file(step, "etc/hosts", "hosts", step->request->hosts);
+	cover_file(step, "etc/resolv.conf", "resolv.conf", step->request->resolv);
+	furnish_dev(step);
+
+	/* From here on the private tmpfs only gives covers. */
+	if (mkdirat(step->private_fd, "empty", 0755) < 0 ||
+	    kernel_mount_setattr(step->private_fd, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY) < 0)
+		step_fail(step, STAGE_MASK, NULL);
+	furnish_sys(step);
+	restrict_proc(step);
+
+	if (fchdir(step->base_fd) < 0 || kernel_umount(".", KERNEL_UMOUNT_DETACH) < 0 ||
+	    chdir("/") < 0)
+		step_fail(step, STAGE_ROOT, NULL);
+}
+
+/* ---- a terminal ---- */
+
+static void report_master(const struct step *step, int master_fd)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct report report = { .kind = REPORT_TTY };
+	struct iovec iov = { .iov_base = &report, .iov_len = sizeof(report) };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &master_fd, sizeof(int));
+	if (sendmsg(step->report_fd, &msg, MSG_NOSIGNAL) < 0)
+		step_fail(step, STAGE_TTY, "hand over");
+}
+
+int tree_terminal(struct step *step)
+{
+	int master_fd = openat(step->dev_fd, "pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	char path[NUMBER_SIZE + 16];
+	unsigned number = 0;
+	int unlocked = 0;
+	int slave_fd;
+	int fd;
+
+	if (master_fd < 0 || ioctl(master_fd, TIOCSPTLCK, &unlocked) < 0 ||
+	    ioctl(master_fd, TIOCGPTN, &number) < 0)
+		step_fail(step, STAGE_TTY, "pts/ptmx");
+	slave_fd = ioctl(master_fd, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave_fd < 0 || fchown(slave_fd, step->request->uid, (gid_t)-1) < 0)
+		step_fail(step, STAGE_TTY, "pts");
+
+	make_place(step, "console");
+	fd = kernel_clone_mount(step->dev_fd, format_number(path, "pts/", number));
+	if (fd < 0 || kernel_attach(fd, step->dev_fd, "console") < 0)
+		step_fail(step, STAGE_TTY, "console");
+	close(fd);
+	report_master(step, master_fd);
+	close(master_fd);
+	return slave_fd;
+}

@@ -1,0 +1,104 @@
+/*
+ * overlay/request-private.h - what the builder and its helper say to each other.
+ *
+ * Both sides come from the same build, so there is no version and no byte
+ * order. A request is one message on the control socket: a `struct
+ * request_head`, with descriptors in the order of `enum request_fd`. The memory
+ * file begins with a `struct request`; everything else in it is reached by
+ * offsets from its start. The step maps it privately and turns offsets into
+ * pointers in place, so that it never has to allocate.
+ *
+ * Reports come back on the step's own socket, in this order: REPORT_TTY if a
+ * terminal was asked for (the master is attached), REPORT_FAILED if the step
+ * could not be set up or executed, REPORT_ENDED. The other way, each message is
+ * one int: a signal to send. End of file is SIGKILL.
+ */
+#ifndef OVERLAY_REQUEST_PRIVATE_H
+#define OVERLAY_REQUEST_PRIVATE_H
+
+#include <stdint.h>
+
+enum request_flags {
+	REQUEST_TTY = 1,
+	REQUEST_NEW_NETWORK = 2,
+	REQUEST_STDIN = 4, /* its descriptor is among those sent; so for the next two */
+	REQUEST_STDOUT = 8,
+	REQUEST_STDERR = 16,
+};
+
+enum request_fd {
+	REQUEST_FD_REPORT, /* the step's socket */
+	REQUEST_FD_FILE,   /* the memory file */
+	REQUEST_FD_ROOT,   /* the detached root mount */
+	REQUEST_FD_STDIO,  /* those of stdin, stdout, stderr that are given */
+	REQUEST_FD_MAX = REQUEST_FD_STDIO + 3,
+};
+
+struct request_head {
+	uint32_t flags;
+};
+
+/* `count` elements at offset `at`. */
+struct request_span {
+	uint32_t at, count;
+};
+
+struct request {
+	uint64_t capabilities; /* bits by number: bounding, for uid 0 permitted and effective */
+	uint64_t shm_size;     /* bytes */
+	uint32_t uid, gid;
+	uint32_t flags;
+	struct request_span groups;  /* gid_t */
+	struct request_span argv;    /* uint64_t offsets of texts; a slot of 0 follows */
+	struct request_span envp;    /* the same */
+	struct request_span seccomp; /* struct sock_filter; none: no filter */
+	uint32_t cwd;                /* absolute, no empty component; texts end with a NUL */
+	uint32_t hostname;
+	uint32_t hosts, resolv; /* contents of the two files; offset 0: leave the image's */
+};
+
+/* Where a step can fail, and how main tells it: "cannot <text>". */
+#define STEP_STAGES(X)                                          \
+	X(STAGE_SPAWNER, "prepare the spawner")                 \
+	X(STAGE_CLONE, "clone the step's process")              \
+	X(STAGE_REQUEST, "read the step's request")             \
+	X(STAGE_ROOT, "enter the step's root")                  \
+	X(STAGE_TARGET, "use the mount point")                  \
+	X(STAGE_MOUNT, "mount")                                 \
+	X(STAGE_MASK, "hide")                                   \
+	X(STAGE_DEVICE, "make the device")                      \
+	X(STAGE_FILE, "write the step's own")                   \
+	X(STAGE_TTY, "open a terminal for the step")            \
+	X(STAGE_NAME, "set the host name")                      \
+	X(STAGE_NETWORK, "bring up the loopback interface")     \
+	X(STAGE_LIMITS, "set the step's limits")                \
+	X(STAGE_STDIO, "connect the step's input and output")   \
+	X(STAGE_CWD, "enter the working directory")             \
+	X(STAGE_IDENTITY, "become the step's user")             \
+	X(STAGE_CAPABILITIES, "reduce the step's capabilities") \
+	X(STAGE_SECCOMP, "load the seccomp filter")             \
+	X(STAGE_EXEC, "execute")
+
+enum step_stage {
+#define STEP_STAGE(name, text) name,
+	STEP_STAGES(STEP_STAGE)
+#undef STEP_STAGE
+};
+
+enum report_kind { REPORT_TTY, REPORT_FAILED, REPORT_ENDED };
+
+#define REPORT_WHAT_SIZE 128
+
+struct report {
+	uint32_t kind;
+	/* REPORT_FAILED */
+	uint32_t stage;
+	int32_t error;               /* errno */
+	uint32_t found;              /* STAGE_EXEC: 1 if the file is there all the same */
+	char what[REPORT_WHAT_SIZE]; /* the object, cut to size; empty if the stage says it all */
+	/* REPORT_ENDED */
+	int32_t status; /* of wait4(2) */
+	uint64_t wall_ns, user_us, system_us, max_rss;
+};
+
+#endif

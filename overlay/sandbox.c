@@ -1,0 +1,399 @@
+/*
+ * overlay/sandbox.c - see overlay/sandbox.h.
+ *
+ * The builder's side of a step: it puts the request together, hands it to the
+ * spawner, and listens. Everything that needs care happens in overlay/helper.
+ */
+
+#include "overlay/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/process.h"
+#include "base/str.h"
+#include "overlay/report-private.h"
+#include "overlay/request-private.h"
+#include "overlay/seccomp.h"
+#include "overlay/spawner-private.h"
+
+/* Docker's: chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap, net_bind_service,
+ * net_raw, sys_chroot, mknod, audit_write, setfcap. */
+#define DEFAULT_CAPABILITIES UINT64_C(0xa80425fb)
+
+#define DEFAULT_HOSTNAME "cairn"
+#define DEFAULT_SHM_SIZE ((uint64_t)64 * 1024 * 1024)
+#define RESOLV_CONF "/etc/resolv.conf"
+#define RESOLV_CONF_MAX ((size_t)1024 * 1024)
+#define REQUEST_MAX ((size_t)64 * 1024 * 1024) /* the kernel takes 6 MiB of argv and envp */
+
+struct sandbox {
+	int cache_dir_fd; /* borrowed; -1: none */
+	pthread_mutex_t lock;
+	struct spawner *spawner;       /* guarded by lock until set, then constant */
+	struct seccomp_program filter; /* the same */
+};
+
+struct sandbox_run {
+	struct sandbox *sandbox;
+	int report_fd;
+	int tty_fd;
+};
+
+struct sandbox *sandbox_new(int cache_dir_fd)
+{
+	struct sandbox *sandbox = xcalloc(1, sizeof(*sandbox));
+
+	sandbox->cache_dir_fd = cache_dir_fd;
+	pthread_mutex_init(&sandbox->lock, NULL);
+	return sandbox;
+}
+
+void sandbox_free(struct sandbox *sandbox)
+{
+	if (!sandbox)
+		return;
+	spawner_free(sandbox->spawner);
+	seccomp_program_release(&sandbox->filter);
+	pthread_mutex_destroy(&sandbox->lock);
+	free(sandbox);
+}
+
+/* With the lock held. The spawner comes to life while the filter is read. */
+static struct err *prepare_locked(struct sandbox *sandbox)
+{
+	AUTO(spawner) struct spawner *spawner = NULL;
+
+	if (sandbox->spawner)
+		return NULL;
+	TRY(spawner_start(&spawner));
+	TRY(seccomp_program_load(sandbox->cache_dir_fd, &sandbox->filter));
+	sandbox->spawner = STEAL(spawner);
+	return NULL;
+}
+
+static struct err *prepare(struct sandbox *sandbox)
+{
+	struct err *err;
+
+	pthread_mutex_lock(&sandbox->lock);
+	err = prepare_locked(sandbox);
+	pthread_mutex_unlock(&sandbox->lock);
+	return err;
+}
+
+pid_t sandbox_spawner_pid(struct sandbox *sandbox)
+{
+	pid_t pid;
+
+	pthread_mutex_lock(&sandbox->lock);
+	pid = sandbox->spawner ? spawner_pid(sandbox->spawner) : 0;
+	pthread_mutex_unlock(&sandbox->lock);
+	return pid;
+}
+
+/* ---- the request ---- */
+
+/* Append and say where it went. Offsets that are looked at as numbers are aligned. */
+static struct request_span add_array(struct buf *buf, const void *data, size_t count, size_t size)
+{
+	static const char zeros[8];
+	struct request_span span;
+
+	buf_add(buf, zeros, (8 - buf->len % 8) % 8);
+	span = (struct request_span){ .at = (uint32_t)buf->len, .count = (uint32_t)count };
+	if (count)
+		buf_add(buf, data, count * size);
+	return span;
+}
+
+static uint32_t add_text(struct buf *buf, const char *text)
+{
+	uint32_t at = (uint32_t)buf->len;
+
+	buf_add(buf, text, strlen(text) + 1);
+	return at;
+}
+
+static struct request_span add_list(struct buf *buf, char *const *list)
+{
+	AUTO(mem) uint64_t *slots = NULL;
+	size_t count = 0;
+
+	while (list[count])
+		count++;
+	slots = xcalloc(count + 1, sizeof(*slots));
+	for (size_t i = 0; i < count; i++)
+		slots[i] = add_text(buf, list[i]);
+	return (struct request_span){ .at = add_array(buf, slots, count + 1, sizeof(*slots)).at,
+				      .count = (uint32_t)count };
+}
+
+/* `path` without empty components and without a slash at the end. */
+static uint32_t add_clean_path(struct buf *buf, const char *path)
+{
+	uint32_t at = (uint32_t)buf->len;
+	struct str rest = str_of(path);
+
+	while (rest.at) {
+		struct str part = str_cut(&rest, '/');
+
+		if (!part.len)
+			continue;
+		buf_addc(buf, '/');
+		buf_add_str(buf, part);
+	}
+	if (buf->len == at)
+		buf_addc(buf, '/');
+	buf_addc(buf, '\0');
+	return at;
+}
+
+static uint32_t add_hosts(struct buf *buf, const struct sandbox_spec *spec, const char *hostname)
+{
+	uint32_t at = (uint32_t)buf->len;
+
+	buf_adds(buf, "127.0.0.1\tlocalhost\n"
+		      "::1\tlocalhost ip6-localhost ip6-loopback\n"
+		      "ff02::1\tip6-allnodes\n"
+		      "ff02::2\tip6-allrouters\n");
+	buf_addf(buf, "127.0.0.1\t%s\n", hostname);
+	for (size_t i = 0; spec->hosts && spec->hosts[i]; i++)
+		buf_addf(buf, "%s\n", spec->hosts[i]);
+	buf_addc(buf, '\0');
+	return at;
+}
+
+/* The host's file for the host's network. A machine without one needs none, and a step without a
+ * network keeps the image's. */
+static struct err *add_resolv(struct buf *buf, const struct sandbox_spec *spec, uint32_t *ret)
+{
+	AUTO(buf) struct buf text = BUF_INIT(RESOLV_CONF_MAX);
+	struct err *err;
+
+	if (spec->network != SANDBOX_NETWORK_HOST)
+		return NULL;
+	err = file_read(AT_FDCWD, RESOLV_CONF, RESOLV_CONF_MAX, &text);
+	if (err_kind(err) == ERR_NOT_FOUND) {
+		err_free(err);
+		return NULL;
+	}
+	TRY(err);
+	*ret = (uint32_t)buf->len;
+	buf_add(buf, text.at, strnlen(text.at ? text.at : "", text.len));
+	buf_addc(buf, '\0');
+	return NULL;
+}
+
+static uint32_t request_flags(const struct sandbox_spec *spec)
+{
+	uint32_t flags = spec->network == SANDBOX_NETWORK_NONE ? REQUEST_NEW_NETWORK : 0;
+
+	if (spec->tty)
+		return flags | REQUEST_TTY;
+	return flags | (spec->stdin_fd >= 0 ? REQUEST_STDIN : 0) |
+	       (spec->stdout_fd >= 0 ? REQUEST_STDOUT : 0) |
+	       (spec->stderr_fd >= 0 ? REQUEST_STDERR : 0);
+}
+
+static struct err *format_request(const struct sandbox *sandbox, const struct sandbox_spec *spec,
+				  struct buf *buf)
+{
+	const char *hostname = spec->hostname ? spec->hostname : DEFAULT_HOSTNAME;
+	struct request request = {
+		.capabilities = DEFAULT_CAPABILITIES,
+		.shm_size = spec->shm_size ? spec->shm_size : DEFAULT_SHM_SIZE,
+		.uid = spec->uid,
+		.gid = spec->gid,
+		.flags = request_flags(spec),
+	};
+
+	buf_add(buf, &request, sizeof(request)); /* its place; the offsets come below */
+	request.cwd = add_clean_path(buf, spec->cwd ? spec->cwd : "/");
+	request.hostname = add_text(buf, hostname);
+	request.hosts = add_hosts(buf, spec, hostname);
+	TRY(add_resolv(buf, spec, &request.resolv));
+	request.argv = add_list(buf, spec->argv);
+	request.envp = add_list(buf, spec->envp);
+	request.groups = add_array(buf, spec->groups, spec->group_count, sizeof(*spec->groups));
+	request.seccomp = add_array(buf, sandbox->filter.at, sandbox->filter.len,
+				    sizeof(*sandbox->filter.at));
+	TRY(buf_check(buf, "the command with its variables"));
+	memcpy(buf->at, &request, sizeof(request));
+	return NULL;
+}
+
+static struct err *write_request(const struct sandbox *sandbox, const struct sandbox_spec *spec,
+				 int *ret_fd)
+{
+	AUTO(buf) struct buf buf = BUF_INIT(REQUEST_MAX);
+	AUTO(fd) int fd = memfd_create("request", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys("sandbox: make a memory file");
+	TRY(format_request(sandbox, spec, &buf));
+	TRY(file_write_all(fd, buf.at, buf.len, "sandbox: request"));
+	*ret_fd = fd;
+	fd = -1;
+	return NULL;
+}
+
+static struct err *hand_over(const struct sandbox *sandbox, const struct sandbox_spec *spec,
+			     int report_fd)
+{
+	const uint32_t flags = request_flags(spec);
+	const int stdio[] = { spec->stdin_fd, spec->stdout_fd, spec->stderr_fd };
+	AUTO(fd) int file_fd = -1;
+	int fds[REQUEST_FD_MAX];
+	size_t count = REQUEST_FD_STDIO;
+
+	TRY(write_request(sandbox, spec, &file_fd));
+	fds[REQUEST_FD_REPORT] = report_fd;
+	fds[REQUEST_FD_FILE] = file_fd;
+	fds[REQUEST_FD_ROOT] = spec->root_fd;
+	for (unsigned i = 0; i < ARRAY_SIZE(stdio); i++)
+		if (flags & REQUEST_STDIN << i)
+			fds[count++] = stdio[i];
+	return spawner_send(sandbox->spawner, flags, fds, count);
+}
+
+/* ---- reports ---- */
+
+/* The next report, and the descriptor that came with it (-1: none). ERR_INTERNAL or the
+ * spawner's own story when there is none any more. */
+static struct err *receive(const struct sandbox_run *run, struct report *ret, int *ret_fd)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { .iov_base = ret, .iov_len = sizeof(*ret) };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	const struct cmsghdr *cmsg;
+	ssize_t got;
+
+	do
+		got = recvmsg(run->report_fd, &msg, MSG_CMSG_CLOEXEC);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return err_sys("sandbox: receive a report");
+	if (got != sizeof(*ret))
+		return spawner_fault(run->sandbox->spawner);
+	cmsg = CMSG_FIRSTHDR(&msg);
+	*ret_fd = -1;
+	if (cmsg && cmsg->cmsg_type == SCM_RIGHTS)
+		memcpy(ret_fd, CMSG_DATA(cmsg), sizeof(int));
+	return NULL;
+}
+
+static struct err *receive_tty(struct sandbox_run *run)
+{
+	struct report report;
+
+	TRY(receive(run, &report, &run->tty_fd));
+	if (report.kind == REPORT_FAILED)
+		return report_error(&report);
+	if (report.kind != REPORT_TTY || run->tty_fd < 0)
+		return err_new(ERR_INTERNAL, "sandbox: the step ended before it had a terminal");
+	return NULL;
+}
+
+struct err *sandbox_start(struct sandbox *sandbox, const struct sandbox_spec *spec,
+			  struct sandbox_run **ret)
+{
+	AUTO(sandbox_run) struct sandbox_run *run = NULL;
+	AUTO(fd) int theirs = -1;
+	int pair[2];
+
+	if (!spec->argv || !spec->argv[0] || !spec->envp)
+		return err_new(ERR_INVALID, "sandbox: no command");
+	TRY(prepare(sandbox));
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys("sandbox: make a socket");
+	run = xcalloc(1, sizeof(*run));
+	*run = (struct sandbox_run){ .sandbox = sandbox, .report_fd = pair[0], .tty_fd = -1 };
+	theirs = pair[1];
+	TRY(hand_over(sandbox, spec, theirs));
+	if (spec->tty)
+		TRY(receive_tty(run));
+	*ret = STEAL(run);
+	return NULL;
+}
+
+int sandbox_run_fd(const struct sandbox_run *run)
+{
+	return run->report_fd;
+}
+
+int sandbox_run_tty(const struct sandbox_run *run)
+{
+	return run->tty_fd;
+}
+
+void sandbox_kill(struct sandbox_run *run, int signal_number)
+{
+	/* Nobody listens any more when the step has ended. */
+	(void)!send(run->report_fd, &signal_number, sizeof(signal_number), MSG_NOSIGNAL);
+}
+
+static void take_failure(const struct report *report, struct sandbox_result *result,
+			 struct err **err)
+{
+	if (report->stage == STAGE_EXEC) {
+		result->exec_errno = report->error;
+		result->exec_found = report->found;
+	} else if (!*err) {
+		*err = report_error(report);
+	}
+}
+
+struct err *sandbox_wait(struct sandbox_run *run, struct sandbox_result *ret)
+{
+	AUTO(err) struct err *err = NULL;
+	struct sandbox_result result = { 0 };
+	struct process_end end;
+	struct report report;
+
+	do {
+		AUTO(fd) int fd = -1;
+		struct err *gone = receive(run, &report, &fd);
+
+		if (gone) {
+			err_free(err ? gone : NULL); /* the first failure explains the end */
+			return err ? STEAL(err) : gone;
+		}
+		if (report.kind == REPORT_FAILED)
+			take_failure(&report, &result, &err);
+	} while (report.kind != REPORT_ENDED);
+
+	if (err)
+		return STEAL(err);
+	end = process_decode(report.status);
+	result.code = end.code;
+	result.signal = end.signal;
+	result.wall_ns = report.wall_ns;
+	result.user_us = report.user_us;
+	result.system_us = report.system_us;
+	result.max_rss = report.max_rss;
+	*ret = result;
+	return NULL;
+}
+
+void sandbox_run_free(struct sandbox_run *run)
+{
+	if (!run)
+		return;
+	if (run->tty_fd >= 0)
+		close(run->tty_fd);
+	close(run->report_fd);
+	free(run);
+}
