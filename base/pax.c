@@ -278,8 +278,8 @@ static struct err *next_record(char **text, size_t *len, char **ret_key, struct 
 struct err *pax_parse(struct pax *pax, char *text, size_t len, size_t xattr_max)
 {
 	while (len > 0) {
-		struct str value = { NULL, 0 };
-		char *key = NULL;
+		struct str value = { text, 0 };
+		char *key = text;
 
 		TRY(next_record(&text, &len, &key, &value));
 		TRY(read_record(pax, key, value, xattr_max));

@@ -58,9 +58,9 @@ struct tar_xattr {
 
 struct tar_entry {
 	enum tar_type type;
+	mode_t mode;      /* permission bits, set-id and sticky: 07777 at most */
 	const char *path; /* as in the archive; no NUL inside; never empty */
 	const char *link; /* target of TAR_SYMLINK and TAR_HARDLINK, else NULL */
-	mode_t mode;      /* permission bits, set-id and sticky: 07777 at most */
 	uint32_t uid, gid;
 	uint64_t size;                  /* bytes of content that follow; 0 unless TAR_FILE */
 	int64_t mtime;                  /* whole seconds since 1970; the reader rounds down */

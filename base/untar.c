@@ -188,12 +188,6 @@ static const struct pax *pax_with(const struct tar_reader *tar, unsigned key)
 	return tar->global.set & key ? &tar->global : NULL;
 }
 
-/* A type that is a regular file, or can be nothing better. */
-static bool is_file_type(char type)
-{
-	return !(type >= '1' && type <= '6') && !(type >= 'A' && type <= 'Z' && type != 'S');
-}
-
 static struct err *read_type(struct tar_reader *tar)
 {
 	static const enum tar_type types[] = { TAR_HARDLINK, TAR_SYMLINK, TAR_CHAR,
@@ -204,8 +198,8 @@ static struct err *read_type(struct tar_reader *tar)
 		tar->entry.type = types[type - '1'];
 	else if (type == 'D')
 		tar->entry.type = TAR_DIR;
-	else if (is_file_type(type))
-		tar->entry.type = TAR_FILE;
+	else if (type == 'S' || type < 'A' || type > 'Z')
+		tar->entry.type = TAR_FILE; /* or can be nothing better */
 	else
 		return err_new(ERR_UNSUPPORTED, "entries of type '%c' are not known", type);
 	return NULL;
@@ -307,12 +301,25 @@ static struct err *read_owner(const struct tar_reader *tar, unsigned key, const 
 	return NULL;
 }
 
+static struct err *read_device(const struct ustar *head, struct tar_entry *entry)
+{
+	int64_t major, minor;
+
+	TRY(ustar_number(head->dev_major, sizeof(head->dev_major), "major device number", 0,
+			 DEV_MAJOR_MAX, &major));
+	TRY(ustar_number(head->dev_minor, sizeof(head->dev_minor), "minor device number", 0,
+			 DEV_MINOR_MAX, &minor));
+	entry->dev_major = (uint32_t)major;
+	entry->dev_minor = (uint32_t)minor;
+	return NULL;
+}
+
 static struct err *read_numbers(struct tar_reader *tar)
 {
 	const struct ustar *head = &tar->head;
 	struct tar_entry *entry = &tar->entry;
 	const struct pax *pax = pax_with(tar, PAX_MTIME);
-	int64_t mode, major, minor;
+	int64_t mode;
 
 	TRY(ustar_number(head->mode, sizeof(head->mode), "mode", 0, INT64_MAX, &mode));
 	entry->mode = (mode_t)mode & 07777;
@@ -323,15 +330,8 @@ static struct err *read_numbers(struct tar_reader *tar)
 	else
 		TRY(ustar_number(head->mtime, sizeof(head->mtime), "mtime", INT64_MIN, INT64_MAX,
 				 &entry->mtime));
-
-	if (entry->type != TAR_CHAR && entry->type != TAR_BLOCK)
-		return NULL;
-	TRY(ustar_number(head->dev_major, sizeof(head->dev_major), "major device number", 0,
-			 DEV_MAJOR_MAX, &major));
-	TRY(ustar_number(head->dev_minor, sizeof(head->dev_minor), "minor device number", 0,
-			 DEV_MINOR_MAX, &minor));
-	entry->dev_major = (uint32_t)major;
-	entry->dev_minor = (uint32_t)minor;
+	if (entry->type == TAR_CHAR || entry->type == TAR_BLOCK)
+		return read_device(head, entry);
 	return NULL;
 }
 
@@ -364,36 +364,39 @@ struct map_lines {
 	size_t at;
 };
 
+static struct err *next_map_block(struct tar_reader *tar, struct map_lines *lines)
+{
+	if (tar->stored < TAR_BLOCK_SIZE)
+		return corrupt("its sparse map ends early");
+	TRY(spend_extra(tar, TAR_BLOCK_SIZE));
+	TRY(next_block(tar, &lines->block));
+	if (!lines->block)
+		return corrupt("the stream ends early");
+	tar->stored -= TAR_BLOCK_SIZE;
+	lines->at = 0;
+	return NULL;
+}
+
 static struct err *next_number(struct tar_reader *tar, struct map_lines *lines, uint64_t *ret)
 {
 	char digits[20];
-	size_t len = 0;
 
-	for (;;) {
-		if (lines->at == TAR_BLOCK_SIZE) {
-			if (tar->stored < TAR_BLOCK_SIZE)
-				return corrupt("its sparse map ends early");
-			TRY(spend_extra(tar, TAR_BLOCK_SIZE));
-			TRY(next_block(tar, &lines->block));
-			if (!lines->block)
-				return corrupt("the stream ends early");
-			tar->stored -= TAR_BLOCK_SIZE;
-			lines->at = 0;
-		}
+	for (size_t len = 0; len < sizeof(digits); len++) {
+		if (lines->at == TAR_BLOCK_SIZE)
+			TRY(next_map_block(tar, lines));
 		digits[len] = lines->block[lines->at++];
 		if (digits[len] == '\n')
-			break;
-		if (++len == sizeof(digits))
-			return corrupt("its sparse map does not parse");
+			return ustar_decimal((struct str){ digits, len }, "sparse map", INT64_MAX,
+					     ret);
 	}
-	return ustar_decimal((struct str){ digits, len }, "sparse map", INT64_MAX, ret);
+	return corrupt("its sparse map does not parse");
 }
 
 /* Version 1.0: how many pairs, then the pairs, one number a line. */
 static struct err *read_content_map(struct tar_reader *tar)
 {
-	struct map_lines lines = { NULL, TAR_BLOCK_SIZE };
-	uint64_t count, offset, len;
+	struct map_lines lines = { (const char *)&tar->head, TAR_BLOCK_SIZE }; /* used up */
+	uint64_t count = 0, offset = 0, len = 0;
 
 	sparse_reset(&tar->pax.sparse_map);
 	TRY(next_number(tar, &lines, &count));
@@ -532,10 +535,34 @@ static struct err *finish_entry(struct tar_reader *tar)
 	return NULL;
 }
 
+/* A header that only says something about the entry to come, or nothing at all. */
+static struct err *read_extra(struct tar_reader *tar, bool *ret_is_extra)
+{
+	*ret_is_extra = true;
+	switch (tar->head.type) {
+	case 'x':
+	case 'X':
+		return read_extended(tar);
+	case 'g':
+		return read_global(tar);
+	case 'L':
+		return read_long(tar, &tar->long_name);
+	case 'K':
+		return read_long(tar, &tar->long_link);
+	case 'V':
+		return read_body(tar, NULL);
+	default:
+		*ret_is_extra = false;
+		return NULL;
+	}
+}
+
 static struct err *next_entry(struct tar_reader *tar)
 {
+	bool is_extra = true;
+
 	TRY(finish_entry(tar));
-	for (;;) {
+	while (is_extra) {
 		const char *block;
 
 		TRY(next_block(tar, &block));
@@ -544,28 +571,9 @@ static struct err *next_entry(struct tar_reader *tar)
 		memcpy(&tar->head, block, sizeof(tar->head));
 		if (!ustar_is_sealed(&tar->head))
 			return corrupt("its checksum is wrong");
-
-		switch (tar->head.type) {
-		case 'x':
-		case 'X':
-			TRY(read_extended(tar));
-			break;
-		case 'g':
-			TRY(read_global(tar));
-			break;
-		case 'L':
-			TRY(read_long(tar, &tar->long_name));
-			break;
-		case 'K':
-			TRY(read_long(tar, &tar->long_link));
-			break;
-		case 'V':
-			TRY(read_body(tar, NULL));
-			break;
-		default:
-			return read_entry(tar);
-		}
+		TRY(read_extra(tar, &is_extra));
 	}
+	return read_entry(tar);
 }
 
 struct err *tar_reader_next(struct tar_reader *tar, const struct tar_entry **ret_entry)

@@ -23,13 +23,14 @@ printf 'deep' >"$deep"
 printf 'long' >"$long"
 ln -s "$long" longlink
 printf 'x' >"$(printf 'caf\303\251 \377')"
-# Holes of 512 bytes before each of 30 pieces and behind the last.
+# Holes of 512 bytes before each of 30 pieces, and a large one behind the last: without it the file
+# has all its blocks, and GNU tar does not look for holes.
 python3 - <<'PY'
 with open("sparse", "wb") as f:
     for i in range(30):
         f.seek(i * 1024 + 512)
         f.write(bytes([ord("a") + i % 26]) * 512)
-    f.truncate(30 * 1024 + 512)
+    f.truncate(30 * 1024 + 41472)
 PY
 printf 'attr' >attr
 setfattr -n user.one -v 'v=1

@@ -77,6 +77,17 @@ static inline void add_xattrs(struct buf *out, const struct tar_entry *entry)
 	}
 }
 
+/* Content, read in pieces of `step` bytes. */
+static inline struct err *read_content(struct tar_reader *tar, size_t step, struct buf *out)
+{
+	AUTO(mem) char *chunk = xcalloc(step, 1);
+	size_t got;
+
+	while ((got = source_read(tar_reader_content(tar), chunk, step)) > 0)
+		buf_add(out, chunk, got);
+	return source_check(tar_reader_content(tar));
+}
+
 /* All of the archive in `text`, a line for each entry. With `step`, content is read in pieces of
  * that size; without, it is skipped and not shown. */
 static inline struct err *list(struct str text, const struct tar_limits *limits, size_t step,
@@ -88,19 +99,14 @@ static inline struct err *list(struct str text, const struct tar_limits *limits,
 
 	for (;;) {
 		AUTO(buf) struct buf content = BUF_INIT(BUF_MAX);
-		AUTO(mem) char *chunk = step ? xcalloc(step, 1) : NULL;
-		size_t got;
 
 		TRY(tar_reader_next(tar, &entry));
 		if (!entry)
 			return NULL;
 		add_entry(out, entry);
-		while (step && (got = source_read(tar_reader_content(tar), chunk, step)) > 0)
-			buf_add(&content, chunk, got);
-		if (step) {
-			TRY(source_check(tar_reader_content(tar)));
-			assert_int_equal(content.len, entry->size);
-		}
+		if (step)
+			TRY(read_content(tar, step, &content));
+		assert_int_equal(content.len, step ? entry->size : 0);
 		if (content.len > 0)
 			buf_adds(out, " ");
 		add_runs(out, buf_str(&content));

@@ -76,12 +76,39 @@ TEST(says_when_the_stream_ends_too_early)
 	readahead_release(&in);
 }
 
+static size_t never(__attribute__((unused)) void *self, __attribute__((unused)) void *data,
+		    __attribute__((unused)) size_t len, struct err **err)
+{
+	*err = err_new(ERR_NETWORK, "the line is cut");
+	return 0;
+}
+
+static void leave(__attribute__((unused)) void *self)
+{
+}
+
+TEST(passes_on_the_error_of_its_source)
+{
+	static const struct source_ops ops = { never, leave };
+
+	for (size_t len = 1; len <= TOTAL; len += TOTAL - 1) {
+		AUTO(source) struct source *src = source_new(&ops, NULL);
+		struct readahead in;
+		size_t got;
+
+		readahead_init(&in, src);
+		assert_fails(readahead_take(&in, bytes, len, &got), ERR_NETWORK);
+		readahead_release(&in);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gives_the_stream_in_blocks_and_pieces),
 		cmocka_unit_test(a_block_may_lie_across_two_reads),
 		cmocka_unit_test(says_when_the_stream_ends_too_early),
+		cmocka_unit_test(passes_on_the_error_of_its_source),
 	};
 
 	return cmocka_run_group_tests(tests, fill, NULL);

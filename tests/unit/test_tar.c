@@ -45,10 +45,11 @@ static const char *join(const char *a, const char *b, const char *c)
 	return keep(xasprintf("%s%s%s", a, b, c));
 }
 
-#define ENTRY(kind, name, target, bits, time, ...)                                                 \
-	{                                                                                          \
-		.type = (kind), .path = (name), .link = (target), .mode = (bits), .mtime = (time), \
-		__VA_ARGS__                                                                        \
+/* The last argument begins with the time; initialisers of more fields may follow. */
+#define ENTRY(kind, name, target, bits, ...)                                      \
+	{                                                                         \
+		.type = (kind), .path = (name), .link = (target), .mode = (bits), \
+		.mtime = __VA_ARGS__                                              \
 	}
 #define XATTRS(list) .xattrs = (list), .xattr_count = ARRAY_SIZE(list)
 
@@ -81,6 +82,16 @@ static void read_golden(const char *name, struct buf *out)
 	fclose(in);
 }
 
+/* How much write_archive() writes behind the headers. */
+static size_t archive_tail(const struct vector *vector)
+{
+	size_t size = vector->content ? vector->entry.size : 0;
+
+	if (!vector->content && vector->entry.size > 0)
+		return 0;
+	return size + -size % TAR_BLOCK_SIZE + (size_t)2 * TAR_BLOCK_SIZE;
+}
+
 static void compare_with_golden(const struct vector *vector)
 {
 	AUTO(buf) struct buf got = BUF_INIT(BUF_MAX);
@@ -93,7 +104,7 @@ static void compare_with_golden(const struct vector *vector)
 		fail_msg("%s differs from its golden file", vector->golden);
 
 	assert_ok(tar_encode_header(&vector->entry, &header));
-	assert_true(header.len <= want.len);
+	assert_int_equal(header.len, want.len - archive_tail(vector));
 	assert_memory_equal(header.at, want.at, header.len);
 }
 

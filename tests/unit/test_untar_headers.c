@@ -33,6 +33,7 @@ TEST(accepts_what_some_tool_has_once_written)
 		{ { { .type = 'D', .name = "dump/", BODY("Yfile\0\0") }, FOLLOWER },
 		  "d 644 0:0 0 0 dump/\n" NEXT },
 		{ { { .type = 'V', .name = "label" }, FOLLOWER }, NEXT },
+		{ { { .type = 'V', .name = "label", BODY("of a volume") }, FOLLOWER }, NEXT },
 		{ { { .type = 'X', .name = "sun", BODY("12 path=sun\n") }, FOLLOWER },
 		  "f 644 0:0 1 0 sun n\n" },
 		/* sizes that do not count */
@@ -52,8 +53,9 @@ TEST(accepts_what_some_tool_has_once_written)
 		      .name = "f",
 		      .patch = { { MODE, STR(" 100644 ") },
 				 { UID, STR("     7 \0") },
+				 { UID + 8, STR("\0\0 0005 ") },
 				 { MTIME, STR("\0\0\0\0\0\0\0\0\0\0\0\0") } } } },
-		  "f 644 7:0 0 0 f\n" },
+		  "f 644 7:5 0 0 f\n" },
 		{ { { .type = '0',
 		      .name = "f",
 		      .patch = { { UID, STR("\x80\0\0\0\xff\xff\xff\xfe") },
@@ -85,6 +87,25 @@ TEST(accepts_what_some_tool_has_once_written)
 		      .patch = { { MAGIC, STR("ustar  \0") },
 				 { PREFIX, STR("go/wrote/this") } } } },
 		  "f 644 0:0 0 0 go/wrote/this/name\n" },
+		{ { { .type = '0',
+		      .name = "name",
+		      .patch = { { MAGIC, STR("ustar  \0") },
+				 { PREFIX, STR("14371234567\0go") } } } },
+		  "f 644 0:0 0 0 14371234567/name\n" },
+		{ { { .type = '0',
+		      .name = "name",
+		      .patch = { { MAGIC, STR("ustar  \0") },
+				 { PREFIX, STR("no ASCII: \xff") } } } },
+		  "f 644 0:0 0 0 name\n" },
+		{ { { .type = 'S',
+		      .name = "name",
+		      .patch = { { MAGIC, STR("ustar  \0") }, { PREFIX, STR("no prefix") } } } },
+		  "f 644 0:0 0 0 name\n" },
+		{ { { .type = '0',
+		      .name = "name",
+		      .patch = { { MAGIC, STR("\0\0\0\0\0\0\0\0") },
+				 { PREFIX, STR("version 7 has none") } } } },
+		  "f 644 0:0 0 0 name\n" },
 		{ { { .type = 'L', .name = "././@LongLink", BODY(A155 "\0") },
 		    { .type = 'K', .name = "././@LongLink", BODY("the/target\0") },
 		    { .type = '2', .name = "aaa", .patch = { { LINK, STR("the") } } },
@@ -152,6 +173,10 @@ TEST(accepts_what_some_tool_has_once_written)
 			   "Y29kZWQ=|LIBARCHIVE.xattr.n=") },
 		    FOLLOWER },
 		  "f 644 0:0 1 0 next n A==coded b=raw n=\n" },
+		{ { { .type = PAX, .name = "", BODY("LIBARCHIVE.xattr.%0a%0F%7e%40%39=AZaz09+/") },
+		    FOLLOWER },
+		  "f 644 0:0 1 0 next n \n\x0f~@9=\\x01\\x96\\xb3\\xd3\\xdf\\xbf\n" },
+		/* sparse */
 		/* sparse */
 		{ { { 'S', "s", BODY("abc"),
 		      .patch = { { PAIRS, STR("00000000001\00000000000001\0") },
@@ -185,6 +210,35 @@ TEST(accepts_what_some_tool_has_once_written)
 		      .patch = { { SIZE, STR("00000001000") } } },
 		    FOLLOWER },
 		  "f 644 0:0 4 0 map \\x00*4\n" NEXT },
+		{ { { .type = PAX,
+		      .name = "",
+		      BODY("GNU.sparse.size=2|GNU.sparse.offset=1|GNU.sparse.numbytes=1") },
+		    FOLLOWER,
+		    { .type = PAX,
+		      .name = "",
+		      BODY("GNU.sparse.size=2|GNU.sparse.offset=0|GNU.sparse.numbytes=1") },
+		    FOLLOWER,
+		    FOLLOWER },
+		  "f 644 0:0 2 0 next \\x00n\nf 644 0:0 2 0 next n\\x00\n" NEXT },
+		{ { { .type = PAX,
+		      .name = "",
+		      BODY("GNU.sparse.major=0|GNU.sparse.minor=1|GNU.sparse.size=1|GNU.sparse.map=0,1") },
+		    FOLLOWER },
+		  NEXT },
+		{ { { .type = PAX,
+		      .name = "",
+		      BODY("GNU.sparse.map=5,5|GNU.sparse.map=1,1|GNU.sparse.size=2") },
+		    FOLLOWER },
+		  "f 644 0:0 2 0 next \\x00n\n" },
+		{ { { .type = PAX,
+		      .name = "",
+		      BODY("GNU.sparse.major=1|GNU.sparse.minor=0|GNU.sparse.size=2|GNU.sparse.map=9,9") },
+		    { .type = '0',
+		      .name = "map",
+		      BODY("1\n1\n0\n"),
+		      .patch = { { SIZE, STR("00000001000") } } },
+		    FOLLOWER },
+		  "f 644 0:0 2 0 map \\x00\\x00\n" NEXT },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -197,6 +251,9 @@ TEST(accepts_what_some_tool_has_once_written)
 			fail_msg("case %zu:\n%swanted:\n%s", i, got.at, cases[i].want);
 	}
 }
+
+#define ZERO10 "0\n0\n0\n0\n0\n0\n0\n0\n0\n0\n"
+#define ZERO80 ZERO10 ZERO10 ZERO10 ZERO10 ZERO10 ZERO10 ZERO10 ZERO10
 
 /* `list` must fail for these pieces, for the reason that holds the word. */
 static void check_refused(size_t i, const struct piece *pieces, const struct tar_limits *limits,
@@ -350,11 +407,19 @@ TEST(refuses_what_does_not_hold_together)
 		{ { { .type = 'x', .name = "", BODY("6 a=bb") }, FOLLOWER }, "length" },
 		{ { { .type = 'x', .name = "", BODY("6 a=b\n\0") }, FOLLOWER }, "length" },
 		{ { { .type = 'x', .name = "", BODY("6 abc\n") }, FOLLOWER }, "key" },
+		{ { { .type = 'x', .name = "", BODY("7 =b=c\n") }, FOLLOWER }, "key" },
 		{ { { .type = 'x', .name = "", BODY("6 =bc\n") }, FOLLOWER }, "key" },
+		{ { { .type = 'x', .name = "", BODY("7 \0a=b\n") }, FOLLOWER }, "NUL" },
 		{ { { .type = 'x', .name = "", BODY("7 a\0=b\n") }, FOLLOWER }, "NUL" },
 		/* xattrs */
 		{ { { .type = PAX, .name = "", BODY("SCHILY.xattr.=x") }, FOLLOWER }, "no name" },
 		{ { { .type = PAX, .name = "", BODY("LIBARCHIVE.xattr.a=Y2.k") }, FOLLOWER },
+		  "decode" },
+		{ { { .type = PAX, .name = "", BODY("LIBARCHIVE.xattr.%4g=YQ") }, FOLLOWER },
+		  "decode" },
+		{ { { .type = PAX, .name = "", BODY("LIBARCHIVE.xattr.%@0=YQ") }, FOLLOWER },
+		  "decode" },
+		{ { { .type = PAX, .name = "", BODY("LIBARCHIVE.xattr.%A=YQ") }, FOLLOWER },
 		  "decode" },
 		{ { { .type = PAX, .name = "", BODY("LIBARCHIVE.xattr.%4=YQ") }, FOLLOWER },
 		  "decode" },
@@ -523,6 +588,18 @@ TEST(keeps_to_its_limits)
 		    { .type = 'L', .name = "", BODY("a\0") },
 		    FOLLOWER },
 		  "1536 bytes" },
+		{ { { .type = PAX, .name = "", BODY("GNU.sparse.major=1|GNU.sparse.size=1") },
+		    { .type = '0',
+		      .name = "m",
+		      BODY("40\n" ZERO80 "0\n"),
+		      .patch = { { SIZE, STR("00000001000") } } } },
+		  NULL },
+		{ { { .type = PAX, .name = "", BODY("GNU.sparse.major=1|GNU.sparse.size=1") },
+		    { .type = '0',
+		      .name = "m",
+		      BODY("160\n" ZERO80 ZERO80 ZERO80 ZERO80),
+		      .patch = { { SIZE, STR("00000002000") } } } },
+		  "1536 bytes" },
 		{ { { .type = GLOBAL, .name = "", .body = { NULL, 0 } },
 		    { .type = GLOBAL, .name = "", .body = { NULL, 0 } },
 		    { .type = GLOBAL, .name = "", .body = { NULL, 0 } },
@@ -539,6 +616,18 @@ TEST(keeps_to_its_limits)
 		      BODY("a=b"),
 		      .patch = { { SIZE, STR("77777777777") } } } },
 		  "1536 bytes" },
+		{ { { .type = '0', .name = "f", .patch = { { SIZE, STR("00000007000") } } },
+		    ZEROS(1024),
+		    ZEROS(1024),
+		    ZEROS(1024),
+		    ZEROS(512) },
+		  NULL },
+		{ { { .type = '0', .name = "f", .patch = { { SIZE, STR("00000005000") } } },
+		    ZEROS(1024),
+		    ZEROS(1024),
+		    ZEROS(512),
+		    { .type = '0', .name = "f", .patch = { { SIZE, STR("00000005000") } } } },
+		  "4096 bytes" },
 		{ { { .type = '0', .name = "f", .patch = { { SIZE, STR("00000007001") } } } },
 		  "4096 bytes" },
 		{ { { .type = 'D',
@@ -604,16 +693,16 @@ TEST(believes_a_checksum_over_signed_bytes)
 	const char *name = "caf\xc3\xa9"; /* two bytes above 127 */
 	struct ustar block;
 	AUTO(buf) struct buf got = BUF_INIT(BUF_MAX);
-	unsigned sum;
+	int64_t sum = 0;
 
 	ustar_init(&block);
 	memcpy(block.name, name, strlen(name));
 	block.type = '0';
 	ustar_seal(&block);
-	assert_int_equal(sscanf(block.checksum, "%o", &sum), 1);
-	snprintf(block.checksum, sizeof(block.checksum), "%06o", sum - 2 * 256);
+	assert_ok(ustar_number(block.checksum, sizeof(block.checksum), "sum", 0, 0777777, &sum));
+	snprintf(block.checksum, sizeof(block.checksum), "%06o", (unsigned)sum - 2 * 256);
 	assert_ok(list((struct str){ (char *)&block, sizeof(block) }, NULL, 1, &got));
-	snprintf(block.checksum, sizeof(block.checksum), "%06o", sum - 256);
+	snprintf(block.checksum, sizeof(block.checksum), "%06o", (unsigned)sum - 256);
 	assert_fails(list((struct str){ (char *)&block, sizeof(block) }, NULL, 1, &got),
 		     ERR_CORRUPT);
 }
