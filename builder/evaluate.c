@@ -60,14 +60,15 @@ static void note_unset(const struct site *site, const struct expand_report *repo
 	AUTO(strings) struct strings names = { 0 };
 
 	scope_names(site->stage->scope, &names);
-	vec_foreach (&report->unset, name) {
+	map_foreach (&report->undefined, entry) {
+		struct str name = { entry->key, entry->key_len };
 		const char *nearest;
 
-		if (scope_is_declared(site->stage->scope, str_of(*name)))
+		if (scope_is_declared(site->stage->scope, name))
 			continue;
-		nearest = text_nearest(str_of(*name), (const char *const *)names.at, names.len);
+		nearest = text_nearest(name, (const char *const *)names.at, names.len);
 		lint_add(&site->plan->recipe->lints, "UndefinedVar", site->in->check,
-			 &site->in->position, "variable '$%s' has no value%s%s%s", *name,
+			 &site->in->position, "variable '$%s' has no value%s%s%s", entry->key,
 			 nearest ? " (did you mean $" : "", nearest ? nearest : "",
 			 nearest ? "?)" : "");
 	}

@@ -16,19 +16,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
 
 struct err;
 
-#define EXPAND_MAX ((size_t)4 * 1024 * 1024) /* bytes of one result */
-#define EXPAND_DEPTH 100                     /* forms within forms */
+#define EXPAND_MAX ((size_t)32 * 1024 * 1024) /* bytes of one result; a heredoc may be long */
+#define EXPAND_DEPTH 100                      /* forms within forms */
 
-/* What was asked for: for lint, and for keys. Every name once, in order. */
+/* What was asked for: for lint, and for keys. The keys of the maps are the names, in order; the
+ * values are NULL. */
 struct expand_report {
-	struct strings used;  /* names that were set */
-	struct strings unset; /* names that were not */
+	struct map used;      /* names that were set */
+	struct map unset;     /* names that were not */
+	struct map undefined; /* those of them that no form gave a meaning: neither ${n:-w}, nor
+			       * ${n:+w}, nor ${n:?m} */
 };
 
 void expand_report_release(struct expand_report *report);
