@@ -11,6 +11,8 @@
 #define BUILDER_GLOB_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -21,6 +23,9 @@ struct err;
 struct err *glob_check(struct str pattern) MUST_USE;
 /* True if all of `name` matches `pattern`, which has passed glob_check(). */
 bool glob_match(struct str pattern, struct str name);
+/* The length of the set `[...]` that `pattern` begins with, and whether it holds `character` (of
+ * utf8_next()); 0 if the set is malformed. A set never holds '/'. */
+size_t glob_match_set(struct str pattern, uint32_t character, bool *ret_matches);
 /* True if a special character makes it more than a name. */
 bool glob_is_pattern(struct str pattern);
 /* The one name that a pattern without `*`, `?` and `[` matches: its escapes removed. */
