@@ -76,8 +76,9 @@ void scope_names(const struct scope *scope, struct strings *ret);
 /* The environment of a RUN, "NAME=value", the variable written last at the end: that of the image,
  * ENVs and ARGs. Without proxies. */
 void scope_environment(const struct scope *scope, struct strings *ret);
-/* The proxy variables of a RUN: both spellings of each that --build-arg gives, except those that
- * the environment has already. They belong neither into keys nor into history. */
+/* The proxy variables of a RUN: both spellings of each that --build-arg gives in any case. They
+ * stand behind scope_environment() and win over it; they belong neither into keys nor into
+ * history. */
 void scope_proxies(const struct scope *scope, struct strings *ret);
 /* The declared arguments for history, "NAME=value" each once in order of declaration, with the
  * value that RUN sees: the n entries of "RUN |n k=v ...". */

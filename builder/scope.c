@@ -1,0 +1,323 @@
+/*
+ * builder/scope.c - names and values, in the order in which they were written.
+ *
+ * A variable that is written again moves to the end, as the environment of a
+ * step shows it. Lists are scanned: a stage has a few dozen variables.
+ */
+
+#include "builder/scope.h"
+
+#include <strings.h>
+
+#include "base/err.h"
+#include "base/map.h"
+
+static const char *const proxies[] = { "http_proxy", "https_proxy", "ftp_proxy", "no_proxy",
+				       "all_proxy" };
+
+/* ---- build arguments ---- */
+
+struct build_arg {
+	char *value;
+	bool used;
+};
+
+struct build_args {
+	struct map args; /* name -> struct build_arg */
+};
+
+static void build_arg_free(void *value)
+{
+	struct build_arg *arg = value;
+
+	if (arg)
+		free(arg->value);
+	free(arg);
+}
+
+struct build_args *build_args_new(void)
+{
+	return xcalloc(1, sizeof(struct build_args));
+}
+
+void build_args_free(struct build_args *args)
+{
+	if (!args)
+		return;
+	map_release(&args->args, build_arg_free);
+	free(args);
+}
+
+void build_args_set(struct build_args *args, struct str name, const char *value)
+{
+	struct build_arg *arg = xcalloc(1, sizeof(*arg));
+
+	arg->value = xstrdup(value);
+	build_arg_free(map_put(&args->args, name, arg));
+}
+
+const char *build_args_get(struct build_args *args, struct str name)
+{
+	struct build_arg *arg = map_get(&args->args, name);
+
+	if (!arg)
+		return NULL;
+	arg->used = true;
+	return arg->value;
+}
+
+/* Which of the proxies `name` spells, in any case; NULL for none. */
+static const char *find_proxy(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(proxies); i++)
+		if (strcasecmp(name, proxies[i]) == 0)
+			return proxies[i];
+	return NULL;
+}
+
+/* True for what is taken without an ARG. */
+static bool is_builtin(const char *name)
+{
+	return find_proxy(name) || str_starts(str_of(name), "BUILDKIT_") ||
+	       strcmp(name, "SOURCE_DATE_EPOCH") == 0;
+}
+
+void build_args_unused(const struct build_args *args, struct strings *ret)
+{
+	map_foreach (&args->args, entry) {
+		const struct build_arg *arg = entry->value;
+
+		if (!arg->used && !is_builtin(entry->key))
+			strings_push(ret, entry->key);
+	}
+}
+
+/* ---- scopes ---- */
+
+struct variable {
+	char *name;
+	char *value;
+};
+
+struct scope {
+	struct build_args *args;
+	const struct scope *global;     /* NULL in the global scope itself */
+	VEC(struct variable) variables; /* the one written last at the end */
+	VEC(struct variable) declared;  /* ARGs in order of declaration; a value may be NULL */
+};
+
+struct scope *scope_new(struct build_args *args)
+{
+	struct scope *scope = xcalloc(1, sizeof(*scope));
+
+	scope->args = args;
+	return scope;
+}
+
+struct scope *scope_new_stage(const struct scope *global)
+{
+	struct scope *scope = scope_new(global->args);
+
+	scope->global = global;
+	return scope;
+}
+
+struct scope *scope_new_child(const struct scope *parent)
+{
+	struct scope *scope = scope_new(parent->args);
+
+	scope->global = parent->global;
+	vec_foreach (&parent->variables, v)
+		vec_push(&scope->variables,
+			 (struct variable){ xstrdup(v->name), xstrdup(v->value) });
+	vec_foreach (&parent->declared, v)
+		vec_push(&scope->declared,
+			 (struct variable){ xstrdup(v->name), xstrdup(v->value) });
+	return scope;
+}
+
+void scope_free(struct scope *scope)
+{
+	if (!scope)
+		return;
+	vec_foreach (&scope->variables, v) {
+		free(v->name);
+		free(v->value);
+	}
+	vec_foreach (&scope->declared, v) {
+		free(v->name);
+		free(v->value);
+	}
+	vec_release(&scope->variables);
+	vec_release(&scope->declared);
+	free(scope);
+}
+
+/* Where `name` stands among the variables; their number if nowhere. */
+static size_t find_variable(const struct scope *scope, struct str name)
+{
+	size_t i = 0;
+
+	while (i < scope->variables.len && !str_is(name, scope->variables.at[i].name))
+		i++;
+	return i;
+}
+
+void scope_env(struct scope *scope, struct str name, const char *value)
+{
+	size_t i = find_variable(scope, name);
+	struct variable variable = { str_dup(name), xstrdup(value) };
+
+	if (i < scope->variables.len) {
+		struct variable *old = &scope->variables.at[i];
+
+		free(old->name);
+		free(old->value);
+		memmove(old, old + 1, (scope->variables.len - i - 1) * sizeof(*old));
+		scope->variables.len--;
+	}
+	vec_push(&scope->variables, variable);
+}
+
+const char *scope_get(const struct scope *scope, struct str name)
+{
+	size_t i = find_variable(scope, name);
+
+	return i < scope->variables.len ? scope->variables.at[i].value : NULL;
+}
+
+static const char *get_for_expansion(const void *scope, struct str name)
+{
+	return scope_get(scope, name);
+}
+
+struct expander scope_expander(const struct scope *scope, char escape, struct expand_report *report)
+{
+	return (struct expander){
+		.escape = escape,
+		.get = get_for_expansion,
+		.arg = scope,
+		.report = report,
+	};
+}
+
+void scope_set_automatic(struct scope *global, const char *name, const char *value)
+{
+	const char *given = build_args_get(global->args, str_of(name));
+
+	scope_env(global, str_of(name), given ? given : value);
+}
+
+/* Note that an ARG declared `name`; the last value counts, the first place. */
+static void declare(struct scope *scope, const char *name, const char *value)
+{
+	vec_foreach (&scope->declared, v) {
+		if (strcmp(v->name, name) != 0)
+			continue;
+		free(v->value);
+		v->value = xstrdup(value);
+		return;
+	}
+	vec_push(&scope->declared, (struct variable){ xstrdup(name), xstrdup(value) });
+}
+
+/* Declared like any other, but never a variable. */
+static bool is_scan_option(const char *name)
+{
+	return strcmp(name, "BUILDKIT_SBOM_SCAN_CONTEXT") == 0 ||
+	       strcmp(name, "BUILDKIT_SBOM_SCAN_STAGE") == 0;
+}
+
+static struct err *take_arg(struct scope *scope, const struct pair *arg, char escape,
+			    struct expand_report *report)
+{
+	struct str name = str_of(arg->key);
+	const char *value = build_args_get(scope->args, name);
+	AUTO(mem) char *expanded = NULL;
+
+	if (!value && arg->value) {
+		struct expander expander = scope_expander(scope, escape, report);
+
+		TRY(expand_text(&expander, str_of(arg->value), EXPAND_WORD, &expanded));
+		value = expanded;
+	} else if (!value && scope->global) {
+		value = scope_get(scope->global, name);
+	}
+	if (value && !is_scan_option(arg->key))
+		scope_env(scope, name, value);
+	declare(scope, arg->key, value);
+	return NULL;
+}
+
+struct err *scope_arg(struct scope *scope, const struct pairs *args, char escape,
+		      struct expand_report *report)
+{
+	for (size_t i = 0; i < args->len; i++)
+		TRY(take_arg(scope, &args->at[i], escape, report));
+	return NULL;
+}
+
+bool scope_is_declared(const struct scope *scope, struct str name)
+{
+	vec_foreach (&scope->declared, v)
+		if (str_is(name, v->name))
+			return true;
+	return false;
+}
+
+void scope_names(const struct scope *scope, struct strings *ret)
+{
+	vec_foreach (&scope->variables, v)
+		strings_push(ret, v->name);
+}
+
+static void push_setting(struct strings *list, const char *name, const char *value)
+{
+	AUTO(mem) char *setting = xasprintf("%s=%s", name, value);
+
+	strings_push(list, setting);
+}
+
+void scope_environment(const struct scope *scope, struct strings *ret)
+{
+	vec_foreach (&scope->variables, v)
+		push_setting(ret, v->name, v->value);
+}
+
+/* The value that --build-arg gives to a proxy in whatever case, the last one given. */
+static const char *proxy_value(const struct scope *scope, const char *proxy)
+{
+	const char *value = NULL;
+
+	map_foreach (&scope->args->args, entry)
+		if (strcasecmp(entry->key, proxy) == 0)
+			value = ((const struct build_arg *)entry->value)->value;
+	return value;
+}
+
+void scope_proxies(const struct scope *scope, struct strings *ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(proxies); i++) {
+		const char *value = proxy_value(scope, proxies[i]);
+		AUTO(mem) char *upper = xstrdup(proxies[i]);
+
+		if (!value)
+			continue;
+		for (char *c = upper; *c; c++)
+			if (*c != '_')
+				*c = (char)(*c - 'a' + 'A');
+		push_setting(ret, upper, value);
+		push_setting(ret, proxies[i], value);
+	}
+}
+
+void scope_history_args(const struct scope *scope, struct strings *ret)
+{
+	vec_foreach (&scope->declared, v) {
+		const char *value = scope_get(scope, str_of(v->name));
+
+		if (!value)
+			value = v->value ? v->value : "";
+		push_setting(ret, v->name, value);
+	}
+}
