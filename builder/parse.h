@@ -22,7 +22,7 @@ struct err *recipe_parse(const char *name, struct str bytes, struct recipe **ret
 
 /* Parse one ONBUILD text of a base image, as struct onbuild's `text` holds it. Its memory belongs
  * to `recipe`, its position is nowhere. Errors are ERR_INVALID "ONBUILD TEXT: ..."; FROM, ONBUILD
- * and MAINTAINER are refused. The escape character is the recipe's. */
+ * and MAINTAINER are refused. The escape character is the backslash, whatever the recipe's is. */
 struct err *recipe_parse_trigger(struct recipe *recipe, const char *text, struct instruction **ret)
 	MUST_USE;
 

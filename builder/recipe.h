@@ -56,6 +56,7 @@ struct words {
 struct pair {
 	const char *key;
 	const char *value;
+	const char *doc; /* ARG: the comment "# KEY ..." above it, without KEY; or NULL */
 };
 
 struct pairs {
@@ -90,7 +91,8 @@ struct command {
 enum run_form {
 	RUN_EXEC,   /* command.argv as it is */
 	RUN_SHELL,  /* `script` is the one argument behind the shell */
-	RUN_SCRIPT, /* `script` begins with "#!": the executable /dev/pipes/<heredocs.at[0].name> */
+	RUN_SCRIPT, /* `script` begins with "#!": it becomes the executable
+		     * /dev/pipes/<heredocs.at[0].name>, which is the shell's argument */
 };
 
 /* One --mount. Its values may hold variables: mount_parse() in builder/mount.h makes the typed
@@ -162,7 +164,6 @@ struct instruction {
 	struct position position; /* from the keyword to the end of the last heredoc */
 	const char *text;         /* the joined line from the keyword on, without heredocs */
 	const char *check;        /* value of the `# check=` comment right above, or NULL */
-	const char *doc;          /* ARG: comment "# NAME ..." right above, without NAME, or NULL */
 	union {
 		struct run run;
 		struct copy copy;       /* COPY, ADD */
@@ -189,7 +190,7 @@ struct stage {
 	struct position position;
 	const char *text;  /* the FROM line */
 	const char *check; /* as in an instruction */
-	const char *doc;   /* comment "# NAME ..." right above, without NAME, or NULL */
+	const char *doc;   /* the comment "# NAME ..." above it, without NAME; or NULL */
 	struct instructions instructions; /* without the FROM */
 };
 

@@ -1,0 +1,73 @@
+/* builder/recipe.c - see builder/recipe.h. */
+
+#include "builder/recipe.h"
+
+#include <strings.h>
+
+static const char *const names[INSTRUCTION_COUNT] = {
+	[INSTRUCTION_ADD] = "ADD",
+	[INSTRUCTION_ARG] = "ARG",
+	[INSTRUCTION_CMD] = "CMD",
+	[INSTRUCTION_COPY] = "COPY",
+	[INSTRUCTION_ENTRYPOINT] = "ENTRYPOINT",
+	[INSTRUCTION_ENV] = "ENV",
+	[INSTRUCTION_EXPOSE] = "EXPOSE",
+	[INSTRUCTION_FROM] = "FROM",
+	[INSTRUCTION_HEALTHCHECK] = "HEALTHCHECK",
+	[INSTRUCTION_LABEL] = "LABEL",
+	[INSTRUCTION_MAINTAINER] = "MAINTAINER",
+	[INSTRUCTION_ONBUILD] = "ONBUILD",
+	[INSTRUCTION_RUN] = "RUN",
+	[INSTRUCTION_SHELL] = "SHELL",
+	[INSTRUCTION_STOPSIGNAL] = "STOPSIGNAL",
+	[INSTRUCTION_USER] = "USER",
+	[INSTRUCTION_VOLUME] = "VOLUME",
+	[INSTRUCTION_WORKDIR] = "WORKDIR",
+};
+
+const char *instruction_name(enum instruction_kind kind)
+{
+	return names[kind];
+}
+
+bool instruction_find(struct str name, enum instruction_kind *ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (strlen(names[i]) == name.len && strncasecmp(names[i], name.at, name.len) == 0) {
+			*ret = (enum instruction_kind)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+void recipe_free(struct recipe *recipe)
+{
+	if (!recipe)
+		return;
+	lints_release(&recipe->lints);
+	script_free(recipe->script);
+	arena_release(&recipe->arena);
+	free(recipe);
+}
+
+const struct stage *recipe_find_stage(const struct recipe *recipe, const char *name, size_t before,
+				      bool numbers)
+{
+	struct str text = str_of(name);
+	struct err *err;
+	uint64_t index;
+
+	for (size_t i = before; i-- > 0;)
+		if (recipe->stages[i].name && strcasecmp(recipe->stages[i].name, name) == 0)
+			return &recipe->stages[i];
+	if (!numbers)
+		return NULL;
+	/* A text that is no number simply names no stage. */
+	err = num_parse(text, 0, SIZE_MAX, &index);
+	if (err) {
+		err_free(err);
+		return NULL;
+	}
+	return index < before ? &recipe->stages[index] : NULL;
+}
