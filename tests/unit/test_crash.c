@@ -1,0 +1,325 @@
+/*
+ * tests/unit/test_crash.c - kill -9 at every system call, and the store is whole.
+ *
+ * A child does a piece of work under ptrace and is killed when it enters its
+ * n-th system call, for n = 1, 2, 3 and so on until it gets through. After each
+ * death the store is examined, and then the work is done again, in full.
+ */
+
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+
+#include "base/json.h"
+#include "store/blob.h"
+#include "store/image.h"
+#include "store/index-private.h"
+#include "store/layer.h"
+#include "store/meta-private.h"
+#include "store/ref.h"
+#include "store/step.h"
+#include "tests/unit/room.h"
+
+#define SYSCALLS_MAX 2000
+#define APP "docker.io/library/app:latest"
+
+/* ---- killing ---- */
+
+static const struct digest some_key = { .bytes = { 0xab } };
+
+/* Let the child run until it enters its n-th system call and kill it there; whether it died.
+ * Otherwise it went through, and well. */
+static bool kill_at(pid_t pid, unsigned n)
+{
+	unsigned stops = 0;
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid); /* the SIGSTOP */
+	assert_true(WIFSTOPPED(status));
+	ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+	for (;;) {
+		assert_return_code(ptrace(PTRACE_SYSCALL, pid, NULL, NULL), errno);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		if (WIFEXITED(status)) {
+			assert_int_equal(WEXITSTATUS(status), 0);
+			return false;
+		}
+		assert_true(WIFSTOPPED(status));
+		if (WSTOPSIG(status) == (SIGTRAP | 0x80) && ++stops == 2 * n - 1)
+			break; /* stops come in pairs: at entry, and at exit */
+	}
+	assert_return_code(kill(pid, SIGKILL), errno);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return true;
+}
+
+static bool dies_at(unsigned n, bool (*work)(void *arg), void *arg)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		raise(SIGSTOP);
+		_exit(work(arg) ? 0 : 1);
+	}
+	return kill_at(pid, n);
+}
+
+/* ---- the work ---- */
+
+/* A layer, its step, a blob, an image and its name; `arg` is a number that makes it another one
+ * than before. */
+static bool build(void *arg)
+{
+	AUTO(mem) char *text = xasprintf("build %u", *(unsigned *)arg);
+	struct step_record step = { .key = some_key };
+	struct layer_meta meta = { .has_diff_id = true };
+	struct layer_stage *stage = NULL;
+	struct descriptor target = { .media_type = MEDIA_OCI_MANIFEST, .size = strlen(text) };
+	CHILD_STORE(mine);
+
+	CHECK_OK(layer_begin(mine, &stage));
+	CHECK_OK(file_replace(stage->fs_fd, "file", str_of(text), 0644, FILE_QUICK));
+	CHECK_OK(blob_put(mine, str_of(text), &target.digest));
+	meta.diff_id = target.digest;
+	CHECK_OK(layer_seal(stage, NULL, &meta));
+	layer_stage_free(stage);
+	memcpy(step.lid, meta.lid, sizeof(step.lid));
+	CHECK_OK(step_put(mine, &step));
+	meta.has_blob = true;
+	meta.blob = target;
+	CHECK_OK(layer_update(mine, &meta));
+	CHECK_OK(ref_set(mine, APP, &target));
+	CHECK_OK(store_sync(mine));
+	store_close(mine);
+	return true;
+}
+
+static bool tag_and_delete(void *arg)
+{
+	struct descriptor target;
+	CHILD_STORE(mine);
+
+	(void)arg;
+	CHECK_OK(ref_get(mine, APP, &target));
+	CHECK_OK(ref_set(mine, "docker.io/library/copy:latest", &target));
+	CHECK_OK(ref_delete(mine, "docker.io/library/copy:latest"));
+	store_close(mine);
+	return true;
+}
+
+static bool make(void *arg)
+{
+	CHILD_STORE(mine);
+
+	(void)arg;
+	store_close(mine);
+	return true;
+}
+
+/* ---- the examination ---- */
+
+static void check_blobs(void)
+{
+	AUTO(strings) struct strings names = { 0 };
+
+	assert_ok(file_list(store_fd(store), "blobs/sha256", &names));
+	vec_foreach (&names, name) {
+		AUTO(mem) char *text = xasprintf("sha256:%s", *name);
+		AUTO(buf) struct buf bytes = BUF_INIT(4096);
+		struct digest digest;
+
+		assert_ok(digest_parse(text, &digest));
+		assert_ok(blob_read(store, &digest, 4096, &bytes));
+	}
+}
+
+static void check_layers(void)
+{
+	AUTO(strings) struct strings lids = { 0 };
+	AUTO(strings) struct strings links = { 0 };
+
+	assert_ok(file_list(store_fd(store), "layers", &lids));
+	vec_foreach (&lids, lid) {
+		AUTO(buf) struct buf text = BUF_INIT(4096);
+		AUTO(fd) int fd = -1;
+
+		assert_ok(layer_open(store, *lid, &fd, NULL));
+		assert_ok(file_read(fd, "file", 4096, &text));
+		assert_true(str_starts(buf_str(&text), "build "));
+	}
+	assert_ok(file_list(store_fd(store), "diffs", &links));
+	vec_foreach (&links, link) {
+		AUTO(mem) char *text = xasprintf("sha256:%s", *link);
+		struct digest digest;
+		bool found = false;
+
+		assert_ok(digest_parse(text, &digest));
+		assert_ok(layer_find(store, &digest, NULL, &found, NULL));
+		assert_true(found);
+	}
+}
+
+/* A step that is found has its layer; one that is not is no harm. */
+static void check_step(void)
+{
+	AUTO(step_record) struct step_record step = { 0 };
+	AUTO(fd) int fd = -1;
+	bool found = false;
+
+	assert_ok(step_find(store, &some_key, true, &found, &step, NULL));
+	if (found)
+		assert_ok(layer_open(store, step.lid, &fd, NULL));
+}
+
+/* Every name leads to a blob, and so does every entry of the view. */
+static void check_names(void)
+{
+	AUTO(ref_list) struct ref_list refs = { 0 };
+	AUTO(mem) char *text = room_text("index.json");
+	AUTO(json) json_t *doc = NULL;
+	json_t *entry;
+	size_t i;
+	bool found;
+
+	assert_ok(ref_list(store, &refs));
+	assert_int_equal(room_count("refs"), refs.len);
+	vec_foreach (&refs, ref) {
+		assert_ok(blob_find(store, &ref->target.digest, &found, NULL));
+		assert_true(found);
+	}
+	assert_ok(json_parse(str_of(text), JSON_MAX, "index.json", &doc));
+	json_array_foreach(json_object_get(doc, "manifests"), i, entry)
+	{
+		struct digest digest;
+
+		assert_ok(
+			digest_parse(json_string_value(json_object_get(entry, "digest")), &digest));
+		assert_ok(blob_find(store, &digest, &found, NULL));
+		assert_true(found);
+	}
+}
+
+/* The next process finds a good store, and tidies up. */
+static void examine(void)
+{
+	int tmp_dir = -1;
+
+	assert_ok(store_open(room_path, &store));
+	check_blobs();
+	check_layers();
+	check_step();
+	check_names();
+	assert_ok(store_lease(store, &tmp_dir));
+	trash_drain(store, UINT64_MAX);
+	assert_int_equal(room_count("leases"), 1);
+	assert_int_equal(room_count("tmp"), 1);
+	assert_int_equal(room_count("trash"), 0);
+	store_close(store);
+	store = NULL;
+}
+
+/* After the same work in full, the view is exactly that of the refs. */
+static void repeat(bool (*work)(void *arg), void *arg)
+{
+	AUTO(ref_list) struct ref_list refs = { 0 };
+	AUTO(buf) struct buf want = BUF_INIT(1 << 20);
+	AUTO(mem) char *text = NULL;
+
+	child_run(work, arg);
+	assert_ok(store_open(room_path, &store));
+	assert_ok(ref_list(store, &refs));
+	if (refs.len) {
+		index_format(&refs, &want);
+		text = room_text("index.json");
+		assert_string_equal(text, want.at);
+	}
+	store_close(store);
+	store = NULL;
+}
+
+static void kill_at_every_call(bool (*work)(void *arg))
+{
+	unsigned n = 1;
+
+	for (; n < SYSCALLS_MAX; n++) {
+		if (!dies_at(n, work, &n))
+			break;
+		examine();
+		repeat(work, &n);
+	}
+	assert_in_range(n, 50, SYSCALLS_MAX - 1); /* it was killed often, and got through */
+}
+
+/* ---- the tests ---- */
+
+/* With rights, in memory: it is thousands of small flushes otherwise. */
+static int enter_memory(void **state)
+{
+	if (tmp_setup(state) < 0)
+		return -1;
+	if (geteuid() == 0 && unshare(CLONE_NEWNS) == 0 &&
+	    mount("", "/", "", MS_REC | MS_PRIVATE, "") == 0)
+		(void)mount("none", tmp_path, "tmpfs", 0, "size=64m");
+	return 0;
+}
+
+static int leave_memory(void **state)
+{
+	(void)umount2(tmp_path, MNT_DETACH);
+	return tmp_teardown(state);
+}
+
+/* A store that nobody has open, so that every lease that is found was left by the dead. */
+static void new_room(const char *name)
+{
+	snprintf(room_path, sizeof(room_path), "%s/%s", tmp_path, name);
+	store = NULL;
+}
+
+TEST(making_a_store_can_be_killed_at_any_moment)
+{
+	for (unsigned n = 1; n < SYSCALLS_MAX; n++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "new-%u", n);
+		new_room(name);
+		if (!dies_at(n, make, NULL))
+			return;
+		if (access(room_path, F_OK) == 0)
+			child_run(make, NULL);
+	}
+	fail_msg("it never got through");
+}
+
+TEST(a_build_can_be_killed_at_any_moment)
+{
+	new_room("build");
+	child_run(make, NULL);
+	kill_at_every_call(build);
+}
+
+TEST(tagging_and_deleting_can_be_killed_at_any_moment)
+{
+	unsigned number = 0;
+
+	new_room("tag");
+	child_run(build, &number);
+	kill_at_every_call(tag_and_delete);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(making_a_store_can_be_killed_at_any_moment),
+		cmocka_unit_test(a_build_can_be_killed_at_any_moment),
+		cmocka_unit_test(tagging_and_deleting_can_be_killed_at_any_moment),
+	};
+
+	return cmocka_run_group_tests(tests, enter_memory, leave_memory);
+}
