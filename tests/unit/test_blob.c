@@ -188,6 +188,22 @@ TEST(a_large_blob_is_hashed_on_its_way)
 	assert_int_equal(size, 40 << 20);
 }
 
+TEST(a_large_blob_that_was_cut_is_replaced)
+{
+	AUTO(mem) char *zeros = xcalloc(2 << 20, 1);
+	const struct str whole = { zeros, 2 << 20 };
+	char path[STORE_PATH_SIZE];
+	struct digest got;
+	uint64_t size = 0;
+	bool found = false;
+
+	assert_ok(blob_put(store, whole, &got));
+	room_put(store_hex_path("blobs/sha256/", &got, path), zeros, (1 << 20) + 1);
+	assert_ok(blob_put(store, whole, &got));
+	assert_ok(blob_find(store, &got, &found, &size));
+	assert_int_equal(size, 2 << 20);
+}
+
 TEST(names_are_flushed_once)
 {
 	struct digest got;
@@ -294,6 +310,7 @@ int main(void)
 		ROOM_TEST(a_blob_that_is_there_keeps_its_file),
 		ROOM_TEST(a_damaged_blob_is_noticed_and_mended_by_writing_it_again),
 		ROOM_TEST(a_large_blob_is_hashed_on_its_way),
+		ROOM_TEST(a_large_blob_that_was_cut_is_replaced),
 		ROOM_TEST(names_are_flushed_once),
 		ROOM_TEST(a_link_in_place_of_a_blob_is_not_followed),
 		ROOM_TEST(the_half_written_blob_of_a_killed_process_goes),

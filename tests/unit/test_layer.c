@@ -299,46 +299,46 @@ TEST(what_becomes_known_later_is_added)
 	assert_true(found.has_blob && descriptor_equal(&found.blob, &more.blob));
 }
 
-static bool amend_diff(void *arg)
+/* Whether the layer's record still has what this process wrote last. */
+static bool amend(void *arg, bool counts)
 {
-	struct layer_meta more = { .has_diff_id = true, .diff_id = some_diff };
-	CHILD_STORE(mine);
-
-	memcpy(more.lid, arg, sizeof(more.lid));
-	for (int i = 0; i < 50; i++)
-		CHECK_OK(layer_update(mine, &more));
-	store_close(mine);
-	return true;
-}
-
-static bool amend_blob(void *arg)
-{
-	struct layer_meta more = { .has_blob = true };
+	struct layer_meta more = { .has_blob = !counts };
 	CHILD_STORE(mine);
 
 	more.blob = (struct descriptor){ .media_type = "application/x", .digest = some_chain };
 	memcpy(more.lid, arg, sizeof(more.lid));
-	for (unsigned i = 1; i <= 50; i++) {
+	for (unsigned i = 1; i <= 200; i++) {
+		struct layer_meta now;
+		AUTO(fd) int fd = -1;
+
+		more.entries = counts ? i : 0;
 		more.blob.size = i;
 		CHECK_OK(layer_update(mine, &more));
+		CHECK_OK(layer_open(mine, more.lid, &fd, &now));
+		CHECK((counts ? now.entries : now.blob.size) == i);
 	}
 	store_close(mine);
 	return true;
 }
 
+static bool amend_counts(void *arg)
+{
+	return amend(arg, true);
+}
+
+static bool amend_blob(void *arg)
+{
+	return amend(arg, false);
+}
+
 TEST(two_that_amend_at_once_do_not_undo_each_other)
 {
 	struct layer_meta meta = seal("hello", NULL, NULL);
-	pid_t one = child_start(amend_diff, meta.lid);
+	pid_t one = child_start(amend_counts, meta.lid);
 	pid_t two = child_start(amend_blob, meta.lid);
-	struct layer_meta found;
-	AUTO(fd) int fd = -1;
 
 	assert_int_equal(child_wait(one), 0);
 	assert_int_equal(child_wait(two), 0);
-	assert_ok(layer_open(store, meta.lid, &fd, &found));
-	assert_true(found.has_diff_id);
-	assert_int_equal(found.blob.size, 50);
 }
 
 TEST(a_discarded_layer_is_gone_from_every_side)
@@ -487,48 +487,67 @@ TEST(a_record_parses_back_to_what_it_was)
 
 /* ---- threads ---- */
 
+#define ROUNDS 40
+
 struct crowd {
-	struct layer_meta meta;
+	pthread_barrier_t *barrier;
+	char lids[ROUNDS][LAYER_ID_SIZE];
 	struct err *err;
 };
+
+static struct err *seal_round(struct crowd *c, uint8_t round)
+{
+	AUTO(layer_stage) struct layer_stage *stage = NULL;
+	struct layer_meta meta = { .has_diff_id = true, .diff_id = some_diff };
+	bool found = false;
+	struct err *err = layer_begin(store, &stage);
+
+	meta.diff_id.bytes[31] = round;
+	pthread_barrier_wait(c->barrier);
+	TRY(err);
+	TRY(layer_seal(stage, NULL, &meta));
+	memcpy(c->lids[round], meta.lid, sizeof(meta.lid));
+	TRY(layer_find(store, &meta.diff_id, NULL, &found, NULL));
+	if (!found)
+		return err_new(ERR_INTERNAL, "sealed and not found");
+	return round % 16 ? NULL : store_sync(store);
+}
 
 static void *seal_the_same(void *arg)
 {
 	struct crowd *c = arg;
 
-	for (int i = 0; i < 20 && !c->err; i++) {
-		AUTO(layer_stage) struct layer_stage *stage = NULL;
-		bool found = false;
+	for (uint8_t round = 0; round < ROUNDS; round++) {
+		struct err *err = seal_round(c, round);
 
-		c->meta = (struct layer_meta){ .has_diff_id = true, .diff_id = some_diff };
-		c->meta.diff_id.bytes[31] = (uint8_t)i;
-		c->err = layer_begin(store, &stage);
-		if (!c->err)
-			c->err = layer_seal(stage, NULL, &c->meta);
-		if (!c->err)
-			c->err = layer_find(store, &c->meta.diff_id, NULL, &found, NULL);
-		if (!c->err && !found)
-			c->err = err_new(ERR_INTERNAL, "sealed and not found");
-		if (!c->err && i % 8 == 0)
-			c->err = store_sync(store);
+		if (c->err)
+			err_free(err);
+		else
+			c->err = err;
 	}
 	return NULL;
 }
 
 TEST(threads_that_seal_the_same_agree_on_one)
 {
+	pthread_barrier_t barrier;
 	struct crowd crowd[4] = { { .err = NULL } };
 	pthread_t threads[ARRAY_SIZE(crowd)];
 
-	for (size_t i = 0; i < ARRAY_SIZE(crowd); i++)
+	pthread_barrier_init(&barrier, NULL, ARRAY_SIZE(crowd));
+	for (size_t i = 0; i < ARRAY_SIZE(crowd); i++) {
+		crowd[i].barrier = &barrier;
 		assert_int_equal(pthread_create(&threads[i], NULL, seal_the_same, &crowd[i]), 0);
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(crowd); i++) {
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 		assert_ok(crowd[i].err);
-		assert_string_equal(crowd[i].meta.lid, crowd[0].meta.lid);
+		for (size_t round = 0; round < ROUNDS; round++)
+			assert_string_equal(crowd[i].lids[round], crowd[0].lids[round]);
 	}
-	assert_int_equal(room_count("layers"), 20);
-	assert_int_equal(room_count("diffs"), 20);
+	pthread_barrier_destroy(&barrier);
+	assert_int_equal(room_count("layers"), ROUNDS);
+	assert_int_equal(room_count("diffs"), ROUNDS);
 }
 
 int main(void)

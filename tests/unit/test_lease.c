@@ -281,6 +281,47 @@ TEST(the_trash_is_emptied_whatever_lies_in_it)
 	assert_int_equal(st.st_mode & 07777, 0711);
 }
 
+/* A user without rights meets directories that only their owner may open, if at all. */
+static bool drain_as_nobody(void *arg)
+{
+	const char *dir = arg;
+	AUTO(mem) char *root = xasprintf("%s/store", dir);
+	AUTO(mem) char *outside = xasprintf("%s/outside", dir);
+	AUTO(strings) struct strings left = { 0 };
+	AUTO(fd) int deep = -1;
+	AUTO(fd) int blind = -1;
+	struct stat st;
+
+	CHECK(chown(dir, 65534, 65534) == 0);
+	CHECK(setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0);
+	CHECK(mkdir(outside, 0711) == 0);
+	CHECK_OK(store_open(root, &store));
+	CHECK_OK(file_make_dirs(store_fd(store), "contexts/rubbish/a/b", 0700, &deep));
+	CHECK(symlinkat(outside, deep, "link") == 0);
+	CHECK(fchmod(deep, 0500) == 0);
+	CHECK_OK(file_make_dirs(store_fd(store), "contexts/rubbish/blind/c", 0700, &blind));
+	CHECK(fchmodat(store_fd(store), "contexts/rubbish/blind", 0600, 0) == 0);
+	CHECK(fchmodat(store_fd(store), "contexts/rubbish/a", 0, 0) == 0);
+	CHECK_OK(trash_put(store, store_fd(store), "contexts/rubbish"));
+	trash_drain(store, UINT64_MAX);
+	CHECK_OK(file_list(store_fd(store), "trash", &left));
+	CHECK(left.len == 0);
+	CHECK(stat(outside, &st) == 0 && (st.st_mode & 07777) == 0711);
+	store_close(store);
+	return true;
+}
+
+TEST(the_trash_is_emptied_without_rights_too_and_no_link_is_followed)
+{
+	AUTO(mem) char *dir = xasprintf("%s/nobody", tmp_path);
+
+	if (geteuid() != 0)
+		skip();
+	assert_return_code(chmod(tmp_path, 0711), errno);
+	assert_return_code(mkdir(dir, 0700), errno);
+	child_run(drain_as_nobody, dir);
+}
+
 TEST(emptying_the_trash_stops_in_time_and_goes_on_later)
 {
 	make_rubbish("/nowhere");
@@ -305,6 +346,7 @@ int main(void)
 		ROOM_TEST(threads_share_one_lease),
 		ROOM_TEST(a_look_up_keeps_prune_out_and_lets_it_in_afterwards),
 		ROOM_TEST(the_trash_is_emptied_whatever_lies_in_it),
+		ROOM_TEST(the_trash_is_emptied_without_rights_too_and_no_link_is_followed),
 		ROOM_TEST(emptying_the_trash_stops_in_time_and_goes_on_later),
 	};
 

@@ -196,6 +196,17 @@ TEST(a_relative_path_is_made_absolute)
 	assert_string_equal(store_path(made), want);
 }
 
+/* ---- small files ---- */
+
+TEST(a_file_that_cannot_get_its_name_leaves_nothing)
+{
+	AUTO(mem) char *staging = NULL;
+
+	assert_fails(store_write(store, "absent/file", STR("x"), 0600, FILE_QUICK), ERR_NOT_FOUND);
+	staging = xasprintf("tmp/%s", store->lease_id);
+	assert_int_equal(room_count(staging), 0);
+}
+
 /* ---- many at once ---- */
 
 static bool open_and_stage(void *arg)
@@ -342,6 +353,7 @@ int main(void)
 		cmocka_unit_test(refuses_a_directory_that_is_something_else),
 		ROOM_TEST(refuses_other_formats),
 		cmocka_unit_test(a_relative_path_is_made_absolute),
+		ROOM_TEST(a_file_that_cannot_get_its_name_leaves_nothing),
 		cmocka_unit_test(many_processes_may_make_the_same_store_at_once),
 		ROOM_TEST(a_store_on_a_read_only_file_system_can_be_read),
 		cmocka_unit_test(a_full_disk_is_an_error_and_harms_nothing),
