@@ -1,18 +1,48 @@
 /*
  * store/index-private.h - index.json, the view of the refs for other tools.
+ *
+ * One line per image, sorted by the name that it has there:
+ *
+ *	{"schemaVersion":2,"mediaType":"...","manifests":[
+ *	{"mediaType":"...","digest":"...","size":1,"annotations":{"<key>":"app:latest"}},
+ *	{"mediaType":"...", ...}]}
+ *
+ * So a change can be put into the text where it belongs, without reading all of
+ * the refs. That is done only while the text is known to be right: the file
+ * lock/index remembers the identity and times of index.json and of refs/ as they
+ * were after the last change. A crash in between, another tool that wrote
+ * index.json, a ref that came or went in another way: all of them show, and the
+ * view is made anew from the refs.
  */
 #ifndef STORE_INDEX_PRIVATE_H
 #define STORE_INDEX_PRIVATE_H
 
+#include "base/lock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "store/ref.h"
 
+struct store;
+
 /* How users and other tools call an image: without "docker.io/library/" or "docker.io/". */
 const char *index_familiar(const char *name);
 
-/* The text of index.json for these refs, sorted by familiar name. Of two refs with one familiar
- * name the first keeps it, the other is listed by its full one. */
+/* The text of index.json for these refs. Of refs with one familiar name the first keeps it, the
+ * others are listed by their full ones. */
 void index_format(const struct ref_list *refs, struct buf *buf);
+
+/* Put one change into the text of a view in which every familiar name is the only one of its kind:
+ * `name` points at `target`, or is gone if that is NULL. False for a text that index_format() did
+ * not write; `after` then is rubbish. */
+bool index_splice(struct str text, const char *name, const struct descriptor *target,
+		  struct buf *after);
+
+/* Write index.json, durably, as it will be after the change of one ref, which is to follow. `held`
+ * is lock/index. */
+struct err *index_render(struct store *store, const struct lock *held, const char *name,
+			 const struct descriptor *target) MUST_USE;
+
+/* The ref has been changed: view and refs agree from here on. */
+void index_settle(struct store *store, const struct lock *held);
 
 #endif

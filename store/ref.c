@@ -24,7 +24,6 @@
 #include "store/store-private.h"
 
 #define FILE_NAME_MAX 255
-#define INDEX_MAX ((size_t)256 * 1024 * 1024)
 
 /* ---- names ---- */
 
@@ -229,37 +228,6 @@ struct err *ref_list(struct store *store, struct ref_list *ret)
 
 /* ---- changes ---- */
 
-/* The list with `name` pointing at `target`, or without it if `target` is NULL. */
-static void change_list(struct ref_list *list, const char *name, const struct descriptor *target)
-{
-	size_t i = 0;
-
-	while (i < list->len && strcmp(list->at[i].name, name) != 0)
-		i++;
-	if (target && i == list->len)
-		vec_push(list, (struct ref){ .name = xstrdup(name) });
-	if (target) {
-		list->at[i].target = *target;
-	} else if (i < list->len) {
-		free(list->at[i].name);
-		list->at[i] = list->at[--list->len];
-	}
-}
-
-/* index.json as it will be after the change. The caller holds lock/index. */
-static struct err *render_index(struct store *store, const char *name,
-				const struct descriptor *target)
-{
-	AUTO(ref_list) struct ref_list list = { 0 };
-	AUTO(buf) struct buf text = BUF_INIT(INDEX_MAX);
-
-	TRY(ref_list(store, &list));
-	change_list(&list, name, target);
-	index_format(&list, &text);
-	TRY(buf_check(&text, "index.json"));
-	return store_write(store, "index.json", buf_str(&text), 0644, FILE_DURABLE);
-}
-
 static struct err *write_ref(struct store *store, const char *name, const struct descriptor *target)
 {
 	const struct ref ref = { (char *)name, *target, clock_now() };
@@ -312,8 +280,9 @@ static struct err *set(struct store *store, const char *name, const struct descr
 	/* Whoever wrote the blobs, their names must be on disk before the ref. */
 	TRY(store_sync_dir(store, "blobs/sha256"));
 	TRY(lock_file(store->root_fd, "lock/index", LOCK_EXCLUSIVE, &lock));
-	TRY(render_index(store, name, target));
+	TRY(index_render(store, &lock, name, target));
 	TRY(write_ref(store, name, target));
+	index_settle(store, &lock);
 	TRY(store_sync_dir(store, "refs"));
 	return store_sync_dir(store, ".");
 }
@@ -323,9 +292,14 @@ struct err *ref_set(struct store *store, const char *name, const struct descript
 	return err_wrap(set(store, name, target), "name an image '%.255s'", index_familiar(name));
 }
 
-/* On a full disk an image can be deleted all the same; the view follows when there is room. */
-static struct err *forgive_full(struct err *err)
+/* The view without the name. On a full disk the image is deleted all the same, and the view
+ * follows when there is room: `*ret_rendered` is false then. */
+static struct err *unlist(struct store *store, const struct lock *held, const char *name,
+			  bool *ret_rendered)
 {
+	struct err *err = index_render(store, held, name, NULL);
+
+	*ret_rendered = !err;
 	if (err_errno(err) != ENOSPC && err_errno(err) != EDQUOT)
 		return err;
 	log_warn("index.json still lists the image: %s", err_text(err));
@@ -337,14 +311,17 @@ struct err *ref_delete(struct store *store, const char *name)
 {
 	AUTO(lock) struct lock lock = LOCK_INIT;
 	char path[REF_PATH_SIZE];
+	bool rendered = false;
 
 	TRY(ref_path(name, path));
 	TRY(lock_file(store->root_fd, "lock/index", LOCK_EXCLUSIVE, &lock));
 	if (!file_exists(store->root_fd, path))
 		return absent(name);
-	TRY(forgive_full(render_index(store, name, NULL)));
+	TRY(unlist(store, &lock, name, &rendered));
 	if (unlinkat(store->root_fd, path, 0) < 0 && errno != ENOENT)
 		return err_sys("delete %s", path);
+	if (rendered)
+		index_settle(store, &lock);
 	TRY(store_sync_dir(store, "refs"));
 	return store_sync_dir(store, ".");
 }

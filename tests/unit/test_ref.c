@@ -294,6 +294,114 @@ TEST(two_names_that_look_alike_are_both_listed)
 	assert_string_equal(text, INDEX(ONE_ENTRY("app:latest") "," ONE_ENTRY(APP)));
 }
 
+static void assert_view_agrees(void)
+{
+	AUTO(ref_list) struct ref_list list = { 0 };
+	AUTO(buf) struct buf want = BUF_INIT(1 << 20);
+	AUTO(mem) char *text = room_text("index.json");
+
+	assert_ok(ref_list(store, &list));
+	index_format(&list, &want);
+	assert_string_equal(text, want.at);
+}
+
+TEST(a_view_that_is_changed_in_place_is_the_one_made_anew)
+{
+	static const char *const names[] = {
+		APP,
+		"app:latest",
+		"docker.io/app:latest",
+		"docker.io/library/b:1",
+		"b:1",
+		"docker.io/team/b:1",
+		"B:1",
+		"\"",
+		"\\",
+		"\"\\a",
+		"a",
+		"ab",
+		"aa",
+		"zz",
+		"\xc3\xbc",
+		"docker.io/",
+		"docker.io/library/",
+		"library/",
+	};
+	const struct descriptor targets[] = { put("one"), put("two") };
+	uint32_t chance = 1;
+
+	for (int i = 0; i < 400; i++) {
+		const char *name = names[(chance >> 8) % ARRAY_SIZE(names)];
+		struct descriptor got;
+		struct err *err = ref_get(store, name, &got);
+
+		if (!err && (chance >> 24) % 2)
+			assert_ok(ref_delete(store, name));
+		else
+			assert_ok(ref_set(store, name, &targets[(chance >> 20) % 2]));
+		err_free(err);
+		assert_view_agrees();
+		chance = chance * 1664525 + 1013904223; /* Numerical Recipes' generator */
+	}
+}
+
+TEST(what_others_did_to_the_view_is_undone_by_the_next_change)
+{
+	static const char *const damages[] = {
+		"",
+		"{}",
+		INDEX(""),
+		INDEX(ONE_ENTRY("foreign:1")),
+		INDEX(ONE_ENTRY("a:1") ",\n" ONE_ENTRY("a:1")),
+	};
+	struct descriptor target = put("one");
+	AUTO(mem) char *good = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(damages); i++) {
+		AUTO(mem) char *name = xasprintf("image:%zu", i);
+
+		room_put("index.json", damages[i], strlen(damages[i]));
+		assert_ok(ref_set(store, name, &target));
+		assert_view_agrees();
+	}
+	/* A ref that came without us. */
+	good = room_text("refs/image%3a0");
+	assert_return_code(unlinkat(store_fd(store), "refs/image%3a0", 0), errno);
+	assert_ok(ref_delete(store, "image:1"));
+	assert_view_agrees();
+	room_put("refs/image%3a0", good, strlen(good));
+	assert_ok(ref_delete(store, "image:2"));
+	assert_view_agrees();
+}
+
+TEST(only_a_text_of_ours_is_changed_in_place)
+{
+	static const struct {
+		const char *text;
+		bool good;
+	} cases[] = {
+		{ INDEX(""), true },
+		{ INDEX(ONE_ENTRY("a")), true },
+		{ INDEX(ONE_ENTRY("a") "," ONE_ENTRY("b")), true },
+		{ INDEX(ONE_ENTRY("a") ","), false },
+		{ INDEX(ONE_ENTRY("a") ONE_ENTRY("b")), false },
+		{ INDEX("\n{}"), false },
+		{ INDEX("\n"), true }, /* as good as empty */
+		{ INDEX("x"), false },
+		{ INDEX("\n\"org.opencontainers.image.ref.name\":\"}}"), false },
+		{ "", false },
+		{ "{\"schemaVersion\":2,\"manifests\":[]}\n", false },
+	};
+	const struct descriptor target = { .media_type = "a/b" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO(buf) struct buf after = BUF_INIT(1 << 20);
+
+		assert_int_equal(index_splice(str_of(cases[i].text), "c", &target, &after),
+				 cases[i].good);
+	}
+}
+
 /* ---- many at once ---- */
 
 static bool set_many(void *arg)
@@ -321,8 +429,6 @@ TEST(no_change_of_many_processes_is_lost_from_the_view)
 	static unsigned who[] = { 1, 2, 3, 4 };
 	pid_t children[ARRAY_SIZE(who)];
 	AUTO(ref_list) struct ref_list list = { 0 };
-	AUTO(buf) struct buf want = BUF_INIT(1 << 20);
-	AUTO(mem) char *text = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(who); i++)
 		children[i] = child_start(set_many, &who[i]);
@@ -330,9 +436,7 @@ TEST(no_change_of_many_processes_is_lost_from_the_view)
 		assert_int_equal(child_wait(children[i]), 0);
 	assert_ok(ref_list(store, &list));
 	assert_int_equal(list.len, 21);
-	index_format(&list, &want);
-	text = room_text("index.json");
-	assert_string_equal(text, want.at);
+	assert_view_agrees();
 }
 
 /* ---- a full disk ---- */
@@ -435,6 +539,9 @@ int main(void)
 		cmocka_unit_test(familiar_names_are_the_short_ones),
 		ROOM_TEST(index_json_lists_every_image_by_its_familiar_name),
 		ROOM_TEST(two_names_that_look_alike_are_both_listed),
+		ROOM_TEST(a_view_that_is_changed_in_place_is_the_one_made_anew),
+		ROOM_TEST(what_others_did_to_the_view_is_undone_by_the_next_change),
+		cmocka_unit_test(only_a_text_of_ours_is_changed_in_place),
 		ROOM_TEST(no_change_of_many_processes_is_lost_from_the_view),
 		cmocka_unit_test(on_a_full_disk_names_stay_whole_and_can_be_deleted),
 		ROOM_TEST(getting_one_of_ten_thousand_names_costs_no_more_than_the_only_one),
