@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/codec.h"
 #include "base/mem.h"
@@ -49,6 +50,7 @@ struct build_opts {
 	struct platform platform;
 	bool no_cache;
 	enum sandbox_network network; /* of a RUN that does not say otherwise */
+	bool network_given;           /* the user chose it: nothing to say about it */
 	struct compression compression;
 	bool compression_given;
 	bool has_epoch;
@@ -57,7 +59,7 @@ struct build_opts {
 	const struct build_output *outputs; /* none: OUTPUT_STORE alone */
 	size_t output_count;
 	const struct build_events *events; /* NULL: silence */
-	int default_umask;                 /* of the user, for what is written outside the store */
+	mode_t user_umask;                 /* for what is written outside the store */
 };
 
 struct build_result {

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/pool.h"
 #include "builder/build.h"
 #include "builder/copy.h"
@@ -613,8 +614,23 @@ static bool something_missing(const struct plan *plan)
 	return false;
 }
 
+/* Until steps have a network of their own, say once whose they share. */
+static void tell_network(const struct plan *plan)
+{
+	if (plan->opts->network_given)
+		return;
+	vec_foreach (&plan->steps, step) {
+		if ((*step)->kind != STEP_RUN || !(*step)->needed || (*step)->cached ||
+		    (*step)->network != SANDBOX_NETWORK_HOST)
+			continue;
+		log_info("RUN steps use the network of this machine; --network none takes it away");
+		return;
+	}
+}
+
 static struct err *prepare_sandbox(struct execution *ex)
 {
+	tell_network(ex->plan);
 	TRY(layer_begin(ex->plan->store, &ex->holder));
 	TRY(skeleton_open(ex->holder->dir_fd, &ex->skeleton));
 	TRY(file_make_dirs(store_fd(ex->plan->store), "cache", 0700, &ex->cache_fd));
