@@ -1,0 +1,386 @@
+/* tests/unit/test_copy.c - COPY's rules for names, owners and modes, one row each.
+ *
+ * The rows follow the reference's section on COPY: what frontend 1.26 does.
+ */
+
+#include "tests/unit/unit.h"
+
+#include <sys/xattr.h>
+
+#include "builder/copy.h"
+#include "builder/ignore.h"
+#include "builder/selection.h"
+#include "tests/unit/scene.h"
+#include "tests/unit/tmp.h"
+
+static int source_fd, below_fd, layer_fd;
+
+static int fresh_dir(const char *name)
+{
+	int fd;
+
+	assert_ok(file_remove_tree(tmp_fd, name));
+	assert_ok(file_make_dirs(tmp_fd, name, 0755, &fd));
+	return fd;
+}
+
+static int open_scene(__attribute__((unused)) void **state)
+{
+	umask(022);
+	source_fd = fresh_dir("source");
+	below_fd = fresh_dir("below");
+	layer_fd = fresh_dir("layer");
+	return 0;
+}
+
+static int close_scene(__attribute__((unused)) void **state)
+{
+	close(source_fd);
+	close(below_fd);
+	close(layer_fd);
+	return 0;
+}
+
+/* One COPY as the Recipe would say it. */
+struct line {
+	const char *sources; /* separated by blanks */
+	const char *dest;
+	const char *chmod;  /* NULL: none */
+	const char *ignore; /* an ignore file, or NULL */
+	bool given_owner, keep_owner;
+	uid_t uid;
+	gid_t gid;
+};
+
+static struct err *copy(const struct line *line)
+{
+	struct copy_opts opts = { .dest = line->dest,
+				  .dest_is_dir = str_ends(str_of(line->dest), "/"),
+				  .given_owner = line->given_owner,
+				  .keep_owner = line->keep_owner,
+				  .uid = line->uid,
+				  .gid = line->gid };
+	AUTO(ignore) struct ignore *ignore = NULL;
+	AUTO(tree) struct tree *tree = NULL;
+	AUTO(selection) struct selection selection = { 0 };
+	AUTO(mem) char *sources = xstrdup(line->sources);
+
+	if (line->ignore)
+		TRY(ignore_parse("ignore", str_of(line->ignore), &ignore));
+	if (line->chmod)
+		TRY(chmod_parse(str_of(line->chmod), &opts.chmod));
+	TRY(tree_open(dup(source_fd), ignore, NULL, &tree));
+	for (char *source = strtok(sources, " "); source; source = strtok(NULL, " "))
+		TRY(selection_add(&selection, tree, source, "the build context"));
+	if (selection.len > 1)
+		opts.dest_is_dir = true;
+	return copy_run(tree, &selection, &opts, below_fd, layer_fd);
+}
+
+struct row {
+	const char *what;
+	const char *source, *below; /* scenes */
+	struct line line;
+	const char *want; /* the layer's scene */
+};
+
+static void check_rows(const struct row *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		AUTO(mem) char *got = NULL;
+		struct err *err;
+
+		close_scene(NULL);
+		open_scene(NULL);
+		scene_make(source_fd, rows[i].source);
+		scene_make(below_fd, rows[i].below);
+		err = copy(&rows[i].line);
+		if (err)
+			fail_msg("%s: %s", rows[i].what, err_text(err));
+		got = scene_tell(layer_fd);
+		if (strcmp(got, rows[i].want) != 0)
+			fail_msg("%s: got\n%swant\n%s", rows[i].what, got, rows[i].want);
+	}
+}
+
+TEST(puts_files_where_the_destination_says)
+{
+	static const struct row rows[] = {
+		{ "a file under a new name",
+		  "f 640 a x\n",
+		  "",
+		  { .sources = "a", .dest = "/b" },
+		  "f 640 b x\n" },
+		{ "a trailing slash makes a directory",
+		  "f 644 a x\n",
+		  "",
+		  { .sources = "a", .dest = "/b/" },
+		  "d 755 b\nf 644 b/a x\n" },
+		{ "into a directory that exists, with its mode",
+		  "f 644 a x\n",
+		  "d 1777 b\n",
+		  { .sources = "a", .dest = "/b" },
+		  "d 1777 b\nf 644 b/a x\n" },
+		{ "parents are made, 755",
+		  "f 600 a x\n",
+		  "",
+		  { .sources = "a", .dest = "/p/q/b" },
+		  "d 755 p\nd 755 p/q\nf 600 p/q/b x\n" },
+		{ "a directory stands for its contents",
+		  "d 700 d\nf 644 d/a x\nd 711 d/e\n",
+		  "",
+		  { .sources = "d", .dest = "/t" },
+		  "d 755 t\nf 644 t/a x\nd 711 t/e\n" },
+		{ "an existing top directory keeps its mode, nested ones take the source's",
+		  "d 700 d\nd 711 d/e\n",
+		  "d 750 t\nd 700 t/e\n",
+		  { .sources = "d", .dest = "/t" },
+		  "d 750 t\nd 711 t/e\n" },
+		{ "several files go into a directory",
+		  "f 644 a x\nf 644 b y\n",
+		  "",
+		  { .sources = "a b", .dest = "/t/" },
+		  "d 755 t\nf 644 t/a x\nf 644 t/b y\n" },
+		{ "a pattern flattens directories",
+		  "d 755 d1\nf 644 d1/a x\nd 755 d2\nf 644 d2/b y\n",
+		  "",
+		  { .sources = "d*", .dest = "/t/" },
+		  "d 755 t\nf 644 t/a x\nf 644 t/b y\n" },
+		{ "a star takes dot files",
+		  "f 644 .a x\nf 644 b y\n",
+		  "",
+		  { .sources = "*", .dest = "/" },
+		  "f 644 .a x\nf 644 b y\n" },
+		{ "a pattern without a match is skipped",
+		  "f 644 a x\n",
+		  "",
+		  { .sources = "a *.c", .dest = "/t/" },
+		  "d 755 t\nf 644 t/a x\n" },
+		{ "patterns match within a component",
+		  "d 755 s\nd 755 s/x\nf 644 s/x/a 1\n",
+		  "",
+		  { .sources = "s/?/[a-c]", .dest = "/t/" },
+		  "d 755 t\nf 644 t/a 1\n" },
+		{ "dots in a source stay in the root",
+		  "f 644 a x\n",
+		  "",
+		  { .sources = "../../d/../a", .dest = "/b" },
+		  "f 644 b x\n" },
+		{ "the whole context",
+		  "f 644 a x\nd 755 d\n",
+		  "",
+		  { .sources = ".", .dest = "/" },
+		  "f 644 a x\nd 755 d\n" },
+	};
+
+	check_rows(rows, ARRAY_SIZE(rows));
+}
+
+TEST(follows_links_where_users_expect_it)
+{
+	static const struct row rows[] = {
+		{ "a link as source is followed",
+		  "f 644 a x\nl - ln a\n",
+		  "",
+		  { .sources = "ln", .dest = "/b" },
+		  "f 644 b x\n" },
+		{ "a link on the way is followed",
+		  "d 755 d\nf 644 d/a x\nl - ln d\n",
+		  "",
+		  { .sources = "ln/a", .dest = "/b" },
+		  "f 644 b x\n" },
+		{ "an absolute link is rooted in the context",
+		  "f 644 a x\nl - ln /a\n",
+		  "",
+		  { .sources = "ln", .dest = "/b" },
+		  "f 644 b x\n" },
+		{ "a link inside a directory stays a link",
+		  "d 755 d\nl - d/ln ../../etc\n",
+		  "",
+		  { .sources = "d", .dest = "/t" },
+		  "d 755 t\nl - t/ln ../../etc\n" },
+		{ "a link in the destination is followed within the root",
+		  "f 644 a x\n",
+		  "d 755 usr\nd 750 usr/lib\nl - lib usr/lib\n",
+		  { .sources = "a", .dest = "/lib/" },
+		  "d 755 usr\nd 750 usr/lib\nf 644 usr/lib/a x\n" },
+		{ "an absolute link, too",
+		  "f 644 a x\n",
+		  "d 700 real\nl - ln /real\n",
+		  { .sources = "a", .dest = "/ln/sub/b" },
+		  "d 700 real\nd 755 real/sub\nf 644 real/sub/b x\n" },
+		{ "a link cannot climb out",
+		  "f 644 a x\n",
+		  "l - ln ../../../out\n",
+		  { .sources = "a", .dest = "/ln/b" },
+		  "d 755 out\nf 644 out/b x\n" },
+		{ "a link to a file as the destination",
+		  "f 644 a x\n",
+		  "f 600 real y\nl - ln real\n",
+		  { .sources = "a", .dest = "/ln" },
+		  "f 644 real x\n" },
+	};
+
+	check_rows(rows, ARRAY_SIZE(rows));
+}
+
+TEST(gives_owners_and_modes)
+{
+	static const struct row rows[] = {
+		{ "the context's owners are dropped",
+		  "f 644,5,6 a x\nd 755,7,8 d\n",
+		  "",
+		  { .sources = ".", .dest = "/t" },
+		  "d 755 t\nf 644 t/a x\nd 755 t/d\n" },
+		{ "a stage's owners are kept",
+		  "f 644,5,6 a x\nd 755,7,8 d\n",
+		  "",
+		  { .sources = ".", .dest = "/t", .keep_owner = true },
+		  "d 755 t\nf 644,5,6 t/a x\nd 755,7,8 t/d\n" },
+		{ "--chown also owns new parents",
+		  "f 644 a x\n",
+		  "d 755 old\n",
+		  { .sources = "a", .dest = "/old/new/b", .given_owner = true, .uid = 9, .gid = 9 },
+		  "d 755 old\nd 755,9,9 old/new\nf 644,9,9 old/new/b x\n" },
+		{ "an octal --chmod also applies to new parents and directories",
+		  "d 755 d\nd 755 d/e\nf 644 d/a x\n",
+		  "",
+		  { .sources = "d", .dest = "/t", .chmod = "770" },
+		  "d 770 t\nf 770 t/a x\nd 770 t/e\n" },
+		{ "a symbolic one does not apply to new parents",
+		  "d 700 d\nf 600 d/a x\n",
+		  "",
+		  { .sources = ".", .dest = "/t", .chmod = "go=rX" },
+		  "d 755 t\nd 755 t/d\nf 644 t/d/a x\n" },
+		{ "set-id bits survive an owner",
+		  "f 4755 a x\n",
+		  "",
+		  { .sources = "a", .dest = "/b", .given_owner = true, .uid = 3, .gid = 4 },
+		  "f 4755,3,4 b x\n" },
+		{ "a fifo stays one",
+		  "p 620 a\n",
+		  "",
+		  { .sources = "a", .dest = "/b" },
+		  "p 620 b\n" },
+	};
+
+	check_rows(rows, ARRAY_SIZE(rows));
+}
+
+TEST(sees_the_context_through_the_ignore_file)
+{
+	static const struct row rows[] = {
+		{ "what is ignored does not exist",
+		  "f 644 a x\nd 755 d\nf 644 d/b y\n",
+		  "",
+		  { .sources = ".", .dest = "/", .ignore = "d\n" },
+		  "f 644 a x\n" },
+		{ "a directory comes back with what was re-included",
+		  "d 711 d\nf 644 d/a x\nf 644 d/b y\nd 755 e\nf 644 e/c z\n",
+		  "",
+		  { .sources = ".", .dest = "/", .ignore = "*\n!d/a\n" },
+		  "d 711 d\nf 644 d/a x\n" },
+	};
+
+	check_rows(rows, ARRAY_SIZE(rows));
+}
+
+TEST(keeps_hard_links_within_a_source)
+{
+	struct stat one, two;
+
+	scene_make(source_fd, "d 755 d\nf 644 d/a x\nh - d/b d/a\n");
+	assert_ok(copy(&(struct line){ .sources = "d", .dest = "/" }));
+	assert_int_equal(fstatat(layer_fd, "a", &one, 0), 0);
+	assert_int_equal(fstatat(layer_fd, "b", &two, 0), 0);
+	assert_int_equal(one.st_ino, two.st_ino);
+}
+
+TEST(keeps_times_and_attributes)
+{
+	const struct timespec times[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+	char value[16];
+	struct stat st;
+	int fd;
+
+	scene_make(source_fd, "d 755 d\nf 644 d/a x\n");
+	fd = openat(source_fd, "d/a", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(fsetxattr(fd, "user.note", "kept", 4, 0), 0);
+	close(fd);
+	assert_int_equal(utimensat(source_fd, "d/a", times, 0), 0);
+	assert_int_equal(utimensat(source_fd, "d", times, 0), 0);
+	assert_ok(copy(&(struct line){ .sources = ".", .dest = "/" }));
+	assert_int_equal(fstatat(layer_fd, "d", &st, 0), 0);
+	assert_int_equal(st.st_mtime, 1000);
+	assert_int_equal(fstatat(layer_fd, "d/a", &st, 0), 0);
+	assert_int_equal(st.st_mtime, 1000);
+	fd = openat(layer_fd, "d/a", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(fgetxattr(fd, "user.note", value, sizeof(value)), 4);
+	close(fd);
+}
+
+TEST(refuses_files_over_directories_and_what_is_missing)
+{
+	static const struct {
+		const char *source, *below;
+		struct line line;
+		enum err_kind want;
+	} cases[] = {
+		{ "f 644 a x\n",
+		  "d 755 t\nd 755 t/a\n",
+		  { .sources = "a", .dest = "/t/" },
+		  ERR_INVALID },
+		{ "d 755 d\nd 755 d/e\n",
+		  "f 644 e x\n",
+		  { .sources = "d", .dest = "/" },
+		  ERR_INVALID },
+		{ "f 644 a x\n", "f 644 b y\n", { .sources = "a", .dest = "/b/c" }, ERR_INVALID },
+		{ "f 644 a x\n", "", { .sources = "b", .dest = "/" }, ERR_NOT_FOUND },
+		{ "f 644 a x\n",
+		  "",
+		  { .sources = "a", .dest = "/", .ignore = "a\n" },
+		  ERR_NOT_FOUND },
+		{ "l - a b\nl - b a\n", "", { .sources = "a", .dest = "/c" }, ERR_INVALID },
+		{ "l - a gone\n", "", { .sources = "a", .dest = "/c" }, ERR_NOT_FOUND },
+		{ "f 644 a x\n", "", { .sources = "[a", .dest = "/c" }, ERR_INVALID },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		close_scene(NULL);
+		open_scene(NULL);
+		scene_make(source_fd, cases[i].source);
+		scene_make(below_fd, cases[i].below);
+		assert_fails(copy(&cases[i].line), cases[i].want);
+	}
+}
+
+TEST(makes_a_working_directory_only_where_there_is_none)
+{
+	AUTO(mem) char *got = NULL;
+
+	scene_make(below_fd, "d 700 home\nl - ln home\nf 644 file x\n");
+	assert_ok(copy_make_dir("/home", 5, 5, below_fd, layer_fd));
+	assert_ok(copy_make_dir("/ln", 5, 5, below_fd, layer_fd));
+	assert_ok(copy_make_dir("/ln/a/b", 5, 6, below_fd, layer_fd));
+	assert_fails(copy_make_dir("/file/x", 5, 5, below_fd, layer_fd), ERR_INVALID);
+	got = scene_tell(layer_fd);
+	assert_string_equal(got, "d 700 home\nd 755,5,6 home/a\nd 755,5,6 home/a/b\n");
+}
+
+#define IN_SCENE(name) cmocka_unit_test_setup_teardown(name, open_scene, close_scene)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_SCENE(puts_files_where_the_destination_says),
+		IN_SCENE(follows_links_where_users_expect_it),
+		IN_SCENE(gives_owners_and_modes),
+		IN_SCENE(sees_the_context_through_the_ignore_file),
+		IN_SCENE(keeps_hard_links_within_a_source),
+		IN_SCENE(keeps_times_and_attributes),
+		IN_SCENE(refuses_files_over_directories_and_what_is_missing),
+		IN_SCENE(makes_a_working_directory_only_where_there_is_none),
+	};
+
+	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
+}
