@@ -105,18 +105,18 @@ bool utf8_is_alphanumeric(uint32_t c)
 	return locale && iswalpha_l((wint_t)c, locale);
 }
 
-struct str utf8_trim_left(struct str text)
+struct str utf8_trim_left(struct str s)
 {
-	while (text.len > 0) {
+	while (s.len > 0) {
 		uint32_t c;
-		size_t len = utf8_next(text, &c);
+		size_t len = utf8_next(s, &c);
 
 		if (!utf8_is_space(c))
 			break;
-		text.at += len;
-		text.len -= len;
+		s.at += len;
+		s.len -= len;
 	}
-	return text;
+	return s;
 }
 
 /* Where the last character of `text` begins: at most three continuation bytes back. */
@@ -134,21 +134,21 @@ static size_t last_character(struct str text)
 	return text.len - 1;
 }
 
-struct str utf8_trim_right(struct str text)
+struct str utf8_trim_right(struct str s)
 {
-	while (text.len > 0) {
-		size_t at = last_character(text);
+	while (s.len > 0) {
+		size_t at = last_character(s);
 		uint32_t c;
 
-		utf8_next((struct str){ text.at + at, text.len - at }, &c);
+		utf8_next((struct str){ s.at + at, s.len - at }, &c);
 		if (!utf8_is_space(c))
 			break;
-		text.len = at;
+		s.len = at;
 	}
-	return text;
+	return s;
 }
 
-struct str utf8_trim(struct str text)
+struct str utf8_trim(struct str s)
 {
-	return utf8_trim_left(utf8_trim_right(text));
+	return utf8_trim_left(utf8_trim_right(s));
 }

@@ -80,7 +80,9 @@ static bool at_end(const struct scan *scan)
 /* The next byte, 0 at the end. */
 static char peek(const struct scan *scan)
 {
-	return at_end(scan) ? '\0' : scan->text.at[scan->at];
+	if (at_end(scan))
+		return '\0';
+	return scan->text.at[scan->at];
 }
 
 /* The next character, consumed. */
@@ -405,11 +407,14 @@ static struct err *expand_all(const struct expander *expander, struct str text,
 	struct scan scan = {
 		.expander = expander,
 		.text = text,
-		.escape = mode == EXPAND_HEREDOC ? '\\' : expander->escape,
+		.escape = expander->escape,
 		.quotes = mode == EXPAND_WORD,
 	};
-	struct err *err = expand_until(&scan, '\0', out);
+	struct err *err;
 
+	if (mode == EXPAND_HEREDOC)
+		scan.escape = '\\';
+	err = expand_until(&scan, '\0', out);
 	if (!err)
 		err = buf_check(&out->text, "an expansion");
 	return err_wrap(err, "cannot expand '%.*s%s'", text.len > 60 ? 60 : (int)text.len, text.at,

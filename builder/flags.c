@@ -12,32 +12,38 @@
 
 #define FLAGS_MAX 16 /* how many an instruction may know */
 
+/* The character at `at`; its length. */
+static size_t character_at(struct str text, size_t at, uint32_t *ret)
+{
+	return utf8_next((struct str){ text.at + at, text.len - at }, ret);
+}
+
 /* Read one word into `word`, without quotes and escapes. Returns its length as written. */
 static size_t read_word(struct str text, char escape, struct buf *word)
 {
-	char quote = 0;
+	uint32_t quote = 0;
 	size_t at = 0;
 
 	buf_reset(word);
 	while (at < text.len) {
 		uint32_t c;
-		size_t width = utf8_next((struct str){ text.at + at, text.len - at }, &c);
+		size_t width = character_at(text, at, &c);
 
 		if (!quote && utf8_is_space(c))
 			break;
 		if (c == (unsigned char)escape) {
-			at++; /* one at the very end is dropped */
-			if (at < text.len) {
-				width = utf8_next((struct str){ text.at + at, text.len - at }, &c);
-				buf_add(word, text.at + at, width);
-				at += width;
-			}
-			continue;
-		}
-		if (quote ? c == (unsigned char)quote : (c == '\'' || c == '"'))
-			quote = quote ? 0 : (char)c;
-		else
+			at += width;
+			if (at == text.len)
+				break; /* one at the very end is dropped */
+			width = character_at(text, at, &c);
 			buf_add(word, text.at + at, width);
+		} else if (quote && c == quote) {
+			quote = 0;
+		} else if (!quote && (c == '\'' || c == '"')) {
+			quote = c;
+		} else {
+			buf_add(word, text.at + at, width);
+		}
 		at += width;
 	}
 	return at;

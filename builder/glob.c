@@ -79,7 +79,7 @@ struct err *glob_check(struct str pattern)
 static bool match_one(struct str *pattern, struct str *name)
 {
 	struct str element = *pattern;
-	bool matches;
+	bool matches = false;
 	uint32_t c, want;
 	size_t len, width;
 

@@ -14,36 +14,42 @@ static bool is_digit(char c)
 
 /* ---- one word ---- */
 
+/* The character at `*at` between double quotes: an escape is one only before '"', '$' and itself. */
+static char take_quoted(struct str text, size_t *at)
+{
+	if (text.at[*at] == '\\' && *at + 1 < text.len && text.at[*at + 1] &&
+	    strchr("\"$\\", text.at[*at + 1]))
+		++*at;
+	return text.at[*at];
+}
+
 /* The name that `text` spells, its quotes and escapes removed. False if it is no single word, is
  * empty, or leaves a quote open. */
 static bool read_name(struct str text, struct buf *name, bool *ret_quoted)
 {
-	char quote = 0;
+	char quote = '\0';
 
 	*ret_quoted = false;
 	for (size_t i = 0; i < text.len; i++) {
 		char c = text.at[i];
-		bool last = i + 1 == text.len;
 		uint32_t character;
 
 		utf8_next((struct str){ text.at + i, text.len - i }, &character);
 		if (quote && c == quote) {
-			quote = 0;
-		} else if (quote == '\'') {
-			buf_addc(name, c);
+			quote = '\0';
+		} else if (quote == '"') {
+			buf_addc(name, take_quoted(text, &i));
 		} else if (quote) {
-			if (c == '\\' && !last && strchr("\"$\\", text.at[i + 1]))
-				c = text.at[++i];
 			buf_addc(name, c);
 		} else if (c == '\'' || c == '"') {
 			quote = c;
 			*ret_quoted = true;
 		} else if (utf8_is_space(character)) {
 			return false;
-		} else if (c != '\\') {
-			buf_addc(name, c);
-		} else if (!last) {
-			buf_addc(name, text.at[++i]);
+		} else {
+			i += c == '\\';
+			if (i < text.len)
+				buf_addc(name, text.at[i]);
 		}
 	}
 	return !quote && name->len > 0 && !name->over;
@@ -143,8 +149,10 @@ static void skip_character(struct words_walk *walk, size_t width)
 {
 	struct str rest = { walk->line.at + walk->at, walk->line.len - walk->at };
 	char c = rest.at[0];
-	char next = rest.len > 1 ? rest.at[1] : '\0';
+	char next = '\0';
 
+	if (rest.len > 1)
+		next = rest.at[1];
 	if (c == '\'' || c == '"' || (c == '$' && next == '{')) {
 		width = c == '$' ? skip_braces(rest) : skip_quoted(rest);
 		walk->broken = width == 0;

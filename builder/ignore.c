@@ -265,12 +265,9 @@ static void walk_init(struct walk *walk, const struct rule *rule)
 {
 	size_t places = rule->len + 1;
 
-	walk->rule = rule;
-	walk->heap = NULL;
+	*walk = (struct walk){ .rule = rule };
 	if (places > PLACES_ON_STACK)
 		walk->heap = xcalloc(2 * places, sizeof(bool));
-	else
-		memset(walk->stack, 0, sizeof(walk->stack));
 	walk->now = walk->heap ? walk->heap : walk->stack;
 	walk->next = walk->now + places;
 	walk->now[0] = true;

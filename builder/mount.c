@@ -130,8 +130,11 @@ static struct err *take_number(const char *key, const char *value, int64_t *ret)
 /* Skip the first character if it is one of `any`, and tell which one; 0 otherwise. */
 static char take_one_of(struct str *rest, const char *any)
 {
-	char c = rest->len ? (char)tolower((unsigned char)rest->at[0]) : '\0';
+	char c;
 
+	if (rest->len == 0)
+		return '\0';
+	c = (char)tolower((unsigned char)rest->at[0]);
 	if (c == '\0' || !strchr(any, c))
 		return '\0';
 	rest->at++;

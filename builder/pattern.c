@@ -51,6 +51,8 @@ static struct err *compile(struct str text, struct pattern *ret)
 	struct str rest = text;
 
 	ret->elements = xcalloc(text.len + 1, sizeof(*ret->elements));
+	ret->begun = xcalloc(text.len + 1, sizeof(*ret->begun));
+	ret->next = xcalloc(text.len + 1, sizeof(*ret->next));
 	while (rest.len > 0) {
 		uint32_t c;
 		size_t len = utf8_next(rest, &c);
@@ -68,8 +70,6 @@ static struct err *compile(struct str text, struct pattern *ret)
 		}
 		ret->elements[ret->len++] = c;
 	}
-	ret->begun = xcalloc(ret->len + 1, sizeof(*ret->begun));
-	ret->next = xcalloc(ret->len + 1, sizeof(*ret->next));
 	return NULL;
 }
 
@@ -186,22 +186,22 @@ static char *reversed(struct str value)
 	return copy;
 }
 
-struct err *pattern_strip(struct str text, struct str value, enum pattern_end end, bool longest,
+struct err *pattern_strip(struct str pattern, struct str value, enum pattern_end end, bool longest,
 			  struct str *ret)
 {
-	AUTO(pattern) struct pattern pattern = { 0 };
+	AUTO(pattern) struct pattern compiled = { 0 };
 	AUTO(mem) char *backwards = NULL;
 	struct str looked_at = value;
 	struct match match;
 
-	TRY(compile(text, &pattern));
-	TRY(check_work(&pattern, value));
+	TRY(compile(pattern, &compiled));
+	TRY(check_work(&compiled, value));
 	if (end == PATTERN_SUFFIX) {
-		reverse(&pattern);
+		reverse(&compiled);
 		backwards = reversed(value);
 		looked_at.at = backwards;
 	}
-	match = find(&pattern, looked_at, 0, true, longest ? LONGEST : SHORTEST);
+	match = find(&compiled, looked_at, 0, true, longest ? LONGEST : SHORTEST);
 	if (match.start == NOWHERE)
 		*ret = value;
 	else if (end == PATTERN_PREFIX)
@@ -284,19 +284,19 @@ static void replace_all(struct pattern *pattern, struct str value, struct str re
 	buf_add(out, value.at + done, value.len - done);
 }
 
-struct err *pattern_replace(struct str text, struct str value, struct str replacement, bool all,
+struct err *pattern_replace(struct str pattern, struct str value, struct str replacement, bool all,
 			    struct buf *out)
 {
-	AUTO(pattern) struct pattern pattern = { 0 };
+	AUTO(pattern) struct pattern compiled = { 0 };
 	struct match match;
 
-	TRY(compile(text, &pattern));
-	TRY(check_work(&pattern, value));
+	TRY(compile(pattern, &compiled));
+	TRY(check_work(&compiled, value));
 	if (all) {
-		replace_all(&pattern, value, replacement, out);
+		replace_all(&compiled, value, replacement, out);
 		return NULL;
 	}
-	match = find(&pattern, value, 0, false, LONGEST);
+	match = find(&compiled, value, 0, false, LONGEST);
 	if (match.start == NOWHERE) {
 		buf_add_str(out, value);
 		return NULL;

@@ -67,10 +67,10 @@ struct words words_plain(struct arena *arena, struct str text)
 /* ---- quoted ---- */
 
 /* The length of the word at the start of `text`. An escape character with nothing behind it
- * belongs to no word; `*ret_len` may then be shorter than what is consumed. */
+ * belongs to no word: `*ret_len`, what does, may be less. */
 static size_t quoted_word(struct str text, char escape, size_t *ret_len)
 {
-	char quote = 0;
+	uint32_t quote = 0;
 	size_t at = 0;
 
 	while (at < text.len) {
@@ -80,15 +80,14 @@ static size_t quoted_word(struct str text, char escape, size_t *ret_len)
 		if (!quote && utf8_is_space(c))
 			break;
 		if (c == (unsigned char)escape && quote != '\'') {
-			*ret_len = at;
-			if (at + 1 == text.len)
-				return text.len;
-			at++;
+			*ret_len = at++;
+			if (at == text.len)
+				return at;
 			width = utf8_next((struct str){ text.at + at, text.len - at }, &c);
-		} else if (quote) {
-			quote = c == (unsigned char)quote ? 0 : quote;
-		} else if (c == '\'' || c == '"') {
-			quote = (char)c;
+		} else if (quote && c == quote) {
+			quote = 0;
+		} else if (!quote && (c == '\'' || c == '"')) {
+			quote = c;
 		}
 		at += width;
 	}

@@ -57,12 +57,13 @@ static void check_quoted(const struct expander *expander, struct str text)
 /* Does all of `text` match, trying everything? Both are ASCII, and short. */
 static bool slow_match(struct str pattern, struct str text)
 {
-	char c = pattern.len ? pattern.at[0] : '\0';
+	char c = '\0';
 	struct str rest = { pattern.at + 1, pattern.len - 1 };
 	struct str tail = { text.at + 1, text.len - 1 };
 
 	if (pattern.len == 0)
 		return text.len == 0;
+	c = pattern.at[0];
 	if (c == '*')
 		return slow_match(rest, text) ||
 		       (text.len > 0 && text.at[0] != '\n' && slow_match(pattern, tail));

@@ -31,7 +31,7 @@ TEST(a_piece_may_be_larger_than_any_block)
 	char *small = arena_text(&arena, STR("small"));
 	char *large = arena_array(&arena, 1024, 1024);
 
-	memset(large, 'x', 1024 * 1024);
+	memset(large, 'x', (size_t)1024 * 1024);
 	assert_string_equal(small, "small");
 }
 

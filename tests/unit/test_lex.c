@@ -92,29 +92,29 @@ TEST(directives_count_only_at_the_top)
 {
 	static const struct {
 		const char *text;
-		char escape;
-		const char *syntax, *check;
+		unsigned char escape;
 		unsigned lines;
+		const char *syntax, *check;
 	} cases[] = {
-		{ "FROM a", '\\', NULL, NULL, 0 },
-		{ "# escape=`\nFROM a", '`', NULL, NULL, 1 },
-		{ "#escape=`\n", '`', NULL, NULL, 1 },
-		{ "  # ESCAPE = ` \n", '`', NULL, NULL, 1 },
-		{ "# escape=\\\n", '\\', NULL, NULL, 1 },
-		{ "# syntax=docker/dockerfile:1\n# escape=`\n", '`', "docker/dockerfile:1", NULL,
-		  2 },
-		{ "# check=skip=all;error=true\n", '\\', NULL, "skip=all;error=true", 1 },
-		{ "\xef\xbb\xbf# escape=`\r\n", '`', NULL, NULL, 1 },
+		{ "FROM a", '\\', 0, NULL, NULL },
+		{ "# escape=`\nFROM a", '`', 1, NULL, NULL },
+		{ "#escape=`\n", '`', 1, NULL, NULL },
+		{ "  # ESCAPE = ` \n", '`', 1, NULL, NULL },
+		{ "# escape=\\\n", '\\', 1, NULL, NULL },
+		{ "# syntax=docker/dockerfile:1\n# escape=`\n", '`', 2, "docker/dockerfile:1",
+		  NULL },
+		{ "# check=skip=all;error=true\n", '\\', 1, NULL, "skip=all;error=true" },
+		{ "\xef\xbb\xbf# escape=`\r\n", '`', 1, NULL, NULL },
 		/* ended by a blank line, a comment, an unknown key, an instruction */
-		{ "\n# escape=`\n", '\\', NULL, NULL, 0 },
-		{ "# comment\n# escape=`\n", '\\', NULL, NULL, 0 },
-		{ "# unknown=1\n# escape=`\n", '\\', NULL, NULL, 0 },
-		{ "# syntax=x\n# comment\n# escape=`\n", '\\', "x", NULL, 1 },
-		{ "FROM a\n# escape=`\n", '\\', NULL, NULL, 0 },
-		{ "#!/usr/bin/x\n# escape=`\n", '\\', NULL, NULL, 0 },
-		{ "# escape=\n", '\\', NULL, NULL, 0 },
-		{ "# 1x=2\n", '\\', NULL, NULL, 0 },
-		{ "# es-cape=`\n", '\\', NULL, NULL, 0 },
+		{ "\n# escape=`\n", '\\', 0, NULL, NULL },
+		{ "# comment\n# escape=`\n", '\\', 0, NULL, NULL },
+		{ "# unknown=1\n# escape=`\n", '\\', 0, NULL, NULL },
+		{ "# syntax=x\n# comment\n# escape=`\n", '\\', 1, "x", NULL },
+		{ "FROM a\n# escape=`\n", '\\', 0, NULL, NULL },
+		{ "#!/usr/bin/x\n# escape=`\n", '\\', 0, NULL, NULL },
+		{ "# escape=\n", '\\', 0, NULL, NULL },
+		{ "# 1x=2\n", '\\', 0, NULL, NULL },
+		{ "# es-cape=`\n", '\\', 0, NULL, NULL },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
