@@ -85,13 +85,41 @@ static bool is_target_platform(const char *platform)
 	       strcmp(platform, "${TARGETPLATFORM}") == 0;
 }
 
+/* A platform without variables that the name of the stage does not tell. */
+static bool is_constant_platform(const struct stage *stage)
+{
+	struct str rest = str_of(stage->platform);
+
+	if (strchr(stage->platform, '$'))
+		return false;
+	while (rest.at) {
+		struct str part = str_cut(&rest, '/');
+		AUTO(mem) char *name = str_dup(part);
+
+		if (part.len > 0 && stage->name && strstr(stage->name, name))
+			return false;
+	}
+	return true;
+}
+
+static void review_platform(struct recipe *recipe, const struct stage *stage)
+{
+	if (!stage->platform)
+		return;
+	if (is_target_platform(stage->platform))
+		lint_add(&recipe->lints, "RedundantTargetPlatform", stage->check, &stage->position,
+			 "--platform=%s is the default and can go", stage->platform);
+	if (is_constant_platform(stage))
+		lint_add(&recipe->lints, "FromPlatformFlagConstDisallowed", stage->check,
+			 &stage->position, "--platform=%s should not be a constant",
+			 stage->platform);
+}
+
 void review_from(struct recipe *recipe, const struct stage *stage, const struct words *operands)
 {
 	enum casing from = casing_of(keyword_of(stage->text));
 
-	if (stage->platform && is_target_platform(stage->platform))
-		lint_add(&recipe->lints, "RedundantTargetPlatform", stage->check, &stage->position,
-			 "--platform=%s is the default and can go", stage->platform);
+	review_platform(recipe, stage);
 	if (operands->len != 3)
 		return;
 	if (strcmp(operands->at[2], stage->name) != 0)
@@ -218,10 +246,31 @@ static int compare_lints(const void *a, const void *b)
 	return order ? order : strcmp(left->text, right->text);
 }
 
+/* Other frontends may mean other things by the same words; there is only this one. */
+static void review_syntax(struct recipe *recipe)
+{
+	struct position top = { 1, 1, 0 };
+	struct str name;
+
+	if (!recipe->syntax)
+		return;
+	name = (struct str){ recipe->syntax, strcspn(recipe->syntax, " \t") };
+	if (str_starts(name, "docker.io/"))
+		name = (struct str){ name.at + 10, name.len - 10 };
+	if (!str_starts(name, "docker/dockerfile:1") && !str_is(name, "docker/dockerfile") &&
+	    !str_starts(name, "docker/dockerfile-upstream:1") &&
+	    !str_starts(name, "docker/dockerfile@") && !str_is(name, "dockerfile.v0") &&
+	    !str_ends(name, "-labs") && !str_ends(name, ":labs"))
+		lint_add(&recipe->lints, "UnknownSyntax", NULL, &top,
+			 "the frontend %.*s is not used: the file is read as docker/dockerfile:1",
+			 STR_ARG(name));
+}
+
 void review_recipe(struct recipe *recipe)
 {
 	AUTO(stages) struct map shells = MAP_INIT;
 
+	review_syntax(recipe);
 	review_casing(recipe);
 	review_names(recipe);
 	for (size_t i = 0; i < recipe->stage_count; i++)
