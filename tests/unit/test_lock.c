@@ -2,7 +2,7 @@
 
 #include "tests/unit/unit.h"
 
-#include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <time.h>
@@ -10,6 +10,8 @@
 #include "base/cancel.h"
 #include "base/digest.h"
 #include "base/lock.h"
+#include "base/str.h"
+#include "base/vec.h"
 #include "tests/unit/child.h"
 #include "tests/unit/tmp.h"
 
@@ -269,6 +271,21 @@ static void do_nothing(int signal)
 	(void)signal;
 }
 
+/* Every thread of this process gets the signal. */
+static bool signal_all_threads(int signal)
+{
+	AUTO(strings) struct strings tasks = { 0 };
+
+	CHECK_OK(file_list(AT_FDCWD, "/proc/self/task", &tasks));
+	vec_foreach (&tasks, task) {
+		uint64_t tid;
+
+		CHECK_OK(num_parse(str_of(*task), 1, INT_MAX, &tid));
+		CHECK(tgkill(getpid(), (pid_t)tid, signal) == 0);
+	}
+	return true;
+}
+
 /* Window changes and the like: a signal that is none of ours. */
 static bool stray_signals_end_no_wait(void *arg)
 {
@@ -282,8 +299,7 @@ static bool stray_signals_end_no_wait(void *arg)
 	CHECK(pthread_create(&thread, NULL, wait_for_key, NULL) == 0);
 	for (int i = 0; i < 5; i++) {
 		pause_ms(5);
-		kill(getpid(), SIGUSR1);
-		pthread_kill(thread, SIGUSR1);
+		CHECK(signal_all_threads(SIGUSR1));
 	}
 	close(*go);
 	CHECK(pthread_join(thread, (void **)&err) == 0);
