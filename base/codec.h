@@ -3,8 +3,10 @@
  *
  * Reading trusts the bytes, never the media type: codec_open() looks at the
  * magic number. Multi-member gzip (RFC 1952) and multi-frame zstd (RFC 8878,
- * with skippable frames) are read whole; trailing rubbish is an error. The
- * decoder's memory is bounded: a zstd window above 128 MiB is refused.
+ * with skippable frames) are read whole; trailing rubbish is an error, but for
+ * the zero bytes behind gzip data that tapes leave. The decoder's memory is
+ * bounded: a zstd window above 128 MiB is refused. Its output is not: a few
+ * bytes may announce gigabytes, and source_limit() is the caller's.
  *
  * Writing is deterministic: the bytes depend on the input, the codec, the
  * level and the library's version alone, never on the number of cores or on
@@ -40,11 +42,16 @@ const char *codec_name(enum codec codec); /* "none", "gzip", "zstd" */
 enum codec codec_detect(const void *head, size_t len);
 
 /* The decompressed bytes of `inner`, whatever it holds. Owns `inner`. `ret_found` may be NULL;
- * it is written before codec_open() returns. Corrupt input is ERR_CORRUPT. */
+ * it is written before codec_open() returns. Corrupt input is ERR_CORRUPT, a zstd window above the
+ * limit or a dictionary ERR_UNSUPPORTED; both come from the source, when it is read. */
 struct err *codec_open(struct source *inner, enum codec *ret_found, struct source **ret) MUST_USE;
 
+/* The most threads that help: with more the hashing of the plain bytes is what takes the time, and
+ * the buffers of 16 zstd workers take 55 MB at the default level. */
+#define CODEC_WORKERS 16
+
 /* Compress into `inner`, which it owns. `workers` (1 or more) is how many threads may help;
- * it never changes the bytes. */
+ * it never changes the bytes. `inner` is used by the caller's thread alone. */
 struct sink *codec_sink(struct sink *inner, const struct compression *how, unsigned workers)
 	MUST_USE;
 
