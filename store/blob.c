@@ -176,6 +176,7 @@ struct err *blob_begin(struct store *store, struct blob_writer **ret)
 
 struct sink *blob_sink(struct blob_writer *writer)
 {
+	assert(writer);
 	return writer->sink;
 }
 

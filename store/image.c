@@ -2,7 +2,7 @@
 
 #include "store/image.h"
 
-#include <ctype.h>
+#include <assert.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -16,7 +16,8 @@
 #define MANIFEST_MAX ((size_t)4 * 1024 * 1024)
 #define CONFIG_MAX ((size_t)8 * 1024 * 1024)
 #define INDEX_DEPTH 4 /* indexes within indexes */
-#define SHORT_ID_MIN 4
+#define ID_LEN_MIN ((size_t)4)
+#define ID_LEN ((size_t)2 * DIGEST_SIZE)
 
 /* ---- documents ---- */
 
@@ -181,8 +182,8 @@ static struct err *check_layer_type(const struct json_at *at, const char *media_
 {
 	static const char *const types[] = {
 		MEDIA_OCI_LAYER,
-		MEDIA_OCI_LAYER "+gzip",
-		MEDIA_OCI_LAYER "+zstd",
+		(MEDIA_OCI_LAYER "+gzip"),
+		(MEDIA_OCI_LAYER "+zstd"),
 		"application/vnd.oci.image.layer.nondistributable.v1.tar",
 		"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
 		"application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
@@ -308,8 +309,10 @@ static struct err *find_manifest(struct store *store, const struct descriptor *t
 				 const struct platform *want, struct descriptor *ret,
 				 json_t **ret_doc)
 {
-	struct descriptor at = *target;
+	struct descriptor at;
 
+	assert(target);
+	at = *target;
 	for (int depth = 0; depth <= INDEX_DEPTH; depth++) {
 		AUTO(json) json_t *doc = NULL;
 		struct json_at root;
@@ -399,7 +402,7 @@ static struct str id_prefix(const char *text)
 
 	if (str_starts(id, "sha256:"))
 		id = str_of(text + strlen("sha256:"));
-	if (id.len < SHORT_ID_MIN || id.len > DIGEST_SIZE * 2)
+	if (id.len < ID_LEN_MIN || id.len > ID_LEN)
 		return STR("");
 	for (size_t i = 0; i < id.len; i++)
 		if (!strchr("0123456789abcdef", id.at[i]))
@@ -478,7 +481,7 @@ static struct err *identify(struct store *store, struct descriptor *target)
 	AUTO(json) json_t *doc = NULL;
 	const char *media_type = "";
 	struct json_at root;
-	bool is_index;
+	bool is_index = false;
 
 	TRY(read_document(store, target, MANIFEST_MAX, "manifest", &doc));
 	root = json_root(doc, "manifest");
@@ -500,7 +503,7 @@ static struct err *find_unnamed(struct store *store, struct str hex, bool *ret_f
 	bool found;
 
 	*ret_found = false;
-	if (hex.len != DIGEST_SIZE * 2)
+	if (hex.len != ID_LEN)
 		return NULL;
 	TRY(digest_parse(text, &target.digest));
 	TRY(blob_find(store, &target.digest, &found, &target.size));

@@ -215,6 +215,21 @@ static struct err *publish(struct layer_stage *stage, const char *lid)
 	return NULL;
 }
 
+/* Link a new layer. If an equal one is linked already, that is the one to go on with. */
+static struct err *link_or_yield(struct store *store, const struct digest *chain,
+				 struct layer_meta *meta)
+{
+	struct layer_meta other;
+
+	TRY(link_diff(store, meta, chain, &other));
+	if (!other.lid[0])
+		return NULL;
+	TRY(pin_layer(store, other.lid));
+	TRY(layer_discard(store, meta->lid));
+	*meta = other;
+	return NULL;
+}
+
 static struct err *seal(struct layer_stage *stage, const struct digest *chain,
 			struct layer_meta *meta)
 {
@@ -236,15 +251,7 @@ static struct err *seal(struct layer_stage *stage, const struct digest *chain,
 		return NULL;
 	}
 	TRY(publish(stage, meta->lid));
-	if (!meta->has_diff_id)
-		return NULL;
-	TRY(link_diff(store, meta, chain, &other));
-	if (!other.lid[0])
-		return NULL;
-	TRY(pin_layer(store, other.lid));
-	TRY(layer_discard(store, meta->lid));
-	*meta = other;
-	return NULL;
+	return meta->has_diff_id ? link_or_yield(store, chain, meta) : NULL;
 }
 
 struct err *layer_seal(struct layer_stage *stage, const struct digest *chain,
@@ -337,7 +344,7 @@ static struct err *rewrite_record(struct store *store, const struct layer_meta *
 struct err *layer_update(struct store *store, const struct layer_meta *meta)
 {
 	AUTO(lock) struct lock hold = LOCK_INIT;
-	struct layer_meta now, other;
+	struct layer_meta now = { .lid = "" }, other;
 	AUTO(fd) int dir_fd = -1;
 
 	TRY(store_hold(store, &hold));

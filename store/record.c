@@ -91,7 +91,7 @@ struct err *record_parse_number(struct str value, uint64_t *ret)
 
 struct err *record_number(struct str *rest, const char *key, uint64_t *ret)
 {
-	struct str value;
+	struct str value = { NULL, 0 };
 
 	TRY(record_text(rest, key, &value));
 	return record_parse_number(value, ret);
@@ -113,7 +113,7 @@ struct err *record_parse_digest(struct str value, struct digest *ret)
 
 struct err *record_digest(struct str *rest, const char *key, struct digest *ret)
 {
-	struct str value;
+	struct str value = { NULL, 0 };
 
 	TRY(record_text(rest, key, &value));
 	return record_parse_digest(value, ret);
@@ -174,7 +174,7 @@ struct err *record_unescape(struct str value, char **ret)
 		char c = value.at[i];
 
 		if (c == '\\')
-			c = ++i < value.len ? unescape(value.at[i]) : '\0';
+			c = (char)(++i < value.len ? unescape(value.at[i]) : '\0');
 		else if (escape_of(c))
 			c = '\0';
 		if (!c)

@@ -42,7 +42,7 @@ static char *run(const char *command)
 	if (pid == 0) {
 		dup2(pipe_fds[1], 1);
 		close(pipe_fds[0]);
-		execvp(args.at[0], strings_argv(&args));
+		execvp(*strings_argv(&args), strings_argv(&args));
 		_exit(127);
 	}
 	close(pipe_fds[1]);
