@@ -15,7 +15,7 @@
 #include "registry/reference.h"
 #include "store/ref.h"
 
-const char *const archive_format_names[] = { "oci-dir", "oci-archive", "docker-archive", NULL };
+const char *const archive_format_names[] = { "oci-archive", "oci-dir", "docker-archive", NULL };
 
 /* ---- saving ---- */
 

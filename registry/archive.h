@@ -18,9 +18,9 @@
 struct err;
 struct store;
 
-enum archive_format { ARCHIVE_OCI_DIR, ARCHIVE_OCI, ARCHIVE_DOCKER };
+enum archive_format { ARCHIVE_OCI, ARCHIVE_OCI_DIR, ARCHIVE_DOCKER };
 
-extern const char *const archive_format_names[]; /* "oci-dir", ...; NULL-terminated */
+extern const char *const archive_format_names[]; /* "oci-archive", ...; NULL-terminated */
 
 /* Write images to `path` ("-": standard output, not for a directory). A file appears whole or not
  * at all; a directory that holds a layout already keeps its other images. */

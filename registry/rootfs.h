@@ -1,0 +1,34 @@
+/*
+ * registry/rootfs.h - an image of one layer, from the tar of a root filesystem.
+ *
+ * The tar becomes the layer as it is: its diff id is the digest of the
+ * (decompressed) bytes. It is read on its way, so that what is no tar is
+ * refused.
+ */
+#ifndef REGISTRY_ROOTFS_H
+#define REGISTRY_ROOTFS_H
+
+#include <time.h>
+
+#include "base/codec.h"
+#include "base/mem.h"
+#include "store/descriptor.h"
+#include "store/platform.h"
+
+struct err;
+struct source;
+struct store;
+
+struct rootfs_opts {
+	struct platform platform;
+	struct compression compression; /* of the blob */
+	unsigned workers;               /* threads that compress; 0: one per CPU */
+	struct timespec created;
+};
+
+/* Make the image from `tar`, compressed or not; takes ownership of it. `ret_config` is the image
+ * id. */
+struct err *rootfs_import(struct store *store, struct source *tar, const struct rootfs_opts *opts,
+			  struct descriptor *ret_manifest, struct descriptor *ret_config) MUST_USE;
+
+#endif
