@@ -137,6 +137,44 @@ bench:
 	@$(MAKE) --no-print-directory all
 	@python3 tests/bench/bench.py $B/$(PROGRAM) $(WORKLOADS)
 
+# Manual pages need scdoc; without it they are left out, and that is said.
+MAN := $(patsubst cli/%.1.scd,$B/man/cairn-%.1,$(filter-out cli/cairn.1.scd,$(wildcard cli/*.1.scd))) \
+	$B/man/cairn.1 $B/man/cairn-store.5
+SHELLS := bash zsh fish
+
+$B/man/cairn-%.1: cli/%.1.scd
+	@mkdir -p $(@D)
+	$(call SAY,MAN)scdoc <$< >$@
+
+$B/man/cairn.1: cli/cairn.1.scd
+	@mkdir -p $(@D)
+	$(call SAY,MAN)scdoc <$< >$@
+
+$B/man/cairn-store.5: store/store.5.scd
+	@mkdir -p $(@D)
+	$(call SAY,MAN)scdoc <$< >$@
+
+$B/completions/%: $B/$(PROGRAM)
+	@mkdir -p $(@D)
+	$(call SAY,GEN)$< __complete $* >$@
+
+man: $(MAN)
+
+install: all $(SHELLS:%=$B/completions/%)
+	install -D -m 755 $B/$(PROGRAM) $(DESTDIR)$(PREFIX)/bin/$(PROGRAM)
+	ln -sf $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/build
+	install -D -m 644 $B/completions/bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/cairn
+	ln -sf cairn $(DESTDIR)$(PREFIX)/share/bash-completion/completions/build
+	install -D -m 644 $B/completions/zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_cairn
+	install -D -m 644 $B/completions/fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/cairn.fish
+	@if command -v scdoc >/dev/null; then $(MAKE) --no-print-directory install-man; \
+	else echo 'no manual pages: scdoc is not installed'; fi
+
+install-man: man
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 $(filter %.1,$(MAN)) $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(filter %.5,$(MAN)) $(DESTDIR)$(PREFIX)/share/man/man5
+
 lint:
 	sh tests/house-rules.sh
 	clang-format --dry-run --Werror $(SRC) $(SPAWNER_SRC) $(HDR) $(TESTS)
@@ -149,6 +187,6 @@ help:
 clean:
 	rm -rf build
 
-.PHONY: all demo check units check-unit check-e2e check-golden sanitize fuzz fuzz-run bench lint help clean
+.PHONY: all demo check units check-unit check-e2e check-golden sanitize fuzz fuzz-run bench lint man install install-man help clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(SPAWNER_OBJ:.o=.d) $(B)/cli/main.d $(UNITS:=.d) $(FUZZ:=.d)

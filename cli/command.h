@@ -24,7 +24,7 @@ struct cli {
 	bool debug;
 	bool help;
 	bool version;
-	int exit_code; /* of a command that succeeded: 0, or a container's own code */
+	int exit_code; /* what to end with instead of 0, or of what the error says; 0: no wish */
 };
 
 #define OPERANDS_ANY 1000000u

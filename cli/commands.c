@@ -9,10 +9,18 @@
 #include "cli/commands-private.h"
 #include "store/store.h"
 
+/* clang-format off */
 const struct cli_command *const commands[] = {
-	&command_images, &command_inspect, &command_history, &command_tag,
-	&command_rmi,    &command_help,    &command_version,
+	&command_images,
+	&command_inspect,
+	&command_history,
+	&command_tag,
+	&command_rmi,
+	&command_help,
+	&command_version,
+	&command_complete,
 };
+/* clang-format on */
 const size_t command_count = ARRAY_SIZE(commands);
 
 const struct option global_options[] = {
