@@ -168,5 +168,5 @@ int program_run(int argc, char *const *argv)
 	if (err_kind(err) == ERR_CANCELLED && cancel_signal())
 		return 128 + cancel_signal();
 	print_error(err, command);
-	return exit_code_of(err);
+	return cli.exit_code ? cli.exit_code : exit_code_of(err);
 }

@@ -1,0 +1,306 @@
+/* cli/build.c - from a Recipe to an image. */
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/output.h"
+#include "base/str.h"
+#include "base/stream.h"
+#include "builder/build.h"
+#include "builder/deliver.h"
+#include "builder/scope.h"
+#include "cli/commands-private.h"
+#include "cli/epoch.h"
+#include "cli/output.h"
+#include "cli/ui.h"
+#include "registry/reference.h"
+#include "store/store.h"
+
+static const char *const networks[] = { "default", "host", "none", NULL };
+
+struct build_values {
+	const char *recipe, *target, *platform;
+	struct strings tags, build_args, labels, outputs;
+	const char *compression, *timestamp;
+	const char *iidfile, *metadata_file;
+	uint64_t jobs;
+	int network, progress;
+	bool no_cache, quiet;
+	bool ignored;
+};
+
+static const struct option options[] = {
+	OPTION_LIST(struct build_values, build_args, 0, "build-arg", "NAME[=VALUE]",
+		    "set a build argument; without VALUE it is taken from the environment"),
+	OPTION_TEXT(struct build_values, compression, 0, "compression", "CODEC[:LEVEL]",
+		    "compress new layers: zstd (default), gzip or none"),
+	OPTION_PATH(struct build_values, recipe, 'f', "file", "PATH",
+		    "the Recipe; '-' is standard input (default: Recipe, Containerfile or "
+		    "Dockerfile in CONTEXT)"),
+	OPTION_PATH(struct build_values, iidfile, 0, "iidfile", "PATH",
+		    "write the image id to PATH"),
+	OPTION_NUMBER(struct build_values, jobs, 'j', "jobs", "N", 1, 256,
+		      "run up to N steps at a time (default: one per CPU)"),
+	OPTION_LIST(struct build_values, labels, 0, "label", "NAME=VALUE",
+		    "put a label on the image"),
+	OPTION_PATH(struct build_values, metadata_file, 0, "metadata-file", "PATH",
+		    "write digests and names to PATH as JSON"),
+	OPTION_WORD(struct build_values, network, 0, "network", networks,
+		    "what RUN reaches (default: the host's network)"),
+	OPTION_FLAG(struct build_values, no_cache, 0, "no-cache",
+		    "run every step, whatever is in the cache"),
+	OPTION_LIST(struct build_values, outputs, 'o', "output", "DEST",
+		    "also write type=oci|docker|tar|local,dest=PATH; a bare DEST is a directory "
+		    "for the root filesystem, '-' a tar of it on standard output"),
+	OPTION_TEXT(struct build_values, platform, 0, "platform", "OS/ARCH",
+		    "build for this platform; only the host's for now"),
+	OPTION_WORD(struct build_values, progress, 0, "progress", ui_mode_names,
+		    "how to show what goes on"),
+	OPTION_FLAG(struct build_values, quiet, 'q', "quiet",
+		    "print nothing but the image id; --progress quiet"),
+	OPTION_LIST(struct build_values, tags, 't', "tag", "NAME", "call the image NAME"),
+	OPTION_TEXT(struct build_values, target, 0, "target", "STAGE",
+		    "stop at this stage, by name or number"),
+	OPTION_TEXT(struct build_values, timestamp, 0, "timestamp", "SECONDS",
+		    "no time in the image is later, since 1970 (default: SOURCE_DATE_EPOCH)"),
+	/* Scripts written for other builders say these; here they are how things are. */
+	OPTION_FLAG(struct build_values, ignored, 0, "compress", NULL),
+	OPTION_FLAG(struct build_values, ignored, 0, "force-rm", NULL),
+	OPTION_FLAG(struct build_values, ignored, 0, "layers", NULL),
+	OPTION_FLAG(struct build_values, ignored, 0, "load", NULL),
+	OPTION_FLAG(struct build_values, ignored, 0, "rm", NULL),
+};
+
+/* Everything that the options become. */
+struct request {
+	struct build_opts opts;
+	struct build_args *args;      /* owned */
+	struct build_output *outputs; /* owned, with their dest */
+	size_t output_count;
+};
+
+static void request_auto_(struct request *request)
+{
+	strings_release(&request->opts.tags);
+	strings_release(&request->opts.labels);
+	build_args_free(request->args);
+	for (size_t i = 0; i < request->output_count; i++)
+		free((char *)request->outputs[i].dest);
+	free(request->outputs);
+}
+
+/* ---- options ---- */
+
+static struct err *read_build_args(const struct strings *list, struct build_args *ret)
+{
+	vec_foreach (list, text) {
+		struct str value = str_of(*text);
+		struct str name = str_cut(&value, '=');
+		AUTO(mem) char *copy = str_dup(name);
+		const char *given = value.at ? value.at : getenv(copy);
+
+		if (name.len == 0)
+			return err_new(ERR_USAGE, "option --build-arg: '%.80s' has no name", *text);
+		if (given)
+			build_args_set(ret, name, given);
+	}
+	return NULL;
+}
+
+static struct err *read_labels(const struct strings *list, struct strings *ret)
+{
+	vec_foreach (list, text) {
+		AUTO(mem)
+		char *whole = strchr(*text, '=') ? xstrdup(*text) : xasprintf("%s=", *text);
+
+		if (whole[0] == '=')
+			return err_new(ERR_USAGE, "option --label: '%.80s' has no name", *text);
+		strings_push(ret, whole);
+	}
+	return NULL;
+}
+
+static struct err *read_tags(const struct strings *list, struct strings *ret)
+{
+	vec_foreach (list, text) {
+		AUTO(mem) char *name = NULL;
+
+		TRY(err_wrap(reference_normalize(*text, &name), "option --tag"));
+		strings_push(ret, name);
+	}
+	return NULL;
+}
+
+static struct err *read_outputs(const struct strings *list, struct request *request)
+{
+	request->outputs = xcalloc(list->len, sizeof(*request->outputs));
+	vec_foreach (list, text) {
+		TRY(err_wrap(deliver_parse(*text, &request->outputs[request->output_count]),
+			     "option --output"));
+		request->output_count++;
+	}
+	return NULL;
+}
+
+static struct err *read_platform(const char *text, struct platform *ret)
+{
+	struct platform host;
+
+	platform_host(&host);
+	*ret = host;
+	if (!text || strcmp(text, "local") == 0)
+		return NULL;
+	TRY(err_wrap(platform_parse(text, ret), "option --platform"));
+	if (!platform_equal(ret, &host)) {
+		AUTO(mem) char *have = platform_format(&host);
+
+		return err_new(ERR_UNSUPPORTED, "option --platform: only %s can be built here",
+			       have);
+	}
+	return NULL;
+}
+
+static struct err *read_context(const struct strings *operands, const char **ret)
+{
+	const char *context = operands->len > 0 ? operands->at[0] : ".";
+
+	if (strcmp(context, "-") == 0 || strstr(context, "://"))
+		return err_new(ERR_UNSUPPORTED, "context '%.200s': only a directory can be one",
+			       context);
+	*ret = context;
+	return NULL;
+}
+
+/* The file mode mask of the user, which stays as it is. */
+static mode_t read_umask(void)
+{
+	mode_t mask = umask(022);
+
+	umask(mask);
+	return mask;
+}
+
+static struct err *read_request(const struct build_values *values, const struct strings *operands,
+				struct request *ret)
+{
+	struct build_opts *opts = &ret->opts;
+
+	TRY(read_context(operands, &opts->context));
+	TRY(read_build_args(&values->build_args, ret->args));
+	TRY(read_tags(&values->tags, &opts->tags));
+	TRY(read_labels(&values->labels, &opts->labels));
+	TRY(read_outputs(&values->outputs, ret));
+	TRY(read_platform(values->platform, &opts->platform));
+	TRY(epoch_find(values->timestamp, &opts->has_epoch, &opts->epoch));
+	if (values->compression)
+		TRY(err_wrap(compression_parse(str_of(values->compression), &opts->compression),
+			     "option --compression"));
+	opts->compression_given = values->compression != NULL;
+	opts->recipe = values->recipe;
+	opts->target = values->target;
+	opts->args = ret->args;
+	opts->no_cache = values->no_cache;
+	opts->network = strcmp(networks[values->network], "none") == 0 ? SANDBOX_NETWORK_NONE :
+									 SANDBOX_NETWORK_HOST;
+	opts->network_given = values->network != 0;
+	opts->jobs = (unsigned)values->jobs;
+	opts->outputs = ret->outputs;
+	opts->output_count = ret->output_count;
+	opts->user_umask = read_umask();
+	return NULL;
+}
+
+/* ---- results ---- */
+
+static struct err *write_file(const char *path, const char *text)
+{
+	AUTO(output) struct output *output = NULL;
+
+	TRY(output_open(path, &output));
+	sink_write(output_sink(output), text, strlen(text));
+	return output_commit(output);
+}
+
+/* The keys that docker buildx writes. */
+static struct err *write_metadata(const char *path, const struct request *request,
+				  const struct build_result *result)
+{
+	AUTO(json) json_t *object = json_object();
+	AUTO(buf) struct buf names = BUF_INIT((size_t)1024 * 1024);
+	AUTO(mem) char *text = NULL;
+	char digest[DIGEST_TEXT_SIZE];
+
+	if (result->has_image) {
+		json_set_text(object, "containerimage.config.digest",
+			      digest_format(&result->config.digest, digest));
+		json_set(object, "containerimage.descriptor", descriptor_format(&result->manifest));
+		json_set_text(object, "containerimage.digest",
+			      digest_format(&result->manifest.digest, digest));
+	}
+	vec_foreach (&request->opts.tags, name)
+		buf_addf(&names, "%s%s", names.len ? "," : "", *name);
+	if (names.len > 0)
+		json_set_text(object, "image.name", names.at);
+	text = json_format_pretty(object);
+	return write_file(path, text);
+}
+
+static bool writes_to_stdout(const struct request *request)
+{
+	for (size_t i = 0; i < request->output_count; i++)
+		if (request->outputs[i].dest && strcmp(request->outputs[i].dest, "-") == 0)
+			return true;
+	return false;
+}
+
+static struct err *tell_result(const struct build_values *values, const struct request *request,
+			       const struct build_result *result)
+{
+	char id[DIGEST_TEXT_SIZE] = "";
+
+	if (result->has_image)
+		digest_format(&result->config.digest, id);
+	if (values->iidfile)
+		TRY(write_file(values->iidfile, id));
+	if (values->metadata_file)
+		TRY(write_metadata(values->metadata_file, request, result));
+	if (result->has_image && !writes_to_stdout(request))
+		output_text(id);
+	return NULL;
+}
+
+static struct err *run_build(struct cli *cli, void *arg, struct strings *operands)
+{
+	const struct build_values *values = arg;
+	AUTO(request) struct request request = { .args = build_args_new() };
+	AUTO(build_result) struct build_result result = { 0 };
+	AUTO(store) struct store *store = NULL;
+	AUTO(ui) struct ui *ui = NULL;
+	struct err *err;
+
+	TRY(read_request(values, operands, &request));
+	TRY(cli_open_store(cli, &store));
+	ui = ui_new(values->quiet ? UI_QUIET : (enum ui_mode)values->progress);
+	request.opts.events = ui_events(ui);
+	err = build_run(store, &request.opts, &result);
+	ui_free(STEAL(ui)); /* before anything else is printed */
+	TRY(err);
+	return tell_result(values, &request, &result);
+}
+
+const struct cli_command command_build = {
+	.name = "build",
+	.summary = "build an image from a Recipe",
+	.operands = "[CONTEXT]",
+	.about = "Build an image from a Recipe and the files of CONTEXT, a directory (default: the "
+		 "current one). Print the image id.",
+	.options = options,
+	.option_count = ARRAY_SIZE(options),
+	.values_size = sizeof(struct build_values),
+	.max_operands = 1,
+	.completes = COMPLETE_FILES,
+	.run = run_build,
+};

@@ -1,0 +1,101 @@
+/* cli/import.c - an image from the tar of a root filesystem. */
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/stream.h"
+#include "cli/commands-private.h"
+#include "cli/epoch.h"
+#include "cli/output.h"
+#include "registry/reference.h"
+#include "registry/rootfs.h"
+#include "store/ref.h"
+#include "store/store.h"
+
+struct import_values {
+	const char *compression;
+	const char *platform;
+	const char *timestamp;
+};
+
+static const struct option options[] = {
+	OPTION_TEXT(struct import_values, compression, 0, "compression", "CODEC[:LEVEL]",
+		    "compress the layer: zstd (default), gzip or none"),
+	OPTION_TEXT(struct import_values, platform, 0, "platform", "OS/ARCH",
+		    "what the root filesystem is for (default: this host)"),
+	OPTION_TEXT(struct import_values, timestamp, 0, "timestamp", "SECONDS",
+		    "when the image was made, since 1970 (default: SOURCE_DATE_EPOCH, or now)"),
+};
+
+static struct err *read_values(const struct import_values *values, struct rootfs_opts *ret)
+{
+	bool has_epoch;
+	int64_t epoch;
+
+	*ret = (struct rootfs_opts){ .compression = { .codec = CODEC_ZSTD },
+				     .created = clock_now() };
+	platform_host(&ret->platform);
+	if (values->platform)
+		TRY(platform_parse(values->platform, &ret->platform));
+	if (values->compression)
+		TRY(compression_parse(str_of(values->compression), &ret->compression));
+	TRY(epoch_find(values->timestamp, &has_epoch, &epoch));
+	if (has_epoch)
+		ret->created = (struct timespec){ .tv_sec = epoch };
+	return NULL;
+}
+
+static struct err *open_tar(const char *path, struct source **ret)
+{
+	int fd = -1;
+
+	if (strcmp(path, "-") == 0) {
+		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+		if (fd < 0)
+			return err_sys("read standard input");
+	} else {
+		TRY(file_open(AT_FDCWD, path, O_RDONLY | O_NOCTTY, 0, FILE_ANYWHERE, &fd));
+	}
+	*ret = source_from_fd(fd, path);
+	return NULL;
+}
+
+static struct err *run_import(struct cli *cli, void *values, struct strings *operands)
+{
+	const char *path = operands->at[0];
+	struct descriptor manifest, config;
+	AUTO(store) struct store *store = NULL;
+	AUTO(mem) char *name = NULL;
+	char id[DIGEST_TEXT_SIZE];
+	struct rootfs_opts opts;
+	struct source *tar = NULL;
+
+	TRY(read_values(values, &opts));
+	TRY(reference_normalize(operands->at[1], &name));
+	TRY(cli_open_store(cli, &store));
+	TRY(open_tar(path, &tar));
+	TRY(err_wrap(rootfs_import(store, tar, &opts, &manifest, &config), "import %s", path));
+	TRY(ref_set(store, name, &manifest));
+	output_text(digest_format(&config.digest, id));
+	return NULL;
+}
+
+const struct cli_command command_import = {
+	.name = "import",
+	.summary = "make an image from the tar of a root filesystem",
+	.operands = "ROOTFS.tar NAME",
+	.about =
+		"Make an image of one layer from the tar of a root filesystem, plain or compressed "
+		"by gzip or zstd; '-' reads standard input. Print the image id.",
+	.options = options,
+	.option_count = ARRAY_SIZE(options),
+	.values_size = sizeof(struct import_values),
+	.min_operands = 2,
+	.max_operands = 2,
+	.completes = COMPLETE_FILES,
+	.run = run_import,
+};

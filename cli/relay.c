@@ -1,0 +1,285 @@
+/* cli/relay.c - see cli/relay.h. */
+
+#include "cli/relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "overlay/sandbox.h"
+
+#define CHUNK 16384
+#define GRACE (UINT64_C(10) * 1000000000) /* nanoseconds between the signal and the kill */
+#define DRAIN_MS 200 /* how long output of what outlived the command is waited for */
+
+/* One direction. What has been read and not yet been written waits in `data`. */
+struct flow {
+	int from, to; /* -1: this end has closed */
+	bool owns_from;
+	size_t begin, end;
+	char data[CHUNK];
+};
+
+enum { FLOW_IN, FLOW_OUT, FLOW_ERR, FLOW_COUNT };
+
+struct relay {
+	bool interactive, tty;
+	struct flow flows[FLOW_COUNT];
+	int write_ends[2]; /* of our pipes, the container's to be; owned until it has started */
+	bool raw;          /* `before` is to be restored */
+	struct termios before;
+	uint64_t kill_at; /* clock_monotonic(); 0: nobody asked it to stop */
+};
+
+/* ---- the size of our terminal ---- */
+
+static int resized = -1; /* an eventfd; written by the handler alone */
+
+static void note_resize(int signal_number)
+{
+	const uint64_t one = 1;
+	int saved = errno;
+	ssize_t written = write(resized, &one, sizeof(one));
+
+	(void)signal_number;
+	(void)written; /* fails only when it has been written to already */
+	errno = saved;
+}
+
+static void watch_size(void)
+{
+	struct sigaction action = { .sa_handler = note_resize, .sa_flags = SA_RESTART };
+
+	resized = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGWINCH, &action, NULL);
+}
+
+static void pass_size_on(int master)
+{
+	struct winsize size;
+	uint64_t count;
+	ssize_t got = read(resized, &count, sizeof(count));
+
+	(void)got; /* nothing there is fine */
+	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
+		ioctl(master, TIOCSWINSZ, &size);
+}
+
+/* ---- descriptors ---- */
+
+/* Where one output stream of the container goes: our own descriptor, or a pipe in front of it. */
+static struct err *open_output(struct relay *relay, int number, int ours, int *ret_fd)
+{
+	int ends[2];
+
+	if (!isatty(ours)) {
+		*ret_fd = ours;
+		return NULL;
+	}
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_sys("make a pipe");
+	relay->flows[number].from = ends[0];
+	relay->flows[number].owns_from = true;
+	relay->flows[number].to = ours;
+	relay->write_ends[number - FLOW_OUT] = ends[1];
+	*ret_fd = ends[1];
+	return NULL;
+}
+
+struct err *relay_new(bool interactive, bool tty, struct sandbox_spec *spec, struct relay **ret)
+{
+	AUTO(relay) struct relay *relay = xcalloc(1, sizeof(*relay));
+
+	relay->interactive = interactive;
+	relay->tty = tty;
+	relay->write_ends[0] = relay->write_ends[1] = -1;
+	for (size_t i = 0; i < FLOW_COUNT; i++)
+		relay->flows[i].from = relay->flows[i].to = -1;
+	spec->tty = tty;
+	if (tty && interactive && !isatty(STDIN_FILENO))
+		return err_new(ERR_USAGE, "-t needs a terminal, and standard input is none");
+	if (!tty) {
+		spec->stdin_fd = interactive ? STDIN_FILENO : -1;
+		TRY(open_output(relay, FLOW_OUT, STDOUT_FILENO, &spec->stdout_fd));
+		TRY(open_output(relay, FLOW_ERR, STDERR_FILENO, &spec->stderr_fd));
+	}
+	*ret = STEAL(relay);
+	return NULL;
+}
+
+static void make_raw(struct relay *relay)
+{
+	struct termios raw;
+
+	if (!relay->interactive || tcgetattr(STDIN_FILENO, &relay->before) < 0)
+		return;
+	raw = relay->before;
+	cfmakeraw(&raw);
+	relay->raw = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
+}
+
+static void join_tty(struct relay *relay, int master)
+{
+	relay->flows[FLOW_OUT].from = master;
+	relay->flows[FLOW_OUT].to = STDOUT_FILENO;
+	if (relay->interactive) {
+		relay->flows[FLOW_IN].from = STDIN_FILENO;
+		relay->flows[FLOW_IN].to = master;
+	}
+	fcntl(master, F_SETFL, fcntl(master, F_GETFL) | O_NONBLOCK);
+	watch_size();
+	pass_size_on(master);
+	make_raw(relay);
+}
+
+static void close_write_ends(struct relay *relay)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(relay->write_ends); i++) {
+		if (relay->write_ends[i] >= 0)
+			close(relay->write_ends[i]);
+		relay->write_ends[i] = -1;
+	}
+}
+
+void relay_free(struct relay *relay)
+{
+	if (!relay)
+		return;
+	if (relay->raw)
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &relay->before);
+	close_write_ends(relay);
+	for (size_t i = 0; i < FLOW_COUNT; i++)
+		if (relay->flows[i].owns_from && relay->flows[i].from >= 0)
+			close(relay->flows[i].from);
+	free(relay);
+}
+
+/* ---- moving bytes ---- */
+
+static void end_flow(struct flow *flow)
+{
+	if (flow->owns_from && flow->from >= 0)
+		close(flow->from);
+	flow->from = flow->to = -1;
+	flow->begin = flow->end = 0;
+}
+
+static bool is_transient(void)
+{
+	return errno == EINTR || errno == EAGAIN;
+}
+
+/* Nothing waits: take more. A terminal whose other side has closed says EIO. */
+static void fill(struct flow *flow)
+{
+	ssize_t n = read(flow->from, flow->data, sizeof(flow->data));
+
+	if (n > 0)
+		flow->end = (size_t)n;
+	else if (n == 0 || !is_transient())
+		end_flow(flow);
+}
+
+static void empty(struct flow *flow)
+{
+	ssize_t n = write(flow->to, flow->data + flow->begin, flow->end - flow->begin);
+
+	if (n > 0)
+		flow->begin += (size_t)n;
+	else if (n < 0 && !is_transient())
+		end_flow(flow); /* nobody listens any more */
+	if (flow->begin == flow->end)
+		flow->begin = flow->end = 0;
+}
+
+static struct pollfd interest(const struct flow *flow)
+{
+	if (flow->end > flow->begin)
+		return (struct pollfd){ .fd = flow->to, .events = POLLOUT };
+	return (struct pollfd){ .fd = flow->from, .events = POLLIN };
+}
+
+static void serve(struct flow *flow, const struct pollfd *ready)
+{
+	if (ready->fd < 0 || !ready->revents)
+		return;
+	if (flow->end > flow->begin)
+		empty(flow);
+	else
+		fill(flow);
+}
+
+/* A signal that we got: pass it on once, later kill. */
+static struct err *check_signals(struct relay *relay, struct sandbox_run *run)
+{
+	if (!cancel_signal())
+		return NULL;
+	if (!relay->kill_at) {
+		relay->kill_at = clock_monotonic() + GRACE;
+		sandbox_kill(run, cancel_signal());
+	}
+	return clock_monotonic() >= relay->kill_at ? cancel_check() : NULL;
+}
+
+/* One round; `*ret_ended` says that the command has ended. */
+static void move_some(struct relay *relay, const struct sandbox_run *run, int timeout,
+		      bool *ret_ended)
+{
+	struct pollfd fds[FLOW_COUNT + 3];
+
+	for (size_t i = 0; i < FLOW_COUNT; i++)
+		fds[i] = interest(&relay->flows[i]);
+	fds[FLOW_COUNT] = (struct pollfd){ .fd = sandbox_run_fd(run), .events = POLLIN };
+	fds[FLOW_COUNT + 1] = (struct pollfd){ .fd = resized, .events = POLLIN };
+	/* heard once; afterwards the timeout is what counts */
+	fds[FLOW_COUNT + 2] =
+		(struct pollfd){ .fd = relay->kill_at ? -1 : cancel_fd(), .events = POLLIN };
+	if (poll(fds, ARRAY_SIZE(fds), timeout) <= 0)
+		return;
+	for (size_t i = 0; i < FLOW_COUNT; i++)
+		serve(&relay->flows[i], &fds[i]);
+	if (fds[FLOW_COUNT + 1].revents)
+		pass_size_on(sandbox_run_tty(run));
+	*ret_ended = fds[FLOW_COUNT].revents != 0;
+}
+
+/* What is left after the end. A process that outlived the command cannot hold us up. */
+static void drain(struct relay *relay)
+{
+	for (;;) {
+		struct pollfd fds[2] = { interest(&relay->flows[FLOW_OUT]),
+					 interest(&relay->flows[FLOW_ERR]) };
+
+		if (fds[0].fd < 0 && fds[1].fd < 0)
+			return;
+		if (poll(fds, ARRAY_SIZE(fds), DRAIN_MS) <= 0)
+			return;
+		serve(&relay->flows[FLOW_OUT], &fds[0]);
+		serve(&relay->flows[FLOW_ERR], &fds[1]);
+	}
+}
+
+struct err *relay_run(struct relay *relay, struct sandbox_run *run, struct sandbox_result *ret)
+{
+	bool ended = false;
+
+	close_write_ends(relay);
+	if (relay->tty)
+		join_tty(relay, sandbox_run_tty(run));
+	while (!ended) {
+		TRY(check_signals(relay, run));
+		move_some(relay, run, relay->kill_at ? 100 : -1, &ended);
+	}
+	drain(relay);
+	return sandbox_wait(run, ret);
+}

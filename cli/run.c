@@ -1,0 +1,271 @@
+/*
+ * cli/run.c - try an image: one command in a throw-away container.
+ *
+ * The container is what a RUN step of a build is, with a layer that is dropped at
+ * the end. Whatever goes wrong on our side ends with 125, as elsewhere, so that
+ * it is not taken for the command's own code.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/pool.h"
+#include "base/str.h"
+#include "builder/config.h"
+#include "cli/commands-private.h"
+#include "cli/image.h"
+#include "cli/relay.h"
+#include "overlay/mount.h"
+#include "overlay/sandbox.h"
+#include "overlay/skeleton.h"
+#include "overlay/stack.h"
+#include "overlay/user.h"
+#include "store/layer.h"
+#include "store/store.h"
+
+#define FAILED 125
+
+static const char *const networks[] = { "host", "none", NULL };
+
+struct run_values {
+	struct strings env;
+	const char *entrypoint, *user, *workdir, *platform;
+	int network;
+	bool interactive, tty, rm;
+};
+
+static const struct option options[] = {
+	OPTION_TEXT(struct run_values, entrypoint, 0, "entrypoint", "PROGRAM",
+		    "run PROGRAM instead of the image's entrypoint and command"),
+	OPTION_LIST(struct run_values, env, 'e', "env", "NAME[=VALUE]",
+		    "set a variable; without VALUE it is taken from the environment"),
+	OPTION_FLAG(struct run_values, interactive, 'i', "interactive",
+		    "let the command read standard input"),
+	OPTION_WORD(struct run_values, network, 0, "network", networks, "what it reaches"),
+	OPTION_TEXT(struct run_values, platform, 0, "platform", "OS/ARCH",
+		    "which image of an index"),
+	OPTION_FLAG(struct run_values, rm, 0, "rm", "nothing: the container is always removed"),
+	OPTION_FLAG(struct run_values, tty, 't', "tty", "give the command a terminal"),
+	OPTION_TEXT(struct run_values, user, 'u', "user", "USER[:GROUP]", "run as this user"),
+	OPTION_TEXT(struct run_values, workdir, 'w', "workdir", "DIR", "run in this directory"),
+};
+
+/* ---- what runs ---- */
+
+static void add_words(const json_t *array, struct strings *ret)
+{
+	json_t *word;
+	size_t i;
+
+	json_array_foreach(array, i, word) if (json_string_value(word))
+		strings_push(ret, json_string_value(word));
+}
+
+static struct err *make_argv(const struct image *image, const struct run_values *values,
+			     const struct strings *operands, struct strings *ret)
+{
+	if (values->entrypoint && values->entrypoint[0])
+		strings_push(ret, values->entrypoint);
+	else if (!values->entrypoint)
+		add_words(image_setting(image, "Entrypoint"), ret);
+	if (operands->len > 1)
+		for (size_t i = 1; i < operands->len; i++)
+			strings_push(ret, operands->at[i]);
+	else if (!values->entrypoint)
+		add_words(image_setting(image, "Cmd"), ret);
+	if (ret->len == 0)
+		return err_new(ERR_INVALID, "image %s has no command: name one", operands->at[0]);
+	return NULL;
+}
+
+/* Set "NAME=VALUE", in place of an older one. */
+static void set_variable(struct strings *env, const char *pair)
+{
+	size_t len = strcspn(pair, "=") + 1;
+
+	vec_foreach (env, old)
+		if (strncmp(*old, pair, len) == 0) {
+			free(*old);
+			*old = xstrdup(pair);
+			return;
+		}
+	strings_push(env, pair);
+}
+
+static void set_default(struct strings *env, const char *pair)
+{
+	size_t len = strcspn(pair, "=") + 1;
+
+	vec_foreach (env, old)
+		if (strncmp(*old, pair, len) == 0)
+			return;
+	strings_push(env, pair);
+}
+
+static struct err *make_env(const struct image *image, const struct run_values *values,
+			    const struct user *user, struct strings *ret)
+{
+	AUTO(mem) char *home = xasprintf("HOME=%s", user->home);
+
+	add_words(image_setting(image, "Env"), ret);
+	vec_foreach (&values->env, text) {
+		const char *inherited = strchr(*text, '=') ? NULL : getenv(*text);
+		AUTO(mem)
+		char *pair = inherited ? xasprintf("%s=%s", *text, inherited) : xstrdup(*text);
+
+		if ((*text)[0] == '=' || !(*text)[0])
+			return err_new(ERR_USAGE, "option --env: '%.80s' has no name", *text);
+		if (strchr(pair, '='))
+			set_variable(ret, pair);
+	}
+	set_default(ret, "PATH=" CONFIG_DEFAULT_PATH);
+	set_default(ret, home);
+	if (values->tty)
+		set_default(ret, "TERM=xterm");
+	return NULL;
+}
+
+/* ---- where it runs ---- */
+
+/* What lives as long as the container. */
+struct container {
+	struct pool *pool;
+	struct stack stack;
+	struct layer_stage *layer;  /* its writable layer; never sealed */
+	struct layer_stage *holder; /* where the skeleton is */
+	struct skeleton skeleton;
+	struct sandbox *sandbox;
+	int root_fd;
+};
+
+static void container_auto_(struct container *c)
+{
+	sandbox_free(c->sandbox);
+	if (c->root_fd >= 0)
+		close(c->root_fd);
+	skeleton_close(&c->skeleton);
+	layer_stage_free(c->layer);
+	layer_stage_free(c->holder);
+	stack_release(&c->stack);
+	pool_free(c->pool);
+}
+
+static struct err *mount_root(struct container *c)
+{
+	AUTO(mem) int *lower = xcalloc(c->stack.len, sizeof(*lower));
+	const struct overlay_spec spec = { .lower_fds = lower,
+					   .lower_count = c->stack.len,
+					   .upper_fd = c->layer->fs_fd,
+					   .work_fd = c->layer->work_fd,
+					   .skeleton = &c->skeleton };
+
+	for (size_t i = 0; i < c->stack.len; i++)
+		lower[i] = c->stack.at[c->stack.len - 1 - i].fd;
+	return overlay_mount(&spec, &c->root_fd);
+}
+
+static struct err *open_container(struct store *store, const struct image *image,
+				  struct container *c)
+{
+	AUTO(fd) int cache = -1;
+
+	c->pool = pool_new(pool_default_threads());
+	TRY(stack_of_image(store, image, c->pool, NULL, &c->stack));
+	TRY(stack_begin_layer(&c->stack, store, &c->layer));
+	TRY(layer_begin(store, &c->holder));
+	TRY(skeleton_open(c->holder->dir_fd, &c->skeleton));
+	TRY(mount_root(c));
+	TRY(file_make_dirs(store_fd(store), "cache", 0700, &cache));
+	c->sandbox = sandbox_new(cache);
+	return NULL;
+}
+
+/* ---- running it ---- */
+
+static const char *text_setting(const struct image *image, const char *key)
+{
+	const char *text = json_string_value(image_setting(image, key));
+
+	return text && text[0] ? text : NULL;
+}
+
+static struct err *start(struct container *c, const struct image *image,
+			 const struct run_values *values, struct strings *argv,
+			 struct sandbox_spec *spec, struct sandbox_run **ret)
+{
+	const char *who = values->user ? values->user : text_setting(image, "User");
+	AUTO(strings) struct strings env = { 0 };
+	AUTO(user) struct user user = { 0 };
+
+	TRY(user_resolve(c->root_fd, str_of(who), &user));
+	TRY(make_env(image, values, &user, &env));
+	spec->root_fd = c->root_fd;
+	spec->argv = strings_argv(argv);
+	spec->envp = strings_argv(&env);
+	spec->cwd = values->workdir ? values->workdir : text_setting(image, "WorkingDir");
+	spec->uid = user.uid;
+	spec->gid = user.gid;
+	spec->groups = user.groups;
+	spec->group_count = user.group_count;
+	spec->network = strcmp(networks[values->network], "none") == 0 ? SANDBOX_NETWORK_NONE :
+									 SANDBOX_NETWORK_HOST;
+	if (spec->cwd && spec->cwd[0] != '/')
+		return err_new(ERR_INVALID, "directory '%.200s' is not absolute", spec->cwd);
+	return sandbox_start(c->sandbox, spec, ret);
+}
+
+static struct err *run_container(struct cli *cli, const struct run_values *values,
+				 const struct image *image, struct container *c,
+				 struct strings *argv)
+{
+	struct sandbox_spec spec = SANDBOX_SPEC_INIT;
+	AUTO(sandbox_run) struct sandbox_run *run = NULL;
+	AUTO(relay) struct relay *relay = NULL;
+	struct sandbox_result result = { 0 };
+
+	TRY(relay_new(values->interactive, values->tty, &spec, &relay));
+	TRY(start(c, image, values, argv, &spec, &run));
+	TRY(relay_run(relay, run, &result));
+	cli->exit_code = result.code;
+	if (result.exec_errno)
+		return err_new(ERR_INVALID, "cannot execute '%.200s' in the image: %s", argv->at[0],
+			       strerror(result.exec_errno));
+	return NULL;
+}
+
+static struct err *run_run(struct cli *cli, void *arg, struct strings *operands)
+{
+	const struct run_values *values = arg;
+	AUTO(store) struct store *store = NULL;
+	AUTO(image) struct image *image = NULL;
+	AUTO(strings) struct strings argv = { 0 };
+	AUTO(container)
+	struct container container = { .skeleton = SKELETON_INIT, .root_fd = -1 };
+
+	cli->exit_code = FAILED;
+	TRY(cli_open_store(cli, &store));
+	TRY(image_find_open(store, operands->at[0], values->platform, &image));
+	TRY(make_argv(image, values, operands, &argv));
+	TRY(open_container(store, image, &container));
+	return run_container(cli, values, image, &container, &argv);
+}
+
+const struct cli_command command_run = {
+	.name = "run",
+	.summary = "run a command in a throw-away container",
+	.operands = "IMAGE [COMMAND [ARGUMENT]...]",
+	.about = "Run the command of an image, or COMMAND, in a container that is removed when it "
+		 "ends. The exit code is the command's; 125 if the container could not be run, 126 "
+		 "if the command cannot be executed, 127 if it is not there.",
+	.options = options,
+	.option_count = ARRAY_SIZE(options),
+	.values_size = sizeof(struct run_values),
+	.min_operands = 1,
+	.max_operands = OPERANDS_ANY,
+	.first_operand_ends = true,
+	.completes = COMPLETE_IMAGES,
+	.run = run_run,
+};
