@@ -164,7 +164,7 @@ static void skip_character(struct words_walk *walk, size_t width)
 	} else if (c == ')' && next == ')') {
 		walk->arithmetic -= walk->arithmetic > 0;
 		width = 2;
-	} else if (c == '<' && next == '<' && !walk->arithmetic) {
+	} else if (c == '<' && next == '<') {
 		skip_redirection(walk);
 		return;
 	}

@@ -49,6 +49,7 @@ TEST(lines_are_joined_as_they_stand)
 		{ "\\\n\\\n", "" },
 		{ "# comment\nRUN a # no comment\n", "RUN a # no comment|" },
 		{ "RUN a\r\nRUN b \\\r\n c\r\n", "RUN a|RUN b  c|" },
+		{ "RUN a\r\r\nRUN b\r\n", "RUN a|RUN b|" },
 		{ "\xef\xbb\xbfRUN a\n", "RUN a|" },
 		{ "# escape=`\nRUN a `\n b\\\nRUN c\n", "RUN a  b\\|RUN c|" },
 		{ "RUN a `\nRUN b\n", "RUN a `|RUN b|" },

@@ -39,7 +39,7 @@ TEST(doubtful_things_are_remarked)
 		{ "FROM a\nCMD b\n", "2 JSONArgsRecommended" },
 		{ "FROM a\nENTRYPOINT b\n", "2 JSONArgsRecommended" },
 		{ "FROM a\nRUN b\nCMD [\"c\"]\n", "" },
-		{ "FROM a\nSHELL [\"b\"]\nCMD c\n", "" },
+		{ "FROM a\nSHELL [\"b\"]\nRUN x\nCMD c\n", "" },
 		{ "FROM a AS b\nSHELL [\"b\"]\nFROM b\nCMD c\n", "" },
 		{ "FROM a\nSHELL [\"b\"]\nFROM b\nCMD c\n", "4 JSONArgsRecommended" },
 		/* only the last one counts, so the ones before are remarked */

@@ -95,6 +95,7 @@ TEST(json_is_a_list_of_strings_or_nothing)
 		{ "[\"\\u0041\\u00e9\\u20AC\"]", "A\xc3\xa9\xe2\x82\xac" },
 		{ "[\"\\ud83d\\ude00\"]", "\xf0\x9f\x98\x80" },
 		{ "[\"\\ud83d\"]", "\xef\xbf\xbd" }, /* half a pair, as Go reads it */
+		{ "[\"\\ude00\\ude00\"]", "\xef\xbf\xbd\xef\xbf\xbd" },
 		{ "[\"\\ude00x\"]", "\xef\xbf\xbdx" },
 		{ "[\"\\ud83d\\u0041\"]", "\xef\xbf\xbd"
 					  "A" },
