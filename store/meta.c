@@ -125,7 +125,7 @@ static bool is_trusted(struct store *store, const struct meta_record *record)
 {
 	char path[STORE_PATH_SIZE];
 
-	if (strcmp(record->boot, store->boot_id) == 0) {
+	if (strcmp(record->boot, store->boot_id) == 0 && !atomic_load(&store->sync_failed)) {
 		store_note_unsynced(store, record->meta.lid);
 		return true;
 	}

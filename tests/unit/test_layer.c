@@ -8,6 +8,7 @@
 
 #include "store/layer.h"
 #include "store/meta-private.h"
+#include "store/step.h"
 #include "tests/unit/room.h"
 
 static const struct digest some_diff = { .bytes = { 0xd1, 2, 3 } };
@@ -398,6 +399,24 @@ TEST(a_flush_marks_what_this_process_made_and_used)
 	assert_false(is_there(unused.lid));
 }
 
+TEST(after_a_write_error_only_marked_layers_count_and_nothing_is_made)
+{
+	struct layer_meta marked = seal("on disk", NULL, NULL);
+	AUTO(layer_stage) struct layer_stage *stage = NULL;
+	const struct step_record step = { .key = some_diff };
+	struct layer_meta unmarked, meta = { .lid = "" };
+
+	assert_ok(store_sync(store));
+	unmarked = seal("perhaps not", NULL, NULL);
+	assert_ok(layer_begin(store, &stage));
+	atomic_store(&store->sync_failed, true); /* as after a syncfs(2) that reported EIO */
+	assert_true(is_there(marked.lid));
+	assert_false(is_there(unmarked.lid));
+	assert_fails(layer_seal(stage, NULL, &meta), ERR_SYSTEM);
+	assert_fails(step_put(store, &step), ERR_SYSTEM);
+	assert_fails(store_sync(store), ERR_SYSTEM);
+}
+
 TEST(amending_a_layer_does_not_make_it_younger)
 {
 	struct layer_meta meta = seal("hello", NULL, NULL);
@@ -570,6 +589,7 @@ int main(void)
 		ROOM_TEST(a_discarded_layer_is_gone_from_every_side),
 		ROOM_TEST(a_layer_of_another_boot_is_absent_until_it_is_marked),
 		ROOM_TEST(a_flush_marks_what_this_process_made_and_used),
+		ROOM_TEST(after_a_write_error_only_marked_layers_count_and_nothing_is_made),
 		ROOM_TEST(amending_a_layer_does_not_make_it_younger),
 		ROOM_TEST(a_damaged_record_is_an_absent_layer),
 		ROOM_TEST(the_record_of_one_layer_does_not_serve_another),
