@@ -1,12 +1,15 @@
 /*
- * builder/ignore.c - rules as literals and as small automata.
+ * builder/ignore.c - rules as plain paths, as lists of names, and as small automata.
  *
- * Most rules are plain paths: they live in a map, and a path is looked up with
- * each of its parents. The others are walked along the path once, all places
- * in the pattern at the same time; wherever a name of the path ends, a place at
- * the end of the pattern means that the path or one of its parents matches.
+ * Many rules are plain paths: where there are more than a few, they live in a
+ * map, and a path is looked up with each of its parents. A pattern whose `**`
+ * stand alone between slashes is a list of segments, each for one name; the
+ * segments that can be next are the bits of one word. The rest (`a**b`) are
+ * walked along the path character by character, all places in the pattern at
+ * the same time. Whichever way: as soon as a name of the path ends and the
+ * pattern does too, the path or one of its parents matches.
  *
- * The elements of a pattern, after the translation that patternmatcher does:
+ * What the elements of the third kind mean, as patternmatcher translates them:
  *
  *	*           any run without '/'          ?, [set]   one character but '/'
  *	** / at the end: anything                ** elsewhere: nothing, or any run that ends in '/'
@@ -34,12 +37,32 @@ enum {
 	SET = 0x40000000, /* plus where it begins in the pattern */
 };
 
+/* How a segment is compared with a name. */
+enum segment_kind {
+	SEGMENT_DEEP,   /* `**`: any number of names, but at least one at the end */
+	SEGMENT_ANY,    /* `*` */
+	SEGMENT_NAME,   /* no special character */
+	SEGMENT_PREFIX, /* name* */
+	SEGMENT_SUFFIX, /* *name */
+	SEGMENT_GLOB,
+};
+
+struct segment {
+	enum segment_kind kind;
+	struct str text; /* the name, or the pattern of SEGMENT_GLOB; part of the rule's */
+};
+
+#define SEGMENTS_MAX 63 /* places before and behind them are bits of a word */
+#define FEW_PATHS 32    /* plain paths that are quicker compared than looked up */
+
 struct rule {
 	char *pattern; /* clean, without `!` */
 	unsigned line;
 	bool exception;
-	uint32_t *elements; /* NULL for a plain path */
-	size_t len;
+	/* A plain path has neither of them, a pattern one. */
+	struct segment *segments;
+	uint32_t *elements;
+	size_t len; /* of the segments or the elements */
 };
 
 struct ignore {
@@ -60,6 +83,7 @@ void ignore_free(struct ignore *ignore)
 		return;
 	vec_foreach (&ignore->rules, rule) {
 		free(rule->pattern);
+		free(rule->segments);
 		free(rule->elements);
 	}
 	vec_release(&ignore->rules);
@@ -131,6 +155,63 @@ static bool is_plain(struct str pattern)
 	return true;
 }
 
+/* What one name of a pattern is; `*` and `**` alone are their own. */
+static struct segment make_segment(struct str text)
+{
+	struct str rest = text;
+
+	if (str_is(text, "**"))
+		return (struct segment){ SEGMENT_DEEP, text };
+	if (str_is(text, "*"))
+		return (struct segment){ SEGMENT_ANY, text };
+	if (is_plain(text))
+		return (struct segment){ SEGMENT_NAME, text };
+	rest.len--;
+	if (text.at[rest.len] == '*' && is_plain(rest))
+		return (struct segment){ SEGMENT_PREFIX, rest };
+	if (text.at[0] == '*' && is_plain(skip(text, 1)))
+		return (struct segment){ SEGMENT_SUFFIX, skip(text, 1) };
+	return (struct segment){ SEGMENT_GLOB, text };
+}
+
+/* True if `**` stands in `text` together with anything else. */
+static bool has_glued_deep(struct str text)
+{
+	return text.len > 2 && memmem(text.at, text.len, "**", 2);
+}
+
+/* Cut a pattern, which has passed glob_check(), into segments. False if it has too many, or if it
+ * has to be walked character by character. A '/' in a set or behind an escape makes a segment
+ * that is no pattern. */
+static bool cut_segments(struct rule *rule)
+{
+	struct segment segments[SEGMENTS_MAX];
+	struct str rest = str_of(rule->pattern);
+	size_t len = 0;
+
+	while (rest.at) {
+		struct str text = str_cut(&rest, '/');
+		struct segment segment;
+		AUTO(err) struct err *err = NULL;
+
+		if (len == SEGMENTS_MAX || has_glued_deep(text))
+			return false;
+		err = glob_check(text);
+		if (err)
+			return false;
+		segment = make_segment(text);
+		/* a second `**` in a row adds nothing */
+		if (len > 0 && segment.kind == SEGMENT_DEEP &&
+		    segments[len - 1].kind == SEGMENT_DEEP)
+			continue;
+		segments[len++] = segment;
+	}
+	rule->segments = xcalloc(len, sizeof(*segments));
+	memcpy(rule->segments, segments, len * sizeof(*segments));
+	rule->len = len;
+	return true;
+}
+
 /* At `**`, which is consumed with the '/' behind it. */
 static void compile_deep(struct rule *rule, struct str *rest, bool first)
 {
@@ -199,7 +280,8 @@ static struct err *add_rule(struct ignore *ignore, struct str pattern, unsigned 
 		free(map_put(&ignore->paths, str_of(rule.pattern),
 			     xmemdup(&number, sizeof(number))));
 	} else {
-		compile(&rule);
+		if (!cut_segments(&rule))
+			compile(&rule);
 		vec_push(&ignore->patterns, ignore->rules.len);
 	}
 	vec_push(&ignore->rules, rule);
@@ -234,7 +316,80 @@ struct err *ignore_parse(const char *name, struct str bytes, struct ignore **ret
 	return NULL;
 }
 
-/* ---- matching ---- */
+/* ---- segments ---- */
+
+static bool segment_matches(const struct segment *segment, struct str name)
+{
+	struct str text = segment->text;
+
+	switch (segment->kind) {
+	case SEGMENT_DEEP:
+	case SEGMENT_ANY:
+		return true;
+	case SEGMENT_NAME:
+		return str_equal(name, text);
+	case SEGMENT_PREFIX:
+		return name.len >= text.len && memcmp(name.at, text.at, text.len) == 0;
+	case SEGMENT_SUFFIX:
+		return name.len >= text.len &&
+		       memcmp(name.at + name.len - text.len, text.at, text.len) == 0;
+	case SEGMENT_GLOB:
+		break;
+	}
+	return glob_match(text, name);
+}
+
+/* The places behind the segments in `places` that take `name`; bit i is before segment i. */
+static uint64_t take_name(const struct rule *rule, uint64_t places, struct str name)
+{
+	uint64_t next = 0;
+
+	for (; places; places &= places - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(places);
+		const struct segment *segment = &rule->segments[i];
+
+		if (!segment_matches(segment, name))
+			continue;
+		/* `**` may take more, and what follows it may come; at the end it is done */
+		if (segment->kind == SEGMENT_DEEP)
+			next |= UINT64_C(1) << i;
+		if (segment->kind != SEGMENT_DEEP || i + 1 == rule->len)
+			next |= UINT64_C(1) << (i + 1);
+	}
+	return next;
+}
+
+/* Add the places behind a `**` that takes nothing. Two never stand in a row. */
+static uint64_t skip_deep(const struct rule *rule, uint64_t places)
+{
+	uint64_t ret = places;
+
+	for (; places; places &= places - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(places);
+
+		if (i + 1 < rule->len && rule->segments[i].kind == SEGMENT_DEEP)
+			ret |= UINT64_C(1) << (i + 1);
+	}
+	return ret;
+}
+
+/* Walk all names of `path`. True if the pattern ends behind one of them; else `*ret_open` tells
+ * whether more names could complete it. */
+static bool segments_match(const struct rule *rule, struct str path, bool *ret_open)
+{
+	uint64_t places = skip_deep(rule, 1);
+
+	while (places && path.at) {
+		places = take_name(rule, places, str_cut(&path, '/'));
+		if (places >> rule->len & 1)
+			return true;
+		places = skip_deep(rule, places);
+	}
+	*ret_open = places != 0;
+	return false;
+}
+
+/* ---- elements ---- */
 
 #define PLACES_ON_STACK 256
 
@@ -324,8 +479,8 @@ static bool is_done(const struct walk *walk)
 	return walk->now[walk->rule->len];
 }
 
-/* True if the pattern of `rule` matches `path` or a directory above it. */
-static bool rule_matches(const struct rule *rule, struct str path)
+/* As segments_match(). */
+static bool elements_match(const struct rule *rule, struct str path, bool *ret_open)
 {
 	AUTO(walk) struct walk walk;
 	bool alive = true;
@@ -340,15 +495,42 @@ static bool rule_matches(const struct rule *rule, struct str path)
 		alive = walk_step(&walk, c);
 		path = skip(path, len);
 	}
-	return alive && is_done(&walk);
+	if (alive && is_done(&walk))
+		return true;
+	*ret_open = alive && walk_step(&walk, '/');
+	return false;
 }
 
-/* The index plus one of the last rule that matches, 0 if none does. */
-static size_t find_rule(const struct ignore *ignore, struct str path)
+/* ---- rules ---- */
+
+/* As segments_match(). */
+static bool path_matches(const struct rule *rule, struct str path, bool *ret_open)
+{
+	struct str own = str_of(rule->pattern);
+	size_t common = own.len < path.len ? own.len : path.len;
+
+	*ret_open = false;
+	if (memcmp(own.at, path.at, common) != 0)
+		return false;
+	*ret_open = own.len > path.len && own.at[path.len] == '/';
+	return own.len == path.len || (own.len < path.len && path.at[own.len] == '/');
+}
+
+static bool rule_matches(const struct rule *rule, struct str path, bool *ret_open)
+{
+	if (rule->segments)
+		return segments_match(rule, path, ret_open);
+	if (rule->elements)
+		return elements_match(rule, path, ret_open);
+	return path_matches(rule, path, ret_open);
+}
+
+/* The last of the plain paths that is `path` or above it, as index plus one; 0 for none. */
+static size_t look_up(const struct ignore *ignore, struct str path)
 {
 	size_t found = 0;
 
-	for (size_t i = 0; ignore->paths.len > 0 && i <= path.len; i++) {
+	for (size_t i = 0; i <= path.len; i++) {
 		const size_t *rule;
 
 		if (i < path.len && path.at[i] != '/')
@@ -356,12 +538,28 @@ static size_t find_rule(const struct ignore *ignore, struct str path)
 		rule = map_get(&ignore->paths, (struct str){ path.at, i });
 		found = rule && *rule > found ? *rule : found;
 	}
+	return found;
+}
+
+/* The index plus one of the last rule that matches, 0 if none does. */
+static size_t find_rule(const struct ignore *ignore, struct str path)
+{
+	size_t found;
+	bool unused;
+
+	if (ignore->paths.len <= FEW_PATHS) {
+		found = ignore->rules.len;
+		while (found > 0 && !rule_matches(&ignore->rules.at[found - 1], path, &unused))
+			found--;
+		return found;
+	}
+	found = look_up(ignore, path);
 	for (size_t i = ignore->patterns.len; i-- > 0;) {
 		size_t index = ignore->patterns.at[i];
 
 		if (index < found)
 			break;
-		if (rule_matches(&ignore->rules.at[index], path))
+		if (rule_matches(&ignore->rules.at[index], path, &unused))
 			return index + 1;
 	}
 	return found;
@@ -377,39 +575,18 @@ bool ignore_match(const struct ignore *ignore, const char *path, unsigned *ret_l
 	return rule && !ignore->rules.at[rule - 1].exception;
 }
 
-/* True if the pattern of `rule` could match something below the directory `path`. */
-static bool pattern_reaches(const struct rule *rule, struct str path)
-{
-	AUTO(walk) struct walk walk;
-	bool alive = true;
-
-	walk_init(&walk, rule);
-	while (alive && path.len > 0) {
-		uint32_t c;
-		size_t len = utf8_next(path, &c);
-
-		alive = walk_step(&walk, c);
-		path = skip(path, len);
-	}
-	return alive && walk_step(&walk, '/');
-}
-
-/* The same for a rule that may be a plain path. */
-static bool reaches_below(const struct rule *rule, struct str path)
-{
-	if (rule->elements)
-		return pattern_reaches(rule, path);
-	return str_starts(str_of(rule->pattern), path.at) && rule->pattern[path.len] == '/';
-}
-
 bool ignore_may_reinclude(const struct ignore *ignore, const char *path)
 {
 	struct str text = str_of(path);
 
 	if (!ignore->exceptions)
 		return false;
-	for (size_t i = find_rule(ignore, text); i < ignore->rules.len; i++)
-		if (ignore->rules.at[i].exception && reaches_below(&ignore->rules.at[i], text))
+	for (size_t i = find_rule(ignore, text); i < ignore->rules.len; i++) {
+		const struct rule *rule = &ignore->rules.at[i];
+		bool open = false;
+
+		if (rule->exception && !rule_matches(rule, text, &open) && open)
 			return true;
+	}
 	return false;
 }
