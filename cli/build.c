@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/codec.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/output.h"
@@ -195,6 +196,7 @@ static struct err *read_request(const struct build_values *values, const struct 
 	TRY(read_outputs(&values->outputs, ret));
 	TRY(read_platform(values->platform, &opts->platform));
 	TRY(epoch_find(values->timestamp, &opts->has_epoch, &opts->epoch));
+	opts->compression = (struct compression){ .codec = CODEC_ZSTD };
 	if (values->compression)
 		TRY(err_wrap(compression_parse(str_of(values->compression), &opts->compression),
 			     "option --compression"));
