@@ -50,6 +50,16 @@ struct err *layer_begin(struct store *store, struct layer_stage **ret)
 	return NULL;
 }
 
+struct err *layer_scratch(struct store *store, int *ret_fd)
+{
+	AUTO(mem) char *name = NULL;
+	int tmp_fd = -1;
+
+	TRY(store_lease(store, &tmp_fd));
+	name = store_temp_name(store);
+	return err_wrap(make_dir(tmp_fd, name, 0755, ret_fd), "make a scratch directory");
+}
+
 static void close_fd(int *fd)
 {
 	if (*fd >= 0)

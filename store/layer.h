@@ -61,6 +61,10 @@ struct err *layer_seal(struct layer_stage *stage, const struct digest *chain,
 void layer_stage_free(struct layer_stage *stage);
 DEFINE_AUTO(layer_stage)
 
+/* A fresh, empty directory on the file system of the layers, 0755, that goes when the store is
+ * closed: something for a mount to stand on that may outlive its maker. */
+struct err *layer_scratch(struct store *store, int *ret_fd) MUST_USE;
+
 /* Open fs/ of a trusted layer, O_RDONLY|O_DIRECTORY, and pin it. ERR_NOT_FOUND if it is absent,
  * damaged or not trusted. `ret_meta` may be NULL. */
 struct err *layer_open(struct store *store, const char *lid, int *ret_fd,

@@ -53,6 +53,26 @@ static bool is_there(const char *lid)
 	return !err;
 }
 
+/* ---- staging ---- */
+
+TEST(scratch_directories_are_empty_and_go_with_the_store)
+{
+	AUTO(fd) int one = -1, two = -1;
+	struct stat a, b;
+
+	assert_ok(layer_scratch(store, &one));
+	assert_ok(layer_scratch(store, &two));
+	assert_int_equal(fstat(one, &a), 0);
+	assert_int_equal(fstat(two, &b), 0);
+	assert_int_equal(a.st_mode, S_IFDIR | 0755);
+	assert_int_not_equal(a.st_ino, b.st_ino);
+	assert_int_equal(mkdirat(one, "sub", 0755), 0);
+
+	room_reopen();
+	assert_int_equal(fstat(one, &a), 0);
+	assert_int_equal(a.st_nlink, 0);
+}
+
 /* ---- sealing ---- */
 
 TEST(a_sealed_layer_is_a_directory_with_its_record)
@@ -572,6 +592,7 @@ TEST(threads_that_seal_the_same_agree_on_one)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		ROOM_TEST(scratch_directories_are_empty_and_go_with_the_store),
 		ROOM_TEST(a_sealed_layer_is_a_directory_with_its_record),
 		ROOM_TEST(the_root_of_a_tree_has_mode_0755_whatever_the_umask),
 		ROOM_TEST(what_overlayfs_leaves_in_the_work_directory_does_not_hinder),
