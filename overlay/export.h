@@ -2,10 +2,15 @@
  * overlay/export.h - a merged root filesystem leaves the store: as a tar, or into a directory.
  *
  * `view_fd` is a stack's view. The tar is canonical (overlay/diff.h), flat, with "./" first and
- * no whiteouts. A directory gets the same tree: owners and devices when we are root, otherwise
- * the caller's own, said once. Symbolic links of the tree are never followed on the way in or
- * out; the destination is made if absent, and must not hold a non-directory where the tree has a
- * directory.
+ * no whiteouts. A directory gets the same tree, in addition to what it holds:
+ * files replace files, directories merge and take over the attributes; a file in
+ * the place of a directory, or the other way round, is an error, since nobody
+ * asked to have either deleted. The directory itself keeps its attributes. Links in the
+ * destination are replaced, never followed.
+ *
+ * Owners, devices, capabilities and set-id bits come along when we are root;
+ * otherwise everything is the caller's own, and a warning says what was left
+ * out. So it is with extended attributes on a file system without them.
  */
 #ifndef OVERLAY_EXPORT_H
 #define OVERLAY_EXPORT_H
@@ -15,8 +20,8 @@
 struct err;
 struct sink;
 
-/* The mount points that only the skeleton brings are not part of it. */
 struct err *export_tar(int view_fd, struct sink *out) MUST_USE;
+/* `dest_fd` is the directory. On error it holds a part. ERR_INVALID names what is in the way. */
 struct err *export_dir(int view_fd, int dest_fd) MUST_USE;
 
 #endif

@@ -10,9 +10,11 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/cancel.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "base/stream.h"
 
 /* What the kernel keeps of a device number (include/linux/kdev_t.h). */
 #define MAJOR_MAX 0xfffU
@@ -93,6 +95,32 @@ struct err *place_file(const struct place_dir *dir, const char *name, const stru
 	if (fd < 0)
 		return err_sys("make a file");
 	*ret_fd = fd;
+	return NULL;
+}
+
+static bool is_zero(const char *data, size_t len)
+{
+	return data[0] == 0 && memcmp(data, data + 1, len - 1) == 0;
+}
+
+struct err *place_content(int fd, struct source *content, uint64_t size, char *chunk)
+{
+	bool hole = false;
+
+	for (uint64_t left = size; left > 0;) {
+		size_t len = left < STREAM_CHUNK ? (size_t)left : STREAM_CHUNK;
+
+		TRY(source_read_full(content, chunk, len));
+		TRY(cancel_check());
+		left -= len;
+		hole = len == STREAM_CHUNK && is_zero(chunk, len);
+		if (!hole)
+			TRY(file_write_all(fd, chunk, len, "its content"));
+		else if (lseek(fd, (off_t)len, SEEK_CUR) < 0)
+			return err_sys("leave a hole");
+	}
+	if (hole && ftruncate(fd, (off_t)size) < 0)
+		return err_sys("set its size");
 	return NULL;
 }
 

@@ -11,6 +11,7 @@
 #define OVERLAY_PLACE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/mem.h"
@@ -18,6 +19,7 @@
 #include "overlay/xattr.h"
 
 struct err;
+struct source;
 
 /* Who makes the entries, and how. */
 struct place {
@@ -48,6 +50,9 @@ bool place_inherits(const struct place *place, gid_t gid, mode_t mode);
  * written, place_seal() completes it. */
 struct err *place_file(const struct place_dir *dir, const char *name, const struct tar_entry *entry,
 		       int *ret_fd) MUST_USE;
+/* Its content: exactly `size` bytes of `content`. A whole chunk of zeros becomes a hole. `chunk` is
+ * memory of STREAM_CHUNK bytes. */
+struct err *place_content(int fd, struct source *content, uint64_t size, char *chunk) MUST_USE;
 /* Owner, mode, attributes and time of a file from place_file(). */
 struct err *place_seal(const struct place *place, const struct place_dir *dir,
 		       const struct tar_entry *entry, int fd) MUST_USE;

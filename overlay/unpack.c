@@ -170,34 +170,6 @@ static bool was_taken(struct err **err)
 	return true;
 }
 
-static bool is_zero(const char *data, size_t len)
-{
-	return data[0] == 0 && memcmp(data, data + 1, len - 1) == 0;
-}
-
-/* The content of a file. A whole chunk of zeros becomes a hole: layers hold sparse files in full. */
-static struct err *write_content(struct job *job, struct source *content, uint64_t size, int fd)
-{
-	bool hole = false;
-
-	for (uint64_t left = size; left > 0;) {
-		size_t len = left < STREAM_CHUNK ? (size_t)left : STREAM_CHUNK;
-
-		TRY(source_read_full(content, job->chunk, len));
-		TRY(cancel_check());
-		left -= len;
-		hole = len == STREAM_CHUNK && is_zero(job->chunk, len);
-		if (!hole)
-			TRY(file_write_all(fd, job->chunk, len, "its content"));
-		else if (lseek(fd, (off_t)len, SEEK_CUR) < 0)
-			return err_sys("leave a hole");
-	}
-	if (hole && ftruncate(fd, (off_t)size) < 0)
-		return err_sys("set its size");
-	job->bytes += size;
-	return NULL;
-}
-
 static struct err *unpack_file(struct job *job, const char *name, const struct tar_entry *entry,
 			       struct source *content)
 {
@@ -212,7 +184,8 @@ static struct err *unpack_file(struct job *job, const char *name, const struct t
 		err = place_file(&dir, name, entry, &fd);
 	}
 	TRY(err);
-	TRY(write_content(job, content, entry->size, fd));
+	TRY(place_content(fd, content, entry->size, job->chunk));
+	job->bytes += entry->size;
 	return place_seal(&job->dest.place, &dir, entry, fd);
 }
 

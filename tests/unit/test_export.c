@@ -1,0 +1,175 @@
+/* tests/unit/test_export.c - a merged tree leaves the store. */
+
+#include "tests/unit/tree.h"
+
+#include <errno.h>
+#include <grp.h>
+
+#include "base/log.h"
+#include "overlay/export.h"
+#include "overlay/unpack.h"
+#include "tests/unit/child.h"
+#include "tests/unit/tmp.h"
+
+#define D(path) "d 755 0:0 0 100 " path "\n"
+#define F(path) "f 644 0:0 1 200 " path " x\n"
+#define CAP "security.capability=\\x01\\x00*2\\x02\\x00\\x04\\x00*14"
+
+/* A directory with the tree of `lines`. */
+static int make_tree(const char *name, const char *lines)
+{
+	const struct unpack_opts opts = { .below_fd = -1 };
+	AUTO(buf) struct buf tar = BUF_INIT(BUF_MAX);
+	AUTO(source) struct source *src = NULL;
+	struct unpack_result result;
+	int fd = tree_make(tmp_fd, name);
+
+	tree_archive(&tar, lines);
+	src = source_from_memory(tar.at, tar.len);
+	assert_ok(unpack(src, fd, &opts, &result));
+	return fd;
+}
+
+static void assert_tree(const char *what, int fd, const char *want)
+{
+	AUTO(buf) struct buf got = BUF_INIT(BUF_MAX);
+
+	tree_text(&got, fd, false);
+	assert_text(what, &got, want);
+}
+
+#define EVERYTHING                                                                      \
+	"d 555 1:2 0 5 a user.d=1\n"                                                    \
+	"b 660 0:6 0 7 a/b 259,1048575\n"                                               \
+	"c 666 0:5 0 7 a/c 1,3\n" D("a/d") "f 4755 3:4 3 1700000000 a/f abc user.f=1\n" \
+					   "h 4755 3:4 0 1700000000 a/h -> a/f\n"       \
+					   "l 777 5:6 0 7 a/l -> /etc/passwd\n"         \
+					   "p 620 3:4 0 7 a/p\n"                        \
+					   "d 2770 0:50 0 100 g\n" F("g/x") "f 644 0:0 0 9 z\n"
+
+TEST(the_tar_is_flat_and_begins_with_the_root)
+{
+	AUTO(fd)
+	int fd = make_tree("view", "d 555 0:0 0 5 ./\n" F("b") D("a") F("a/.wh.c") F("a/d"));
+	AUTO(buf) struct buf tar = BUF_INIT(BUF_MAX), got = BUF_INIT(BUF_MAX);
+	AUTO(sink) struct sink *out = sink_to_buf(&tar);
+
+	assert_ok(export_tar(fd, out));
+	assert_ok(sink_finish(out));
+	assert_ok(list(buf_str(&tar), NULL, 4096, &got));
+	assert_text("flat", &got, "d 555 0:0 0 5 ./\n" D("a/") F("a/d") F("b"));
+}
+
+TEST(the_directory_is_the_same_tree)
+{
+	AUTO(fd) int fd = make_tree("view", "d 700 7:7 0 5 ./\n" EVERYTHING);
+	AUTO(fd) int dest_fd = tree_make(tmp_fd, "dest");
+	struct stat before, after;
+
+	assert_int_equal(fstat(dest_fd, &before), 0);
+	assert_ok(export_dir(fd, dest_fd));
+	assert_tree("a copy", dest_fd, EVERYTHING);
+	assert_int_equal(fstat(dest_fd, &after), 0);
+	assert_int_equal(after.st_mode, before.st_mode);
+	assert_int_equal(after.st_uid, before.st_uid);
+
+	assert_ok(export_dir(fd, dest_fd));
+	assert_tree("once more", dest_fd, EVERYTHING);
+}
+
+TEST(what_the_destination_holds_is_merged_and_replaced)
+{
+	AUTO(fd) int fd = make_tree("view", D("a") F("a/f") "l 777 0:0 0 1 a/l -> new\n" F("b"));
+	AUTO(fd)
+	int dest_fd = make_tree("dest", "d 700 1:1 0 1 a user.old=1\n"
+					"f 600 0:0 3 1 a/f old\n"
+					"f 600 0:0 3 1 a/keep old\n"
+					"l 777 0:0 0 1 a/l -> old\n"
+					"l 777 0:0 0 1 b -> a/keep\n"
+					"d 700 0:0 0 1 c\n");
+
+	assert_ok(export_dir(fd, dest_fd));
+	assert_tree("merged", dest_fd,
+		    D("a") F("a/f") "f 600 0:0 3 1 a/keep old\nl 777 0:0 0 1 a/l -> new\n" F(
+			    "b") "d 700 0:0 0 1 c\n");
+}
+
+TEST(what_would_delete_or_follow_is_refused)
+{
+	static const struct {
+		const char *what, *tree, *dest;
+	} cases[] = {
+		{ "a directory in the way of a file", F("a"), D("a") F("a/precious") },
+		{ "a directory in the way of a link", "l 777 0:0 0 1 a -> x\n", D("a") },
+		{ "a file in the way of a directory", D("a") F("a/b"), F("a") },
+		{ "a link in the way of a directory", D("a") F("a/b"),
+		  "l 777 0:0 0 1 a -> ../canary\n" },
+	};
+	AUTO(fd) int canary_fd = tree_make(tmp_fd, "canary");
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO(fd) int fd = make_tree("view", cases[i].tree);
+		AUTO(fd) int dest_fd = make_tree("dest", cases[i].dest);
+		AUTO(err) struct err *err = export_dir(fd, dest_fd);
+
+		if (err_kind(err) != ERR_INVALID || !strstr(err_text(err), "'a"))
+			fail_msg("%s: %s", cases[i].what, err_text(err));
+		assert_tree(cases[i].what, dest_fd, cases[i].dest);
+	}
+	assert_tree("the canary", canary_fd, "");
+}
+
+/* ---- not root ---- */
+
+static int ordinary_view, ordinary_dest;
+static unsigned warnings;
+
+static void count_warning(enum log_level level, const char *line, void *arg)
+{
+	(void)line;
+	(void)arg;
+	warnings += level == LOG_WARN;
+}
+
+static bool export_as_nobody(void *arg)
+{
+	(void)arg;
+	CHECK(setgroups(0, NULL) == 0 && setresgid(65534, 65534, 65534) == 0 &&
+	      setresuid(65534, 65534, 65534) == 0);
+	log_set_handler(count_warning, NULL);
+	CHECK_OK(export_dir(ordinary_view, ordinary_dest));
+	CHECK(warnings == 2);
+	return true;
+}
+
+TEST(without_root_everything_is_ours)
+{
+	ordinary_view = make_tree("view", "d 555 1:2 0 5 a user.d=1\n"
+					  "c 666 0:5 0 7 a/c 1,3\n"
+					  "h 666 0:5 0 7 a/c2 -> a/c\n"
+					  "f 6755 3:4 3 1700000000 a/f abc user.f=1 " CAP "\n"
+					  "p 624 3:4 0 7 a/p\n" D("b"));
+	ordinary_dest = tree_make(tmp_fd, "dest");
+	assert_int_equal(fchown(ordinary_dest, 65534, 65534), 0);
+	child_run(export_as_nobody, NULL);
+	assert_tree("ours", ordinary_dest,
+		    "d 555 65534:65534 0 5 a user.d=1\n"
+		    "f 755 65534:65534 3 1700000000 a/f abc user.f=1\n"
+		    "p 624 65534:65534 0 7 a/p\n"
+		    "d 755 65534:65534 0 100 b\n");
+	close(ordinary_view);
+	close(ordinary_dest);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_tar_is_flat_and_begins_with_the_root),
+		cmocka_unit_test(the_directory_is_the_same_tree),
+		cmocka_unit_test(what_the_destination_holds_is_merged_and_replaced),
+		cmocka_unit_test(what_would_delete_or_follow_is_refused),
+		cmocka_unit_test(without_root_everything_is_ours),
+	};
+
+	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
+}
