@@ -435,9 +435,7 @@ static struct err *keep(struct execution *ex, struct plan_step *step, struct sta
 	if (!empty) {
 		if (opts->has_epoch)
 			TRY(diff_clamp_times(layer->fs_fd, opts->epoch));
-		step->layer.has_root =
-			true; /* it has the stack's root, or what the step made of it */
-		TRY(layer_seal(layer, NULL, &step->layer));
+		TRY(stack_seal_layer(stack, layer, &step->layer));
 		memcpy(step->record.lid, step->layer.lid, sizeof(step->layer.lid));
 		TRY(stack_push(stack, ex->plan->store, step->layer.lid));
 	}

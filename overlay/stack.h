@@ -29,14 +29,17 @@ struct stack_layer {
 	bool has_root; /* the layer decides the metadata of "/" */
 };
 
+/* All zero is an empty stack. */
 struct stack {
 	struct stack_layer *at; /* lowest first */
 	size_t len, cap;
+	struct store *store; /* of the layers, borrowed; NULL while there are none */
 };
 
 void stack_release(struct stack *stack);
 
-/* Put a layer on top. ERR_NOT_FOUND if it is absent or not trusted, ERR_UNSUPPORTED above
+/* Put a layer on top; one that is in the stack already goes there from its place, since what it says
+ * above it need not say below. ERR_NOT_FOUND if it is absent or not trusted, ERR_UNSUPPORTED above
  * STACK_MAX. */
 struct err *stack_push(struct stack *stack, struct store *store, const char *lid) MUST_USE;
 /* The same layers, opened again. */
@@ -45,18 +48,25 @@ struct err *stack_copy(const struct stack *from, struct store *store, struct sta
 /* The stack of an image: each layer is found by its diff id or unpacked from its blob, in
  * parallel on `pool`, one process per layer (store_single); a layer that turns out to depend on
  * what lies below is unpacked again in its place. Errors name the layer's number and digest;
- * ERR_CORRUPT for a blob or tar that does not match its digests. `progress` may be NULL. */
+ * ERR_CORRUPT for a blob or tar that does not match its digests, of which nothing is kept.
+ * `progress` may be NULL. So may `pool`, for one layer after the other; on a thread of the pool it
+ * must be (base/pool.h). `ret` is an empty stack. */
 struct err *stack_of_image(struct store *store, const struct image *image, struct pool *pool,
 			   struct progress *progress, struct stack *ret) MUST_USE;
 
 /* A read-only, detached mount of the whole stack: openat(2) beneath it sees what a container
- * would. The descriptor is the caller's. An empty stack gives an empty directory. */
+ * would. "/" has the metadata that the newest layer which brings a root gave it, else the lowest
+ * layer's. The descriptor (O_PATH) is the caller's, and good for as long as the store is open. An
+ * empty stack gives an empty directory. */
 struct err *stack_view(const struct stack *stack, int *ret_fd) MUST_USE;
 
 /* Start a layer on top of the stack: the upper directory gets the mode, owner and xattrs of the
  * stack's "/" (0755 root for an empty stack). */
 struct err *stack_begin_layer(const struct stack *stack, struct store *store,
 			      struct layer_stage **ret) MUST_USE;
+/* Seal it: layer_seal(), with meta->has_root set if the layer has changed what "/" is. */
+struct err *stack_seal_layer(const struct stack *below, struct layer_stage *stage,
+			     struct layer_meta *meta) MUST_USE;
 
 static inline void stack_auto_(struct stack *stack)
 {
