@@ -14,7 +14,11 @@
 #include "base/file.h"
 #include "base/stream.h"
 #include "base/tar.h"
+#include "overlay/pipeline.h"
 #include "overlay/walk.h"
+#include "store/blob.h"
+#include "store/image.h"
+#include "store/store.h"
 
 /* Below this size nobody looks for holes. */
 #define SPARSE_MIN ((uint64_t)1024 * 1024)
@@ -206,4 +210,189 @@ struct err *diff_clamp_times(int fs_fd, int64_t epoch)
 	const struct walk_opts opts = { .flat = true, .bare = true };
 
 	return walk(fs_fd, &opts, clamp, &epoch);
+}
+
+/* ---- blobs ---- */
+
+#define LIST "list"
+#define LIST_TEMP "list.tmp"
+#define LIST_LINE_MAX ((size_t)64 * 1024) /* two paths, every byte escaped, and some numbers */
+
+/* The list of a layer in the making. */
+struct list {
+	int dir_fd;       /* layers/<lid>, owned */
+	struct sink *out; /* owned */
+	struct buf line;
+};
+
+static void list_auto_(struct list *list)
+{
+	sink_free(list->out);
+	buf_release(&list->line);
+	fd_auto_(&list->dir_fd);
+}
+
+static void add_escaped(struct buf *line, const char *text)
+{
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c <= ' ' || c == 0x7f || c == '\\')
+			buf_addf(line, "\\%03o", c);
+		else
+			buf_addc(line, (char)c);
+	}
+}
+
+/* The field that tells what an entry holds. */
+static void add_content(struct buf *line, const struct tar_entry *entry,
+			const struct digest *digest)
+{
+	char text[DIGEST_TEXT_SIZE];
+
+	if (digest)
+		buf_adds(line, digest_format(digest, text) + strlen("sha256:"));
+	else if (entry->link)
+		add_escaped(line, entry->link);
+	else if (entry->type == TAR_CHAR || entry->type == TAR_BLOCK)
+		buf_addf(line, "%u:%u", entry->dev_major, entry->dev_minor);
+	else
+		buf_addc(line, '-');
+}
+
+static void list_entry(void *arg, const struct tar_entry *entry, const struct digest *digest)
+{
+	static const char letters[] = {
+		[TAR_FILE] = 'f',  [TAR_HARDLINK] = 'h', [TAR_SYMLINK] = 'l', [TAR_CHAR] = 'c',
+		[TAR_BLOCK] = 'b', [TAR_DIR] = 'd',      [TAR_FIFO] = 'p'
+	};
+	struct list *list = arg;
+	bool whiteout = entry->type == TAR_FILE && !digest;
+
+	buf_reset(&list->line);
+	buf_addf(&list->line, "%c %04o %u %u %ju %jd ", whiteout ? 'w' : letters[entry->type],
+		 (unsigned)entry->mode, entry->uid, entry->gid, (uintmax_t)entry->size,
+		 (intmax_t)entry->mtime);
+	add_content(&list->line, entry, digest);
+	buf_addc(&list->line, ' ');
+	add_escaped(&list->line, entry->path);
+	buf_addc(&list->line, '\n');
+	sink_write(list->out, list->line.at, list->line.len);
+}
+
+static struct err *list_begin(struct store *store, const char *lid, struct list *ret)
+{
+	int fd;
+
+	TRY(layer_open_dir(store, lid, &ret->dir_fd));
+	fd = openat(ret->dir_fd, LIST_TEMP, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+		    0600);
+	if (fd < 0)
+		return err_sys("create the list of layer %s", lid);
+	ret->out = sink_to_fd(fd, "the list of a layer");
+	return NULL;
+}
+
+static struct err *list_commit(struct list *list)
+{
+	sink_write(list->out, "end\n", 4);
+	TRY(sink_finish(list->out));
+	if (renameat(list->dir_fd, LIST_TEMP, list->dir_fd, LIST) < 0)
+		return err_sys("name the list of a layer");
+	return NULL;
+}
+
+static void set_media_type(struct descriptor *blob, enum codec codec)
+{
+	static const char *const suffixes[] = {
+		[CODEC_NONE] = "", [CODEC_GZIP] = "+gzip", [CODEC_ZSTD] = "+zstd"
+	};
+
+	snprintf(blob->media_type, sizeof(blob->media_type), MEDIA_OCI_LAYER "%s", suffixes[codec]);
+}
+
+/* Nobody can bring back the tar of a layer that was pulled: other tools write other bytes. */
+static struct err *check_diff_id(const struct layer_meta *meta, const struct digest *diff_id)
+{
+	char text[DIGEST_TEXT_SIZE];
+
+	if (!meta->has_diff_id || digest_equal(&meta->diff_id, diff_id))
+		return NULL;
+	return err_note(err_new(ERR_NOT_FOUND, "blob %s is not in the store",
+				digest_format(&meta->blob.digest, text)),
+			"pull or load the image again to get it back");
+}
+
+static struct err *make_blob(struct store *store, struct layer_meta *meta, int fs_fd, int below_fd,
+			     const struct compression *how, unsigned workers)
+{
+	AUTO(blob_writer) struct blob_writer *writer = NULL;
+	AUTO(list) struct list list = { .dir_fd = -1, .line = BUF_INIT(LIST_LINE_MAX) };
+	const struct diff_opts opts = { .below_fd = below_fd, .each = list_entry, .arg = &list };
+	AUTO(sink) struct sink *out = NULL;
+	struct diff_result result;
+	struct digest diff_id;
+
+	TRY(blob_begin(store, &writer));
+	TRY(list_begin(store, meta->lid, &list));
+	out = codec_sink(sink_borrow(blob_sink(writer)), how, workers);
+	out = pipeline_sink(sink_hash(out, &diff_id, NULL));
+	TRY(diff_write(fs_fd, &opts, out, &result));
+	TRY(sink_finish(out));
+	TRY(check_diff_id(meta, &diff_id));
+	TRY(blob_commit(writer, NULL, &meta->blob.digest, &meta->blob.size));
+	TRY(list_commit(&list));
+
+	set_media_type(&meta->blob, how->codec);
+	meta->has_blob = meta->has_diff_id = true;
+	meta->diff_id = diff_id;
+	meta->entries = result.entries;
+	meta->bytes = result.bytes;
+	return layer_update(store, meta);
+}
+
+/* What is known of a layer, and whether that is a blob which is there. */
+static struct err *find_blob(struct store *store, const char *lid, int *ret_fs,
+			     struct layer_meta *ret_meta, bool *ret_found)
+{
+	AUTO(fd) int fs_fd = -1;
+
+	*ret_found = false;
+	TRY(layer_open(store, lid, &fs_fd, ret_meta));
+	if (ret_meta->has_blob)
+		TRY(blob_find(store, &ret_meta->blob.digest, ret_found, NULL));
+	*ret_fs = STEAL_FD(fs_fd);
+	return NULL;
+}
+
+/* Wait until no other process makes the blob of this layer. */
+static struct err *lock_blob(struct store *store, const char *lid, struct lock *ret)
+{
+	AUTO(hasher) struct hasher *hasher = hasher_new();
+	struct digest key;
+
+	hasher_update(hasher, "blob of layer ", 14);
+	hasher_update(hasher, lid, strlen(lid));
+	TRY(hasher_finish(hasher, &key));
+	return store_single(store, &key, ret);
+}
+
+struct err *diff_commit_blob(struct store *store, struct layer_meta *meta, int below_fd,
+			     const struct compression *how, unsigned workers)
+{
+	AUTO(lock) struct lock lock = LOCK_INIT;
+	AUTO(fd) int fs_fd = -1, again_fd = -1;
+	struct layer_meta known;
+	bool found;
+
+	TRY(find_blob(store, meta->lid, &fs_fd, &known, &found));
+	if (!found) {
+		TRY(lock_blob(store, meta->lid, &lock));
+		TRY(find_blob(store, meta->lid, &again_fd, &known, &found));
+	}
+	if (!found)
+		TRY(err_wrap(make_blob(store, &known, again_fd, below_fd, how, workers),
+			     "make the blob of layer %s", meta->lid));
+	*meta = known;
+	return NULL;
 }

@@ -56,8 +56,25 @@ struct err *diff_clamp_times(int fs_fd, int64_t epoch) MUST_USE;
 
 /* Make the blob of a sealed layer, in one pass by a pipeline of threads with bounded buffers:
  * walk -> tar -> SHA-256 (diff id) -> compress -> SHA-256 (digest) -> file; and write the layer's
- * `list`. Records the result with layer_update() and in `meta`. Does nothing if the layer has a
- * blob in the store already, whatever its compression. `workers`: threads for compressing. */
+ * `list`. Records the result with layer_update() and in `meta`. Does nothing but fill in `meta` if
+ * the layer has a blob in the store already, whatever its compression, or gets one from another
+ * process meanwhile. `workers`: threads for compressing.
+ *
+ * ERR_NOT_FOUND, with a remedy, if the layer was pulled and its blob is gone: a layer has one diff
+ * id, and this would make a tar that has another.
+ *
+ * layers/<lid>/list is the table of contents of that tar, a line for each entry in its order:
+ *
+ *	f 0755 0 0 1234 1700000000 <64 hex digits of the content's SHA-256> usr/bin/x
+ *	h 0755 0 0 0 1700000000 usr/bin/x usr/bin/y             a hard link and its target
+ *	l 0777 0 0 0 1700000000 ../x usr/lib/y                  a symbolic link and its target
+ *	d 0755 0 0 0 1700000000 - usr/                          p, a fifo, is alike
+ *	c 0666 0 0 0 1700000000 1:3 dev/null                    b, a block device, is alike
+ *	w 0000 0 0 0 0 - usr/.wh.gone                           a whiteout of usr/gone
+ *
+ * Type, mode, uid, gid, size, mtime, content, path. In paths and targets a byte up to 0x20, 0x7f
+ * and the backslash are written as a backslash and three octal digits. The last line is "end".
+ * Nothing flushes it: whoever reads it checks that it ends. */
 struct err *diff_commit_blob(struct store *store, struct layer_meta *meta, int below_fd,
 			     const struct compression *how, unsigned workers) MUST_USE;
 
