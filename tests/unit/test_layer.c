@@ -68,9 +68,10 @@ TEST(scratch_directories_are_empty_and_go_with_the_store)
 	assert_int_not_equal(a.st_ino, b.st_ino);
 	assert_int_equal(mkdirat(one, "sub", 0755), 0);
 
+	/* Deleting may still go on behind the scenes. */
+	assert_int_equal(room_count("tmp"), 1);
 	room_reopen();
-	assert_int_equal(fstat(one, &a), 0);
-	assert_int_equal(a.st_nlink, 0);
+	assert_int_equal(room_count("tmp"), 0);
 }
 
 /* ---- sealing ---- */
