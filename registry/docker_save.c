@@ -12,15 +12,14 @@
 #include "base/stream.h"
 #include "base/vec.h"
 #include "registry/pack.h"
-#include "registry/reference.h"
 #include "store/blob.h"
 #include "store/image.h"
 
 /* An image, with all names under which it is saved. */
 struct saving {
-	struct image *image;  /* owned */
-	struct strings names; /* familiar */
-	char *config_name;    /* owned: "<hex>.json" */
+	struct image *image; /* owned */
+	struct strings names;
+	char *config_name; /* owned: "<hex>.json" */
 };
 
 struct plain_layer {
@@ -88,6 +87,8 @@ static struct err *measure(struct store *store, struct plain_layer *plain)
 
 static struct err *note_layers(struct save *save, const struct image *image)
 {
+	char text[DIGEST_TEXT_SIZE];
+
 	for (size_t i = 0; i < image->layer_count; i++) {
 		AUTO(mem) char *name = hex_name(&image->layers[i].diff_id, ".tar");
 		struct plain_layer *plain;
@@ -97,8 +98,8 @@ static struct err *note_layers(struct save *save, const struct image *image)
 		plain = xcalloc(1, sizeof(*plain));
 		plain->layer = &image->layers[i];
 		map_put(&save->layers, str_of(name), plain);
-		TRY(err_wrap(measure(save->store, plain), "layer %zu of %zu", i + 1,
-			     image->layer_count));
+		TRY(err_wrap(measure(save->store, plain), "layer %zu of %zu, %s", i + 1,
+			     image->layer_count, digest_format(&plain->layer->blob.digest, text)));
 	}
 	return NULL;
 }
@@ -114,7 +115,6 @@ static struct saving *find_saving(struct save *save, const struct digest *manife
 static struct err *note_image(struct save *save, const struct saved_image *saved)
 {
 	AUTO(image) struct image *image = NULL;
-	AUTO(mem) char *familiar = saved->name ? reference_shorten(saved->name) : NULL;
 	struct saving *saving;
 
 	TRY(image_open(save->store, &saved->target, NULL, &image));
@@ -125,8 +125,8 @@ static struct err *note_image(struct save *save, const struct saved_image *saved
 		saving->config_name = hex_name(&image->config_blob.digest, ".json");
 		saving->image = STEAL(image);
 	}
-	if (familiar)
-		strings_push(&saving->names, familiar);
+	if (saved->name)
+		strings_push(&saving->names, saved->name);
 	return NULL;
 }
 

@@ -2,12 +2,13 @@
  * registry/docker_save.h - archives that `docker load` and `podman load` read.
  *
  *	manifest.json      [{"Config":"<hex>.json","RepoTags":[NAME...],"Layers":["<hex>.tar"...]}]
- *	repositories       {"app":{"latest":"<hex>"}}, for programs that know no better
+ *	repositories       {"docker.io/library/app":{"latest":"<hex>"}}, for programs that know
+ *	                   no better
  *	<hex>.json         the config, named by its digest, byte for byte
  *	<hex>.tar          a layer, uncompressed, named by its diff id; once, however many images
  *	                   have it
  *
- * Layers are written plain whatever the store has: every reader takes them, and
+ * Names are canonical, so that every reader takes them for the same image. Layers are written plain whatever the store has: every reader takes them, and
  * equal images give equal archives.
  */
 #ifndef REGISTRY_DOCKER_SAVE_H

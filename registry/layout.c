@@ -124,6 +124,21 @@ static struct err *walk_layout(struct walk *walk, struct entries *ret)
 	return NULL;
 }
 
+/* The documents of an entry are in the store now, and must be what they are said to be. */
+static struct err *check_entry(const struct walk *walk, const struct entry *entry,
+			       struct platform *ret_platform)
+{
+	AUTO(image) struct image *image = NULL;
+	struct err *err;
+
+	TRY(walk_expect_image(walk, entry->first, entry->count, ret_platform));
+	err = image_open(walk->store, &entry->target, ret_platform, &image);
+	if (err_kind(err) != ERR_NOT_FOUND)
+		return err;
+	err_free(err); /* an index that has no such platform is right all the same */
+	return NULL;
+}
+
 struct err *layout_load(struct store *store, struct members *members, struct loaded_list *ret)
 {
 	AUTO(walk) struct walk walk = { .store = store, .members = members };
@@ -140,8 +155,8 @@ struct err *layout_load(struct store *store, struct members *members, struct loa
 	vec_foreach (&entries, entry) {
 		struct platform platform;
 
-		TRY(err_wrap(walk_expect_image(&walk, entry->first, entry->count, &platform),
-			     "image %s", entry->name ? entry->name : "without a name"));
+		TRY(err_wrap(check_entry(&walk, entry, &platform), "image %s",
+			     entry->name ? entry->name : "without a name"));
 		loaded_add(ret, entry->name, &entry->target, &platform);
 	}
 	return NULL;

@@ -1,4 +1,5 @@
 # tests/e2e/helper.bash - what every end-to-end test loads.
+# shellcheck disable=SC2154 # bats sets status and output
 #
 # Each test has a store of its own, $CAIRN_ROOT below $BATS_TEST_TMPDIR, and
 # leaves nothing behind: mounts and processes would keep bats from deleting it.

@@ -1,0 +1,128 @@
+# tests/e2e/images.bats - import, list, name, inspect and forget images.
+
+load helper
+
+id_of() {
+	cairn inspect --format json "$1" | jq -r '.[0].id'
+}
+
+@test "import keeps the bytes of the tar as the layer" {
+	make_rootfs rootfs.tar
+	run -0 --separate-stderr cairn import rootfs.tar base
+	[[ $output =~ ^sha256:[0-9a-f]{64}$ ]]
+	equal "$stderr" ""
+	equal "$(cairn inspect --format json base | jq -r '.[0].layers[0].diff_id')" \
+		"sha256:$(sha256sum <rootfs.tar | cut -d' ' -f1)"
+	equal "$(id_of base)" "$output"
+	# the blob is zstd of the same bytes
+	blob=$(cairn inspect --format json base | jq -r '.[0].layers[0].digest')
+	zstd -dc <"$CAIRN_ROOT/blobs/sha256/${blob#sha256:}" | cmp - rootfs.tar
+	no_leases
+}
+
+@test "import reads standard input and compressed tars alike" {
+	make_rootfs rootfs.tar
+	export SOURCE_DATE_EPOCH=86400
+	cairn import rootfs.tar plain
+	cairn import - piped <rootfs.tar
+	gzip -k rootfs.tar
+	cairn import rootfs.tar.gz gzipped
+	zstd -q rootfs.tar
+	cairn import rootfs.tar.zst zstd
+	equal "$(id_of piped)" "$(id_of plain)"
+	equal "$(id_of gzipped)" "$(id_of plain)"
+	equal "$(id_of zstd)" "$(id_of plain)"
+	equal "$(cairn inspect --raw config plain | jq -r .created)" 1970-01-02T00:00:00Z
+	cairn import --timestamp 0 rootfs.tar older
+	equal "$(cairn inspect --raw config older | jq -r .created)" 1970-01-01T00:00:00Z
+}
+
+@test "import compresses as it is told" {
+	make_rootfs rootfs.tar
+	for codec in zstd gzip none; do
+		cairn import --compression $codec rootfs.tar $codec
+	done
+	cairn inspect --format json zstd gzip none | jq -r '.[].layers[0].mediaType' >types
+	equal "$(cat types)" "$(printf 'application/vnd.oci.image.layer.v1.tar%s\n' +zstd +gzip '')"
+	fails 1 cairn import --compression bzip2 rootfs.tar x
+}
+
+@test "import refuses what is no root filesystem" {
+	echo "this is no tar, but it is a text that is longer than one block" >text
+	head -c 2000 /dev/urandom >noise
+	: >empty
+	make_rootfs rootfs.tar
+	head -c 100000 rootfs.tar >cut.tar
+	for file in text noise empty cut.tar; do
+		fails 1 cairn import $file x
+		says "import $file"
+	done
+	fails 3 cairn import nothing.tar x
+	fails 1 cairn import rootfs.tar Upper/Case
+	says "lowercase"
+	fails 1 cairn import rootfs.tar x@sha256:0000
+	equal "$(cairn images -q)" ""
+	no_leases
+}
+
+@test "images are listed for people and for programs" {
+	make_rootfs rootfs.tar
+	equal "$(cairn images)" "NAME  ID  PLATFORM  CREATED  SIZE"
+	equal "$(cairn images --format json)" "[]"
+	cairn import --platform linux/arm64 rootfs.tar team/app:1.0
+	cairn import rootfs.tar localhost:5000/x
+	run -0 cairn images
+	[[ ${lines[2]} =~ ^localhost:5000/x:latest\ +[0-9a-f]{12}\ +linux/ ]]
+	[[ ${lines[1]} =~ ^team/app:1.0\ +[0-9a-f]{12}\ +linux/arm64\ +just\ now\ +[0-9.]+\ [kM]B$ ]]
+	equal "$(cairn images --format json | jq -r '.[].name')" \
+		"$(printf 'team/app:1.0\nlocalhost:5000/x:latest')"
+	id=$(id_of team/app:1.0)
+	cairn images -q | grep -qx "$(cut -c8-19 <<<"$id")"
+	cairn images -q --no-trunc | grep -qx "$id"
+}
+
+@test "names are given and taken away" {
+	make_rootfs rootfs.tar
+	cairn import rootfs.tar base
+	cairn tag base a b:2 registry.example.com/c
+	equal "$(cairn images --format json | jq -r '.[].name' | sort | tr '\n' ' ')" \
+		"a:latest b:2 base:latest registry.example.com/c:latest "
+	equal "$(id_of b:2)" "$(id_of base)"
+	equal "$(cairn rmi b:2 registry.example.com/c)" "$(printf 'b:2\nregistry.example.com/c:latest')"
+	fails 3 cairn inspect b:2
+	fails 3 cairn rmi b:2
+	run -0 cairn inspect a
+}
+
+@test "an image is known by its id and its digest" {
+	make_rootfs rootfs.tar
+	cairn import rootfs.tar base
+	id=$(id_of base)
+	digest=$(cairn inspect --format json base | jq -r '.[0].digest')
+	short=${id#sha256:}
+	for name in "$id" "${short:0:12}" "${short:0:4}" "$digest" "base@$digest" "x/y:1@$digest"; do
+		equal "$(id_of "$name")" "$id"
+	done
+	fails 3 cairn inspect "${short:0:3}"
+	cairn tag "${short:0:12}" again
+	fails 1 cairn rmi "${short:0:12}"
+	says "2 names"
+	equal "$(cairn rmi --force "${short:0:12}" | sort | tr '\n' ' ')" "again:latest base:latest "
+	equal "$(cairn images -q)" ""
+}
+
+@test "inspect and history show what is there" {
+	make_rootfs rootfs.tar
+	cairn import rootfs.tar base
+	run -0 cairn inspect base
+	says "Platform"
+	says "$(id_of base)"
+	cairn inspect --raw manifest base >manifest
+	equal "sha256:$(sha256sum <manifest | cut -d' ' -f1)" \
+		"$(cairn inspect --format json base | jq -r '.[0].digest')"
+	cairn inspect --raw config base >config
+	equal "sha256:$(sha256sum <config | cut -d' ' -f1)" "$(id_of base)"
+	run -0 cairn history base
+	says "cairn import"
+	equal "$(cairn history --format json base | jq -r '.[0].diff_id')" "$(jq -r '.rootfs.diff_ids[0]' config)"
+}
