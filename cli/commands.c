@@ -11,6 +11,8 @@
 
 /* clang-format off */
 const struct cli_command *const commands[] = {
+	&command_build,
+	&command_run,
 	&command_images,
 	&command_inspect,
 	&command_history,
@@ -19,6 +21,7 @@ const struct cli_command *const commands[] = {
 	&command_import,
 	&command_load,
 	&command_save,
+	&command_export,
 	&command_help,
 	&command_version,
 	&command_complete,

@@ -51,7 +51,8 @@ class Buildah:
 
     def __init__(self, top):
         self.root = os.path.join(top, "buildah")
-        self.env = dict(os.environ, STORAGE_DRIVER="overlay", BUILDAH_ISOLATION="oci")
+        self.env = dict(os.environ, STORAGE_DRIVER="overlay", BUILDAH_ISOLATION="oci",
+                        BUILDAH_RUNTIME=shutil.which("runc") or "crun")
         self.globals = ["buildah", "--root", self.root, "--runroot", self.root + "-run"]
 
     def build(self, context, *flags):

@@ -1,0 +1,174 @@
+/* builder/deliver.c - see builder/deliver.h. */
+
+#include "builder/deliver.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/output.h"
+#include "base/stream.h"
+#include "builder/execute.h"
+#include "overlay/export.h"
+#include "overlay/stack.h"
+#include "registry/archive.h"
+
+/* ---- the value of -o ---- */
+
+static struct err *take_type(struct str value, struct build_output *output)
+{
+	static const struct {
+		const char *name;
+		enum output_kind kind;
+	} kinds[] = { { "image", OUTPUT_STORE },
+		      { "oci", OUTPUT_OCI },
+		      { "docker", OUTPUT_DOCKER },
+		      { "tar", OUTPUT_TAR },
+		      { "local", OUTPUT_LOCAL } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (!str_is(value, kinds[i].name))
+			continue;
+		output->kind = kinds[i].kind;
+		return NULL;
+	}
+	return err_new(ERR_USAGE, "-o type=%.*s: the types are image, oci, docker, tar and local",
+		       STR_ARG(value));
+}
+
+/* "key=value,key=value". `*ret_dest` is borrowed from `text`. */
+static struct err *take_fields(struct str text, struct build_output *output, struct str *ret_dest)
+{
+	bool typed = false;
+
+	while (text.at && text.len > 0) {
+		struct str value = str_cut(&text, ',');
+		struct str key = str_cut(&value, '=');
+
+		if (str_is(key, "type")) {
+			TRY(take_type(value, output));
+			typed = true;
+		} else if (str_is(key, "dest")) {
+			*ret_dest = value;
+		} else {
+			return err_new(ERR_USAGE, "-o does not know '%.*s': it takes type and dest",
+				       STR_ARG(key));
+		}
+	}
+	if (!typed)
+		return err_new(ERR_USAGE, "-o needs a type: type=oci|docker|tar|local|image");
+	return NULL;
+}
+
+struct err *deliver_parse(const char *text, struct build_output *ret)
+{
+	struct build_output output = { .kind = OUTPUT_LOCAL };
+	struct str dest = str_of(text);
+
+	if (strcmp(text, "-") == 0) {
+		output.kind = OUTPUT_TAR;
+	} else if (strchr(text, '=')) {
+		dest = (struct str){ NULL, 0 };
+		TRY(take_fields(str_of(text), &output, &dest));
+	}
+	if (output.kind != OUTPUT_STORE && dest.len == 0)
+		return err_new(ERR_USAGE, "-o %s: say where to, with dest=PATH", text);
+	if (output.kind == OUTPUT_STORE && dest.len > 0)
+		return err_new(ERR_USAGE, "-o %s: an image goes into the store; name it with -t",
+			       text);
+	if (output.kind == OUTPUT_LOCAL && str_is(dest, "-"))
+		return err_new(ERR_USAGE, "-o %s: a directory cannot go to standard output", text);
+	output.dest = dest.len ? str_dup(dest) : NULL;
+	*ret = output;
+	return NULL;
+}
+
+/* ---- delivering ---- */
+
+static struct err *open_view(struct plan *plan, int *ret_fd)
+{
+	AUTO(stack) struct stack stack = { 0 };
+
+	TRY(execute_stack(plan, plan->target, &stack));
+	return stack_view(&stack, ret_fd);
+}
+
+static struct err *deliver_tar(struct plan *plan, const char *dest)
+{
+	AUTO(output) struct output *output = NULL;
+	AUTO(fd) int view_fd = -1;
+
+	TRY(open_view(plan, &view_fd));
+	TRY(output_open(dest, &output));
+	TRY(export_tar(view_fd, output_sink(output)));
+	return output_commit(output);
+}
+
+/* Open a directory that the user named, making it and its parents if they are missing. It is the
+ * user's own path: links in it mean what they say. */
+static struct err *open_dest(const char *dest, int *ret_fd)
+{
+	AUTO(mem) char *path = xstrdup(dest);
+
+	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdir(path, 0755); /* the last one says whether it worked */
+		*slash = '/';
+	}
+	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+		return err_sys("make directory '%s'", dest);
+	*ret_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *ret_fd < 0 ? err_sys("open directory '%s'", dest) : NULL;
+}
+
+static struct err *deliver_dir(struct plan *plan, const char *dest)
+{
+	AUTO(fd) int view_fd = -1;
+	AUTO(fd) int dest_fd = -1;
+
+	TRY(open_view(plan, &view_fd));
+	TRY(open_dest(dest, &dest_fd));
+	return export_dir(view_fd, dest_fd);
+}
+
+static struct err *deliver_archive(struct plan *plan, enum archive_format format, const char *dest,
+				   const struct build_result *result)
+{
+	const struct strings *tags = &plan->opts->tags;
+	size_t count = tags->len ? tags->len : 1;
+	AUTO(mem) struct saved_image *images = xcalloc(count, sizeof(*images));
+
+	for (size_t i = 0; i < count; i++)
+		images[i] = (struct saved_image){ .target = result->manifest,
+						  .name = tags->len ? tags->at[i] : NULL };
+	return archive_save(plan->store, format, dest, images, count);
+}
+
+struct err *deliver(struct plan *plan, const struct build_output *output,
+		    const struct build_result *result)
+{
+	mode_t ours = umask(plan->opts->user_umask); /* no other thread is at work any more */
+	struct err *err = NULL;
+
+	switch (output->kind) {
+	case OUTPUT_STORE:
+		break; /* it is there */
+	case OUTPUT_OCI:
+		err = deliver_archive(plan, ARCHIVE_OCI, output->dest, result);
+		break;
+	case OUTPUT_DOCKER:
+		err = deliver_archive(plan, ARCHIVE_DOCKER, output->dest, result);
+		break;
+	case OUTPUT_TAR:
+		err = deliver_tar(plan, output->dest);
+		break;
+	case OUTPUT_LOCAL:
+		err = deliver_dir(plan, output->dest);
+		break;
+	}
+	umask(ours);
+	return err_wrap(err, "write the result to '%s'", output->dest);
+}

@@ -1,0 +1,344 @@
+/* tests/unit/test_plan.c - what instructions become: configs, rows, steps and keys.
+ *
+ * Expectations follow the reference's sections on FROM, ARG, metadata instructions, history and
+ * cache keys.
+ */
+
+#include "tests/unit/unit.h"
+
+#include "builder/build.h"
+#include "builder/config.h"
+#include "builder/parse.h"
+#include "builder/plan.h"
+#include "builder/scope.h"
+#include "builder/tree.h"
+#include "tests/unit/room.h"
+#include "tests/unit/scene.h"
+
+static struct build_args *args;
+static struct build_opts opts;
+static struct plan *plan;
+static char context_path[300];
+
+static int open_plan(void **state)
+{
+	umask(022);
+	room_open(state);
+	snprintf(context_path, sizeof(context_path), "%s/context", tmp_path);
+	assert_ok(file_remove_tree(tmp_fd, "context"));
+	assert_int_equal(mkdirat(tmp_fd, "context", 0755), 0);
+	args = build_args_new();
+	opts = (struct build_opts){ .context = context_path, .args = args };
+	platform_host(&opts.platform);
+	return 0;
+}
+
+static void drop_plan(void)
+{
+	plan_free(plan);
+	plan = NULL;
+}
+
+static int close_plan(void **state)
+{
+	drop_plan();
+	build_args_free(args);
+	return room_close(state);
+}
+
+static void fill_context(const char *scene)
+{
+	AUTO(fd) int fd = -1;
+
+	assert_ok(file_open_dir(tmp_fd, "context", &fd));
+	scene_make(fd, scene);
+}
+
+static struct err *make_plan(const char *text)
+{
+	struct recipe *recipe;
+
+	drop_plan();
+	TRY(recipe_parse("Recipe", str_of(text), &recipe));
+	return plan_make(store, &opts, recipe, NULL, &plan);
+}
+
+static void must_plan(const char *text)
+{
+	assert_ok(make_plan(text));
+}
+
+/* The key of the target's last step. */
+static struct digest last_key(const char *text)
+{
+	must_plan(text);
+	assert_non_null(plan->target->top);
+	return plan->target->top->record.key;
+}
+
+static bool same_key(const char *one, const char *two)
+{
+	struct digest a = last_key(one), b = last_key(two);
+
+	return digest_equal(&a, &b);
+}
+
+static void assert_row(size_t index, const char *want)
+{
+	assert_true(index < plan->target->row_count);
+	assert_string_equal(plan->target->rows[index].created_by, want);
+}
+
+static void assert_env(const char *name, const char *want)
+{
+	AUTO(strings) struct strings env = { 0 };
+	const char *found = NULL;
+
+	config_env(plan->target->config, &env);
+	vec_foreach (&env, pair)
+		if (strncmp(*pair, name, strlen(name)) == 0 && (*pair)[strlen(name)] == '=')
+			found = *pair + strlen(name) + 1;
+	if (!want) {
+		assert_null(found);
+		return;
+	}
+	assert_non_null(found);
+	assert_string_equal(found, want);
+}
+
+TEST(writes_history_as_buildkit_does)
+{
+	fill_context("f 644 a x\n");
+	must_plan("FROM scratch\n"
+		  "ARG who=me other\n"
+		  "RUN  echo hi\n"
+		  "RUN [\"/bin/x\", \"a b\"]\n"
+		  "COPY --chown=1:2 --chmod=600 a /b/\n"
+		  "WORKDIR sub\n"
+		  "ENV a=1 b=\"two words\"\n"
+		  "LABEL l=v\n"
+		  "EXPOSE 80 443/UDP 10-12\n"
+		  "CMD [\"a\", \"b\"]\n"
+		  "ENTRYPOINT run me\n"
+		  "VOLUME /d /e\n"
+		  "USER nobody\n"
+		  "STOPSIGNAL SIGTERM\n"
+		  "SHELL [\"/bin/bash\", \"-c\"]\n");
+	assert_row(0, "ARG who=me other");
+	assert_row(1, "RUN |2 who=me other= /bin/sh -c echo hi # buildkit");
+	assert_row(2, "RUN |2 who=me other= /bin/x a b # buildkit");
+	assert_row(3, "COPY --chown=1:2 --chmod=600 a /b/ # buildkit");
+	assert_row(4, "WORKDIR /sub");
+	assert_row(5, "ENV a=1 b=two words");
+	assert_row(6, "LABEL l=v");
+	assert_row(7, "EXPOSE [80/tcp 443/udp 10/tcp 11/tcp 12/tcp]");
+	assert_row(8, "CMD [\"a\" \"b\"]");
+	assert_row(9, "ENTRYPOINT [\"/bin/sh\" \"-c\" \"run me\"]");
+	assert_row(10, "VOLUME [/d /e]");
+	assert_row(11, "USER nobody");
+	assert_row(12, "STOPSIGNAL SIGTERM");
+	assert_row(13, "SHELL [\"/bin/bash\" \"-c\"]");
+	assert_int_equal(plan->target->row_count, 14);
+	assert_int_equal(plan->steps.len, 4);
+}
+
+TEST(the_last_writer_of_a_variable_wins)
+{
+	static const struct {
+		const char *recipe, *want;
+	} cases[] = {
+		{ "FROM scratch\nARG a=1\nENV b=$a\n", "1" },
+		{ "FROM scratch\nENV a=env\nARG a=arg\nENV b=$a\n", "arg" },
+		{ "FROM scratch\nARG a=arg\nENV a=env\nENV b=$a\n", "env" },
+		{ "FROM scratch\nENV a=old\nENV a=new b=$a\n", "old" },
+		{ "ARG g=glob\nFROM scratch\nENV b=$g\n", "" },
+		{ "ARG g=glob\nFROM scratch\nARG g\nENV b=$g\n", "glob" },
+		{ "ARG g=glob\nFROM scratch\nARG g=own\nENV b=$g\n", "own" },
+		{ "ARG given=glob\nFROM scratch\nARG given=own\nENV b=$given\n", "cli" },
+		{ "FROM scratch AS x\nARG a=1\nFROM x\nENV b=$a\n", "1" },
+		{ "FROM scratch\nARG TARGETOS\nENV b=$TARGETOS\n", "linux" },
+		{ "FROM scratch\nARG TARGETOS=mine\nENV b=$TARGETOS\n", "mine" },
+	};
+
+	build_args_set(args, STR("given"), "cli");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		must_plan(cases[i].recipe);
+		assert_env("b", cases[i].want);
+	}
+}
+
+TEST(keys_follow_what_a_step_reads_and_nothing_else)
+{
+	assert_true(same_key("FROM scratch\nRUN a\n", "# remark\nfrom scratch\n\nRUN   a\n"));
+	assert_true(same_key("FROM scratch\nRUN a\n", "FROM scratch\nLABEL x=y\nCMD z\nRUN a\n"));
+	assert_true(same_key("FROM scratch\nRUN a\\\nb\n", "FROM scratch\nRUN ab\n"));
+	assert_false(same_key("FROM scratch\nRUN a\n", "FROM scratch\nRUN b\n"));
+	assert_false(same_key("FROM scratch\nRUN a\n", "FROM scratch\nRUN [\"a\"]\n"));
+	assert_false(same_key("FROM scratch\nRUN a\n", "FROM scratch\nENV x=y\nRUN a\n"));
+	assert_false(same_key("FROM scratch\nRUN a\n", "FROM scratch\nARG x=y\nRUN a\n"));
+	assert_false(same_key("FROM scratch\nRUN a\n", "FROM scratch\nUSER 1\nRUN a\n"));
+	assert_false(same_key("FROM scratch\nRUN a\n", "FROM scratch\nRUN z\nRUN a\n"));
+	assert_false(same_key("FROM scratch\nRUN a\n", "FROM scratch\nRUN --network=none a\n"));
+	assert_false(same_key("FROM scratch\nRUN a b\n", "FROM scratch\nRUN [\"/bin/sh\", \"-c\", "
+							 "\"a\", \"b\"]\n"));
+}
+
+TEST(keys_of_copies_follow_content_and_mode_but_no_time)
+{
+	static const char *const recipe = "FROM scratch\nCOPY . /\n";
+	const struct timespec times[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+	struct digest first, now;
+
+	fill_context("f 644 a x\nd 755 d\nf 600 d/b y\n");
+	first = last_key(recipe);
+	assert_int_equal(utimensat(tmp_fd, "context/d/b", times, 0), 0);
+	now = last_key(recipe);
+	assert_true(digest_equal(&first, &now));
+	assert_int_equal(fchmodat(tmp_fd, "context/d/b", 0640, 0), 0);
+	now = last_key(recipe);
+	assert_false(digest_equal(&first, &now));
+	assert_int_equal(fchmodat(tmp_fd, "context/d/b", 0600, 0), 0);
+	now = last_key(recipe);
+	assert_true(digest_equal(&first, &now));
+	assert_int_equal(renameat(tmp_fd, "context/d/b", tmp_fd, "context/d/c"), 0);
+	now = last_key(recipe);
+	assert_false(digest_equal(&first, &now));
+}
+
+TEST(a_file_changed_between_two_plans_is_seen)
+{
+	static const char *const recipe = "FROM scratch\nCOPY a /\n";
+	struct digest first, now;
+	AUTO(fd) int fd = -1;
+
+	fill_context("f 644 a one\n");
+	first = last_key(recipe);
+	assert_ok(tree_remember(plan->context));
+	fd = openat(tmp_fd, "context/a", O_WRONLY | O_CLOEXEC);
+	assert_int_equal(write(fd, "two", 3), 3); /* same size, same inode, a moment later */
+	now = last_key(recipe);
+	assert_false(digest_equal(&first, &now));
+}
+
+TEST(a_stages_key_is_part_of_what_copies_from_it)
+{
+	assert_false(same_key("FROM scratch AS s\nRUN a\nFROM scratch\nCOPY --from=s /x /\n",
+			      "FROM scratch AS s\nRUN b\nFROM scratch\nCOPY --from=s /x /\n"));
+	assert_true(same_key("FROM scratch AS s\nRUN a\nFROM scratch\nCOPY --from=s /x /\n",
+			     "FROM scratch\nRUN a\nFROM scratch\nCOPY --from=0 /x /\n"));
+}
+
+TEST(plans_only_what_the_target_needs)
+{
+	static const char *const recipe = "FROM nowhere/at-all AS broken\n"
+					  "ADD x y\n"
+					  "FROM scratch AS a\nRUN a\n"
+					  "FROM scratch AS b\nRUN b\n"
+					  "FROM a AS end\nCOPY --from=b /f /\n"
+					  "FROM broken\n";
+
+	assert_fails(make_plan(recipe), ERR_NOT_FOUND);
+	opts.target = "end";
+	must_plan(recipe);
+	assert_int_equal(plan->steps.len, 3);
+	assert_string_equal(plan->steps.at[0]->stage->name, "a");
+	assert_string_equal(plan->steps.at[1]->stage->name, "b");
+	opts.target = "2";
+	must_plan(recipe);
+	assert_string_equal(plan->target->name, "b");
+}
+
+TEST(works_with_directories_as_users_expect)
+{
+	static const struct {
+		const char *recipe, *want;
+	} cases[] = {
+		{ "FROM scratch\nRUN a\n", "/" },
+		{ "FROM scratch\nWORKDIR a\nWORKDIR b\nRUN a\n", "/a/b" },
+		{ "FROM scratch\nWORKDIR /a/b\nWORKDIR ../c/./d/\nRUN a\n", "/a/c/d" },
+		{ "FROM scratch\nWORKDIR /a\nWORKDIR ../../..\nRUN a\n", "/" },
+		{ "FROM scratch\nENV d=x\nWORKDIR /$d\nRUN a\n", "/x" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		must_plan(cases[i].recipe);
+		assert_string_equal(plan->target->top->cwd, cases[i].want);
+	}
+}
+
+TEST(an_onbuild_of_a_stage_runs_in_its_children_once)
+{
+	must_plan("FROM scratch AS base\nONBUILD RUN one\nONBUILD ENV two=2\n"
+		  "FROM base AS child\nRUN own\nFROM child\nRUN last\n");
+	assert_env("two", "2");
+	assert_int_equal(plan->steps.len, 3);
+	assert_string_equal(plan->steps.at[0]->argv.at[2], "one");
+	assert_string_equal(plan->steps.at[1]->argv.at[2], "own");
+	assert_string_equal(plan->steps.at[2]->argv.at[2], "last");
+}
+
+TEST(refuses_what_is_wrong_before_anything_runs)
+{
+	static const struct {
+		const char *recipe;
+		enum err_kind want;
+		const char *text; /* somewhere in the message */
+	} cases[] = {
+		{ "FROM scratch\nADD a b\n", ERR_UNSUPPORTED, "Recipe:2: ADD" },
+		{ "FROM scratch\nRUN --mount=type=cache,target=/c x\n", ERR_UNSUPPORTED,
+		  "--mount" },
+		{ "FROM scratch\nCOPY --link a b\n", ERR_UNSUPPORTED, "--link" },
+		{ "FROM scratch\nCOPY --parents a b\n", ERR_UNSUPPORTED, "--parents" },
+		{ "FROM scratch\nCOPY <<E /f\nx\nE\n", ERR_UNSUPPORTED, "heredoc" },
+		{ "FROM scratch\nRUN --security=insecure x\n", ERR_UNSUPPORTED, "--security" },
+		{ "FROM scratch\nCOPY gone /\n", ERR_NOT_FOUND, "Recipe:2: 'gone' is not in" },
+		{ "FROM scratch AS a\nCOPY --from=b x /\nFROM scratch AS b\nFROM a\n", ERR_INVALID,
+		  "comes after" },
+		{ "FROM gone:1\n", ERR_NOT_FOUND, "Recipe:1: image 'gone:1'" },
+		{ "FROM Not_A_Name!\n", ERR_INVALID, "Recipe:1" },
+		{ "FROM $nothing\n", ERR_INVALID, "empty" },
+		{ "FROM scratch\nEXPOSE 70000\n", ERR_INVALID, "70000" },
+		{ "FROM scratch\nEXPOSE 80/icmp\n", ERR_INVALID, "80/icmp" },
+		{ "FROM scratch\nSTOPSIGNAL SIGWHAT\n", ERR_INVALID, "SIGWHAT" },
+		{ "FROM scratch\nCOPY --chmod=999 . /\n", ERR_INVALID, "999" },
+		{ "FROM scratch\nENV a=\"${b:?must be set}\"\n", ERR_INVALID, "b: must be set" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO(err) struct err *err = make_plan(cases[i].recipe);
+
+		if (err_kind(err) != cases[i].want || !strstr(err_text(err), cases[i].text))
+			fail_msg("%s: %d %s", cases[i].recipe, err_kind(err), err_text(err));
+	}
+}
+
+TEST(an_unknown_target_is_told_with_a_near_name)
+{
+	AUTO(err) struct err *err = NULL;
+
+	opts.target = "buidl";
+	err = make_plan("FROM scratch AS build\n");
+	assert_int_equal(err_kind(err), ERR_INVALID);
+	assert_non_null(strstr(err_text(err), "did you mean build?"));
+}
+
+#define WITH_PLAN(name) cmocka_unit_test_setup_teardown(name, open_plan, close_plan)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_PLAN(writes_history_as_buildkit_does),
+		WITH_PLAN(the_last_writer_of_a_variable_wins),
+		WITH_PLAN(keys_follow_what_a_step_reads_and_nothing_else),
+		WITH_PLAN(keys_of_copies_follow_content_and_mode_but_no_time),
+		WITH_PLAN(a_file_changed_between_two_plans_is_seen),
+		WITH_PLAN(a_stages_key_is_part_of_what_copies_from_it),
+		WITH_PLAN(plans_only_what_the_target_needs),
+		WITH_PLAN(works_with_directories_as_users_expect),
+		WITH_PLAN(an_onbuild_of_a_stage_runs_in_its_children_once),
+		WITH_PLAN(refuses_what_is_wrong_before_anything_runs),
+		WITH_PLAN(an_unknown_target_is_told_with_a_near_name),
+	};
+
+	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
+}
