@@ -259,6 +259,8 @@ static struct err *step_missing(struct dest *dest, const char *name, enum dest_m
 
 	dest->dependent = true;
 	*ret = STEP_GONE;
+	if (whiteout_reserved(name)) /* only the target of a link can ask for that */
+		return NULL;
 	if (dest->below_fd >= 0) {
 		TRY(look_below(dest->below_fd, path, target, &fd, ret));
 		if (*ret == STEP_LINK)

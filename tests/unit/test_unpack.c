@@ -445,6 +445,8 @@ TEST(hostile_entries_are_refused_and_nothing_outside_is_touched)
 		{ "a whiteout of its parent", D("a") W("a/.wh..."), ERR_INVALID },
 		{ "a whiteout as parent", F("a/.wh.b/c"), ERR_INVALID },
 		{ "an opaque mark as parent", F("a/.wh..wh..opq/c"), ERR_INVALID },
+		{ "a whiteout as parent, through a link",
+		  "l 777 0:0 0 1 l -> .wh..wh..opq/a\n" F("l/b"), ERR_INVALID },
 		{ "a whiteout from another age", D(".wh..wh.plnk"), ERR_INVALID },
 		{ "a name too long", F("a*256"), ERR_SYSTEM },
 		{ "a parent's name too long", F("a*256/b"), ERR_INVALID },
