@@ -271,16 +271,15 @@ struct err *build_run(struct store *store, const struct build_opts *opts, struct
 	AUTO(build)
 	struct build build = { .store = store, .opts = opts, .began = clock_monotonic() };
 	AUTO(plan) struct plan *plan = NULL;
-	struct recipe *recipe;
+	struct recipe *recipe = NULL;
 	struct err *err;
 
 	*ret = (struct build_result){ 0 };
 	TRY(read_recipe(opts, &recipe));
 	build.pool = pool_new(opts->jobs ? opts->jobs : pool_default_threads());
 	TRY(plan_make(store, opts, recipe, build.pool, &plan));
-	if (plan->context)
-		err_free(
-			tree_remember(plan->context)); /* a cache: without it, more is read again */
+	if (plan->context) /* only a cache: without it, more is read again */
+		err_free(tree_remember(plan->context));
 	begin_journal(&build);
 	if (build.journal)
 		ret->journal = xstrdup(journal_id(build.journal));

@@ -2,6 +2,7 @@
 
 #include "builder/chmod.h"
 
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/err.h"
@@ -12,6 +13,11 @@ static struct err *not_a_mode(struct str text)
 		ERR_INVALID,
 		"--chmod=%.*s: a mode is octal from 0 to 07777, or symbolic like u=rwX,go=rX",
 		STR_ARG(text));
+}
+
+static bool is_one_of(char c, const char *set)
+{
+	return c && strchr(set, c);
 }
 
 static bool take_who(char c, mode_t *who)
@@ -68,7 +74,7 @@ static bool take_action(struct str text, size_t *at, mode_t who, struct chmod_sp
 	if (spec->count == CHMOD_CLAUSES)
 		return false;
 	*clause = (struct chmod_clause){ .who = who ? who : 0777, .op = text.at[(*at)++] };
-	if (*at < text.len && memchr("ugo", text.at[*at], 3)) {
+	if (*at < text.len && is_one_of(text.at[*at], "ugo")) {
 		clause->copy = text.at[(*at)++];
 	} else {
 		while (*at < text.len && take_permission(text.at[*at], clause))
@@ -89,7 +95,7 @@ static bool take_clause(struct str text, struct chmod_spec *spec)
 	if (at == text.len)
 		return false;
 	while (at < text.len) {
-		if (!memchr("+-=", text.at[at], 3) || !take_action(text, &at, who, spec))
+		if (!is_one_of(text.at[at], "+-=") || !take_action(text, &at, who, spec))
 			return false;
 	}
 	return true;

@@ -259,10 +259,9 @@ TEST(the_root_is_that_of_the_newest_layer_which_brings_one)
 		struct sample sample = sample_of(layers, count);
 		AUTO(stack) struct stack stack = { 0 };
 		AUTO(mem)
-		char *want =
-			xasprintf("%s%s%s%s",
-				  count < 3 ? "d 555 1:2 0 5 . user.x=1\n" : "d 700 0:0 0 6 .\n",
-				  F("a"), count > 1 ? F("b") : "", count > 3 ? F("c") : "");
+		char *want = xasprintf(
+			"%s%s%s%s", count < 3 ? "d 555 1:2 0 5 . user.x=1\n" : "d 700 0:0 0 6 .\n",
+			F("a"), count > 1 ? F("b") : "", count > 3 ? F("c") : "");
 
 		assert_ok(open_sample(&sample, NULL, &stack));
 		assert_view("the root", &stack, true, want);
