@@ -129,7 +129,7 @@ static struct err *read_tags(const struct strings *list, struct strings *ret)
 	vec_foreach (list, text) {
 		AUTO(mem) char *name = NULL;
 
-		TRY(err_wrap(reference_normalize(*text, &name), "option --tag"));
+		TRY(option_refuse(reference_normalize(*text, &name), "--tag"));
 		strings_push(ret, name);
 	}
 	return NULL;
@@ -139,8 +139,8 @@ static struct err *read_outputs(const struct strings *list, struct request *requ
 {
 	request->outputs = xcalloc(list->len, sizeof(*request->outputs));
 	vec_foreach (list, text) {
-		TRY(err_wrap(deliver_parse(*text, &request->outputs[request->output_count]),
-			     "option --output"));
+		TRY(option_refuse(deliver_parse(*text, &request->outputs[request->output_count]),
+				  "--output"));
 		request->output_count++;
 	}
 	return NULL;
@@ -154,7 +154,7 @@ static struct err *read_platform(const char *text, struct platform *ret)
 	*ret = host;
 	if (!text || strcmp(text, "local") == 0)
 		return NULL;
-	TRY(err_wrap(platform_parse(text, ret), "option --platform"));
+	TRY(option_refuse(platform_parse(text, ret), "--platform"));
 	if (!platform_equal(ret, &host)) {
 		AUTO(mem) char *have = platform_format(&host);
 
@@ -198,8 +198,9 @@ static struct err *read_request(const struct build_values *values, const struct 
 	TRY(epoch_find(values->timestamp, &opts->has_epoch, &opts->epoch));
 	opts->compression = (struct compression){ .codec = CODEC_ZSTD };
 	if (values->compression)
-		TRY(err_wrap(compression_parse(str_of(values->compression), &opts->compression),
-			     "option --compression"));
+		TRY(option_refuse(
+			compression_parse(str_of(values->compression), &opts->compression),
+			"--compression"));
 	opts->compression_given = values->compression != NULL;
 	opts->recipe = values->recipe;
 	opts->target = values->target;

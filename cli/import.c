@@ -40,9 +40,10 @@ static struct err *read_values(const struct import_values *values, struct rootfs
 				     .created = clock_now() };
 	platform_host(&ret->platform);
 	if (values->platform)
-		TRY(platform_parse(values->platform, &ret->platform));
+		TRY(option_refuse(platform_parse(values->platform, &ret->platform), "--platform"));
 	if (values->compression)
-		TRY(compression_parse(str_of(values->compression), &ret->compression));
+		TRY(option_refuse(compression_parse(str_of(values->compression), &ret->compression),
+				  "--compression"));
 	TRY(epoch_find(values->timestamp, &has_epoch, &epoch));
 	if (has_epoch)
 		ret->created = (struct timespec){ .tv_sec = epoch };

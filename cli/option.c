@@ -185,6 +185,17 @@ struct err *option_parse(const struct option_set *sets, size_t set_count, char *
 	return NULL;
 }
 
+struct err *option_refuse(struct err *err, const char *option)
+{
+	struct err *usage;
+
+	if (err_kind(err) != ERR_INVALID)
+		return err_wrap(err, "option %s", option);
+	usage = err_new(ERR_USAGE, "option %s: %s", option, err_text(err));
+	err_free(err);
+	return usage;
+}
+
 void option_release(const struct option_set *set)
 {
 	for (size_t i = 0; i < set->count; i++)

@@ -149,6 +149,18 @@ TEST(says_what_is_wrong_with_a_word)
 	}
 }
 
+TEST(a_refused_value_is_a_wrong_command_line)
+{
+	AUTO(err) struct err *invalid = option_refuse(err_new(ERR_INVALID, "no good"), "--tag");
+	AUTO(err) struct err *later = option_refuse(err_new(ERR_UNSUPPORTED, "not yet"), "--tag");
+
+	assert_int_equal(err_kind(invalid), ERR_USAGE);
+	assert_string_equal(err_text(invalid), "option --tag: no good");
+	assert_int_equal(err_kind(later), ERR_UNSUPPORTED);
+	assert_string_equal(err_text(later), "option --tag: not yet");
+	assert_null(option_refuse(NULL, "--tag"));
+}
+
 TEST(leaves_a_command_of_its_own_alone)
 {
 	struct values values = { 0 };
@@ -165,6 +177,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_every_spelling_of_an_option),
 		cmocka_unit_test(says_what_is_wrong_with_a_word),
+		cmocka_unit_test(a_refused_value_is_a_wrong_command_line),
 		cmocka_unit_test(leaves_a_command_of_its_own_alone),
 	};
 
