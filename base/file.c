@@ -115,6 +115,8 @@ struct err *file_open(int dir_fd, const char *path, int flags, mode_t mode, enum
 {
 	int fd = open_resolved(dir_fd, path, flags, mode, resolve_flags(follow));
 
+	if (fd < 0 && errno == EXDEV && follow != FILE_ANYWHERE)
+		return err_sys("open %s, which leads out of its directory", path);
 	if (fd < 0)
 		return path_error("open", path);
 	*ret_fd = fd;

@@ -35,9 +35,7 @@ static struct err *open_in_context(const char *context, char **ret_name, int *re
 
 	if (!context)
 		return err_new(ERR_USAGE, "there is no context to find a Recipe in: say -f FILE");
-	dir_fd = open(context, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir_fd < 0)
-		return err_sys("open the build context '%s'", context);
+	TRY(err_wrap(file_open_dir(AT_FDCWD, context, &dir_fd), "the build context"));
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		struct err *err = file_open(dir_fd, names[i], O_RDONLY | O_NONBLOCK | O_NOCTTY, 0,
 					    FILE_BENEATH, ret_fd);
@@ -68,7 +66,7 @@ static struct err *read_recipe(const struct build_opts *opts, struct recipe **re
 		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
 	} else {
 		name = xstrdup(opts->recipe);
-		fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		TRY(file_open(AT_FDCWD, name, O_RDONLY | O_NOCTTY, 0, FILE_ANYWHERE, &fd));
 	}
 	if (fd < 0)
 		return err_sys("open '%s'", name);

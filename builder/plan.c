@@ -125,9 +125,8 @@ struct err *plan_context(struct plan *plan, struct tree **ret)
 
 		if (!plan->opts->context)
 			return err_new(ERR_INVALID, "this build has no context to copy from");
-		plan->context_fd = open(plan->opts->context, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (plan->context_fd < 0)
-			return err_sys("open the build context '%s'", plan->opts->context);
+		TRY(err_wrap(file_open_dir(AT_FDCWD, plan->opts->context, &plan->context_fd),
+			     "the build context"));
 		TRY(read_ignore(plan));
 		TRY(statcache_open(plan->store, plan->context_fd, &plan->cache));
 		fd = fcntl(plan->context_fd, F_DUPFD_CLOEXEC, 3);
