@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/cancel.h"
@@ -22,6 +23,7 @@
 #define DRAIN_MS 200    /* how long output of what outlived the command is waited for */
 #define TAIL_BYTES 8192 /* of the log, in a failure's notes */
 #define TAIL_LINES 20
+#define SPACE_LEAST ((uint64_t)256 * 1024) /* with less, a failed step is told of a full disk */
 
 /* One output stream of a running step. */
 struct stream {
@@ -169,6 +171,9 @@ static char *log_tail(const struct run_site *site, const struct plan_step *step)
 		return NULL;
 	from = st.st_size > TAIL_BYTES ? st.st_size - TAIL_BYTES : 0;
 	got = pread(fd, tail, sizeof(tail), from);
+	for (ssize_t at = 0; at < got; at++)
+		if (tail[at] == '\0') /* which would end the text */
+			tail[at] = ' ';
 	while (got > 0 && tail[got - 1] == '\n')
 		got--;
 	for (ssize_t at = got; at > 0; at--)
@@ -177,7 +182,22 @@ static char *log_tail(const struct run_site *site, const struct plan_step *step)
 	return got > 0 ? xmemdup(tail, (size_t)got) : NULL;
 }
 
-static struct err *failure(const struct run_site *site, const struct plan_step *step,
+/* A step that failed for want of space often says so badly, or not at all: have a look. */
+static struct err *note_full_disk(struct err *err, int root_fd)
+{
+	struct statvfs disk;
+
+	if (fstatvfs(root_fd, &disk) < 0)
+		return err;
+	if (disk.f_bavail * disk.f_frsize < SPACE_LEAST)
+		return err_note(err, "the disk of the store is full: %llu bytes are free",
+				(unsigned long long)(disk.f_bavail * disk.f_frsize));
+	if (disk.f_files > 0 && disk.f_favail == 0)
+		return err_note(err, "the disk of the store is full: no more files fit on it");
+	return err;
+}
+
+static struct err *failure(const struct run_site *site, const struct plan_step *step, int root_fd,
 			   const struct sandbox_result *result)
 {
 	const struct position *at = &step->instruction->position;
@@ -196,6 +216,7 @@ static struct err *failure(const struct run_site *site, const struct plan_step *
 	else
 		err = script_error(site->script, at, ERR_INVALID,
 				   "the command failed with exit code %d", result->code);
+	err = note_full_disk(err, root_fd);
 	if (tail)
 		err = err_note(err, "\nits last output:\n%s", tail);
 	if (path && tail)
@@ -230,5 +251,5 @@ struct err *run_step(const struct run_site *site, struct plan_step *step, int ro
 	drain(&out);
 	TRY(script_wrap(sandbox_wait(run, &result), site->script, &step->instruction->position));
 	*ret_code = result.code;
-	return result.code ? failure(site, step, &result) : NULL;
+	return result.code ? failure(site, step, root_fd, &result) : NULL;
 }
