@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""interrupt.py SECONDS SIGNAL[,SIGNAL...] [--group] COMMAND...: end a program before it is done.
+
+Start COMMAND, wait, send the signals (a second one 10 ms after the first; --group: to its whole
+process group, as a terminal does), and print how it ended: an exit code, or -N for signal N. This
+process adopts what COMMAND leaves behind: anything that still lives one second after its end is
+printed and killed, and the exit code is 1. Only what waits for the disk (state D: a syncfs that
+goes on in the background) may be late.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def children(pid):
+    """All descendants that are alive."""
+    found = []
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            direct = [int(word) for word in file.read().split()]
+        for child in direct:
+            with open(f"/proc/{child}/stat", encoding="ascii", errors="replace") as file:
+                state = file.read().rpartition(")")[2].split()[0]
+            found += ([] if state in "ZD" else [child]) + children(child)
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return found
+
+
+def text(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return f"{pid} {file.read()!r}"
+    except FileNotFoundError:
+        return str(pid)
+
+
+def left_behind():
+    end = time.monotonic() + 1
+    while time.monotonic() < end:
+        if not children(os.getpid()):
+            return []
+        time.sleep(0.02)
+    return children(os.getpid())
+
+
+def main():
+    seconds, signals, command = float(sys.argv[1]), sys.argv[2].split(","), sys.argv[3:]
+    group = command[0] == "--group"
+    if group:
+        command = command[1:]
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    process = subprocess.Popen(command, start_new_session=True)
+    time.sleep(seconds)
+    for name in signals:
+        number = getattr(signal, "SIG" + name)
+        if process.poll() is None:
+            if group:
+                os.killpg(process.pid, number)
+            else:
+                process.send_signal(number)
+        time.sleep(0.01)
+    try:
+        print(process.wait(timeout=10))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        print("still running 10 seconds later")
+        return 1
+    rest = left_behind()
+    for pid in rest:
+        print("left behind:", text(pid))
+        os.kill(pid, signal.SIGKILL)
+    return 1 if rest else 0
+
+
+sys.exit(main())
