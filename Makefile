@@ -20,6 +20,7 @@ FUZZ_SECONDS ?= 60
 CC           ?= cc
 CFLAGS       ?= -O2 -g
 PREFIX       ?= /usr/local
+JOBS         := $(shell nproc)
 PKGS         := libcrypto jansson libzstd libisal libdeflate
 MODULES      := base store overlay registry builder cli
 
@@ -57,7 +58,8 @@ SPAWNER     := $B/overlay/helper/spawner
 UNITS := $(patsubst %.c,$B/%,$(wildcard tests/unit/test_*.c))
 # Unit tests of what runs on several threads: these are run under TSan, too.
 THREADED := $(filter $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c)), \
-	pool log stream codec pipeline diff stack mount sandbox store lease layer blob tree execute map)
+	pool log stream codec pipeline diff diff_blob stack mount sandbox store lease layer blob \
+	journal events ui plan copy progress map)
 FUZZ  := $(patsubst %.c,$B/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 all: $(if $(wildcard cli/main.c),$B/$(PROGRAM) $B/build,$B/libcairn.a)
@@ -96,15 +98,15 @@ $B/%.o: %.c Makefile
 
 demo:
 	@sh tests/install.sh build
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@sh examples/hello/demo.sh $B
 
 # Unit tests as they are shipped and under both sanitizers, then the program itself.
 check:
 	@sh tests/install.sh build test
-	@$(MAKE) --no-print-directory all units
-	@$(MAKE) --no-print-directory VARIANT=asan units
-	@$(MAKE) --no-print-directory VARIANT=tsan units
+	@$(MAKE) --no-print-directory -j$(JOBS) all units
+	@$(MAKE) --no-print-directory -j$(JOBS) VARIANT=asan units
+	@$(MAKE) --no-print-directory -j$(JOBS) VARIANT=tsan $(THREADED:%=build/tsan/tests/unit/test_%)
 	@PATH=$(CURDIR)/$B:$$PATH tests/run.sh $(UNITS) $(UNITS:build/$(VARIANT)/%=build/asan/%) \
 		$(THREADED:%=build/tsan/tests/unit/test_%) $(sort $(wildcard tests/e2e/*.bats))
 
