@@ -10,7 +10,7 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 CAIRN_ROOT=$(mktemp -d)
 export CAIRN_ROOT
-trap 'rm -rf "$CAIRN_ROOT"' EXIT
+trap 'rm -rf "$CAIRN_ROOT" 2>/dev/null || { sleep 1; rm -rf "$CAIRN_ROOT"; }' EXIT
 
 say() {
 	printf '\n$ %s\n' "$*"
