@@ -1,4 +1,13 @@
-/* builder/copy.c - see builder/copy.h. */
+/*
+ * builder/copy.c - see builder/copy.h.
+ *
+ * A large source is copied by several threads, a directory each. Whoever comes to
+ * a directory makes it, and then either hands it to the group or fills it himself,
+ * when enough of them wait already: what waits holds descriptors. A directory gets
+ * its times once everything directly in it has been made; what goes on deeper down
+ * does not change them. Names of one file must be linked in order, so a tree in
+ * which some file has several names is left to one thread.
+ */
 
 #include "builder/copy.h"
 
@@ -6,6 +15,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fs.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,22 +29,28 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/map.h"
+#include "base/pool.h"
 #include "base/str.h"
 #include "base/vec.h"
 
 #define LINKS_MAX 40
-#define DEPTH_MAX 400 /* directories within directories: three descriptors each */
-#define CHUNK (256 * 1024)
+#define DEPTH_MAX 400         /* directories within directories: three descriptors each */
+#define CHUNK (64 * 1024)     /* on the stack */
 #define CLONE_MIN (64 * 1024) /* below it a plain copy is faster than sharing extents */
 #define XATTRS_MAX 65536
+#define PARALLEL_MIN 256 /* fewer entries are copied before threads are worth their start */
+#define WAITING_MAX 16   /* directories that wait for a thread: two descriptors each */
 
 struct copier {
 	const struct copy_opts *opts;
 	struct tree *tree;
 	int below_fd, fs_fd;
-	struct map links; /* "dev:ino" of a source with several names -> path in the layer */
-	char *chunk;      /* CHUNK bytes */
-	bool no_clone;    /* the file system cannot share extents */
+	uid_t uid; /* ours: what we make in a fresh directory has them */
+	gid_t gid;
+	struct map links;     /* "dev:ino" of a source with several names -> path in the layer */
+	struct group *group;  /* directories that other threads fill; NULL: there are none */
+	atomic_uint waiting;  /* of them, those that nobody has begun with */
+	atomic_bool no_clone; /* the file system cannot share extents */
 };
 
 /* A directory of the layer that is being filled. */
@@ -42,6 +58,7 @@ struct place {
 	char *path;   /* from the root, without a slash in front; "" is the root */
 	int upper_fd; /* owned */
 	int below_fd; /* the same directory below, owned; -1: there is none */
+	bool fresh;   /* made a moment ago: empty, and not set-group-id */
 };
 
 static void place_release(struct place *place)
@@ -128,10 +145,10 @@ struct new_dir {
 	gid_t gid;
 };
 
-/* Enter a directory, making its entry in the layer. `*ret_made` says that it exists nowhere below:
- * then it has the attributes of `fresh`. ERR_INVALID if something else has the name. */
+/* Enter a directory, making its entry in the layer: with the attributes that it has below, or with
+ * those of `fresh` if it is nowhere. ERR_INVALID if something else has the name. */
 static struct err *enter(const struct place *from, const char *name, const struct new_dir *fresh,
-			 struct place *ret, bool *ret_made)
+			 struct place *ret)
 {
 	AUTO(place) struct place place = PLACE_INIT;
 	bool there;
@@ -139,13 +156,14 @@ static struct err *enter(const struct place *from, const char *name, const struc
 	place.path = from->path[0] ? xasprintf("%s/%s", from->path, name) : xstrdup(name);
 	if (from->below_fd >= 0)
 		place.below_fd = open_quiet(from->below_fd, name);
-	place.upper_fd = open_quiet(from->upper_fd, name);
+	if (!from->fresh)
+		place.upper_fd = open_quiet(from->upper_fd, name);
 	there = place.upper_fd >= 0;
-	*ret_made = !there && place.below_fd < 0;
+	place.fresh = !there && place.below_fd < 0 && !(fresh->mode & S_ISGID);
 	if (!there) {
 		struct stat st;
 
-		if (place.below_fd < 0 && stat_in(from, name, &st))
+		if (place.below_fd < 0 && !from->fresh && stat_in(from, name, &st))
 			return err_new(ERR_INVALID, "'/%s' exists and is not a directory",
 				       place.path);
 		if (mkdirat(from->upper_fd, name, 0700) < 0)
@@ -239,13 +257,12 @@ static struct err *enter_path(const struct copier *c, const struct strings *part
 {
 	const struct new_dir fresh = parent_attributes(c);
 	AUTO(place) struct place at = PLACE_INIT;
-	bool made;
 
 	TRY(root_place(c, &at));
 	for (size_t i = 0; i < count; i++) {
 		struct place next;
 
-		TRY(enter(&at, parts->at[i], &fresh, &next, &made));
+		TRY(enter(&at, parts->at[i], &fresh, &next));
 		place_release(&at);
 		at = next;
 	}
@@ -258,15 +275,16 @@ static struct err *enter_path(const struct copier *c, const struct strings *part
 
 static struct err *copy_bytes(struct copier *c, int from, int to, uint64_t size, const char *name)
 {
+	char chunk[CHUNK];
 	uint64_t done = 0;
 
-	if (size >= CLONE_MIN && !c->no_clone) {
+	if (size >= CLONE_MIN && !atomic_load(&c->no_clone)) {
 		if (ioctl(to, FICLONE, from) == 0)
 			return NULL;
-		c->no_clone = true;
+		atomic_store(&c->no_clone, true);
 	}
 	while (done < size) {
-		ssize_t got = read(from, c->chunk, CHUNK);
+		ssize_t got = read(from, chunk, sizeof(chunk));
 
 		if (got < 0 && errno == EINTR) {
 			TRY(cancel_check());
@@ -276,7 +294,7 @@ static struct err *copy_bytes(struct copier *c, int from, int to, uint64_t size,
 			return err_sys("read '%s'", name);
 		if (got == 0)
 			return err_new(ERR_INVALID, "'%s' became shorter while it was read", name);
-		TRY(file_write_all(to, c->chunk, (size_t)got, name));
+		TRY(file_write_all(to, chunk, (size_t)got, name));
 		done += (uint64_t)got;
 		if (size > CHUNK)
 			TRY(cancel_check());
@@ -289,7 +307,7 @@ static struct err *make_room(const struct place *place, const char *name)
 {
 	struct stat st;
 
-	if (!stat_in(place, name, &st))
+	if (place->fresh || !stat_in(place, name, &st))
 		return NULL;
 	if (S_ISDIR(st.st_mode))
 		return err_new(ERR_INVALID, "cannot copy a file over the directory '/%s%s%s'",
@@ -305,8 +323,8 @@ static struct err *own(const struct copier *c, const struct tree_node *node,
 	uid_t uid = c->opts->keep_owner ? node->uid : c->opts->uid;
 	gid_t gid = c->opts->keep_owner ? node->gid : c->opts->gid;
 
-	if (uid == geteuid() && gid == getegid())
-		return NULL; /* what we make is ours */
+	if (place->fresh && uid == c->uid && gid == c->gid)
+		return NULL;
 	if (fchownat(place->upper_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys("set the owner of '%s'", name);
 	return NULL;
@@ -336,14 +354,24 @@ static struct err *link_again(struct copier *c, const struct tree_node *node,
 	return NULL;
 }
 
-static struct err *copy_regular(struct copier *c, struct tree_node *node, const struct place *place,
-				const char *name)
+/* A source within a directory. */
+struct item {
+	struct tree_node *node;
+	int dir_fd; /* of the directory that it lies in; -1: it has to be found from the root */
+};
+
+static struct err *copy_regular(struct copier *c, const struct item *item,
+				const struct place *place, const char *name)
 {
+	const struct tree_node *node = item->node;
 	mode_t mode = chmod_apply(&c->opts->chmod, node->mode);
 	AUTO(fd) int from = -1;
 	AUTO(fd) int to = -1;
 
-	TRY(tree_open_node(c->tree, node, &from));
+	if (item->dir_fd >= 0)
+		TRY(tree_open_child(node, item->dir_fd, &from));
+	else
+		TRY(tree_open_node(c->tree, node, &from));
 	to = openat(place->upper_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 		    mode & 0777);
 	if (to < 0)
@@ -358,8 +386,8 @@ static struct err *copy_regular(struct copier *c, struct tree_node *node, const 
 }
 
 /* A link, a fifo, a device; a socket becomes an empty file. */
-static struct err *copy_special(struct copier *c, struct tree_node *node, const struct place *place,
-				const char *name)
+static struct err *copy_special(struct copier *c, const struct tree_node *node,
+				const struct place *place, const char *name)
 {
 	mode_t type = node->mode & S_IFMT;
 	mode_t mode = chmod_apply(&c->opts->chmod, node->mode);
@@ -378,24 +406,21 @@ static struct err *copy_special(struct copier *c, struct tree_node *node, const 
 	return set_times(place->upper_fd, name, -1, node->mtime);
 }
 
-static struct err *copy_file(struct copier *c, struct tree_node *node, const struct place *place,
+static struct err *copy_file(struct copier *c, const struct item *item, const struct place *place,
 			     const char *name)
 {
 	bool done;
 
 	TRY(make_room(place, name));
-	TRY(link_again(c, node, place, name, &done));
+	TRY(link_again(c, item->node, place, name, &done));
 	if (done)
 		return NULL;
-	if (S_ISREG(node->mode))
-		return copy_regular(c, node, place, name);
-	return copy_special(c, node, place, name);
+	if (S_ISREG(item->node->mode))
+		return copy_regular(c, item, place, name);
+	return copy_special(c, item->node, place, name);
 }
 
 /* ---- directories ---- */
-
-static struct err *copy_children(struct copier *c, struct tree_node *dir, const struct place *place,
-				 int depth);
 
 static bool has_visible(const struct tree_node *node)
 {
@@ -407,45 +432,134 @@ static bool has_visible(const struct tree_node *node)
 	return false;
 }
 
-/* A directory within a copied one: it gets the source's metadata, also where it exists. */
+/* A directory that is made, and waits to be filled. */
+struct dir_job {
+	struct copier *c;
+	struct tree_node *node;
+	struct place place; /* owned */
+	int depth;
+};
+
+static struct err *copy_children(struct copier *c, const struct dir_job *dir, int from_fd);
+
+/* Fill a directory, and give it the source's metadata, also where it exists. */
+static struct err *fill_dir(struct copier *c, const struct dir_job *dir)
+{
+	const struct copy_opts *o = c->opts;
+	const struct tree_node *node = dir->node;
+	const struct place *place = &dir->place;
+	AUTO(fd) int from = -1;
+
+	TRY(tree_open_node(c->tree, node, &from));
+	TRY(copy_children(c, dir, from));
+	if (fchown(place->upper_fd, o->keep_owner ? node->uid : o->uid,
+		   o->keep_owner ? node->gid : o->gid) < 0 ||
+	    fchmod(place->upper_fd, chmod_apply(&o->chmod, node->mode)) < 0)
+		return err_sys("set the mode of '/%s'", place->path);
+	TRY(copy_xattrs(from, place->upper_fd, place->path));
+	return set_times(-1, place->path, place->upper_fd, node->mtime);
+}
+
+static void drop_dir_job(void *arg)
+{
+	struct dir_job *job = arg;
+
+	atomic_fetch_sub(&job->c->waiting, 1);
+	place_release(&job->place);
+	free(job);
+}
+
+static struct err *run_dir_job(void *arg)
+{
+	struct dir_job *job = arg;
+	struct err *err;
+
+	atomic_fetch_sub(&job->c->waiting, 1);
+	err = fill_dir(job->c, job);
+	place_release(&job->place);
+	free(job);
+	return err;
+}
+
+/* True if one more directory may wait for a thread; it then counts. */
+static bool may_wait(struct copier *c)
+{
+	if (!c->group)
+		return false;
+	if (atomic_fetch_add(&c->waiting, 1) < WAITING_MAX)
+		return true;
+	atomic_fetch_sub(&c->waiting, 1);
+	return false;
+}
+
+/* A directory within a copied one. */
 static struct err *copy_dir(struct copier *c, struct tree_node *node, const struct place *place,
 			    int depth)
 {
-	const struct copy_opts *o = c->opts;
-	struct new_dir fresh = { .mode = 0700, .uid = 0, .gid = 0 };
-	AUTO(place) struct place inside = PLACE_INIT;
-	AUTO(fd) int from = -1;
-	bool made;
+	const struct new_dir fresh = { .mode = 0700, .uid = 0, .gid = 0 };
+	struct dir_job inside = { .c = c, .node = node, .place = PLACE_INIT, .depth = depth + 1 };
+	struct dir_job *job;
+	struct err *err;
 
 	if (depth > DEPTH_MAX)
 		return err_new(ERR_UNSUPPORTED, "'/%s' lies more than %d directories deep",
 			       place->path, DEPTH_MAX);
-	TRY(enter(place, node->name, &fresh, &inside, &made));
-	TRY(copy_children(c, node, &inside, depth + 1));
-	TRY(tree_open_node(c->tree, node, &from));
-	if (fchown(inside.upper_fd, o->keep_owner ? node->uid : o->uid,
-		   o->keep_owner ? node->gid : o->gid) < 0 ||
-	    fchmod(inside.upper_fd, chmod_apply(&o->chmod, node->mode)) < 0)
-		return err_sys("set the mode of '/%s'", inside.path);
-	TRY(copy_xattrs(from, inside.upper_fd, inside.path));
-	return set_times(-1, inside.path, inside.upper_fd, node->mtime);
+	TRY(enter(place, node->name, &fresh, &inside.place));
+	if (may_wait(c)) {
+		job = xcalloc(1, sizeof(*job));
+		*job = inside;
+		group_run(c->group, run_dir_job, drop_dir_job, job);
+		return NULL;
+	}
+	err = fill_dir(c, &inside);
+	place_release(&inside.place);
+	return err;
 }
 
-static struct err *copy_children(struct copier *c, struct tree_node *dir, const struct place *place,
-				 int depth)
+/* Everything in a directory whose source is open as `from_fd`. */
+static struct err *copy_children(struct copier *c, const struct dir_job *dir, int from_fd)
 {
 	TRY(cancel_check());
-	for (size_t i = 0; i < dir->child_count; i++) {
-		struct tree_node *node = &dir->children[i];
+	for (size_t i = 0; i < dir->node->child_count; i++) {
+		struct tree_node *node = &dir->node->children[i];
 
 		if (!has_visible(node))
 			continue;
 		if (S_ISDIR(node->mode))
-			TRY(copy_dir(c, node, place, depth));
+			TRY(copy_dir(c, node, &dir->place, dir->depth));
 		else
-			TRY(copy_file(c, node, place, node->name));
+			TRY(copy_file(c, &(struct item){ node, from_fd }, &dir->place, node->name));
 	}
 	return NULL;
+}
+
+/* Count what is below a directory, up to `enough`. */
+static size_t count_below(const struct tree_node *dir, size_t enough)
+{
+	size_t count = dir->child_count;
+
+	for (size_t i = 0; i < dir->child_count && count < enough; i++)
+		count += count_below(&dir->children[i], enough - count);
+	return count;
+}
+
+/* Everything in a directory that is a source, on several threads if it is large. */
+static struct err *copy_content(struct copier *c, const struct dir_job *dir)
+{
+	struct pool *pool = c->opts->pool;
+	AUTO(fd) int from = -1;
+	struct err *err;
+
+	TRY(tree_open_node(c->tree, dir->node, &from));
+	if (pool && !tree_has_twins(c->tree) &&
+	    count_below(dir->node, PARALLEL_MIN) >= PARALLEL_MIN)
+		c->group = group_new(pool);
+	err = copy_children(c, dir, from);
+	if (c->group && !err)
+		err = group_wait(c->group);
+	group_free(c->group);
+	c->group = NULL;
+	return err;
 }
 
 /* ---- one source ---- */
@@ -471,31 +585,32 @@ static struct err *copy_one(struct copier *c, const struct selected *source)
 	AUTO(strings) struct strings parts = { 0 };
 	AUTO(place) struct place place = PLACE_INIT;
 	struct tree_node *node = source->node;
+	const struct item item = { node, -1 };
 
 	TRY(resolve_dest(c, c->opts->dest, &parts));
 	if (S_ISDIR(node->mode)) {
-		TRY(tree_load_all(c->tree, node, false, NULL));
+		TRY(tree_load_all(c->tree, node, false, c->opts->pool));
 		TRY(enter_path(c, &parts, parts.len, &place));
-		return copy_children(c, node, &place, 0);
+		return copy_content(c, &(struct dir_job){ .c = c, .node = node, .place = place });
 	}
 	if (c->opts->dest_is_dir || dest_exists(c, &parts)) {
 		TRY(enter_path(c, &parts, parts.len, &place));
-		return copy_file(c, node, &place, source->name);
+		return copy_file(c, &item, &place, source->name);
 	}
 	TRY(enter_path(c, &parts, parts.len - 1, &place));
-	return copy_file(c, node, &place, parts.at[parts.len - 1]);
+	return copy_file(c, &item, &place, parts.at[parts.len - 1]);
 }
 
 struct err *copy_run(struct tree *tree, const struct selection *selection,
 		     const struct copy_opts *opts, int below_fd, int fs_fd)
 {
-	AUTO(mem) char *chunk = xcalloc(CHUNK, 1);
 	struct copier c = { .opts = opts,
 			    .tree = tree,
 			    .below_fd = below_fd,
 			    .fs_fd = fs_fd,
-			    .links = MAP_INIT,
-			    .chunk = chunk };
+			    .uid = geteuid(),
+			    .gid = getegid(),
+			    .links = MAP_INIT };
 	struct err *err = NULL;
 
 	vec_foreach (selection, source) {

@@ -20,6 +20,7 @@
 #include "builder/selection.h"
 
 struct err;
+struct pool;
 
 struct copy_opts {
 	const char *dest; /* absolute */
@@ -29,6 +30,7 @@ struct copy_opts {
 	uid_t uid;
 	gid_t gid;
 	struct chmod_spec chmod;
+	struct pool *pool; /* for large sources; not the one of the calling thread; may be NULL */
 };
 
 /* Copy into `fs_fd`, the upper directory of a layer on top of `below_fd` (a view of the stack).

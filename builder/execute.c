@@ -96,6 +96,7 @@ struct execution {
 	struct plan *plan;
 	const struct execute_opts *opts;
 	struct pool *commit_pool; /* unpacks bases and makes blobs */
+	struct pool *copy_pool;   /* copies large trees */
 	struct group *steps;
 	struct group *commits;
 	struct sandbox *sandbox;
@@ -380,7 +381,8 @@ static struct err *do_copy(struct execution *ex, struct plan_step *step, int vie
 	struct copy_opts opts = { .dest = copy->dest,
 				  .dest_is_dir = copy->dest_is_dir,
 				  .keep_owner = foreign && !copy->chown,
-				  .chmod = copy->chmod };
+				  .chmod = copy->chmod,
+				  .pool = ex->copy_pool };
 	AUTO(tree) struct tree *tree = NULL;
 	AUTO(selection) struct selection selection = { 0 };
 
@@ -641,6 +643,7 @@ static void execution_free(struct execution *ex)
 	group_free(ex->steps);
 	group_free(ex->commits);
 	pool_free(ex->commit_pool);
+	pool_free(ex->copy_pool);
 	for (size_t i = 0; i < ex->plan->steps.len; i++) {
 		vec_release(&ex->states[i].waiters);
 		stack_release(&ex->states[i].stack);
@@ -665,6 +668,7 @@ static void execution_init(struct execution *ex, struct plan *plan, const struct
 	pthread_mutex_init(&ex->lock, NULL);
 	pthread_mutex_init(&ex->base_lock, NULL);
 	ex->commit_pool = pool_new(pool_default_threads());
+	ex->copy_pool = pool_new(pool_default_threads());
 	ex->steps = group_new(plan->pool);
 	ex->commits = group_new(ex->commit_pool);
 }

@@ -148,7 +148,7 @@ static struct err *read_link(int dir_fd, const char *path, const char *name, cha
 }
 
 /* Fill in one child. `*ret_there` is false if it vanished or is excluded for good. */
-static struct err *scan_child(const struct tree *tree, struct tree_node *dir, int dir_fd,
+static struct err *scan_child(struct tree *tree, struct tree_node *dir, int dir_fd,
 			      const char *path, const char *name, struct tree_node *ret,
 			      bool *ret_there)
 {
@@ -181,12 +181,13 @@ static struct err *scan_child(const struct tree *tree, struct tree_node *dir, in
 				   .excluded = excluded };
 	if (S_ISLNK(st.st_mode))
 		TRY(read_link(dir_fd, path, name, &ret->link));
+	if (st.st_nlink > 1 && !S_ISDIR(st.st_mode))
+		atomic_store(&tree->twins, true);
 	*ret_there = true;
 	return NULL;
 }
 
-static struct err *scan_dir(const struct tree *tree, struct tree_node *dir, int dir_fd,
-			    const char *path)
+static struct err *scan_dir(struct tree *tree, struct tree_node *dir, int dir_fd, const char *path)
 {
 	AUTO(strings) struct strings names = { 0 };
 
@@ -216,6 +217,11 @@ struct err *tree_load(struct tree *tree, struct tree_node *dir)
 	path = tree_path(dir);
 	TRY(open_dir(tree, path, &fd));
 	return scan_dir(tree, dir, fd, path);
+}
+
+bool tree_has_twins(const struct tree *tree)
+{
+	return atomic_load(&tree->twins);
 }
 
 bool tree_keeps_xattr(const char *name)
@@ -260,14 +266,18 @@ static bool same_time(struct timespec a, struct timespec b)
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
+/* What is in a directory is checked entry by entry; what came later was not asked for. */
 static struct err *expect_unchanged(int fd, const struct tree_node *node)
 {
 	AUTO(mem) char *path = NULL;
 	struct stat st;
+	bool same = fstat(fd, &st) == 0 && st.st_ino == node->ino && st.st_dev == node->dev &&
+		    st.st_mode == node->mode;
 
-	if (fstat(fd, &st) == 0 && st.st_ino == node->ino && st.st_dev == node->dev &&
-	    st.st_mode == node->mode && (uint64_t)st.st_size == node->size &&
-	    same_time(st.st_mtim, node->mtime) && same_time(st.st_ctim, node->ctime))
+	if (same && !S_ISDIR(st.st_mode))
+		same = (uint64_t)st.st_size == node->size && same_time(st.st_mtim, node->mtime) &&
+		       same_time(st.st_ctim, node->ctime);
+	if (same)
 		return NULL;
 	path = tree_path(node);
 	return err_new(ERR_INVALID, "'%s' changed while it was read: run the build again", path);
@@ -276,18 +286,14 @@ static struct err *expect_unchanged(int fd, const struct tree_node *node)
 /* Digest of content, and of the kept xattrs if there are any. */
 static struct err *hash_file(int dir_fd, struct tree_node *node)
 {
-	AUTO(fd)
-	int fd = openat(dir_fd, node->name,
-			O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	AUTO(fd) int fd = -1;
 	AUTO(hasher) struct hasher *h = hasher_new();
 	char chunk[HASH_CHUNK];
 	uint64_t total = 0;
 	ssize_t got;
 	bool any;
 
-	if (fd < 0)
-		return err_sys("open '%s'", node->name);
-	TRY(expect_unchanged(fd, node));
+	TRY(tree_open_child(node, dir_fd, &fd));
 	while (total < node->size && (got = read(fd, chunk, sizeof(chunk))) > 0) {
 		hasher_update(h, chunk, (size_t)got);
 		total += (uint64_t)got;
@@ -539,6 +545,19 @@ struct err *tree_open_node(const struct tree *tree, const struct tree_node *node
 
 	TRY(file_open(tree->root_fd, path[0] ? path : ".",
 		      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0, FILE_NO_LINKS, &fd));
+	TRY(expect_unchanged(fd, node));
+	*ret_fd = STEAL_FD(fd);
+	return NULL;
+}
+
+struct err *tree_open_child(const struct tree_node *node, int dir_fd, int *ret_fd)
+{
+	AUTO(fd)
+	int fd = openat(dir_fd, node->name,
+			O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0)
+		return err_sys("open '%s'", node->name);
 	TRY(expect_unchanged(fd, node));
 	*ret_fd = STEAL_FD(fd);
 	return NULL;

@@ -16,6 +16,7 @@
 #ifndef BUILDER_TREE_H
 #define BUILDER_TREE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -54,6 +55,7 @@ struct tree {
 	int root_fd;                 /* owned */
 	const struct ignore *ignore; /* borrowed; NULL: nothing is excluded */
 	struct statcache *cache;     /* borrowed; NULL: every digest is computed */
+	atomic_bool twins;           /* see tree_has_twins() */
 	struct tree_node root;
 };
 
@@ -70,6 +72,9 @@ struct err *tree_load(struct tree *tree, struct tree_node *dir) MUST_USE;
 struct err *tree_load_all(struct tree *tree, struct tree_node *node, bool hash, struct pool *pool)
 	MUST_USE;
 
+/* True if something but a directory, of all that was read so far, has several names. */
+bool tree_has_twins(const struct tree *tree);
+
 /* Make sure that one regular file has its digest. */
 struct err *tree_hash(struct tree *tree, struct tree_node *file) MUST_USE;
 
@@ -85,10 +90,14 @@ struct err *tree_find(struct tree *tree, struct tree_node *from, struct str path
 /* "src/main.c"; "" for the root. Owned by the caller. */
 char *tree_path(const struct tree_node *node) MUST_USE;
 
-/* Open a node beneath the root and make sure it is still what was scanned: ERR_INVALID
- * "PATH changed while it was read" otherwise. Never blocks, never follows. */
+/* Open a node beneath the root and make sure it is still what was scanned (a directory may have got
+ * new entries): ERR_INVALID "PATH changed while it was read" otherwise. Never blocks, never
+ * follows. */
 struct err *tree_open_node(const struct tree *tree, const struct tree_node *node, int *ret_fd)
 	MUST_USE;
+
+/* The same for a node in the directory `dir_fd`. */
+struct err *tree_open_child(const struct tree_node *node, int dir_fd, int *ret_fd) MUST_USE;
 
 /* True for an xattr that a copy keeps: user.* and security.capability, but none of overlayfs. */
 bool tree_keeps_xattr(const char *name);

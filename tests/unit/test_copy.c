@@ -7,6 +7,7 @@
 
 #include <sys/xattr.h>
 
+#include "base/pool.h"
 #include "builder/copy.h"
 #include "builder/ignore.h"
 #include "builder/selection.h"
@@ -50,6 +51,7 @@ struct line {
 	bool given_owner, keep_owner;
 	uid_t uid;
 	gid_t gid;
+	struct pool *pool; /* NULL: this thread alone */
 };
 
 static struct err *copy(const struct line *line)
@@ -59,7 +61,8 @@ static struct err *copy(const struct line *line)
 				  .given_owner = line->given_owner,
 				  .keep_owner = line->keep_owner,
 				  .uid = line->uid,
-				  .gid = line->gid };
+				  .gid = line->gid,
+				  .pool = line->pool };
 	AUTO(ignore) struct ignore *ignore = NULL;
 	AUTO(tree) struct tree *tree = NULL;
 	AUTO(selection) struct selection selection = { 0 };
@@ -257,6 +260,11 @@ TEST(gives_owners_and_modes)
 		  "",
 		  { .sources = "a", .dest = "/b", .given_owner = true, .uid = 3, .gid = 4 },
 		  "f 4755,3,4 b x\n" },
+		{ "a set-group-id directory does not give its group away",
+		  "f 644 a x\nd 755 d\nf 644 d/b y\n",
+		  "d 2775,0,50 t\n",
+		  { .sources = ".", .dest = "/t" },
+		  "d 2775,0,50 t\nf 644 t/a x\nd 755 t/d\nf 644 t/d/b y\n" },
 		{ "a fifo stays one",
 		  "p 620 a\n",
 		  "",
@@ -294,6 +302,76 @@ TEST(keeps_hard_links_within_a_source)
 	assert_int_equal(fstatat(layer_fd, "a", &one, 0), 0);
 	assert_int_equal(fstatat(layer_fd, "b", &two, 0), 0);
 	assert_int_equal(one.st_ino, two.st_ino);
+}
+
+/* 30 directories, one within another after each fifth, of 20 files each. */
+static void make_large_source(void)
+{
+	AUTO(buf) struct buf scene = BUF_INIT(1 << 20);
+	AUTO(mem) char *dir = xstrdup("");
+
+	for (int i = 0; i < 30; i++) {
+		char *next = xasprintf("%sd%d", i % 5 ? dir : "", i);
+
+		buf_addf(&scene, "d %o %s\n", i % 2 ? 0755 : 0500, next);
+		for (int k = 0; k < 20; k++)
+			buf_addf(&scene, "f %o %s/f%d %d/%d\n", k % 3 ? 0644 : 0711, next, k, i, k);
+		free(dir);
+		dir = xasprintf("%s/", next);
+		free(next);
+	}
+	scene_make(source_fd, scene.at);
+	for (int i = 0; i < 30; i += 5) {
+		const struct timespec times[2] = { { .tv_sec = 1000 + i }, { .tv_sec = 1000 + i } };
+		char name[16];
+
+		snprintf(name, sizeof(name), "d%d", i);
+		assert_int_equal(utimensat(source_fd, name, times, 0), 0);
+	}
+}
+
+TEST(copies_large_sources_with_several_threads)
+{
+	AUTO(pool) struct pool *pool = pool_new(4);
+	AUTO(mem) char *got = NULL;
+	AUTO(mem) char *want = NULL;
+
+	make_large_source();
+	assert_ok(copy(&(struct line){ .sources = ".", .dest = "/", .pool = pool }));
+	got = scene_tell(layer_fd);
+	want = scene_tell(source_fd);
+	assert_string_equal(got, want);
+	for (int i = 0; i < 30; i += 5) {
+		char name[16];
+		struct stat st;
+
+		snprintf(name, sizeof(name), "d%d", i);
+		assert_int_equal(fstatat(layer_fd, name, &st, 0), 0);
+		assert_int_equal(st.st_mtime, 1000 + i);
+	}
+}
+
+TEST(keeps_hard_links_of_large_sources)
+{
+	AUTO(pool) struct pool *pool = pool_new(4);
+	struct stat one, two;
+
+	make_large_source();
+	scene_make(source_fd, "h - d5/twin d0/f0\n");
+	assert_ok(copy(&(struct line){ .sources = ".", .dest = "/", .pool = pool }));
+	assert_int_equal(fstatat(layer_fd, "d0/f0", &one, 0), 0);
+	assert_int_equal(fstatat(layer_fd, "d5/twin", &two, 0), 0);
+	assert_int_equal(one.st_ino, two.st_ino);
+}
+
+TEST(tells_what_failed_in_another_thread)
+{
+	AUTO(pool) struct pool *pool = pool_new(4);
+
+	make_large_source();
+	scene_make(below_fd, "d 755 d10\nd 755 d10/f7\n");
+	assert_fails(copy(&(struct line){ .sources = ".", .dest = "/", .pool = pool }),
+		     ERR_INVALID);
 }
 
 TEST(keeps_times_and_attributes)
@@ -377,6 +455,9 @@ int main(void)
 		IN_SCENE(gives_owners_and_modes),
 		IN_SCENE(sees_the_context_through_the_ignore_file),
 		IN_SCENE(keeps_hard_links_within_a_source),
+		IN_SCENE(copies_large_sources_with_several_threads),
+		IN_SCENE(keeps_hard_links_of_large_sources),
+		IN_SCENE(tells_what_failed_in_another_thread),
 		IN_SCENE(keeps_times_and_attributes),
 		IN_SCENE(refuses_files_over_directories_and_what_is_missing),
 		IN_SCENE(makes_a_working_directory_only_where_there_is_none),
