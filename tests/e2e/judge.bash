@@ -1,0 +1,85 @@
+# tests/e2e/judge.bash - buildah as the judge: the same Recipe built by both gives the same image.
+#
+# Loaded after helper.bash. The judge's storage is its own, below $BATS_FILE_TMPDIR: judge_open
+# makes it in setup_file, judge_close takes it away in teardown_file, mounts and all. Its version
+# is the distribution's, which is why the differences below are named one by one.
+#
+# Compared: the root filesystems by compare.py, all but the top directory itself (the judge's
+# storage has a mode of its own for it), and what a container would get from the configs.
+
+JUDGED=$BATS_FILE_TMPDIR/judge
+
+judge() {
+	buildah --root "$JUDGED/root" --runroot "$JUDGED/run" --storage-driver overlay "$@"
+}
+
+judge_open() {
+	mkdir -p "$JUDGED"
+}
+
+judge_close() {
+	[ -d "$JUDGED" ] || return 0
+	judge rm --all >/dev/null 2>&1
+	umount "$JUDGED/root/overlay" 2>/dev/null
+	rm -rf "$JUDGED"
+}
+
+# judge_has NAME: the judge takes the image NAME:latest out of our store.
+judge_has() {
+	skopeo copy --quiet "oci:$CAIRN_ROOT:$1:latest" \
+		"containers-storage:[overlay@$JUDGED/root+$JUDGED/run]localhost/$1:latest"
+}
+
+# both_have TAR NAME: both know this root filesystem as the image NAME.
+both_have() {
+	cairn import "$1" "$2"
+	judge inspect --type image "$2" >/dev/null 2>&1 || judge_has "$2"
+}
+
+# make_base TAR: make_rootfs with every applet of busybox, and with the places where the judge
+# mounts something into a step: it leaves them behind in the layer where they were not.
+make_base() {
+	local dir=$BATS_TEST_TMPDIR/rootfs
+	make_rootfs "$1"
+	mkdir -p "$dir"/{dev,proc,sys,run,home/user}
+	mkdir -p "$dir/usr/bin" "$dir/usr/sbin" "$dir/sbin"
+	for name in $(busybox --list); do
+		[ -e "$dir/bin/$name" ] || ln -s busybox "$dir/bin/$name"
+	done
+	for name in hosts hostname resolv.conf; do
+		[ -e "$dir/etc/$name" ] || : >"$dir/etc/$name"
+	done
+	chown 1000:1000 "$dir/home/user"
+	echo 'extra:x:2000:user' >>"$dir/etc/group"
+	tar -C "$dir" --sort=name --mtime=@0 --numeric-owner -cf "$1" .
+}
+
+# What of a config counts: what is set. Dropped are the judge's fields that no OCI config has, and
+# fields of docker's format which say what is the default.
+COUNTS='
+	del(.created, .history, .rootfs, .id, .parent, .container, .container_config,
+		.docker_version, .size, .os_version, .variant)
+	| .config |= (. // {} | del(.Hostname, .Domainname, .Image, .ArgsEscaped))
+	| walk(if type == "object" then with_entries(select(.value
+		| . != null and . != "" and . != false and . != {} and . != [])) else . end)'
+
+# same_config NAME [FILTER]: FILTER (jq) takes away, from both, a difference that has a reason.
+same_config() {
+	cairn inspect --raw config "$1" | jq -S "$COUNTS | ${2:-.}" >ours.json
+	judge inspect --type image --format '{{.Config}}' "$1" | jq -S "$COUNTS | ${2:-.}" >theirs.json
+	diff -U1 ours.json theirs.json
+}
+
+# same_image CONTEXT [OPTION...]: both build CONTEXT/Recipe, and the images are the same.
+# $EXCEPT_PATHS are not compared, $EXCEPT_CONFIG is the filter of same_config.
+same_image() {
+	local context=$1
+	shift
+	cairn build --progress quiet -f "$context/Recipe" -t judged "$@" "$context" >/dev/null
+	judge bud --quiet --format docker --identity-label=false --isolation chroot --network host \
+		-f "$context/Recipe" -t judged -o type=tar,dest=theirs.tar "$@" "$context" >/dev/null
+	cairn export -o ours.tar judged
+	# shellcheck disable=SC2086
+	python3 "$BATS_TEST_DIRNAME/compare.py" ours.tar theirs.tar . ${EXCEPT_PATHS:-}
+	same_config judged "${EXCEPT_CONFIG:-.}"
+}

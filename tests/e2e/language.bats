@@ -1,0 +1,679 @@
+# tests/e2e/language.bats - small Recipes, instruction by instruction: the image is the judge's.
+#
+# Where the judge (buildah) does otherwise than the language says, EXCEPT_PATHS or EXCEPT_CONFIG
+# takes the difference away and a line above says what it is; what is ours is then held by an
+# assertion of its own.
+
+load helper
+load judge
+
+setup_file() {
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+	need busybox buildah jq python3
+	judge_open
+	BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR make_base "$BATS_FILE_TMPDIR/base.tar"
+}
+
+teardown_file() {
+	judge_close
+}
+
+# recipe: standard input becomes Recipe in the context `ctx`, in which there is a base.
+recipe() {
+	both_have "$BATS_FILE_TMPDIR/base.tar" base >/dev/null
+	mkdir -p ctx
+	cat >ctx/Recipe
+}
+
+# put PATH [TEXT]: a file in the context.
+put() {
+	mkdir -p "ctx/$(dirname "$1")"
+	printf '%s\n' "${2-$1}" >"ctx/$1"
+}
+
+# holds PATH TEXT: what a file of the image says.
+holds() {
+	equal "$(tar -xOf ours.tar "$1")" "$2"
+}
+
+# owned PATH: mode and numeric owner of an entry of the image.
+owned() {
+	tar --numeric-owner -tvf ours.tar "$1" | awk 'NR == 1 { print $1, $2 }'
+}
+
+config() {
+	cairn inspect --raw config judged | jq -c "$1"
+}
+
+@test "RUN in shell form goes through the shell, comments and continued lines and all" {
+	recipe <<-'EOF'
+		FROM base
+		RUN echo one | tr a-z A-Z >/one && \
+		    # a comment between lines
+		    echo "two   $HOME"   >/two; \
+
+		    echo 'three $HOME' >/three
+		run echo "\
+		  kept   blanks" > "/a name"
+	EOF
+	same_image ctx
+	holds one ONE
+}
+
+@test "RUN in exec form has no shell" {
+	recipe <<-'EOF'
+		FROM base
+		RUN ["/bin/busybox", "touch", "/a b", "/$HOME"]
+		RUN ["sh", "-c", "echo \"$PATH\" > /path"]
+	EOF
+	same_image ctx
+	holds path /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+}
+
+@test "what is no JSON is a command for the shell" {
+	recipe <<-'EOF'
+		FROM base
+		RUN [ 'a' = 'a' ] && touch /yes
+		CMD ['echo', 'not json']
+	EOF
+	same_image ctx
+	equal "$(config .config.Cmd)" "[\"/bin/sh\",\"-c\",\"['echo', 'not json']\"]"
+}
+
+@test "a step finds the same directory, mask, limits of names and empty input" {
+	recipe <<-'EOF'
+		FROM base
+		WORKDIR /srv/app
+		RUN pwd >/found && umask >>/found && wc -c >>/found && id >>/found
+		RUN touch plain && mkdir dir && mkfifo fifo && ln -s plain link && ln plain twin
+	EOF
+	same_image ctx
+	holds found "$(printf '/srv/app\n0022\n0\nuid=0(root) gid=0(root) groups=0(root)')"
+}
+
+@test "FROM scratch holds what is copied" {
+	recipe <<-'EOF'
+		FROM scratch
+		COPY a /
+		COPY b/ /b/
+		ENTRYPOINT ["/a"]
+	EOF
+	put a
+	put b/c
+	# The language gives scratch a PATH and a working directory; the judge has no working directory.
+	EXCEPT_CONFIG='del(.config.WorkingDir)' same_image ctx
+	equal "$(config .config.WorkingDir)" '"/"'
+}
+
+@test "FROM a stage goes on where it ended, settings and all" {
+	recipe <<-'EOF'
+		FROM base AS first
+		ENV a=1
+		WORKDIR /w
+		USER user
+		LABEL l=1
+		CMD ["x"]
+		RUN echo "$a" >/tmp/a
+		FROM first
+		RUN pwd >/tmp/b; id -un >>/tmp/b
+		LABEL m=2
+	EOF
+		same_image ctx
+	holds tmp/b "$(printf '/w\nuser')"
+}
+
+@test "a stage that nothing needs does not run" {
+	recipe <<-'EOF'
+		FROM base AS broken
+		RUN false
+		FROM base AS wanted
+		RUN touch /here
+		FROM broken
+		RUN touch /there
+	EOF
+	same_image ctx --target wanted
+}
+
+@test "ARG before FROM chooses the base" {
+	recipe <<-'EOF'
+		ARG WHAT=nothing
+		ARG VERSION=lat
+		FROM ${WHAT}:${VERSION}est
+		RUN echo "$WHAT" >/what
+		ARG WHAT
+		RUN echo "$WHAT" >>/what
+	EOF
+	same_image ctx --build-arg WHAT=base
+	holds what "$(printf '\nbase')"
+}
+
+@test "COPY puts a file where the destination says" {
+	recipe <<-'EOF'
+		FROM base
+		RUN mkdir /there && ln -s there /link
+		WORKDIR /work
+		COPY a /new/file
+		COPY a /new/dir/
+		COPY a /there
+		COPY b /link/
+		COPY a .
+		COPY a b deep/
+		COPY a /../up
+	EOF
+	put a
+	put b
+	same_image ctx
+	holds there/a a
+	holds work/deep/b b
+	holds up a
+}
+
+@test "COPY of a directory copies what is in it" {
+	recipe <<-'EOF'
+		FROM base
+		COPY d /d
+		COPY d/sub /d/other
+		COPY d /bin
+		COPY . /all
+	EOF
+	put d/one
+	put d/sub/two
+	mkdir -m 0700 ctx/d/private
+	mkdir ctx/d/empty
+	same_image ctx
+}
+
+@test "COPY knows wildcards, and a directory that matches gives its contents" {
+	recipe <<-'EOF'
+		FROM base
+		COPY *.txt /all/
+		COPY d?r* /flat/
+		COPY [ab].c x/[!y]*/f /set/
+		COPY .* /dots/
+	EOF
+	put one.txt
+	put .two.txt
+	put dir1/f1
+	put dar2/f2
+	put drr/f3
+	put a.c
+	put b.c
+	put c.c
+	put x/zed/f
+	put x/yes/f
+	same_image ctx
+}
+
+@test "COPY --chown takes numbers and names" {
+	recipe <<-'EOF'
+		FROM base
+		COPY --chown=1000 a /uid
+		COPY --chown=1234:5678 d /numbers
+		COPY --chown=user a /name
+		COPY --chown=user:extra a /names/new/
+		COPY --chown=0:extra a /mixed
+	EOF
+	put a
+	put d/e
+	# The judge gives new parents of the destination to root; the language gives them to --chown.
+	EXCEPT_PATHS="names" same_image ctx
+	equal "$(owned uid)" "-rw-r--r-- 1000/1000"
+	equal "$(owned name)" "-rw-r--r-- 1000/1000"
+	equal "$(owned names/)" "drwxr-xr-x 1000/2000"
+	equal "$(owned names/new/a)" "-rw-r--r-- 1000/2000"
+}
+
+@test "COPY --chmod sets the mode of everything that is copied" {
+	recipe <<-'EOF'
+		FROM base
+		COPY --chmod=4755 a /
+		COPY --chmod=0700 d /d
+		COPY --chmod=0755 d /e
+		COPY --chmod=640 --chown=user:user a /b
+	EOF
+	put a
+	put d/e/f
+	# The judge leaves out the directory that it makes for the copies.
+	EXCEPT_PATHS="d" same_image ctx
+	equal "$(owned d/)" "drwx------ 0/0"
+	equal "$(owned a)" "-rwsr-xr-x 0/0"
+	equal "$(owned d/e/f)" "-rwx------ 0/0"
+}
+
+@test "COPY --from takes from a stage by its name or number, owners kept" {
+	recipe <<-'EOF'
+		FROM base AS one
+		RUN mkdir -m 0750 /out && echo 1 >/out/f && chown -R 1000:2000 /out && ln -s f /out/l
+		FROM base
+		RUN echo 2 >/two && chmod 4711 /two
+		FROM scratch
+		COPY --from=one /out /out
+		COPY --from=1 /two /two
+		COPY --from=one /out/* /glob/
+		COPY --from=base /etc/passwd /etc/
+		COPY --from=one --chown=7:8 /out/f /other
+	EOF
+	EXCEPT_CONFIG='del(.config.WorkingDir)' same_image ctx
+	equal "$(owned out/f)" "-rw-r--r-- 1000/2000"
+}
+
+@test "COPY in JSON form takes names with blanks" {
+	recipe <<-'EOF'
+		FROM base
+		COPY ["a b", "c", "/with blank/"]
+	EOF
+	put "a b"
+	put c
+	same_image ctx
+}
+
+@test "COPY keeps modes and links, and follows a link that is named" {
+	recipe <<-'EOF'
+		FROM base
+		COPY d /d
+		COPY link /
+		COPY dirlink /through/
+	EOF
+	put d/plain
+	chmod 0600 ctx/d/plain
+	put d/exec
+	chmod 0755 ctx/d/exec
+	put d/setid
+	chmod 6755 ctx/d/setid
+	mkdir -m 1777 ctx/d/sticky
+	ln -s ../outside ctx/d/dangling
+	ln -s plain ctx/d/inner
+	ln -s d/exec ctx/link
+	ln -s d/sticky/.. ctx/dirlink
+	# The judge takes set-id bits away.
+	EXCEPT_PATHS="d/setid through/setid" same_image ctx
+	equal "$(owned d/setid)" "-rwsr-sr-x 0/0"
+}
+
+@test "COPY over what is there" {
+	recipe <<-'EOF'
+		FROM base
+		RUN mkdir -p /t/sub && echo old >/t/file && echo keep >/t/keep && chmod 0700 /t /t/sub && \
+			ln -s keep /t/link && chown -R 1000 /t
+		COPY d /t
+	EOF
+	put d/file new
+	put d/sub/more
+	put d/link file-now
+	same_image ctx
+	holds t/file new
+}
+
+@test "variables in COPY" {
+	recipe <<-'EOF'
+		FROM base
+		ARG from=d
+		ENV to=/target owner=1000
+		COPY --chown=${owner}:7 $from/f ${to}/
+		COPY d/\$f $to/
+	EOF
+	put d/f
+	put 'd/$f'
+	same_image ctx
+}
+
+@test "WORKDIR joins, makes and expands" {
+	recipe <<-'EOF'
+		FROM base
+		ENV top=/srv
+		WORKDIR $top/a
+		WORKDIR b/../c
+		RUN pwd >/where
+		WORKDIR /home/user
+		WORKDIR /
+		WORKDIR ./last/
+	EOF
+	same_image ctx
+	holds where /srv/a/c
+	equal "$(config .config.WorkingDir)" '"/last"'
+}
+
+@test "WORKDIR makes a directory for the user" {
+	recipe <<-'EOF'
+		FROM base
+		USER user:extra
+		WORKDIR /made/here
+	EOF
+	# The judge makes it root's.
+	EXCEPT_PATHS="made" same_image ctx
+	equal "$(owned made/here/)" "drwxr-xr-x 1000/2000"
+}
+
+@test "USER in all its forms" {
+	recipe <<-'EOF'
+		FROM base
+		USER user
+		RUN id >/tmp/1; touch /tmp/user
+		USER 1000
+		RUN id >/tmp/2; echo $HOME >>/tmp/2
+		USER 1000:2000
+		RUN id >/tmp/3
+		USER user:extra
+		RUN id >/tmp/4
+		USER 4321
+		RUN id >/tmp/5; echo $HOME >>/tmp/5
+		USER 0:1000
+		RUN id >/tmp/6
+		USER root
+		RUN id >/tmp/7
+		USER ${nobody:-user}
+	EOF
+	same_image ctx
+	holds tmp/1 "uid=1000(user) gid=1000(user) groups=1000(user),2000(extra)"
+	equal "$(config .config.User)" '"user"'
+}
+
+@test "ENV old and new, quoted, and as it was before the instruction" {
+	recipe <<-'EOF'
+		FROM base
+		ENV a=1 b="two words" c=three\ words d='si$ngle' e="dou${a}ble"
+		ENV old   rest of "the line"
+		ENV a=2 f=$a g=${a}x
+		ENV PATH=/opt/bin:$PATH
+		RUN env | grep -E '^([a-g]|old|PATH)=' | sort >/env
+	EOF
+	same_image ctx
+	grep -q '^f=1$' <(tar -xOf ours.tar env)
+}
+
+@test "expansion of variables, form by form" {
+	recipe <<-'EOF'
+		FROM base
+		ENV set=value empty=
+		ENV a=${set:-other} b=${unset:-other} c=${empty:-other}
+		ENV d=${set:+other} e=x${unset:+other} f=${unset:-${set}} g=\$set h="\"$set\""
+		LABEL $set=${set}s
+	EOF
+	same_image ctx
+}
+
+@test "expansions that the judge does not know" {
+	recipe <<-'EOF'
+		FROM base
+		ENV file=/a/b/name.tar.gz
+		LABEL 1=${file#*/} 2=${file##*/} 3=${file%.*} 4=${file%%.*} 5=${file/a/x} 6=${file//a/x}
+		LABEL 7=${none-d} 8=${file+s}
+	EOF
+	cairn build -q -t judged -f ctx/Recipe ctx
+	equal "$(config .config.Labels)" '{"1":"a/b/name.tar.gz","2":"name.tar.gz","3":"/a/b/name.tar","4":"/a/b/name","5":"/x/b/name.tar.gz","6":"/x/b/nxme.txr.gz","7":"d","8":"s"}'
+}
+
+@test "ARG has its default, what the command line says, and an end" {
+	recipe <<-'EOF'
+		ARG global=g
+		FROM base
+		ARG one=1
+		ARG two=$one-2
+		ARG global
+		ARG none
+		RUN echo "$one $two $global ${none-unset}" >/args
+		ENV three=$two
+		FROM base
+		COPY --from=0 /args /
+		RUN echo "[$one$global]" >/gone
+		ARG global=own
+		RUN echo "$global" >>/gone
+	EOF
+	same_image ctx --build-arg one=uno
+	holds args "uno uno-2 g unset"
+	holds gone "$(printf '[]\nown')"
+}
+
+@test "of ENV and ARG, the last one counts while building" {
+	recipe <<-'EOF'
+		FROM base
+		ENV x=env
+		ARG x=arg
+		RUN echo "$x" >/first
+		ENV x=again
+		RUN echo "$x" >/second
+	EOF
+	# The judge lets ENV win always.
+	EXCEPT_PATHS="first" same_image ctx
+	holds first arg
+	holds second again
+	grep -q '"x=again"' <(config .config.Env)
+}
+
+@test "LABEL, one or many, quoted or not" {
+	recipe <<-'EOF'
+		FROM base
+		LABEL one=1 "two words"="2 \"quoted\"" three='3'
+		LABEL one=uno \
+		      four=4
+		LABEL multi="first \
+		second"
+	EOF
+	same_image ctx
+}
+
+@test "EXPOSE, with ranges, protocols and variables" {
+	recipe <<-'EOF'
+		FROM base
+		ENV PORTS="80 443"
+		EXPOSE 8080 53/UDP 5000-5002
+		EXPOSE 9000-9001/tcp
+	EOF
+	# The judge keeps the case of the protocol.
+	EXCEPT_CONFIG='del(.config.ExposedPorts["53/udp"], .config.ExposedPorts["53/UDP"])' same_image ctx
+	equal "$(config '.config.ExposedPorts | keys')" \
+		'["5000/tcp","5001/tcp","5002/tcp","53/udp","8080/tcp","9000/tcp","9001/tcp"]'
+}
+
+@test "VOLUME as a list and as JSON" {
+	recipe <<-'EOF'
+		FROM base
+		RUN mkdir /data && echo before >/data/before
+		VOLUME /data /with/path
+		VOLUME ["/json-a", "/json-b"]
+		RUN echo after >/after
+	EOF
+	# The judge makes the directories of volumes, the language leaves that to who runs the image.
+	EXCEPT_PATHS="with json-a json-b" same_image ctx
+}
+
+@test "changes below a VOLUME stay" {
+	recipe <<-'EOF'
+		FROM base
+		VOLUME /data
+		RUN mkdir -p /data && echo kept >/data/file
+	EOF
+	cairn build -q -t judged -f ctx/Recipe ctx
+	equal "$(cairn run judged cat /data/file)" kept
+}
+
+@test "CMD and ENTRYPOINT in both forms" {
+	recipe <<-'EOF'
+		FROM base
+		CMD echo "$HOME" | cat
+		ENTRYPOINT ["/bin/echo", "a b", "$HOME"]
+	EOF
+	same_image ctx
+	equal "$(config '[.config.Cmd, .config.Entrypoint]')" \
+		'[["/bin/sh","-c","echo \"$HOME\" | cat"],["/bin/echo","a b","$HOME"]]'
+}
+
+@test "ENTRYPOINT clears the CMD of the base, but not that of its own stage" {
+	recipe <<-'EOF'
+		FROM base AS parent
+		ENTRYPOINT ["/first"]
+		CMD ["inherited"]
+		FROM parent AS child
+		ENTRYPOINT ["/bin/echo"]
+		FROM parent AS other
+		CMD ["mine"]
+		ENTRYPOINT ["/bin/echo"]
+		FROM parent AS shelled
+		ENTRYPOINT exec echo
+		CMD []
+	EOF
+	same_image ctx --target child
+	equal "$(config .config.Cmd)" null
+	same_image ctx --target other
+	equal "$(config .config.Cmd)" '["mine"]'
+	same_image ctx --target shelled
+}
+
+@test "SHELL is for RUN, CMD and ENTRYPOINT behind it" {
+	recipe <<-'EOF'
+		FROM base
+		RUN echo "$0" >/before
+		SHELL ["/bin/busybox", "sh", "-e", "-c"]
+		RUN echo "$-" >/after
+		CMD run this
+		ENTRYPOINT that
+	EOF
+	# The judge uses SHELL for RUN alone.
+	EXCEPT_CONFIG='del(.config.Cmd, .config.Entrypoint)' same_image ctx
+	equal "$(config .config.Cmd)" '["/bin/busybox","sh","-e","-c","run this"]'
+	equal "$(config .config.Entrypoint)" '["/bin/busybox","sh","-e","-c","that"]'
+	equal "$(config .config.Shell)" '["/bin/busybox","sh","-e","-c"]'
+}
+
+@test "STOPSIGNAL by name and by number" {
+	recipe <<-'EOF'
+		FROM base AS name
+		STOPSIGNAL SIGQUIT
+		FROM base AS number
+		ARG signal=9
+		STOPSIGNAL $signal
+	EOF
+	same_image ctx --target name
+	same_image ctx --target number
+}
+
+@test "HEALTHCHECK with options, in both forms, and NONE" {
+	recipe <<-'EOF'
+		FROM base AS shell
+		HEALTHCHECK --interval=1m30s --timeout=500ms --start-period=2s --retries=4 CMD true || exit 1
+		FROM shell AS exec
+		HEALTHCHECK CMD ["/bin/true", "--interval=5s"]
+		FROM shell AS none
+		HEALTHCHECK NONE
+	EOF
+	same_image ctx --target shell
+	same_image ctx --target exec
+	same_image ctx --target none
+}
+
+@test "ONBUILD waits for the image that is built on it" {
+	recipe <<-'EOF'
+		FROM base
+		ENV a=parent
+		ONBUILD COPY f /copied
+		ONBUILD RUN echo "$a" >/ran
+		ONBUILD ENV a=child
+	EOF
+	put f
+	same_image ctx
+	cairn tag judged parent
+	judge tag judged parent
+	recipe <<-'EOF'
+		FROM parent
+		RUN echo "$a" >/own
+	EOF
+	same_image ctx
+	holds ran parent
+	holds own child
+	equal "$(config .config.OnBuild)" null
+}
+
+@test "MAINTAINER is the author" {
+	recipe <<-'EOF'
+		FROM base
+		MAINTAINER The cairn tests <nobody@localhost>
+	EOF
+	same_image ctx
+	equal "$(config .author)" '"The cairn tests <nobody@localhost>"'
+}
+
+@test ".dockerignore hides what it says" {
+	recipe <<-'EOF'
+		FROM base
+		COPY . /all
+	EOF
+	cat >ctx/.dockerignore <<-'EOF'
+		# a comment
+		*.log
+		/rooted
+		**/deep.tmp
+		dir/
+		!dir/keep
+		tree/*/x
+		.dockerignore
+		!kept.log
+		wild?
+	EOF
+	put a.log
+	put kept.log
+	put sub/a.log
+	put rooted
+	put sub/rooted
+	put sub/sub/deep.tmp
+	put deep.tmp
+	put dir/gone
+	put dir/keep
+	put tree/1/x
+	put tree/1/y
+	put tree/x
+	put wild1
+	put wild22
+	same_image ctx
+}
+
+@test "the ignore file of a Recipe replaces the one of the context" {
+	recipe <<-'EOF'
+		FROM base
+		COPY . /all
+	EOF
+	put .dockerignore a
+	put Recipe.dockerignore b
+	put a
+	put b
+	# The judge of Debian 12 does not look for the file of a Recipe.
+	EXCEPT_PATHS="all/a all/b" same_image ctx
+	holds all/a a
+	fails 2 tar -xOf ours.tar all/b
+}
+
+@test "what a step takes away is not in the image" {
+	recipe <<-'EOF'
+		FROM base
+		RUN mkdir -p /t/a/b /t/c && touch /t/a/b/f /t/c/f /t/x /t/y
+		RUN rm -r /t/a /t/x && mv /t/y /t/z
+		RUN mkdir /t/a && touch /t/a/new
+		RUN rm -r /t/c && ln -s a /t/c && rm /t/z && mkdir /t/z
+	EOF
+	same_image ctx
+}
+
+@test "another escape character, and keywords in any case" {
+	recipe <<-'EOF'
+		# escape=`
+		from base As x
+		env a=b`
+		c
+		cOpY f `
+		     /dir/
+		run echo 'back\slash' >/b && `
+		    echo "$a" >/a
+	EOF
+	put f
+	same_image ctx
+	holds a bc
+}
+
+@test "a Recipe with CRs, a byte-order mark and no end of line" {
+	both_have "$BATS_FILE_TMPDIR/base.tar" base
+	mkdir ctx
+	printf '\357\273\277FROM base\r\nRUN echo a \\\r\n b >/x\r\nLABEL a=b' >ctx/Recipe
+	# The judge takes the byte-order mark for a part of the first keyword, so it sees none.
+	cairn build -q -t judged -f ctx/Recipe ctx
+	equal "$(cairn run judged cat /x)" "a b"
+	equal "$(config .config.Labels)" '{"a":"b"}'
+}
