@@ -80,8 +80,8 @@ def from_directory(root):
                 with open(path, "rb") as stream:
                     entry["content"] = hashed(stream)
                 entry["size"] = info.st_size
-                if info.st_nlink > 1:
-                    twins.setdefault(info.st_ino, set()).add(name)
+            if kind != "dir" and info.st_nlink > 1:
+                twins.setdefault(info.st_ino, set()).add(name)
             if kind == "link":
                 entry["target"] = os.fsdecode(os.readlink(path))
             if kind in ("char", "block"):
