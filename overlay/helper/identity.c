@@ -28,11 +28,10 @@ void identity_limits(const struct step *step)
 	const struct rlimit none = { 0 };
 
 	if (setrlimit(RLIMIT_NOFILE, &files) < 0) {
-		/* the machine's own ceiling is lower */
+		/* the machine's own ceiling is lower; the user's own limit is no matter */
 		if (getrlimit(RLIMIT_NOFILE, &files) < 0)
 			step_fail(step, STAGE_LIMITS, "open files");
-		if (files.rlim_cur > FILES_SOFT)
-			files.rlim_cur = FILES_SOFT;
+		files.rlim_cur = files.rlim_max < FILES_SOFT ? files.rlim_max : FILES_SOFT;
 		if (setrlimit(RLIMIT_NOFILE, &files) < 0)
 			step_fail(step, STAGE_LIMITS, "open files");
 	}
