@@ -175,13 +175,11 @@ static struct err *read_context(const struct strings *operands, const char **ret
 	return NULL;
 }
 
-/* The file mode mask of the user, which stays as it is. */
-static mode_t read_umask(void)
+/* Images have nothing of the user's file mode mask: work under the usual one, and keep the user's
+ * for what is made outside the store. */
+static mode_t set_umask_aside(void)
 {
-	mode_t mask = umask(022);
-
-	umask(mask);
-	return mask;
+	return umask(022);
 }
 
 static struct err *read_request(const struct build_values *values, const struct strings *operands,
@@ -212,7 +210,7 @@ static struct err *read_request(const struct build_values *values, const struct 
 	opts->jobs = (unsigned)values->jobs;
 	opts->outputs = ret->outputs;
 	opts->output_count = ret->output_count;
-	opts->user_umask = read_umask();
+	opts->user_umask = set_umask_aside();
 	return NULL;
 }
 
@@ -290,6 +288,7 @@ static struct err *run_build(struct cli *cli, void *arg, struct strings *operand
 	request.opts.events = ui_events(ui);
 	err = build_run(store, &request.opts, &result);
 	ui_free(STEAL(ui)); /* before anything else is printed */
+	umask(request.opts.user_umask);
 	TRY(err);
 	return tell_result(values, &request, &result);
 }
