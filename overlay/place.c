@@ -144,8 +144,7 @@ struct err *place_make_dir(const struct place *place, const struct place_dir *di
 		return err_sys("open the new directory");
 	TRY(set_owner_and_mode(place, dir, entry, fd));
 	TRY(xattrs_apply(fd, place->side, entry->xattrs, entry->xattr_count, XATTR_DEFAULT_ACL));
-	*ret_fd = fd;
-	fd = -1;
+	*ret_fd = STEAL_FD(fd);
 	return NULL;
 }
 

@@ -557,7 +557,7 @@ struct err *walk(int fs_fd, const struct walk_opts *opts,
 		.visit = visit,
 		.arg = arg,
 		.side = opts->flat ? XATTR_VIEW : XATTR_LAYER,
-		.path = BUF_INIT(2 * PATH_MAX),
+		.path = BUF_INIT((size_t)2 * PATH_MAX),
 		.dents = xcalloc(1, DENTS_SIZE),
 		.noatime = O_NOATIME,
 	};

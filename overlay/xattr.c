@@ -143,15 +143,14 @@ struct err *xattrs_apply(int fd, enum xattr_side side, const struct tar_xattr *a
 			 const char *skip)
 {
 	for (size_t i = 0; i < count; i++) {
-		AUTO(mem) char *escaped = NULL;
 		const char *name = at[i].name;
+		AUTO(mem)
+		char *stored = side == XATTR_LAYER ? whiteout_xattr_escape(name) : xstrdup(name);
 
 		if (!xattr_kept(name) || (skip && strcmp(name, skip) == 0))
 			continue;
-		if (side == XATTR_LAYER)
-			name = escaped = whiteout_xattr_escape(name);
-		if (fsetxattr(fd, name, at[i].value.at, at[i].value.len, 0) < 0)
-			return err_sys("set the extended attribute %s", at[i].name);
+		if (fsetxattr(fd, stored, at[i].value.at, at[i].value.len, 0) < 0)
+			return err_sys("set the extended attribute %s", name);
 	}
 	return NULL;
 }

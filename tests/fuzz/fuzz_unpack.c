@@ -120,22 +120,25 @@ static unsigned take(struct input *in, unsigned count)
 	return *in->at++ % count;
 }
 
-static void take_path(struct input *in, char path[static 100])
+/* One to four names, into a text field of a header. */
+static void take_path(struct input *in, char *field)
 {
 	static const char *const names[] = {
 		"a", "b",      "c",    "f",     "l",     ".",     "..",
 		"",  "canary", "file", ".wh.a", ".wh.b", ".wh.l", ".wh..wh..opq",
 		"a", "b",
 	};
+	AUTO(buf) struct buf path = BUF_INIT(USTAR_NAME_SIZE);
 	unsigned parts = 1 + take(in, 4);
 
-	path[0] = '\0';
 	if (take(in, 8) == 0)
-		strcat(path, "/");
+		buf_addc(&path, '/');
 	while (parts-- > 0) {
-		strcat(path, names[take(in, 16)]);
-		strcat(path, parts > 0 ? "/" : "");
+		buf_adds(&path, names[take(in, 16)]);
+		if (parts > 0)
+			buf_addc(&path, '/');
 	}
+	memcpy(field, path.at, path.len);
 }
 
 static void add_padding(struct buf *tar, size_t size)
@@ -167,7 +170,7 @@ static void add_xattr(struct buf *tar, unsigned which)
 	/* The length counts itself; it was written for two digits. */
 	buf_addf(&text, "%zu%s", strlen(record), record + 2);
 	ustar_init(&block);
-	strcpy(block.name, "x");
+	block.name[0] = 'x';
 	block.type = 'x';
 	add_block(tar, &block, text.len);
 	buf_add_str(tar, buf_str(&text));
@@ -178,18 +181,14 @@ static void add_entry(struct buf *tar, struct input *in)
 {
 	unsigned type = take(in, 7), extra = take(in, 16);
 	size_t size = type == 0 ? take(in, 4) : 0;
-	char path[100], link[100];
 	struct ustar block;
 
 	if (extra < 3)
 		add_xattr(tar, extra);
 	ustar_init(&block);
-	take_path(in, path);
-	memcpy(block.name, path, strlen(path));
-	if (type == 1 || type == 2) {
-		take_path(in, link);
-		memcpy(block.link, link, strlen(link));
-	}
+	take_path(in, block.name);
+	if (type == 1 || type == 2)
+		take_path(in, block.link);
 	USTAR_PUT(block.mode, take(in, 64) << 6 | take(in, 64));
 	USTAR_PUT(block.uid, take(in, 3));
 	USTAR_PUT(block.mtime, take(in, 200));

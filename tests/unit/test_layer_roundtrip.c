@@ -275,15 +275,15 @@ static unsigned pick(unsigned count)
 	return (unsigned)((z ^ (z >> 31)) % count);
 }
 
-static void pick_path(char path[static 32])
+static char *pick_path(void)
 {
 	static const char *const names[] = { "a", "b", "c", "f", "m" };
+	AUTO(buf) struct buf path = BUF_INIT(32);
 
-	snprintf(path, 32, "%s", names[pick(ARRAY_SIZE(names))]);
-	while (strlen(path) < 8 && pick(5) < 3) {
-		strcat(path, "/");
-		strcat(path, names[pick(ARRAY_SIZE(names))]);
-	}
+	buf_adds(&path, names[pick(ARRAY_SIZE(names))]);
+	while (path.len < 8 && pick(5) < 3)
+		buf_addf(&path, "/%s", names[pick(ARRAY_SIZE(names))]);
+	return buf_steal(&path);
 }
 
 /* Remove a tree by its path, as rm does: links among the parents are followed. */
@@ -303,12 +303,11 @@ static void remove_path(int fd, const char *path)
 static void change(int fd)
 {
 	AUTO(fd) int file_fd = -1;
-	char path[32], other[32];
+	AUTO(mem) char *path = pick_path();
+	AUTO(mem) char *other = pick_path();
 	unsigned what = pick(12);
 	ssize_t done = 0;
 
-	pick_path(path);
-	pick_path(other);
 	switch (what) {
 	case 0:
 	case 1:

@@ -147,15 +147,17 @@ TEST(many_layers_are_unpacked_in_parallel)
 	assert_view("all", &stack, false, want.at);
 }
 
+#define DEPENDENT F("a/new") F("lib/so") "h 0 0:0 0 0 b -> a/f\n" W("gone/.wh.x")
+
 TEST(a_layer_that_depends_on_what_lies_below_is_unpacked_for_it)
 {
 	static const char *const on_one[] = {
 		"d 700 1:1 0 5 a user.x=1\n" F("a/f") D("usr") "l 777 0:0 0 1 lib -> usr\n",
-		F("a/new") F("lib/so") "h 0 0:0 0 0 b -> a/f\n" W("gone/.wh.x"),
+		DEPENDENT,
 		F("top"),
 	};
 	static const char *const on_other[] = { "d 750 2:2 0 6 a\nf 600 0:0 1 7 a/f y\n" D("gone"),
-						on_one[1] };
+						DEPENDENT };
 	struct sample one = sample_of(on_one, ARRAY_SIZE(on_one));
 	struct sample other = sample_of(on_other, ARRAY_SIZE(on_other));
 	AUTO(stack) struct stack one_stack = { 0 }, other_stack = { 0 }, again = { 0 };
@@ -183,9 +185,8 @@ TEST(a_layer_that_depends_on_what_lies_below_is_unpacked_for_it)
 
 TEST(the_lowest_layer_depends_on_nothing_but_is_kept_apart)
 {
-	static const char *const alone[] = { F("a/f") W("b/.wh.x") };
-	static const char *const above[] = { "d 700 1:1 0 5 a\n", alone[0] };
-	struct sample low = sample_of(alone, 1), high = sample_of(above, 2);
+	static const char *const layers[] = { "d 700 1:1 0 5 a\n", F("a/f") W("b/.wh.x") };
+	struct sample low = sample_of(layers + 1, 1), high = sample_of(layers, 2);
 	AUTO(stack) struct stack low_stack = { 0 }, high_stack = { 0 };
 
 	assert_ok(open_sample(&low, NULL, &low_stack));

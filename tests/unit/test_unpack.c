@@ -2,6 +2,10 @@
 
 #include "tests/unit/tree.h"
 
+#include <errno.h>
+
+#include "overlay/kernel-private.h"
+#include "overlay/place.h"
 #include "overlay/unpack.h"
 #include "overlay/whiteout.h"
 #include "tests/unit/tmp.h"
@@ -260,6 +264,32 @@ TEST(the_last_of_two_entries_wins_and_directories_merge)
 		}
 }
 
+TEST(hard_links_meet_what_is_there)
+{
+	static const struct example examples[] = {
+		{ "itself", F("a") "h 0 0:0 0 0 a -> a\n", F("a") },
+		{ "itself, by another path", D("d") F("d/a") "h 0 0:0 0 0 d/a -> ./d//a\n",
+		  D("d") F("d/a") },
+		{ "another name of its target", F("a") "h 0 0:0 0 0 b -> a\nh 0 0:0 0 0 b -> a\n",
+		  F("a") "h 644 0:0 0 200 b -> a\n" },
+		{ "a file, before the target comes",
+		  "f 600 0:0 3 3 a old\n"
+		  "h 0 0:0 0 0 a -> z\n" F("z"),
+		  F("a") "h 644 0:0 0 200 z -> a\n" },
+		{ "a file that comes after, before the target comes",
+		  "h 0 0:0 0 0 a -> z\n"
+		  "f 600 0:0 3 3 a new\n" F("z"),
+		  "f 600 0:0 3 3 a new\n" F("z") },
+		{ "through a link of the layer",
+		  D("usr") F("usr/f") "l 777 0:0 0 1 lib -> usr\n" D(
+			  "d") "h 0 0:0 0 0 d/a -> lib/f\n",
+		  D("d") F("d/a") "l 777 0:0 0 1 lib -> usr\n" D(
+			  "usr") "h 644 0:0 0 200 usr/f -> d/a\n" },
+	};
+
+	CHECK_EXAMPLES(examples);
+}
+
 TEST(a_directory_over_a_directory_takes_the_new_attributes)
 {
 	static const struct example examples[] = {
@@ -335,6 +365,11 @@ TEST(a_parent_that_is_a_link_is_followed_inside_the_layer)
 		{ "upwards, but never out",
 		  D("a") "l 777 0:0 0 1 a/up -> ../../../../b\n" D("b") F("a/up/x"),
 		  D("a") "l 777 0:0 0 1 a/up -> ../../../../b\n" D("b") F("b/x") },
+		{ "and found again after another",
+		  D("usr") D("usr/lib") "l 777 0:0 0 1 lib -> usr/lib\n" F("lib/x") F("usr/z")
+			  F("lib/y"),
+		  "l 777 0:0 0 1 lib -> usr/lib\n" D("usr") D("usr/lib") F("usr/lib/x")
+			  F("usr/lib/y") F("usr/z") },
 		{ "to the root", D("a") "l 777 0:0 0 1 a/root -> /\n" F("a/root/x"),
 		  D("a") "l 777 0:0 0 1 a/root -> /\n" F("x") },
 		{ "links on links",
@@ -551,7 +586,7 @@ TEST(a_tree_deeper_than_the_descriptors_of_a_process_unpacks)
 
 TEST(limits_hold)
 {
-	const struct tar_limits limits = { .entries = 3, .bytes = 1024 * 1024 };
+	const struct tar_limits limits = { .entries = 3, .bytes = UINT64_C(1024) * 1024 };
 	const struct unpack_opts opts = { .below_fd = -1, .limits = &limits };
 	AUTO(buf) struct buf tar = BUF_INIT(BUF_MAX);
 	AUTO(source) struct source *src = NULL;
@@ -561,6 +596,34 @@ TEST(limits_hold)
 	tree_archive(&tar, F("a") F("b") F("c") F("d"));
 	src = source_from_memory(tar.at, tar.len);
 	assert_fails(unpack(src, fd, &opts, &result), ERR_INVALID);
+}
+
+/* A file system of a megabyte, mounted nowhere. */
+static int small_disk(void)
+{
+	AUTO(fd) int fs_fd = kernel_fsopen("tmpfs");
+
+	assert_int_equal(kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, "size", "1m", 0), 0);
+	assert_int_equal(kernel_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0), 0);
+	return kernel_fsmount(fs_fd, 0);
+}
+
+TEST(a_full_disk_is_an_error_that_says_so)
+{
+	AUTO(buf) struct buf tar = BUF_INIT((size_t)8 * 1024 * 1024);
+	AUTO(source) struct source *src = NULL;
+	AUTO(fd) int fd = small_disk();
+	const struct unpack_opts opts = { .below_fd = -1 };
+	AUTO(err) struct err *err = NULL;
+	struct unpack_result result;
+
+	assert_true(fd >= 0);
+	tree_add(&tar, STR("f 644 0:0 3000000 1 usr/big x*3000000"));
+	add_zeros(&tar, (size_t)2 * TAR_BLOCK_SIZE);
+	src = source_from_memory(tar.at, tar.len);
+	err = unpack(src, fd, &opts, &result);
+	assert_int_equal(err_errno(err), ENOSPC);
+	assert_non_null(strstr(err_text(err), "'usr/big'"));
 }
 
 /* ---- the stream ---- */
@@ -611,10 +674,38 @@ TEST(long_runs_of_zeros_become_holes)
 	file_fd = openat(fd, "sparse", O_RDONLY | O_CLOEXEC);
 	assert_int_equal(fstat(file_fd, &st), 0);
 	assert_int_equal(st.st_size, size);
-	assert_true(st.st_blocks * 512 < 1024 * 1024);
+	assert_true(st.st_blocks < 2048);
 	assert_int_equal(read(file_fd, got, size), size);
 	for (size_t i = 0; i < size; i++)
 		assert_int_equal(got[i], i == 1000000 ? 'y' : 0);
+}
+
+TEST(a_file_may_end_in_a_hole)
+{
+	AUTO(fd) int fd = -1;
+	struct unpack_result result;
+	struct stat st;
+
+	assert_ok(unpack_lines("f 644 0:0 524288 1 sparse \\x00*524288\n", -1, &result, &fd));
+	assert_int_equal(fstatat(fd, "sparse", &st, 0), 0);
+	assert_int_equal(st.st_size, 524288);
+	assert_int_equal(st.st_blocks, 0);
+}
+
+TEST(device_numbers_that_the_kernel_would_cut_are_refused)
+{
+	static const struct tar_entry entries[] = {
+		{ .type = TAR_CHAR, .dev_major = 4096, .dev_minor = 0 },
+		{ .type = TAR_CHAR, .dev_major = 1, .dev_minor = 1048576 },
+		{ .type = TAR_BLOCK, .dev_major = UINT32_MAX, .dev_minor = 0 },
+	};
+	AUTO(fd) int fd = tree_make(tmp_fd, "fs");
+	const struct place_dir dir = { .fd = fd };
+	struct place place;
+
+	place_init(&place);
+	for (size_t i = 0; i < ARRAY_SIZE(entries); i++)
+		assert_fails(place_node(&place, &dir, "a", &entries[i]), ERR_INVALID);
 }
 
 int main(void)
@@ -626,6 +717,7 @@ int main(void)
 		cmocka_unit_test(the_umask_changes_nothing),
 		cmocka_unit_test(the_root_is_an_entry_like_others),
 		cmocka_unit_test(the_last_of_two_entries_wins_and_directories_merge),
+		cmocka_unit_test(hard_links_meet_what_is_there),
 		cmocka_unit_test(a_directory_over_a_directory_takes_the_new_attributes),
 		cmocka_unit_test(whiteouts_hide_what_lies_below_and_nothing_of_their_layer),
 		cmocka_unit_test(opaque_marks_act_in_any_order),
@@ -636,9 +728,12 @@ int main(void)
 		cmocka_unit_test(no_use_of_a_link_leads_out_of_the_layer),
 		cmocka_unit_test(a_tree_deeper_than_the_descriptors_of_a_process_unpacks),
 		cmocka_unit_test(limits_hold),
+		cmocka_unit_test(a_full_disk_is_an_error_that_says_so),
 		cmocka_unit_test(the_diff_id_is_the_digest_of_every_byte),
 		cmocka_unit_test(a_stream_that_ends_early_is_an_error),
 		cmocka_unit_test(long_runs_of_zeros_become_holes),
+		cmocka_unit_test(a_file_may_end_in_a_hole),
+		cmocka_unit_test(device_numbers_that_the_kernel_would_cut_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
