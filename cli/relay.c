@@ -71,8 +71,11 @@ static void pass_size_on(int master)
 	ssize_t got = read(resized, &count, sizeof(count));
 
 	(void)got; /* nothing there is fine */
-	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
-		ioctl(master, TIOCSWINSZ, &size);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (ioctl(fd, TIOCGWINSZ, &size) == 0) {
+			ioctl(master, TIOCSWINSZ, &size);
+			return;
+		}
 }
 
 /* ---- descriptors ---- */

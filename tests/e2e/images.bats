@@ -126,3 +126,18 @@ id_of() {
 	says "cairn import"
 	equal "$(cairn history --format json base | jq -r '.[0].diff_id')" "$(jq -r '.rootfs.diff_ids[0]' config)"
 }
+
+@test "export writes the root filesystem as one tar" {
+	need_root
+	make_rootfs rootfs.tar
+	cairn import rootfs.tar base
+	cairn export base >out.tar
+	cairn export -o again.tar base
+	cmp out.tar again.tar
+	mkdir out
+	tar -C out --numeric-owner -xf out.tar
+	diff -r --no-dereference rootfs out
+	equal "$(stat -c '%a %u %g' out/tmp)" "1777 0 0"
+	fails 3 cairn export nothing
+	no_leases
+}
