@@ -256,7 +256,7 @@ static struct err *lacks_blob(struct execution *ex, struct plan_step *step, bool
 	    !str_ends(str_of(layer->blob.media_type), suffixes[opts->compression.codec]))
 		layer->has_blob = false;
 	if (layer->has_blob) {
-		TRY(blob_find(ex->plan->store, &layer->blob.digest, &there, NULL));
+		TRY(blob_has(ex->plan->store, &layer->blob, &there));
 		layer->has_blob = there;
 	}
 	*ret = !layer->has_blob;

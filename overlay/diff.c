@@ -360,7 +360,7 @@ static struct err *find_blob(struct store *store, const char *lid, int *ret_fs,
 	*ret_found = false;
 	TRY(layer_open(store, lid, &fs_fd, ret_meta));
 	if (ret_meta->has_blob)
-		TRY(blob_find(store, &ret_meta->blob.digest, ret_found, NULL));
+		TRY(blob_has(store, &ret_meta->blob, ret_found));
 	*ret_fs = STEAL_FD(fs_fd);
 	return NULL;
 }

@@ -366,7 +366,7 @@ static struct err *fetch_on(struct fetch *f, int below_fd)
 		return NULL;
 	what = xasprintf("unpack layer %zu", f->index + 1);
 	id = progress_begin(f->progress, what, layer->blob.size);
-	err = unpack_blob(f, id, below_fd);
+	err = blob_doubt(f->store, &layer->blob.digest, unpack_blob(f, id, below_fd));
 	progress_end(f->progress, id, !err);
 	return err;
 }

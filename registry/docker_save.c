@@ -98,8 +98,10 @@ static struct err *note_layers(struct save *save, const struct image *image)
 		plain = xcalloc(1, sizeof(*plain));
 		plain->layer = &image->layers[i];
 		map_put(&save->layers, str_of(name), plain);
-		TRY(err_wrap(measure(save->store, plain), "layer %zu of %zu, %s", i + 1,
-			     image->layer_count, digest_format(&plain->layer->blob.digest, text)));
+		TRY(err_wrap(blob_doubt(save->store, &plain->layer->blob.digest,
+					measure(save->store, plain)),
+			     "layer %zu of %zu, %s", i + 1, image->layer_count,
+			     digest_format(&plain->layer->blob.digest, text)));
 	}
 	return NULL;
 }

@@ -60,7 +60,7 @@ static struct err *take_blob(void *arg, const struct member_content *member)
 	if (member->size != d->size)
 		return err_new(ERR_CORRUPT, "it has %ju bytes, not %ju", (uintmax_t)member->size,
 			       (uintmax_t)d->size);
-	TRY(blob_find(store, &d->digest, &found, NULL));
+	TRY(blob_has(store, d, &found));
 	if (found)
 		return NULL;
 	TRY(blob_begin(store, &writer));
@@ -173,7 +173,7 @@ static struct err *save_blob(const struct walk *walk, const char *name, const st
 
 	TRY(blob_open(walk->store, &d->digest, &fd, &size));
 	content = source_verify(source_from_fd(fd, name), &d->digest, d->size);
-	return pack_put(pack, name, content, d->size);
+	return blob_doubt(walk->store, &d->digest, pack_put(pack, name, content, d->size));
 }
 
 static int compare_entries(const void *a, const void *b)

@@ -193,7 +193,7 @@ static struct err *check_image(struct store *store, const struct descriptor *man
 		const struct descriptor *blob = &image->layers[i].blob;
 		bool found = false;
 
-		TRY(blob_find(store, &blob->digest, &found, NULL));
+		TRY(blob_has(store, blob, &found));
 		if (!found)
 			return err_new(ERR_NOT_FOUND, "layer %zu of %zu, %s, is missing", i + 1,
 				       image->layer_count, digest_format(&blob->digest, text));

@@ -106,6 +106,79 @@ struct err *blob_open(struct store *store, const struct digest *digest, int *ret
 	return NULL;
 }
 
+struct err *blob_has(struct store *store, const struct descriptor *blob, bool *ret)
+{
+	uint64_t size = 0;
+	bool found = false;
+
+	TRY(blob_find(store, &blob->digest, &found, &size));
+	*ret = found && size == blob->size;
+	return NULL;
+}
+
+static struct err *damaged(const struct digest *digest)
+{
+	char text[DIGEST_TEXT_SIZE];
+
+	return err_note(err_new(ERR_CORRUPT, "blob %s is damaged", digest_format(digest, text)),
+			"build, pull or load the image again to write the blob anew");
+}
+
+/* Whether the bytes of a blob are its own: false only if that is certain. `ret_fd` keeps its file
+ * open. */
+static struct err *hash_blob(struct store *store, const struct digest *digest, int *ret_fd,
+			     bool *ret_good)
+{
+	AUTO(source) struct source *content = NULL;
+	AUTO(sink) struct sink *nowhere = sink_null();
+	uint64_t size;
+	int fd = -1;
+	struct err *err;
+
+	*ret_good = true;
+	TRY(blob_open(store, digest, ret_fd, &size));
+	fd = fcntl(*ret_fd, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return err_sys("open a blob");
+	content = source_verify(source_from_fd(fd, "a blob"), digest, size);
+	err = stream_copy(content, nowhere, NULL);
+	if (err_kind(err) != ERR_CORRUPT)
+		return err;
+	*ret_good = false;
+	err_free(err); /* that is the answer */
+	return NULL;
+}
+
+/* Take a blob out of view, if it still is the file that was found damaged. */
+static struct err *discard(struct store *store, const struct digest *digest, int fd)
+{
+	AUTO(lock) struct lock hold = LOCK_INIT;
+	char path[STORE_PATH_SIZE];
+	struct stat bad, now;
+
+	store_hex_path("blobs/sha256/", digest, path);
+	TRY(store_hold(store, &hold));
+	if (fstat(fd, &bad) < 0 || fstatat(store->root_fd, path, &now, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    bad.st_ino != now.st_ino)
+		return NULL; /* somebody wrote it anew, or took it away */
+	return trash_put(store, store->root_fd, path);
+}
+
+struct err *blob_doubt(struct store *store, const struct digest *digest, struct err *err)
+{
+	AUTO(fd) int fd = -1;
+	bool good = true;
+
+	if (err_kind(err) != ERR_CORRUPT)
+		return err;
+	err_free(hash_blob(store, digest, &fd, &good)); /* in doubt it stays */
+	if (good)
+		return err;
+	err_free(discard(store, digest, fd)); /* a store that is read-only keeps it */
+	err_free(err);
+	return damaged(digest);
+}
+
 static struct err *hash_text(struct str text, struct digest *ret)
 {
 	AUTO(hasher) struct hasher *h = hasher_new();
@@ -126,8 +199,7 @@ struct err *blob_read(struct store *store, const struct digest *digest, size_t m
 	TRY(file_read_fd(fd, digest_format(digest, text), max, &bytes));
 	TRY(hash_text(buf_str(&bytes), &found));
 	if (!digest_equal(&found, digest))
-		return err_note(err_new(ERR_CORRUPT, "blob %s is damaged", text),
-				"build, pull or load the image again to write the blob anew");
+		return damaged(digest);
 	buf_add_str(ret, buf_str(&bytes));
 	return buf_check(ret, text);
 }

@@ -15,6 +15,7 @@
 #include "base/digest.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "store/descriptor.h"
 
 struct err;
 struct sink;
@@ -26,6 +27,12 @@ struct err *blob_open(struct store *store, const struct digest *digest, int *ret
 /* Whether it is there, with its size; pins it if so. `ret_size` may be NULL. */
 struct err *blob_find(struct store *store, const struct digest *digest, bool *ret_found,
 		      uint64_t *ret_size) MUST_USE;
+/* Whether it is there, with the size that it must have; pins it if so. */
+struct err *blob_has(struct store *store, const struct descriptor *blob, bool *ret) MUST_USE;
+/* Reading a blob ended with `err`, or NULL. If that is ERR_CORRUPT, the blob is hashed once more,
+ * and if its bytes are not its own it is taken out of view: from then on it is absent, so that
+ * who needs it makes it anew, and the error names it and the remedy. Takes ownership of `err`. */
+struct err *blob_doubt(struct store *store, const struct digest *digest, struct err *err) MUST_USE;
 /* A small document, verified against its digest. ERR_CORRUPT names the blob and the remedy. */
 struct err *blob_read(struct store *store, const struct digest *digest, size_t max, struct buf *ret)
 	MUST_USE;

@@ -171,6 +171,43 @@ TEST(a_damaged_blob_is_noticed_and_mended_by_writing_it_again)
 	}
 }
 
+TEST(a_blob_in_doubt_goes_only_if_it_is_damaged)
+{
+	struct descriptor abc = { .digest = digest_of(ABC_HEX), .size = 3 };
+	struct digest got;
+	bool has = false;
+
+	assert_ok(blob_put(store, STR("abc"), &got));
+	assert_null(blob_doubt(store, &abc.digest, NULL));
+	assert_fails(blob_doubt(store, &abc.digest, err_new(ERR_SYSTEM, "read")), ERR_SYSTEM);
+	assert_fails(blob_doubt(store, &abc.digest, err_new(ERR_CORRUPT, "no tar")), ERR_CORRUPT);
+	assert_ok(blob_has(store, &abc, &has));
+	assert_true(has); /* whatever was wrong, it was not the blob */
+
+	room_put(ABC_PATH, "ab", 2);
+	assert_ok(blob_has(store, &abc, &has));
+	assert_false(has);
+	room_put(ABC_PATH, "abd", 3);
+	assert_ok(blob_has(store, &abc, &has));
+	assert_true(has); /* nobody has looked yet */
+	assert_fails(blob_doubt(store, &abc.digest, err_new(ERR_SYSTEM, "read")), ERR_SYSTEM);
+	assert_ok(blob_has(store, &abc, &has));
+	assert_true(has);
+	{
+		AUTO(err)
+		struct err *err = blob_doubt(store, &abc.digest, err_new(ERR_CORRUPT, "no tar"));
+
+		assert_int_equal(err_kind(err), ERR_CORRUPT);
+		assert_non_null(strstr(err_text(err), ABC_HEX));
+		assert_non_null(strstr(err_notes(err), "again"));
+	}
+	assert_ok(blob_has(store, &abc, &has));
+	assert_false(has);
+	assert_ok(blob_put(store, STR("abc"), &got));
+	assert_ok(blob_has(store, &abc, &has));
+	assert_true(has);
+}
+
 TEST(a_large_blob_is_hashed_on_its_way)
 {
 	AUTO(blob_writer) struct blob_writer *writer = NULL;
@@ -309,6 +346,7 @@ int main(void)
 		ROOM_TEST(without_a_commit_nothing_remains),
 		ROOM_TEST(a_blob_that_is_there_keeps_its_file),
 		ROOM_TEST(a_damaged_blob_is_noticed_and_mended_by_writing_it_again),
+		ROOM_TEST(a_blob_in_doubt_goes_only_if_it_is_damaged),
 		ROOM_TEST(a_large_blob_is_hashed_on_its_way),
 		ROOM_TEST(a_large_blob_that_was_cut_is_replaced),
 		ROOM_TEST(names_are_flushed_once),
