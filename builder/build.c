@@ -86,9 +86,8 @@ static struct err *read_recipe(const struct build_opts *opts, struct recipe **re
 /* ---- remarks ---- */
 
 /* Remarks on the Recipe, and build arguments that nobody asked for. */
-static struct err *tell_remarks(const struct plan *plan)
+static struct err *tell_remarks(const struct plan *plan, const struct build_events *events)
 {
-	const struct build_events *events = plan->opts->events;
 	const struct lints *lints = &plan->recipe->lints;
 	AUTO(strings) struct strings unused = { 0 };
 
@@ -230,7 +229,7 @@ static struct err *perform(struct build *build, struct plan *plan, struct build_
 				       .text = build->journal ? journal_id(build->journal) : NULL,
 				       .stages = count_stages(plan),
 				       .steps = ret->steps });
-	TRY(tell_remarks(plan));
+	TRY(tell_remarks(plan, &build->events));
 	TRY(execute(plan, &exec));
 	if (exec.blobs) {
 		TRY(assemble(plan, &ret->manifest, &ret->config));
