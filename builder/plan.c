@@ -84,37 +84,44 @@ struct err *plan_image_of(struct plan *plan, const char *name, const struct plat
 
 /* ---- the context ---- */
 
+/* Read one ignore file, if it is there. Its absence alone is no error: rules that cannot be read
+ * must not let into the image what they were to keep out. */
+static struct err *read_ignore_file(struct plan *plan, int dir_fd, const char *name,
+				    enum file_follow follow)
+{
+	AUTO(buf) struct buf bytes = BUF_INIT(IGNORE_MAX);
+	AUTO(fd) int fd = -1;
+	struct err *err = file_open(dir_fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, follow, &fd);
+
+	if (err_kind(err) == ERR_NOT_FOUND) {
+		err_free(err);
+		return NULL;
+	}
+	TRY(err);
+	TRY(file_read_fd(fd, name, IGNORE_MAX, &bytes));
+	return ignore_parse(name, buf_str(&bytes), &plan->ignore);
+}
+
 /* Read the first of these ignore files that exists: beside the Recipe and named after it, then in
- * the context. One that leads out of the context is an error. */
+ * the context. One in the context that leads out of it is an error. */
 static struct err *read_ignore(struct plan *plan)
 {
-	static const char *const in_context[] = { ".containerignore", ".dockerignore" };
-	const char *recipe = plan->opts->recipe;
-	AUTO(buf) struct buf bytes = BUF_INIT(IGNORE_MAX);
-	AUTO(mem) char *own = NULL;
-	struct err *err = NULL;
-	AUTO(fd) int fd = -1;
+	static const char *const suffixes[] = { ".containerignore", ".dockerignore" };
+	const char *given = plan->opts->recipe;
+	const char *recipe = given ? given : script_name(plan->recipe->script);
+	const int beside = given ? AT_FDCWD : plan->context_fd;
+	const enum file_follow follow = given ? FILE_ANYWHERE : FILE_BENEATH;
+	const bool has_name = strcmp(recipe, "-") != 0;
 
-	if (recipe && strcmp(recipe, "-") != 0) {
-		own = xasprintf("%s.dockerignore", recipe);
-		fd = open(own, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-		if (fd >= 0) {
-			TRY(file_read_fd(fd, own, IGNORE_MAX, &bytes));
-			return ignore_parse(own, buf_str(&bytes), &plan->ignore);
-		}
+	for (size_t i = 0; has_name && !plan->ignore && i < ARRAY_SIZE(suffixes); i++) {
+		AUTO(mem) char *own = xasprintf("%s%s", recipe, suffixes[i]);
+
+		TRY(read_ignore_file(plan, beside, own, follow));
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(in_context); i++) {
-		err = file_open(plan->context_fd, in_context[i], O_RDONLY | O_NONBLOCK | O_NOCTTY,
-				0, FILE_BENEATH, &fd);
-		if (!err) {
-			TRY(file_read_fd(fd, in_context[i], IGNORE_MAX, &bytes));
-			return ignore_parse(in_context[i], buf_str(&bytes), &plan->ignore);
-		}
-		if (err_kind(err) != ERR_NOT_FOUND)
-			return err;
-		err_free(err); /* there is none: try the next */
-	}
-	plan->ignore = ignore_new();
+	for (size_t i = 0; !plan->ignore && i < ARRAY_SIZE(suffixes); i++)
+		TRY(read_ignore_file(plan, plan->context_fd, suffixes[i], FILE_BENEATH));
+	if (!plan->ignore)
+		plan->ignore = ignore_new();
 	return NULL;
 }
 

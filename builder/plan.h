@@ -132,7 +132,8 @@ struct plan {
 	struct tree *context;
 };
 
-/* Takes ownership of `recipe`. `pool` serves the scan of the context. Errors are about the Recipe,
+/* Takes ownership of `recipe`, which has the name of its file: without opts->recipe that is a file
+ * in the context, and an ignore file named after it is looked for there. `pool` serves the scan of the context. Errors are about the Recipe,
  * with its place: ERR_INVALID, ERR_NOT_FOUND for an image or file, ERR_UNSUPPORTED for a part of
  * the language that does not work yet. */
 struct err *plan_make(struct store *store, const struct build_opts *opts, struct recipe *recipe,

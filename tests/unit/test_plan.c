@@ -322,6 +322,71 @@ TEST(an_unknown_target_is_told_with_a_near_name)
 	assert_non_null(strstr(err_text(err), "did you mean build?"));
 }
 
+/* Whether `name` of the context can be copied. */
+static bool sees(const char *name)
+{
+	AUTO(mem) char *text = xasprintf("FROM scratch\nCOPY %s /\n", name);
+	AUTO(err) struct err *err = make_plan(text);
+
+	if (err)
+		assert_int_equal(err_kind(err), ERR_NOT_FOUND);
+	return !err;
+}
+
+TEST(the_ignore_file_named_after_the_recipe_replaces_the_contexts)
+{
+	static const char *const order[] = { ".dockerignore", ".containerignore",
+					     "Recipe.dockerignore", "Recipe.containerignore" };
+	AUTO(mem) char *given = xasprintf("%s/other/Build", tmp_path);
+
+	fill_context("f 644 f0 x\nf 644 f1 x\nf 644 f2 x\nf 644 f3 x\nf 644 f4 x\n");
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) { /* each one hides another file */
+		AUTO(mem) char *line = xasprintf("f 644 %s f%zu\n", order[i], i);
+		char name[8];
+
+		fill_context(line);
+		for (size_t k = 0; k < ARRAY_SIZE(order); k++) {
+			snprintf(name, sizeof(name), "f%zu", k);
+			assert_int_equal(sees(name), k != i);
+		}
+	}
+	opts.recipe = given; /* its own lie beside it, not in the context */
+	assert_false(sees("f1"));
+	assert_int_equal(mkdirat(tmp_fd, "other", 0755), 0);
+	scene_make(tmp_fd, "f 644 other/Build.dockerignore f4\n");
+	assert_false(sees("f4"));
+	assert_true(sees("f1"));
+	opts.recipe = "-";
+	assert_false(sees("f1"));
+	assert_ok(file_remove_tree(tmp_fd, "other"));
+}
+
+TEST(an_ignore_file_that_cannot_be_read_is_an_error)
+{
+	static const char *const bad[] = {
+		"l - Recipe.dockerignore Recipe.dockerignore\n", /* ELOOP */
+		"l - .dockerignore /etc/passwd\n",               /* out of the context */
+		"d 755 Recipe.containerignore\n",
+	};
+	AUTO(mem) char *given = xasprintf("%s/context/Recipe", tmp_path);
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		AUTO(err) struct err *err = NULL;
+
+		assert_ok(file_remove_tree(tmp_fd, "context"));
+		assert_int_equal(mkdirat(tmp_fd, "context", 0755), 0);
+		fill_context("f 644 a x\n");
+		fill_context(bad[i]);
+		opts.recipe = NULL;
+		err = make_plan("FROM scratch\nCOPY a /\n");
+		assert_non_null(err);
+		opts.recipe = given;
+		err_free(STEAL(err));
+		err = make_plan("FROM scratch\nCOPY a /\n");
+		assert_non_null(err);
+	}
+}
+
 #define WITH_PLAN(name) cmocka_unit_test_setup_teardown(name, open_plan, close_plan)
 
 int main(void)
@@ -338,6 +403,8 @@ int main(void)
 		WITH_PLAN(an_onbuild_of_a_stage_runs_in_its_children_once),
 		WITH_PLAN(refuses_what_is_wrong_before_anything_runs),
 		WITH_PLAN(an_unknown_target_is_told_with_a_near_name),
+		WITH_PLAN(the_ignore_file_named_after_the_recipe_replaces_the_contexts),
+		WITH_PLAN(an_ignore_file_that_cannot_be_read_is_an_error),
 	};
 
 	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
