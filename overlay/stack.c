@@ -27,7 +27,6 @@
 #include "base/vec.h"
 #include "overlay/kernel-private.h"
 #include "overlay/mount.h"
-#include "overlay/pipeline.h"
 #include "overlay/unpack.h"
 #include "overlay/xattr.h"
 #include "store/blob.h"
@@ -285,8 +284,7 @@ static struct source *guard_new(struct source *inner, const struct group *group)
 	return source_new(&ops, g);
 }
 
-/* The tar of a layer, from its blob, which is verified on the way. Decompressing has a thread of
- * its own. */
+/* The tar of a layer, from its blob, which is verified on the way. */
 static struct err *open_tar(struct fetch *f, uint64_t id, struct source **ret)
 {
 	const struct descriptor *blob = &fetch_layer(f)->blob;
@@ -298,9 +296,7 @@ static struct err *open_tar(struct fetch *f, uint64_t id, struct source **ret)
 	src = source_from_fd(fd, "the blob");
 	src = source_verify(src, &blob->digest, blob->size);
 	src = guard_new(progress_source(f->progress, id, src), f->group);
-	TRY(codec_open(src, NULL, &src));
-	*ret = pipeline_source(src);
-	return NULL;
+	return codec_open(src, NULL, ret);
 }
 
 /* Name the tree in `stage`, if it is what it should be. */

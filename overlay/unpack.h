@@ -44,8 +44,8 @@ struct unpack_result {
 	bool has_root;  /* an entry "./" set the metadata of the layer's "/" */
 };
 
-/* Read an uncompressed tar from `tar` (borrowed, read to its end) into `fs_fd`, an empty
- * directory. On error the directory's content is undefined: drop the stage. ERR_CORRUPT and
+/* Read an uncompressed tar from `tar` (borrowed, read to its end, from another thread if it is
+ * long) into `fs_fd`, an empty directory. On error the directory's content is undefined: drop the stage. ERR_CORRUPT and
  * ERR_INVALID name the entry. */
 struct err *unpack(struct source *tar, int fs_fd, const struct unpack_opts *opts,
 		   struct unpack_result *ret) MUST_USE;

@@ -8,6 +8,7 @@
 
 #include "overlay/diff.h"
 #include "overlay/unpack.h"
+#include "overlay/whiteout.h"
 #include "tests/unit/tmp.h"
 
 #define D(path) "d 755 0:0 0 100 " path "\n"
@@ -100,6 +101,11 @@ TEST(entries_come_in_byte_order_with_all_that_belongs_to_them)
 			  "b") "l 777 0:0 0 1 s -> x\n"
 			       "h 777 0:0 0 1 t -> s\n"
 			       "h 644 0:0 0 200 z -> a/m\n" },
+		{ "hard links to devices", NULL,
+		  "c 666 0:0 0 7 c 1,3\n"
+		  "h 0 0:0 0 0 d -> c\n",
+		  "c 666 0:0 0 7 c 1,3\n"
+		  "h 666 0:0 0 7 d -> c\n" },
 		{ "large ids", NULL, "f 644 2097152:4294967294 0 5 f\n",
 		  "f 644 2097152:4294967294 0 5 f\n" },
 		{ "an empty file", NULL, "f 644 0:0 0 5 f\n", "f 644 0:0 0 5 f\n" },
@@ -207,6 +213,21 @@ TEST(an_opaque_directory_is_told_as_what_it_hides)
 	CHECK_EXAMPLES(examples);
 }
 
+TEST(a_whiteout_in_an_opaque_directory_hides_like_its_absence)
+{
+	AUTO(fd) int fd = make_tree("layer", D("a") OPAQUE("a") F("a/c")), dir_fd = -1;
+	AUTO(fd) int below_fd = make_tree("below", D("a") F("a/b") F("a/c"));
+	AUTO(buf) struct buf tar = BUF_INIT(BUF_MAX), got = BUF_INIT(BUF_MAX);
+	const struct diff_opts opts = { .below_fd = below_fd };
+
+	dir_fd = openat(fd, "a", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_ok(whiteout_make(dir_fd, "b"));
+	assert_ok(whiteout_make(dir_fd, "none"));
+	assert_ok(diff_clamp_times(fd, 200));
+	assert_ok(diff_tree(fd, &opts, &tar, &got));
+	assert_text("both", &got, "d 755 0:0 0 200 a/\n" W("a/.wh.b") F("a/c"));
+}
+
 TEST(the_root_is_told_only_if_it_differs)
 {
 	static const struct example examples[] = {
@@ -256,12 +277,14 @@ TEST(a_flat_tree_is_told_whole)
 
 TEST(what_cannot_be_said_is_refused_and_sockets_are_left_out)
 {
-	AUTO(fd) int fd = make_tree("layer", F("f")), sock = -1;
+	AUTO(fd) int fd = make_tree("layer", D("a") F("f")), sock = -1;
+	AUTO(fd) int below_fd = make_tree("below", D("a"));
 	AUTO(buf) struct buf tar = BUF_INIT(BUF_MAX), got = BUF_INIT(BUF_MAX);
-	const struct diff_opts opts = { .below_fd = -1 };
+	const struct diff_opts opts = { .below_fd = below_fd };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-	snprintf(address.sun_path, sizeof(address.sun_path), "%.80s/layer/sock", tmp_path);
+	/* Nor is it a reason to tell of its directory. */
+	snprintf(address.sun_path, sizeof(address.sun_path), "%.80s/layer/a/sock", tmp_path);
 	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(sock, (struct sockaddr *)&address, sizeof(address)), 0);
 	assert_ok(diff_tree(fd, &opts, &tar, &got));
@@ -489,6 +512,7 @@ int main(void)
 		cmocka_unit_test(only_what_differs_from_below_is_told),
 		cmocka_unit_test(a_whiteout_is_told_if_it_hides_something),
 		cmocka_unit_test(an_opaque_directory_is_told_as_what_it_hides),
+		cmocka_unit_test(a_whiteout_in_an_opaque_directory_hides_like_its_absence),
 		cmocka_unit_test(the_root_is_told_only_if_it_differs),
 		cmocka_unit_test(what_overlayfs_keeps_for_itself_is_not_told),
 		cmocka_unit_test(a_flat_tree_is_told_whole),
