@@ -410,8 +410,7 @@ static struct err *mount_nothing(const struct overlay_spec *spec, int *ret_fd)
 
 	if (fd < 0 || kernel_mount_setattr(fd, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY) < 0)
 		return err_sys("overlay: mount an empty view");
-	*ret_fd = fd;
-	fd = -1;
+	*ret_fd = STEAL_FD(fd);
 	return NULL;
 }
 

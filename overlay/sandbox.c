@@ -240,8 +240,7 @@ static struct err *write_request(const struct sandbox *sandbox, const struct san
 		return err_sys("sandbox: make a memory file");
 	TRY(format_request(sandbox, spec, &buf));
 	TRY(file_write_all(fd, buf.at, buf.len, "sandbox: request"));
-	*ret_fd = fd;
-	fd = -1;
+	*ret_fd = STEAL_FD(fd);
 	return NULL;
 }
 

@@ -37,7 +37,8 @@ struct sandbox_run;
 /* `cache_dir_fd` (borrowed while the sandbox lives; -1: none) is a directory where the compiled
  * seccomp filter is kept. Starts nothing yet. */
 struct sandbox *sandbox_new(int cache_dir_fd) MUST_USE;
-void sandbox_free(struct sandbox *sandbox); /* kills what still runs */
+/* Kills what still runs. Every run was freed before. */
+void sandbox_free(struct sandbox *sandbox);
 DEFINE_AUTO(sandbox)
 
 /* The spawner's process, 0 before the first step: for people who look for it. */

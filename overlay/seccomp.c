@@ -46,7 +46,7 @@ struct library {
 	int (*resolve)(const char *name);
 	int (*rule_add)(scmp_filter_ctx filter, uint32_t action, int call, unsigned count,
 			const struct scmp_arg_cmp *args);
-	int (*export_bpf)(const scmp_filter_ctx filter, int fd);
+	int (*export_bpf)(scmp_filter_ctx filter, int fd);
 };
 
 static void library_auto_(struct library *library)
@@ -55,35 +55,31 @@ static void library_auto_(struct library *library)
 		dlclose(library->handle);
 }
 
+/* `slot` is a function pointer. */
+static struct err *find(const struct library *library, const char *name, void *slot)
+{
+	void *symbol = dlsym(library->handle, name);
+
+	if (!symbol)
+		return err_new(ERR_UNSUPPORTED, "seccomp: " LIBRARY " has no %s", name);
+	memcpy(slot, &symbol, sizeof(symbol));
+	return NULL;
+}
+
 static struct err *library_open(struct library *library)
 {
-	const struct {
-		const char *name;
-		void *slot; /* of a function pointer */
-	} symbols[] = {
-		{ "seccomp_version", &library->version },
-		{ "seccomp_init", &library->init },
-		{ "seccomp_release", &library->release },
-		{ "seccomp_arch_add", &library->arch_add },
-		{ "seccomp_attr_set", &library->attr_set },
-		{ "seccomp_syscall_resolve_name", &library->resolve },
-		{ "seccomp_rule_add_array", &library->rule_add },
-		{ "seccomp_export_bpf", &library->export_bpf },
-	};
-
 	library->handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
 	if (!library->handle)
 		return err_note(err_new(ERR_UNSUPPORTED, "seccomp: cannot load " LIBRARY),
 				"Steps do not run without a filter. Install libseccomp.");
-	for (size_t i = 0; i < ARRAY_SIZE(symbols); i++) {
-		void *symbol = dlsym(library->handle, symbols[i].name);
-
-		if (!symbol)
-			return err_new(ERR_UNSUPPORTED, "seccomp: " LIBRARY " has no %s",
-				       symbols[i].name);
-		memcpy(symbols[i].slot, &symbol, sizeof(symbol));
-	}
-	return NULL;
+	TRY(find(library, "seccomp_version", &library->version));
+	TRY(find(library, "seccomp_init", &library->init));
+	TRY(find(library, "seccomp_release", &library->release));
+	TRY(find(library, "seccomp_arch_add", &library->arch_add));
+	TRY(find(library, "seccomp_attr_set", &library->attr_set));
+	TRY(find(library, "seccomp_syscall_resolve_name", &library->resolve));
+	TRY(find(library, "seccomp_rule_add_array", &library->rule_add));
+	return find(library, "seccomp_export_bpf", &library->export_bpf);
 }
 
 /* ---- the prologue ---- */

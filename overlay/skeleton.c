@@ -49,8 +49,7 @@ struct err *skeleton_open(int dir_fd, struct skeleton *ret)
 	TRY(err_wrap(file_make_dirs(dir_fd, "skeleton/root", 0755, &root_fd), "skeleton"));
 	TRY(err_wrap(file_make_dirs(dir_fd, "skeleton/empty", 0755, &empty_fd), "skeleton"));
 	TRY(err_wrap(fill(root_fd), "skeleton"));
-	*ret = (struct skeleton){ .root_fd = root_fd, .empty_fd = empty_fd };
-	root_fd = empty_fd = -1;
+	*ret = (struct skeleton){ .root_fd = STEAL_FD(root_fd), .empty_fd = STEAL_FD(empty_fd) };
 	return NULL;
 }
 

@@ -52,8 +52,7 @@ static struct err *make_image(int *ret_fd)
 	}
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return err_sys("spawner: seal its memory file");
-	*ret_fd = fd;
-	fd = -1;
+	*ret_fd = STEAL_FD(fd);
 	return NULL;
 }
 
@@ -88,8 +87,9 @@ static struct err *clone_image(struct start *start, struct spawner *spawner)
 	if (err_errno(err) != EPERM)
 		return err_wrap(err, "spawner");
 	err_free(err);
-	return err_note(err_new(ERR_DENIED, "steps need root: cannot make a process namespace"),
-			"Run as root. Building without root is not supported yet.");
+	return err_note(
+		err_new(ERR_DENIED, "steps need root: cannot make a process namespace"),
+		"Run as root, with CAP_SYS_ADMIN. Building without root is not supported yet.");
 }
 
 struct err *spawner_start(struct spawner **ret)

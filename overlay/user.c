@@ -259,7 +259,7 @@ static void collect_groups(struct str name, struct str group, struct user *to)
 struct err *user_look_up(struct str text, struct str passwd, struct str group, struct user *ret)
 {
 	AUTO(user) struct user user = { 0 };
-	struct wanted wanted;
+	struct wanted wanted = { 0 };
 	struct str name = { 0 };
 
 	TRY(parse(text, &wanted));
@@ -293,7 +293,7 @@ struct err *user_resolve(int root_fd, struct str text, struct user *ret)
 {
 	AUTO(buf) struct buf passwd = BUF_INIT(FILE_MAX_SIZE);
 	AUTO(buf) struct buf group = BUF_INIT(FILE_MAX_SIZE);
-	struct wanted wanted;
+	struct wanted wanted = { 0 };
 	struct err *err;
 	bool numbers;
 

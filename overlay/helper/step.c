@@ -105,13 +105,12 @@ static void bring_up_loopback(const struct step *step)
 	set_sysctl(step, "sys/net/ipv4/ip_unprivileged_port_start", "0");
 }
 
-/* A session and a session keyring of its own. */
-static void start_session(const struct step *step)
+/* A session and a session keyring of its own. Where there can be no keyring the filter still
+ * keeps the step from every other one. */
+static void start_session(void)
 {
 	setsid(); /* cannot fail: a process just cloned leads no group */
-	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS &&
-	    errno != EPERM)
-		step_fail(step, STAGE_LIMITS, "session keyring");
+	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
 }
 
 /* A pipe made by root could not be reopened by the step's user as /dev/stdout. */
@@ -233,7 +232,7 @@ static void enter_cwd(const struct step *step)
 static const char *search_path(char *const *envp)
 {
 	for (; *envp; envp++)
-		if (!strncmp(*envp, "PATH=", 5))
+		if (strncmp(*envp, "PATH=", 5) == 0)
 			return *envp + 5;
 	return DEFAULT_PATH;
 }
@@ -320,7 +319,7 @@ noreturn void step_main(struct step *step)
 	bring_up_loopback(step);
 	tree_furnish(step);
 	set_names(step);
-	start_session(step);
+	start_session();
 	connect_stdio(step);
 	identity_limits(step);
 	umask(022);

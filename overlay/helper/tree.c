@@ -37,12 +37,12 @@ static char *format_number(char buf[static NUMBER_SIZE + 16], const char *prefix
 	size_t at = sizeof(digits);
 	size_t len = strlen(prefix);
 
-	digits[--at] = '\0';
 	do
 		digits[--at] = (char)('0' + n % 10);
 	while (n /= 10);
 	memcpy(buf, prefix, len);
 	memcpy(buf + len, digits + at, sizeof(digits) - at);
+	buf[len + sizeof(digits) - at] = '\0';
 	return buf;
 }
 
@@ -285,7 +285,7 @@ static void hide_throttling(const struct step *step, int sys_fd)
 			size_t len = strlen(entry->d_name);
 
 			at += entry->d_reclen;
-			if (strncmp(entry->d_name, "cpu", 3) || len > 16)
+			if (strncmp(entry->d_name, "cpu", 3) != 0 || len > 16)
 				continue;
 			memcpy(path, entry->d_name, len);
 			memcpy(path + len, "/thermal_throttle", sizeof("/thermal_throttle"));
