@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
@@ -215,6 +216,7 @@ static void live_until_killed(struct rootfs *rootfs, int output)
 	struct sandbox_run *run = NULL;
 	struct script_spec script;
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* if the test fails first */
 	prepare_script(rootfs,
 		       "trap '' TERM HUP INT; setsid sleep 1000 & setsid sleep 1000 & echo; "
 		       "while :; do sleep 1000; done",
