@@ -103,13 +103,35 @@ TEST(a_signal_reaches_the_group_and_process_1_if_it_listens)
 	close(output);
 }
 
+TEST(a_signal_reaches_the_children_of_a_process_1_that_ignores_it)
+{
+	struct rootfs *rootfs = rootfs_need(state);
+	struct sandbox_result result;
+	struct script_spec script;
+	struct sandbox_run *run;
+	int output;
+
+	prepare_script(rootfs, "echo; sleep 1000; exit 9", &script);
+	run = start_and_hear(&script, &output);
+	for (int tries = 0; tries < 100; tries++) { /* the sleep may not have begun */
+		sandbox_kill(run, SIGTERM);
+		if (wait_readable(sandbox_run_fd(run), 50) != 0)
+			break;
+	}
+	assert_int_equal(wait_readable(sandbox_run_fd(run), 0), 1);
+	assert_ok(sandbox_wait(run, &result));
+	assert_int_equal(result.code, 9);
+	sandbox_run_free(run);
+	close(output);
+}
+
 TEST(freeing_a_run_ends_it)
 {
 	struct rootfs *rootfs = rootfs_need(state);
 	struct script_spec script;
 	int output;
 
-	prepare_script(rootfs, "echo; setsid sleep 1000", &script);
+	prepare_script(rootfs, "echo; setsid sleep 1000 & sleep 1000; sleep 1000", &script);
 	sandbox_run_free(start_and_hear(&script, &output));
 	assert_int_equal(wait_readable(output, 5000), 1); /* end of file: nobody holds it */
 	close(output);
@@ -304,6 +326,7 @@ int main(void)
 		ROOTFS_TEST(exit_codes_are_those_of_a_shell),
 		ROOTFS_TEST(a_step_can_be_killed),
 		ROOTFS_TEST(a_signal_reaches_the_group_and_process_1_if_it_listens),
+		ROOTFS_TEST(a_signal_reaches_the_children_of_a_process_1_that_ignores_it),
 		ROOTFS_TEST(freeing_a_run_ends_it),
 		ROOTFS_TEST(reports_what_the_step_used),
 		ROOTFS_TEST(steps_run_at_once_from_many_threads),
