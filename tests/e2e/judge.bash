@@ -83,3 +83,25 @@ same_image() {
 	python3 "$BATS_TEST_DIRNAME/compare.py" ours.tar theirs.tar . ${EXCEPT_PATHS:-}
 	same_config judged "${EXCEPT_CONFIG:-.}"
 }
+
+# make_debian TAR OPTION...: a root filesystem of the distribution that runs the tests, from where
+# this machine gets its packages and as it gets them (proxies, checks).
+make_debian() {
+	local tar=$1 sources=()
+	shift
+	for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.sources /etc/apt/sources.list.d/*.list; do
+		[ ! -s "$file" ] || sources+=("$file")
+	done
+	apt-config dump | grep -E '^Acquire::(http|https|Check|Retries)' >"$BATS_FILE_TMPDIR/apt.conf"
+	# shellcheck source=/dev/null
+	mmdebstrap --quiet --mode=root "$@" --aptopt="$BATS_FILE_TMPDIR/apt.conf" \
+		"$(. /etc/os-release && echo "$VERSION_CODENAME")" "$tar" "${sources[@]}"
+}
+
+# proxies: the options by which a build learns the proxies of this machine.
+proxies() {
+	local name
+	for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
+		[ -z "${!name:-}" ] || printf -- '--build-arg\n%s\n' "$name"
+	done
+}
