@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "builder/build.h"
 #include "builder/config.h"
+#include "store/blob.h"
 #include "store/image.h"
 
 /* The comment by which tools recognise rows of this form. */
@@ -47,14 +48,30 @@ static void add_layer(struct assembly *a, const struct descriptor *blob,
 static void add_base(struct assembly *a, const struct plan_image *base)
 {
 	const json_t *history = json_object_get(base->image->config, "history");
-	const char *created = json_string_value(json_object_get(base->image->config, "created"));
-
 	for (size_t i = 0; i < json_array_size(history); i++)
 		json_array_append(a->history, json_array_get(history, i));
 	for (size_t i = 0; i < base->image->layer_count; i++)
 		add_layer(a, &base->image->layers[i].blob, &base->image->layers[i].diff_id);
-	if (created && strlen(created) < sizeof(a->last))
-		memcpy(a->last, created, strlen(created) + 1);
+}
+
+/* What stands below must be there, or the image that names it cannot leave the store. */
+static struct err *check_base(struct plan *plan, const struct plan_image *base)
+{
+	for (size_t i = 0; i < base->image->layer_count; i++) {
+		const struct descriptor *blob = &base->image->layers[i].blob;
+		char text[DIGEST_TEXT_SIZE];
+		uint64_t size;
+		bool found;
+
+		TRY(blob_find(plan->store, &blob->digest, &found, &size));
+		if (!found || size != blob->size)
+			return err_note(err_new(ERR_CORRUPT,
+						"layer %zu of image '%s', blob %s, is %s", i + 1,
+						base->name, digest_format(&blob->digest, text),
+						found ? "damaged" : "missing"),
+					"load or import that image again");
+	}
+	return NULL;
 }
 
 static void format_time(const struct plan *plan, struct timespec t, char ret[CLOCK_TEXT_SIZE])
@@ -64,16 +81,23 @@ static void format_time(const struct plan *plan, struct timespec t, char ret[CLO
 	clock_format(t, ret);
 }
 
-/* The time of the first new step of a chain: for rows that stand before it. */
-static bool first_time(const struct plan_stage *stage, struct timespec *ret)
+/* What stands before the first step with a layer: the time of that step, or without one that of the
+ * base, so that a build of metadata alone gives the same image again. */
+static struct timespec first_time(const struct plan_stage *stage, const struct plan_image *base)
 {
-	bool found = false;
+	const struct plan_step *step = stage->top;
+	struct timespec t = { 0 };
+	const char *created;
 
-	for (const struct plan_step *step = stage->top; step; step = step->below) {
-		*ret = step->record.created;
-		found = true;
+	if (step) {
+		while (step->below)
+			step = step->below;
+		return step->record.created;
 	}
-	return found;
+	created = base ? json_string_value(json_object_get(base->image->config, "created")) : NULL;
+	if (created)
+		err_free(clock_parse(str_of(created), &t)); /* a base without a time: 1970 */
+	return t;
 }
 
 static void add_row(struct assembly *a, const struct plan_row *row)
@@ -121,14 +145,17 @@ struct err *assemble(struct plan *plan, struct descriptor *ret_manifest,
 	AUTO(assembly)
 	struct assembly a = { .plan = plan, .history = json_array(), .diff_ids = json_array() };
 	AUTO(json) json_t *config = NULL;
-	struct timespec start = { 0 };
-	const struct platform *platform = &plan->opts->platform;
+	const struct plan_stage *bottom = plan->target;
 
-	first_time(plan->target, &start);
-	format_time(plan, start, a.last);
+	while (bottom->parent)
+		bottom = bottom->parent;
+	if (bottom->image)
+		TRY(check_base(plan, bottom->image));
+	format_time(plan, first_time(plan->target, bottom->image), a.last);
 	add_stage(&a, plan->target);
 	TRY(set_labels(plan));
-	config = config_finish(plan->target->config, platform, a.last, a.history, a.diff_ids);
+	config = config_finish(plan->target->config, &plan->target->platform, a.last, a.history,
+			       a.diff_ids);
 	return image_put(plan->store, config, a.layers.at, a.layers.len, NULL, ret_manifest,
 			 ret_config);
 }

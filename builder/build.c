@@ -2,11 +2,13 @@
 
 #include "builder/build.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
@@ -20,6 +22,7 @@
 #include "builder/plan.h"
 #include "builder/scope.h"
 #include "builder/tree.h"
+#include "store/blob.h"
 #include "store/journal.h"
 #include "store/ref.h"
 #include "store/store.h"
@@ -53,6 +56,26 @@ static struct err *open_in_context(const char *context, char **ret_name, int *re
 		       context);
 }
 
+/* Everything that comes out of a descriptor: a file, a pipe, a process substitution. */
+static struct err *read_all(int fd, const char *name, struct buf *ret)
+{
+	char chunk[16384];
+
+	for (;;) {
+		ssize_t got = read(fd, chunk, sizeof(chunk));
+
+		if (got < 0 && errno != EINTR)
+			return err_sys("read '%s'", name);
+		if (got < 0)
+			TRY(cancel_check());
+		if (got == 0)
+			return NULL;
+		if (got > 0)
+			buf_add(ret, chunk, (size_t)got);
+		TRY(buf_check(ret, name));
+	}
+}
+
 static struct err *read_recipe(const struct build_opts *opts, struct recipe **ret)
 {
 	AUTO(buf) struct buf bytes = BUF_INIT(SCRIPT_MAX);
@@ -70,16 +93,7 @@ static struct err *read_recipe(const struct build_opts *opts, struct recipe **re
 	}
 	if (fd < 0)
 		return err_sys("open '%s'", name);
-	if (opts->recipe && strcmp(opts->recipe, "-") == 0) {
-		char chunk[4096];
-		ssize_t got;
-
-		while ((got = read(fd, chunk, sizeof(chunk))) > 0 && !bytes.over)
-			buf_add(&bytes, chunk, (size_t)got);
-		TRY(buf_check(&bytes, name));
-	} else {
-		TRY(file_read_fd(fd, name, SCRIPT_MAX, &bytes));
-	}
+	TRY(read_all(fd, name, &bytes));
 	return recipe_parse(name, buf_str(&bytes), ret);
 }
 
@@ -126,6 +140,7 @@ struct build {
 	const struct build_events *pair[2];
 	struct build_events to_journal;
 	uint64_t began;
+	bool told_begin;
 };
 
 static void build_release(struct build *build)
@@ -204,13 +219,26 @@ static void sync_later(struct store *store)
 	if (child != 0)
 		return;
 	if (setsid() > 0 && fork() == 0) {
-		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+		unsigned keep = (unsigned)store_fd(store);
 
-		for (int fd = 0; fd <= 2 && null >= 0; fd++)
-			dup2(null, fd);
+		/* Nobody may wait for us at the other end of a pipe. */
+		if (keep > 0)
+			close_range(0, keep - 1, 0);
+		close_range(keep + 1, ~0u, 0);
 		err_free(store_sync(store)); /* no markers: the layers are made again one day */
 	}
 	_exit(0);
+}
+
+static void tell_begin(struct build *build, unsigned stages, unsigned steps)
+{
+	build->told_begin = true;
+	events_emit(
+		&build->events,
+		&(struct build_event){ .kind = EVENT_BUILD_BEGIN,
+				       .text = build->journal ? journal_id(build->journal) : NULL,
+				       .stages = stages,
+				       .steps = steps });
 }
 
 /* Execute a plan and put its image together, with its names. */
@@ -223,24 +251,18 @@ static struct err *perform(struct build *build, struct plan *plan, struct build_
 
 	TRY(execute_lookup(plan, &ret->steps, &missing));
 	ret->cached = ret->steps - missing;
-	events_emit(
-		&build->events,
-		&(struct build_event){ .kind = EVENT_BUILD_BEGIN,
-				       .text = build->journal ? journal_id(build->journal) : NULL,
-				       .stages = count_stages(plan),
-				       .steps = ret->steps });
+	tell_begin(build, count_stages(plan), ret->steps);
 	TRY(tell_remarks(plan, &build->events));
 	TRY(execute(plan, &exec));
 	if (exec.blobs) {
 		TRY(assemble(plan, &ret->manifest, &ret->config));
+		TRY(blob_sync(build->store)); /* also an image without a name is there to stay */
 		ret->has_image = true;
 	}
-	vec_foreach (&build->opts->tags, tag)
-		TRY(ref_set(build->store, *tag, &ret->manifest));
 	for (size_t i = 0; i < build->opts->output_count; i++)
 		TRY(deliver(plan, &build->opts->outputs[i], ret));
-	if (missing) /* what was found has been synced, or will be by who made it */
-		sync_later(build->store);
+	vec_foreach (&build->opts->tags, tag)
+		TRY(ref_set(build->store, *tag, &ret->manifest));
 	return NULL;
 }
 
@@ -263,25 +285,39 @@ static void tell_end(const struct build *build, const struct err *err,
 				    });
 }
 
+/* Read, plan and do. */
+static struct err *build_all(struct build *build, struct build_result *ret)
+{
+	const struct build_opts *opts = build->opts;
+	AUTO(plan) struct plan *plan = NULL;
+	struct recipe *recipe = NULL;
+
+	TRY(deliver_check(opts->outputs, opts->output_count));
+	TRY(read_recipe(opts, &recipe));
+	TRY(plan_make(build->store, opts, recipe, build->pool, &plan));
+	if (plan->context) /* only a cache: without it, more is read again */
+		err_free(tree_remember(plan->context));
+	return perform(build, plan, ret);
+}
+
 struct err *build_run(struct store *store, const struct build_opts *opts, struct build_result *ret)
 {
 	AUTO(build)
 	struct build build = { .store = store, .opts = opts, .began = clock_monotonic() };
-	AUTO(plan) struct plan *plan = NULL;
-	struct recipe *recipe = NULL;
 	struct err *err;
 
 	*ret = (struct build_result){ 0 };
-	TRY(read_recipe(opts, &recipe));
 	build.pool = pool_new(opts->jobs ? opts->jobs : pool_default_threads());
-	TRY(plan_make(store, opts, recipe, build.pool, &plan));
-	if (plan->context) /* only a cache: without it, more is read again */
-		err_free(tree_remember(plan->context));
 	begin_journal(&build);
 	if (build.journal)
 		ret->journal = xstrdup(journal_id(build.journal));
-	err = perform(&build, plan, ret);
+	err = build_all(&build, ret);
+	if (!build.told_begin) /* there was no plan: listeners still hear a build, of nothing */
+		tell_begin(&build, 0, 0);
 	tell_end(&build, err, ret);
+	if (ret->steps !=
+	    ret->cached) /* something ran, and may have left layers, if it failed too */
+		sync_later(store);
 	return err;
 }
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -83,6 +84,43 @@ struct err *deliver_parse(const char *text, struct build_output *ret)
 		return err_new(ERR_USAGE, "-o %s: a directory cannot go to standard output", text);
 	output.dest = dest.len ? str_dup(dest) : NULL;
 	*ret = output;
+	return NULL;
+}
+
+/* ---- before the work ---- */
+
+/* The directory of a file that is to be made. */
+static struct err *check_directory(const char *path)
+{
+	AUTO(mem) char *dir = xstrdup(path);
+	char *slash = strrchr(dir, '/');
+
+	if (slash == dir)
+		slash++;
+	if (slash)
+		*slash = '\0';
+	if (access(slash ? dir : ".", W_OK | X_OK) < 0)
+		return err_sys("write into directory '%s'", slash ? dir : ".");
+	return NULL;
+}
+
+struct err *deliver_check(const struct build_output *outputs, size_t count)
+{
+	bool to_stdout = false;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct build_output *output = &outputs[i];
+
+		if (output->kind == OUTPUT_STORE || output->kind == OUTPUT_LOCAL)
+			continue; /* a directory is made with its parents */
+		if (strcmp(output->dest, "-") != 0) {
+			TRY(check_directory(output->dest));
+			continue;
+		}
+		if (to_stdout)
+			return err_new(ERR_USAGE, "two outputs cannot share standard output");
+		to_stdout = true;
+	}
 	return NULL;
 }
 

@@ -18,6 +18,10 @@ struct err;
 struct err *deliver(struct plan *plan, const struct build_output *output,
 		    const struct build_result *result) MUST_USE;
 
+/* Find out before the work what would fail after it: a directory that is not there or not ours, two
+ * outputs for standard output. */
+struct err *deliver_check(const struct build_output *outputs, size_t count) MUST_USE;
+
 /* Parse the value of -o: "type=oci,dest=FILE", "DIR" for a directory, "-" for a tar on standard
  * output. `ret->dest` is owned by the caller, and NULL for OUTPUT_STORE. ERR_USAGE says what is
  * wrong with it. */

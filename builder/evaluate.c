@@ -415,7 +415,7 @@ static void begin_key(const struct site *site, struct plan_step *step, const cha
 		      struct key *key)
 {
 	const struct build_opts *opts = site->plan->opts;
-	AUTO(mem) char *platform = platform_format(&opts->platform);
+	AUTO(mem) char *platform = platform_format(&site->stage->platform);
 
 	key_begin(key, &step->record, kind);
 	key_add_digest(key, "parent", &site->stage->key);
@@ -456,6 +456,21 @@ static struct err *check_run(const struct site *site)
 	return NULL;
 }
 
+/* A command of another processor cannot be executed. */
+static struct err *check_runs_here(const struct site *site)
+{
+	AUTO(mem) char *foreign = NULL;
+	struct platform host;
+
+	platform_host(&host);
+	if (strcmp(site->stage->platform.os, host.os) == 0 &&
+	    strcmp(site->stage->platform.arch, host.arch) == 0)
+		return NULL;
+	foreign = platform_format(&site->stage->platform);
+	return fail_here(site, ERR_UNSUPPORTED,
+			 "RUN cannot execute programs for %s on this machine", foreign);
+}
+
 static void run_row(const struct site *site, struct plan_step *step)
 {
 	AUTO(strings) struct strings args = { 0 };
@@ -480,6 +495,7 @@ static struct err *apply_run(const struct site *site)
 	AUTO(key) struct key key = { 0 };
 
 	TRY(check_run(site));
+	TRY(check_runs_here(site));
 	step = add_step(site, STEP_RUN);
 	if (run->form == RUN_EXEC) {
 		words_to_strings(&run->command.argv, &step->argv);
@@ -591,7 +607,12 @@ static struct err *find_source(const struct site *site, struct plan_copy *copy)
 	stage = recipe_find_stage(recipe, from, site->stage->stage->index, true);
 	if (stage)
 		return plan_stage_of(site->plan, stage, &site->in->position, &copy->from_stage);
+	if (from[0] && strspn(from, "0123456789") == strlen(from))
+		return fail_here(site, ERR_INVALID, "there is no stage %s before stage '%s'", from,
+				 site->stage->name);
 	stage = recipe_find_stage(recipe, from, recipe->stage_count, true);
+	if (stage == site->stage->stage)
+		return fail_here(site, ERR_INVALID, "stage '%s' cannot copy from itself", from);
 	if (stage)
 		return fail_here(site, ERR_INVALID,
 				 "stage '%s' comes after stage '%s' and cannot be copied from",

@@ -457,7 +457,8 @@ static struct err *make_step(struct execution *ex, struct plan_step *step, struc
 	TRY(stack_begin_layer(stack, ex->plan->store, &layer));
 	TRY(work(ex, step, stack, view_fd, layer, ret_code));
 	step->record.duration = clock_monotonic() - began;
-	TRY(keep(ex, step, stack, view_fd, layer));
+	TRY(script_wrap(keep(ex, step, stack, view_fd, layer), ex->plan->recipe->script,
+			&step->instruction->position));
 	if (ex->opts->blobs && step->record.lid[0] && in_target(ex, step))
 		queue_commit(ex, step, STEAL_FD(view_fd));
 	return NULL;

@@ -171,6 +171,20 @@ static struct err *stage_platform(struct plan *plan, const struct stage *stage,
 	return script_wrap(platform_parse(text, ret), plan->recipe->script, &stage->position);
 }
 
+/* An image of one platform is taken as it is, whatever was asked for, and so is what is built on
+ * it. */
+static void take_platform(struct plan *plan, struct plan_stage *stage, const struct platform *asked)
+{
+	AUTO(mem) char *has = platform_format(&stage->image->image->platform);
+	AUTO(mem) char *wanted = platform_format(asked);
+
+	stage->platform = stage->image->image->platform;
+	if (!platform_equal(&stage->platform, asked))
+		lint_add(&plan->recipe->lints, "InvalidBaseImagePlatform", stage->stage->check,
+			 &stage->stage->position, "base image '%s' is for %s, not for %s",
+			 stage->image->name, has, wanted);
+}
+
 /* Everything of `stage` that its base decides: config, scope, key. */
 static struct err *begin_stage(struct plan *plan, struct plan_stage *stage, const char *base,
 			       struct strings *ret_triggers)
@@ -186,11 +200,13 @@ static struct err *begin_stage(struct plan *plan, struct plan_stage *stage, cons
 		stage->scope = scope_new_child(stage->parent->scope);
 		stage->top = stage->parent->top;
 		stage->key = stage->parent->key;
+		stage->platform = stage->parent->platform;
 		config_take_onbuild(stage->config, ret_triggers);
 		return NULL;
 	}
 	stage->scope = scope_new_stage(plan->globals);
 	TRY(stage_platform(plan, own, &platform));
+	stage->platform = platform;
 	if (strcmp(base, "scratch") == 0) {
 		TRY(config_new(NULL, &stage->config));
 	} else {
@@ -198,6 +214,7 @@ static struct err *begin_stage(struct plan *plan, struct plan_stage *stage, cons
 		TRY(script_wrap(config_new(stage->image->image->config, &stage->config),
 				plan->recipe->script, &own->position));
 		stage->key = stage->image->key;
+		take_platform(plan, stage, &platform);
 	}
 	config_take_onbuild(stage->config, ret_triggers);
 	config_env(stage->config, &env);
@@ -219,8 +236,9 @@ static struct err *run_triggers(struct plan *plan, struct plan_stage *stage,
 
 		TRY(script_wrap(recipe_parse_trigger(plan->recipe, *text, &instruction),
 				plan->recipe->script, &stage->stage->position));
-		TRY(err_wrap(evaluate(plan, stage, instruction), "ONBUILD of '%s'",
-			     stage->stage->base));
+		TRY(script_wrap(err_wrap(evaluate(plan, stage, instruction), "ONBUILD of '%s'",
+					 stage->stage->base),
+				plan->recipe->script, &stage->stage->position));
 	}
 	return NULL;
 }

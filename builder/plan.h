@@ -97,6 +97,7 @@ struct plan_stage {
 	char *name;                /* its name, or "stage-1" */
 	struct plan_image *image;  /* what it is built on: an image, */
 	struct plan_stage *parent; /* or another stage; both NULL: scratch */
+	struct platform platform;  /* of its base, else of the build */
 	struct config *config;     /* after its last instruction */
 	struct scope *scope;       /* likewise */
 	struct plan_row *rows;     /* its own instructions; the base's rows are not among them */
