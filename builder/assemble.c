@@ -60,16 +60,15 @@ static struct err *check_base(struct plan *plan, const struct plan_image *base)
 	for (size_t i = 0; i < base->image->layer_count; i++) {
 		const struct descriptor *blob = &base->image->layers[i].blob;
 		char text[DIGEST_TEXT_SIZE];
-		uint64_t size;
-		bool found;
+		bool whole;
 
-		TRY(blob_find(plan->store, &blob->digest, &found, &size));
-		if (!found || size != blob->size)
-			return err_note(err_new(ERR_CORRUPT,
-						"layer %zu of image '%s', blob %s, is %s", i + 1,
-						base->name, digest_format(&blob->digest, text),
-						found ? "damaged" : "missing"),
-					"load or import that image again");
+		TRY(blob_has(plan->store, blob, &whole));
+		if (!whole)
+			return err_note(
+				err_new(ERR_CORRUPT,
+					"layer %zu of image '%s', blob %s, is missing or cut",
+					i + 1, base->name, digest_format(&blob->digest, text)),
+				"load or import that image again");
 	}
 	return NULL;
 }

@@ -30,6 +30,8 @@
 #include "store/blob.h"
 #include "store/store.h"
 
+#define COMMIT_THREADS 2 /* blobs in the making at a time: what they need is memory */
+
 /* ---- look-up ---- */
 
 static struct err *look_up_step(struct plan *plan, struct plan_step *step)
@@ -95,7 +97,8 @@ struct step_state {
 struct execution {
 	struct plan *plan;
 	const struct execute_opts *opts;
-	struct pool *commit_pool; /* unpacks bases and makes blobs */
+	struct pool *unpack_pool;
+	struct pool *commit_pool; /* of few threads: each blob is compressed by many */
 	struct pool *copy_pool;   /* copies large trees */
 	struct group *steps;
 	struct group *commits;
@@ -129,7 +132,7 @@ static struct err *image_stack(struct execution *ex, struct plan_image *image, s
 
 	pthread_mutex_lock(&ex->base_lock);
 	if (!image->opened) {
-		err = stack_of_image(ex->plan->store, image->image, ex->commit_pool, NULL,
+		err = stack_of_image(ex->plan->store, image->image, ex->unpack_pool, NULL,
 				     &image->stack);
 		err = err_wrap(err, "image '%s'", image->name);
 		image->opened = !err;
@@ -215,7 +218,8 @@ static struct err *run_commit(void *arg)
 	struct commit_job *job = arg;
 	const struct build_opts *opts = job->ex->plan->opts;
 	struct err *err = diff_commit_blob(job->ex->plan->store, &job->step->layer, job->below_fd,
-					   &opts->compression, pool_default_threads());
+					   &opts->compression, opts->compression_given,
+					   pool_default_threads());
 
 	err = err_wrap(err, "make the layer of '%s'", job->step->instruction->text);
 	drop_commit(job);
@@ -242,9 +246,6 @@ static bool in_target(const struct execution *ex, const struct plan_step *step)
 /* True if the layer lacks the blob that was asked for. */
 static struct err *lacks_blob(struct execution *ex, struct plan_step *step, bool *ret)
 {
-	static const char *const suffixes[] = {
-		[CODEC_NONE] = ".tar", [CODEC_GZIP] = "+gzip", [CODEC_ZSTD] = "+zstd"
-	};
 	const struct build_opts *opts = ex->plan->opts;
 	struct layer_meta *layer = &step->layer;
 	bool there;
@@ -253,7 +254,7 @@ static struct err *lacks_blob(struct execution *ex, struct plan_step *step, bool
 	if (!step->record.lid[0])
 		return NULL;
 	if (opts->compression_given && layer->has_blob &&
-	    !str_ends(str_of(layer->blob.media_type), suffixes[opts->compression.codec]))
+	    strcmp(layer->blob.media_type, image_layer_media_type(opts->compression.codec)) != 0)
 		layer->has_blob = false;
 	if (layer->has_blob) {
 		TRY(blob_has(ex->plan->store, &layer->blob, &there));
@@ -644,6 +645,7 @@ static void execution_free(struct execution *ex)
 	group_free(ex->steps);
 	group_free(ex->commits);
 	pool_free(ex->commit_pool);
+	pool_free(ex->unpack_pool);
 	pool_free(ex->copy_pool);
 	for (size_t i = 0; i < ex->plan->steps.len; i++) {
 		vec_release(&ex->states[i].waiters);
@@ -668,7 +670,8 @@ static void execution_init(struct execution *ex, struct plan *plan, const struct
 				  .states = xcalloc(plan->steps.len, sizeof(*ex->states)) };
 	pthread_mutex_init(&ex->lock, NULL);
 	pthread_mutex_init(&ex->base_lock, NULL);
-	ex->commit_pool = pool_new(pool_default_threads());
+	ex->unpack_pool = pool_new(pool_default_threads());
+	ex->commit_pool = pool_new(COMMIT_THREADS);
 	ex->copy_pool = pool_new(pool_default_threads());
 	ex->steps = group_new(plan->pool);
 	ex->commits = group_new(ex->commit_pool);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/cancel.h"
 #include "base/err.h"
@@ -143,6 +144,18 @@ static struct err *flush_stdout(void)
 	return NULL;
 }
 
+/* A layer is an open directory, and a build may have hundreds at a time. Steps have limits of their
+ * own. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit); /* the old one serves most builds */
+}
+
 int program_run(int argc, char *const *argv)
 {
 	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
@@ -152,6 +165,7 @@ int program_run(int argc, char *const *argv)
 	struct cli cli = { 0 };
 
 	cancel_catch_signals();
+	raise_descriptor_limit();
 	log_set_handler(message_log, NULL);
 	if (strcmp(name, "build") == 0) {
 		command = command_find("build");

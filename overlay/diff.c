@@ -302,15 +302,6 @@ static struct err *list_commit(struct list *list)
 	return NULL;
 }
 
-static void set_media_type(struct descriptor *blob, enum codec codec)
-{
-	static const char *const suffixes[] = {
-		[CODEC_NONE] = "", [CODEC_GZIP] = "+gzip", [CODEC_ZSTD] = "+zstd"
-	};
-
-	snprintf(blob->media_type, sizeof(blob->media_type), MEDIA_OCI_LAYER "%s", suffixes[codec]);
-}
-
 /* Nobody can bring back the tar of a layer that was pulled: other tools write other bytes. */
 static struct err *check_diff_id(const struct layer_meta *meta, const struct digest *diff_id)
 {
@@ -343,7 +334,8 @@ static struct err *make_blob(struct store *store, struct layer_meta *meta, int f
 	TRY(blob_commit(writer, NULL, &meta->blob.digest, &meta->blob.size));
 	TRY(list_commit(&list));
 
-	set_media_type(&meta->blob, how->codec);
+	snprintf(meta->blob.media_type, sizeof(meta->blob.media_type), "%s",
+		 image_layer_media_type(how->codec));
 	meta->has_blob = meta->has_diff_id = true;
 	meta->diff_id = diff_id;
 	meta->entries = result.entries;
@@ -351,15 +343,16 @@ static struct err *make_blob(struct store *store, struct layer_meta *meta, int f
 	return layer_update(store, meta);
 }
 
-/* What is known of a layer, and whether that is a blob which is there. */
-static struct err *find_blob(struct store *store, const char *lid, int *ret_fs,
+/* What is known of a layer, and whether that is a blob which is there, and of the media type
+ * `only` unless that is NULL. */
+static struct err *find_blob(struct store *store, const char *lid, const char *only, int *ret_fs,
 			     struct layer_meta *ret_meta, bool *ret_found)
 {
 	AUTO(fd) int fs_fd = -1;
 
 	*ret_found = false;
 	TRY(layer_open(store, lid, &fs_fd, ret_meta));
-	if (ret_meta->has_blob)
+	if (ret_meta->has_blob && (!only || strcmp(ret_meta->blob.media_type, only) == 0))
 		TRY(blob_has(store, &ret_meta->blob, ret_found));
 	*ret_fs = STEAL_FD(fs_fd);
 	return NULL;
@@ -378,17 +371,18 @@ static struct err *lock_blob(struct store *store, const char *lid, struct lock *
 }
 
 struct err *diff_commit_blob(struct store *store, struct layer_meta *meta, int below_fd,
-			     const struct compression *how, unsigned workers)
+			     const struct compression *how, bool exact, unsigned workers)
 {
+	const char *only = exact ? image_layer_media_type(how->codec) : NULL;
 	AUTO(lock) struct lock lock = LOCK_INIT;
 	AUTO(fd) int fs_fd = -1, again_fd = -1;
 	struct layer_meta known;
 	bool found;
 
-	TRY(find_blob(store, meta->lid, &fs_fd, &known, &found));
+	TRY(find_blob(store, meta->lid, only, &fs_fd, &known, &found));
 	if (!found) {
 		TRY(lock_blob(store, meta->lid, &lock));
-		TRY(find_blob(store, meta->lid, &again_fd, &known, &found));
+		TRY(find_blob(store, meta->lid, only, &again_fd, &known, &found));
 	}
 	if (!found)
 		TRY(err_wrap(make_blob(store, &known, again_fd, below_fd, how, workers),

@@ -57,8 +57,8 @@ struct err *diff_clamp_times(int fs_fd, int64_t epoch) MUST_USE;
 /* Make the blob of a sealed layer, in one pass by a pipeline of threads with bounded buffers:
  * walk -> tar -> SHA-256 (diff id) -> compress -> SHA-256 (digest) -> file; and write the layer's
  * `list`. Records the result with layer_update() and in `meta`. Does nothing but fill in `meta` if
- * the layer has a blob in the store already, whatever its compression, or gets one from another
- * process meanwhile. `workers`: threads for compressing.
+ * the layer has a blob in the store already, of the right size and whatever its compression (with
+ * `exact`: of this codec), or gets one from another process meanwhile. `workers`: threads for compressing.
  *
  * ERR_NOT_FOUND, with a remedy, if the layer was pulled and its blob is gone: a layer has one diff
  * id, and this would make a tar that has another.
@@ -76,6 +76,6 @@ struct err *diff_clamp_times(int fs_fd, int64_t epoch) MUST_USE;
  * and the backslash are written as a backslash and three octal digits. The last line is "end".
  * Nothing flushes it: whoever reads it checks that it ends. */
 struct err *diff_commit_blob(struct store *store, struct layer_meta *meta, int below_fd,
-			     const struct compression *how, unsigned workers) MUST_USE;
+			     const struct compression *how, bool exact, unsigned workers) MUST_USE;
 
 #endif

@@ -31,9 +31,6 @@ static struct err *read_tar(struct source *src)
 static struct err *put_layer(struct store *store, struct source *tar,
 			     const struct rootfs_opts *opts, struct image_layer *ret)
 {
-	static const char *const suffixes[] = {
-		[CODEC_NONE] = "", [CODEC_GZIP] = "+gzip", [CODEC_ZSTD] = "+zstd"
-	};
 	unsigned workers = opts->workers ? opts->workers : pool_default_threads();
 	AUTO(blob_writer) struct blob_writer *writer = NULL;
 	AUTO(source) struct source *plain = NULL;
@@ -50,8 +47,8 @@ static struct err *put_layer(struct store *store, struct source *tar,
 	if (size == 0)
 		return err_new(ERR_INVALID, "it is empty");
 	TRY(blob_commit(writer, NULL, &ret->blob.digest, &ret->blob.size));
-	snprintf(ret->blob.media_type, sizeof(ret->blob.media_type), MEDIA_OCI_LAYER "%s",
-		 suffixes[opts->compression.codec]);
+	snprintf(ret->blob.media_type, sizeof(ret->blob.media_type), "%s",
+		 image_layer_media_type(opts->compression.codec));
 	return NULL;
 }
 

@@ -563,3 +563,12 @@ struct err *image_resolve(struct store *store, const char *text, const char *can
 		TRY(find_unnamed(store, prefix, &found, ret));
 	return found ? NULL : not_found(text, canonical, &refs);
 }
+
+const char *image_layer_media_type(enum codec codec)
+{
+	static const char *const types[] = { [CODEC_NONE] = MEDIA_OCI_LAYER,
+					     [CODEC_GZIP] = MEDIA_OCI_LAYER "+gzip",
+					     [CODEC_ZSTD] = MEDIA_OCI_LAYER "+zstd" };
+
+	return types[codec];
+}

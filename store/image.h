@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/codec.h"
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -30,6 +31,9 @@ struct store;
 #define MEDIA_DOCKER_LIST "application/vnd.docker.distribution.manifest.list.v2+json"
 #define MEDIA_DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
 #define MEDIA_DOCKER_CONFIG "application/vnd.docker.container.image.v1+json"
+
+/* The media type of a layer that we compressed ourselves: a literal. */
+const char *image_layer_media_type(enum codec codec);
 
 #define IMAGE_LAYERS_MAX 512
 

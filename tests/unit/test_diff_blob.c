@@ -82,7 +82,7 @@ TEST(the_blob_is_the_compressed_tar_and_everything_is_recorded)
 		struct digest diff_id;
 		bool is_found;
 
-		assert_ok(diff_commit_blob(store, &meta, -1, &cases[i].how, 2));
+		assert_ok(diff_commit_blob(store, &meta, -1, &cases[i].how, false, 2));
 		assert_true(meta.has_blob && meta.has_diff_id);
 		assert_string_equal(meta.blob.media_type, cases[i].media_type);
 		assert_int_equal(meta.entries, 3);
@@ -117,7 +117,7 @@ TEST(the_list_is_the_table_of_contents)
 		"f 600 0:0 1 7 od\\x0ad\\x5c\\x20\\xff x\n"
 		"f 0 0:0 0 0 .wh.gone\n");
 	assert_ok(layer_open(store, below.lid, &below_fd, NULL));
-	assert_ok(diff_commit_blob(store, &meta, below_fd, &zstd, 1));
+	assert_ok(diff_commit_blob(store, &meta, below_fd, &zstd, false, 1));
 	text = list_text(meta.lid);
 	/* FIPS 180-4 for "abc" and nothing; sha256sum for "x". */
 	assert_string_equal(
@@ -143,18 +143,43 @@ TEST(a_blob_once_made_is_kept)
 	struct layer_meta meta = make_layer(F("a")), again, gzip;
 	const struct compression other = { .codec = CODEC_GZIP };
 
-	assert_ok(diff_commit_blob(store, &meta, -1, &zstd, 1));
+	assert_ok(diff_commit_blob(store, &meta, -1, &zstd, false, 1));
 	gzip = meta;
-	assert_ok(diff_commit_blob(store, &gzip, -1, &other, 1));
+	assert_ok(diff_commit_blob(store, &gzip, -1, &other, false, 1));
 	assert_true(digest_equal(&gzip.blob.digest, &meta.blob.digest));
 	assert_int_equal(room_count("blobs/sha256"), 1);
+
+	/* Who asks for a codec gets it. */
+	assert_ok(diff_commit_blob(store, &gzip, -1, &other, true, 1));
+	assert_string_equal(gzip.blob.media_type, MEDIA_OCI_LAYER "+gzip");
+	assert_int_equal(room_count("blobs/sha256"), 2);
+	assert_ok(diff_commit_blob(store, &meta, -1, &zstd, true, 1));
 
 	/* Only its lid names a layer. */
 	again = (struct layer_meta){ 0 };
 	memcpy(again.lid, meta.lid, sizeof(again.lid));
-	assert_ok(diff_commit_blob(store, &again, -1, &zstd, 1));
+	assert_ok(diff_commit_blob(store, &again, -1, &zstd, false, 1));
 	assert_true(digest_equal(&again.blob.digest, &meta.blob.digest));
 	assert_int_equal(again.entries, 1);
+}
+
+TEST(a_blob_that_was_cut_is_made_again)
+{
+	struct layer_meta meta = make_layer(F("a")), again;
+	char hex[DIGEST_TEXT_SIZE], path[128];
+	AUTO(fd) int fd = -1;
+	bool found;
+	uint64_t size;
+
+	assert_ok(diff_commit_blob(store, &meta, -1, &zstd, false, 1));
+	snprintf(path, sizeof(path), "blobs/sha256/%s",
+		 strchr(digest_format(&meta.blob.digest, hex), ':') + 1);
+	room_put(path, "cut", 3);
+	again = meta;
+	assert_ok(diff_commit_blob(store, &again, -1, &zstd, false, 1));
+	assert_ok(blob_find(store, &again.blob.digest, &found, &size));
+	assert_true(found);
+	assert_int_equal(size, meta.blob.size);
 }
 
 static void drop_blob(const struct digest *digest)
@@ -169,10 +194,10 @@ TEST(a_blob_that_is_lost_is_made_again)
 {
 	struct layer_meta meta = make_layer(D("d") F("d/f")), again;
 
-	assert_ok(diff_commit_blob(store, &meta, -1, &zstd, 1));
+	assert_ok(diff_commit_blob(store, &meta, -1, &zstd, false, 1));
 	drop_blob(&meta.blob.digest);
 	again = meta;
-	assert_ok(diff_commit_blob(store, &again, -1, &zstd, 2));
+	assert_ok(diff_commit_blob(store, &again, -1, &zstd, false, 2));
 	assert_true(digest_equal(&again.blob.digest, &meta.blob.digest));
 	assert_int_equal(room_count("blobs/sha256"), 1);
 }
@@ -194,11 +219,11 @@ TEST(the_blob_of_a_pulled_layer_cannot_be_made_again)
 	layer.diff_id = layer.chain_id = layer.blob.digest;
 	assert_ok(stack_of_image(store, &image, NULL, NULL, &stack));
 	assert_ok(layer_open(store, stack.at[0].lid, &fd, &meta));
-	assert_ok(diff_commit_blob(store, &meta, -1, &zstd, 1));
+	assert_ok(diff_commit_blob(store, &meta, -1, &zstd, false, 1));
 	assert_true(digest_equal(&meta.blob.digest, &layer.blob.digest));
 
 	drop_blob(&meta.blob.digest);
-	assert_fails(diff_commit_blob(store, &meta, -1, &zstd, 1), ERR_NOT_FOUND);
+	assert_fails(diff_commit_blob(store, &meta, -1, &zstd, false, 1), ERR_NOT_FOUND);
 	assert_int_equal(room_count("blobs/sha256"), 0);
 }
 
@@ -213,7 +238,7 @@ TEST(a_layer_that_cannot_be_said_leaves_nothing)
 	room_put_at(stage->fs_fd, "a", "x", 1);
 	room_put_at(stage->fs_fd, ".wh.a", "x", 1);
 	assert_ok(layer_seal(stage, NULL, &meta));
-	assert_fails(diff_commit_blob(store, &meta, -1, &zstd, 1), ERR_INVALID);
+	assert_fails(diff_commit_blob(store, &meta, -1, &zstd, false, 1), ERR_INVALID);
 	assert_int_equal(room_count("blobs/sha256"), 0);
 	path = xasprintf("layers/%s/list", meta.lid);
 	assert_false(room_has(path));
@@ -232,7 +257,7 @@ TEST(neither_workers_nor_compression_change_the_diff_id)
 		for (size_t i = 0; i < ARRAY_SIZE(codecs); i++) {
 			struct layer_meta meta = make_layer("f 644 0:0 3000000 5 f ab*2999999\n");
 
-			assert_ok(diff_commit_blob(store, &meta, -1, &codecs[i], workers));
+			assert_ok(diff_commit_blob(store, &meta, -1, &codecs[i], false, workers));
 			if (workers == 1 && i == 0)
 				diff_id = meta.diff_id;
 			if (workers == 1)
@@ -251,7 +276,7 @@ static bool commit_shared(void *arg)
 
 	(void)arg;
 	CHECK_OK(store_open(room_path, &mine));
-	CHECK_OK(diff_commit_blob(mine, &meta, -1, &zstd, 1));
+	CHECK_OK(diff_commit_blob(mine, &meta, -1, &zstd, false, 1));
 	CHECK(meta.has_blob);
 	return true;
 }
@@ -280,6 +305,7 @@ int main(void)
 		ROOM_TEST(the_blob_is_the_compressed_tar_and_everything_is_recorded),
 		ROOM_TEST(the_list_is_the_table_of_contents),
 		ROOM_TEST(a_blob_once_made_is_kept),
+		ROOM_TEST(a_blob_that_was_cut_is_made_again),
 		ROOM_TEST(a_blob_that_is_lost_is_made_again),
 		ROOM_TEST(the_blob_of_a_pulled_layer_cannot_be_made_again),
 		ROOM_TEST(a_layer_that_cannot_be_said_leaves_nothing),
