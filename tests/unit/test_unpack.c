@@ -553,6 +553,97 @@ TEST(no_use_of_a_link_leads_out_of_the_layer)
 	assert_ok(file_remove_tree(tmp_fd, "canary"));
 }
 
+/* A file system of a megabyte, mounted nowhere. */
+static int small_disk(void)
+{
+	AUTO(fd) int fs_fd = kernel_fsopen("tmpfs");
+
+	assert_int_equal(kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, "size", "1m", 0), 0);
+	assert_int_equal(kernel_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0), 0);
+	return kernel_fsmount(fs_fd, 0);
+}
+
+/* Every kind of entry under every odd name, alone and behind something that gets in its way. */
+TEST(no_kind_of_entry_under_any_name_leaves_the_layer)
+{
+	static const char *const kinds[] = {
+		"f 4777 9:9 1 1 %s x\n",     "d 777 9:9 0 1 %s\n",
+		"l 777 9:9 0 1 %s -> /\n",   "l 777 9:9 0 1 %s -> ../canary\n",
+		"h 777 9:9 0 1 %s -> own\n", "h 777 9:9 0 1 %s -> ../canary/file\n",
+		"c 666 9:9 0 1 %s 1,3\n",    "b 660 9:9 0 1 %s 8,0\n",
+		"p 666 9:9 0 1 %s\n",
+	};
+	static const char *const names[] = {
+		"..",
+		"../canary",
+		"../canary/file",
+		"../canary/new",
+		"a/../../canary/file",
+		".",
+		"./",
+		"/",
+		"//",
+		"/own",
+		"/../own",
+		"own/",
+		"own/.",
+		"own/x",
+		"out",
+		"out/",
+		"out/file",
+		"out/new",
+		"out/../file",
+		"out/.wh.file",
+		"out/.wh..wh..opq",
+		".wh.out",
+		".wh...",
+		".wh..wh..opq",
+		".wh.out/file",
+		"dir/out/file",
+		"dir/out/new",
+		"dir/.wh.out",
+		"OWN",
+		"own\\xff",
+		"n*255",
+		"n*256",
+		"p/p*4090",
+	};
+	static const char *const before[] = {
+		"",
+		"l 777 0:0 0 1 out -> ../canary\n",
+		"d 755 0:0 0 1 dir\nl 777 0:0 0 1 dir/out -> ../../canary\n"
+		"l 777 0:0 0 1 out -> dir/out\n",
+		"d 755 0:0 0 1 out\nf 644 0:0 1 1 out/file x\nl 777 0:0 0 1 out -> ../canary\n",
+	};
+	AUTO(buf) struct buf want = BUF_INIT(BUF_MAX), got = BUF_INIT(BUF_MAX);
+	AUTO(fd) int disk_fd = small_disk(), canary_fd = -1;
+	int saved_fd = tmp_fd;
+
+	tmp_fd = disk_fd; /* a thousand trees are quicker in memory */
+	canary_fd = tree_make(tmp_fd, "canary");
+	close(openat(canary_fd, "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0640));
+	tree_text(&want, canary_fd, true);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds) * ARRAY_SIZE(names) * ARRAY_SIZE(before); i++) {
+		const char *kind = kinds[i % ARRAY_SIZE(kinds)];
+		const char *name = names[i / ARRAY_SIZE(kinds) % ARRAY_SIZE(names)];
+		const char *percent = strchr(kind, '%');
+		AUTO(mem)
+		char *lines = xasprintf("f 600 0:0 3 1 own own\n%s%.*s%s%s",
+					before[i / (ARRAY_SIZE(kinds) * ARRAY_SIZE(names))],
+					(int)(percent - kind), kind, name, percent + 2);
+		AUTO(fd) int fd = -1;
+		struct unpack_result result;
+		AUTO(err) struct err *err = unpack_lines(lines, -1, &result, &fd);
+
+		if (strncmp(name, "..", 2) == 0)
+			assert_int_equal(err_kind(err), ERR_INVALID);
+		buf_reset(&got);
+		tree_text(&got, canary_fd, true);
+		assert_text(lines, &got, want.at);
+	}
+	tmp_fd = saved_fd;
+}
+
 TEST(a_tree_deeper_than_the_descriptors_of_a_process_unpacks)
 {
 	AUTO(buf) struct buf tar = BUF_INIT((size_t)64 * 1024 * 1024);
@@ -596,16 +687,6 @@ TEST(limits_hold)
 	tree_archive(&tar, F("a") F("b") F("c") F("d"));
 	src = source_from_memory(tar.at, tar.len);
 	assert_fails(unpack(src, fd, &opts, &result), ERR_INVALID);
-}
-
-/* A file system of a megabyte, mounted nowhere. */
-static int small_disk(void)
-{
-	AUTO(fd) int fs_fd = kernel_fsopen("tmpfs");
-
-	assert_int_equal(kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, "size", "1m", 0), 0);
-	assert_int_equal(kernel_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0), 0);
-	return kernel_fsmount(fs_fd, 0);
 }
 
 TEST(a_full_disk_is_an_error_that_says_so)
@@ -726,6 +807,7 @@ int main(void)
 		cmocka_unit_test(what_the_layer_does_not_bring_comes_from_below),
 		cmocka_unit_test(hostile_entries_are_refused_and_nothing_outside_is_touched),
 		cmocka_unit_test(no_use_of_a_link_leads_out_of_the_layer),
+		cmocka_unit_test(no_kind_of_entry_under_any_name_leaves_the_layer),
 		cmocka_unit_test(a_tree_deeper_than_the_descriptors_of_a_process_unpacks),
 		cmocka_unit_test(limits_hold),
 		cmocka_unit_test(a_full_disk_is_an_error_that_says_so),
