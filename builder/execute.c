@@ -31,6 +31,7 @@
 #include "store/store.h"
 
 #define COMMIT_THREADS 2 /* blobs in the making at a time: what they need is memory */
+#define COPY_THREADS 8   /* more only wait for the file system; each holds descriptors */
 
 /* ---- look-up ---- */
 
@@ -663,6 +664,8 @@ static void execution_free(struct execution *ex)
 
 static void execution_init(struct execution *ex, struct plan *plan, const struct execute_opts *opts)
 {
+	const unsigned threads = pool_default_threads();
+
 	*ex = (struct execution){ .plan = plan,
 				  .opts = opts,
 				  .cache_fd = -1,
@@ -670,9 +673,9 @@ static void execution_init(struct execution *ex, struct plan *plan, const struct
 				  .states = xcalloc(plan->steps.len, sizeof(*ex->states)) };
 	pthread_mutex_init(&ex->lock, NULL);
 	pthread_mutex_init(&ex->base_lock, NULL);
-	ex->unpack_pool = pool_new(pool_default_threads());
+	ex->unpack_pool = pool_new(threads);
 	ex->commit_pool = pool_new(COMMIT_THREADS);
-	ex->copy_pool = pool_new(pool_default_threads());
+	ex->copy_pool = pool_new(threads < COPY_THREADS ? threads : COPY_THREADS);
 	ex->steps = group_new(plan->pool);
 	ex->commits = group_new(ex->commit_pool);
 }

@@ -179,3 +179,15 @@ complete_bash() {
 	[ -s "$root/share/zsh/site-functions/_cairn" ]
 	[ -s "$root/share/fish/vendor_completions.d/cairn.fish" ]
 }
+
+@test "a low soft limit of open files is no limit" {
+	need_root
+	path=ctx/src
+	for n in {1..60}; do
+		path+=/d$n
+		mkdir -p "$path"
+		touch "$path"/{1..9}
+	done
+	printf 'FROM scratch\nCOPY src /src\n' >ctx/Recipe
+	(ulimit -Sn 64 && cairn build --progress quiet -t deep ctx)
+}
