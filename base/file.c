@@ -27,9 +27,10 @@
 #include "base/err.h"
 #include "base/vec.h"
 
-#define OPEN_TRIES 32  /* of an openat2() that a rename elsewhere disturbs */
-#define NAME_TRIES 16  /* of a random name that is taken */
-#define OPEN_LEVELS 32 /* descriptors that removing a tree holds */
+#define SPARSE_MIN ((uint64_t)1024 * 1024) /* below it nobody looks for holes */
+#define OPEN_TRIES 32                      /* of an openat2() that a rename elsewhere disturbs */
+#define NAME_TRIES 16                      /* of a random name that is taken */
+#define OPEN_LEVELS 32                     /* descriptors that removing a tree holds */
 #define SCAN_DIRS 4096 /* names of subdirectories that one level remembers at a time */
 
 /* ---- errors and single components ---- */
@@ -209,6 +210,33 @@ struct err *file_read_some(int fd, void *data, size_t len, const char *name, siz
 	if (n < 0)
 		return path_error("read", name);
 	*ret = (size_t)n;
+	return NULL;
+}
+
+bool file_is_sparse(const struct stat *st)
+{
+	uint64_t size = (uint64_t)st->st_size;
+
+	return S_ISREG(st->st_mode) && size >= SPARSE_MIN && (uint64_t)st->st_blocks * 512 < size;
+}
+
+struct err *file_next_data(int fd, uint64_t at, uint64_t size, uint64_t *ret_begin,
+			   uint64_t *ret_end)
+{
+	off_t begin = lseek(fd, (off_t)at, SEEK_DATA);
+	off_t end;
+
+	if (begin < 0 && errno != ENXIO)
+		return err_sys("look for its data");
+	if (begin < 0 || (uint64_t)begin >= size) {
+		*ret_begin = *ret_end = size;
+		return NULL;
+	}
+	end = lseek(fd, begin, SEEK_HOLE);
+	if (end < 0 || lseek(fd, begin, SEEK_SET) < 0)
+		return err_sys("look for its holes");
+	*ret_begin = (uint64_t)begin;
+	*ret_end = (uint64_t)end < size ? (uint64_t)end : size;
 	return NULL;
 }
 

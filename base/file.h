@@ -22,6 +22,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -70,6 +71,14 @@ struct err *file_replace(int dir_fd, const char *path, struct str data, mode_t m
 /* Up to `len` bytes from where `fd` stands; `*ret` is 0 at the end alone. `name` is for the
  * error's text. */
 struct err *file_read_some(int fd, void *data, size_t len, const char *name, size_t *ret) MUST_USE;
+
+/* True for a regular file with holes that are worth looking for. */
+bool file_is_sparse(const struct stat *st);
+
+/* The next bytes at or behind `at` that are no hole, of a file of `size` bytes: where they begin and
+ * end. `fd` then stands where they begin. Both are `size` if only a hole follows. */
+struct err *file_next_data(int fd, uint64_t at, uint64_t size, uint64_t *ret_begin,
+			   uint64_t *ret_end) MUST_USE;
 
 /* Write all of it, through partial writes and EINTR. `name` is for the error's text. */
 struct err *file_write_all(int fd, const void *data, size_t len, const char *name) MUST_USE;

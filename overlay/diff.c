@@ -20,9 +20,6 @@
 #include "store/image.h"
 #include "store/store.h"
 
-/* Below this size nobody looks for holes. */
-#define SPARSE_MIN ((uint64_t)1024 * 1024)
-
 /* A tar in the making. */
 struct job {
 	const struct diff_opts *opts;
@@ -87,25 +84,12 @@ static struct err *copy_hole(struct job *job, struct hasher *hasher, uint64_t le
 /* All of a file with holes, which are not read. */
 static struct err *copy_sparse(struct job *job, struct hasher *hasher, int fd, uint64_t size)
 {
-	for (uint64_t at = 0; at < size && !sink_failed(job->out);) {
-		off_t data = lseek(fd, (off_t)at, SEEK_DATA);
-		off_t hole;
+	uint64_t begin, end;
 
-		if (data < 0 && errno != ENXIO)
-			return err_sys("look for its data");
-		if (data < 0 || (uint64_t)data > size)
-			data = (off_t)size;
-		TRY(copy_hole(job, hasher, (uint64_t)data - at));
-		at = (uint64_t)data;
-		if (at == size)
-			break;
-		hole = lseek(fd, data, SEEK_HOLE);
-		if (hole < 0 || lseek(fd, data, SEEK_SET) < 0)
-			return err_sys("look for its holes");
-		if ((uint64_t)hole > size)
-			hole = (off_t)size;
-		TRY(copy_data(job, hasher, fd, (uint64_t)(hole - data), (uint64_t)hole == size));
-		at = (uint64_t)hole;
+	for (uint64_t at = 0; at < size && !sink_failed(job->out); at = end) {
+		TRY(file_next_data(fd, at, size, &begin, &end));
+		TRY(copy_hole(job, hasher, begin - at));
+		TRY(copy_data(job, hasher, fd, end - begin, end == size));
 	}
 	return NULL;
 }
@@ -115,7 +99,7 @@ static struct err *copy_content(struct job *job, struct hasher *hasher,
 {
 	uint64_t size = entry->tar.size;
 
-	if (size >= SPARSE_MIN && (uint64_t)entry->st->st_blocks * 512 < size)
+	if (file_is_sparse(entry->st))
 		TRY(copy_sparse(job, hasher, entry->fd, size));
 	else
 		TRY(copy_data(job, hasher, entry->fd, size, true));

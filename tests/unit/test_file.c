@@ -476,9 +476,53 @@ TEST(what_is_mounted_in_a_tree_is_not_removed)
 	child_run(spare_mount_point, path);
 }
 
+/* What file_next_data() says of a file, "begin-end" each. */
+static char *tell_data(int fd, uint64_t size)
+{
+	struct buf out = BUF_INIT(1024);
+	uint64_t begin, end;
+
+	for (uint64_t at = 0; at < size; at = end) {
+		assert_ok(file_next_data(fd, at, size, &begin, &end));
+		if (begin < size)
+			assert_int_equal(lseek(fd, 0, SEEK_CUR), begin);
+		buf_addf(&out, "%ju-%ju ", (uintmax_t)begin, (uintmax_t)end);
+	}
+	return buf_steal(&out);
+}
+
+TEST(the_data_of_a_sparse_file_is_found)
+{
+	enum { MEG = 1 << 20 };
+	AUTO(fd) int fd = openat(tmp_fd, "holes", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	AUTO(mem) char *block = xcalloc(1, MEG);
+	AUTO(mem) char *all = NULL;
+	AUTO(mem) char *cut = NULL;
+	AUTO(mem) char *full = NULL;
+	struct stat st;
+
+	memset(block, 'x', MEG);
+	assert_int_equal(ftruncate(fd, 5 * MEG), 0);
+	assert_int_equal(pwrite(fd, block, MEG, MEG), MEG);
+	assert_int_equal(pwrite(fd, block, MEG, 3 * MEG), MEG);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_true(file_is_sparse(&st));
+	all = tell_data(fd, 5 * MEG);
+	assert_string_equal(all, "1048576-2097152 3145728-4194304 5242880-5242880 ");
+	cut = tell_data(fd, 3 * MEG + 5);
+	assert_string_equal(cut, "1048576-2097152 3145728-3145733 ");
+	for (off_t at = 0; at < 5 * MEG; at += MEG)
+		assert_int_equal(pwrite(fd, block, MEG, at), MEG);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_false(file_is_sparse(&st));
+	full = tell_data(fd, 5 * MEG);
+	assert_string_equal(full, "0-5242880 ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_data_of_a_sparse_file_is_found),
 		cmocka_unit_test(a_path_cannot_leave_its_directory),
 		cmocka_unit_test(directories_are_made_with_their_parents),
 		cmocka_unit_test(directories_are_not_made_through_files_and_links),
