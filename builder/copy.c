@@ -22,7 +22,6 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/cancel.h"
@@ -32,18 +31,18 @@
 #include "base/pool.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "overlay/xattr.h"
 
 #define LINKS_MAX 40
 #define DEPTH_MAX 400         /* directories within directories: three descriptors each */
 #define CHUNK (64 * 1024)     /* on the stack */
 #define CLONE_MIN (64 * 1024) /* below it a plain copy is faster than sharing extents */
-#define XATTRS_MAX 65536
-#define PARALLEL_MIN 256 /* fewer entries are copied before threads are worth their start */
-#define WAITING_MAX 16   /* directories that wait for a thread: two descriptors each */
+#define PARALLEL_MIN 256      /* fewer entries are copied before threads are worth their start */
+#define WAITING_MAX 16        /* directories that wait for a thread: two descriptors each */
 
 struct copier {
 	const struct copy_opts *opts;
-	struct tree *tree;
+	const struct tree *tree;
 	int below_fd, fs_fd;
 	uid_t uid; /* ours: what we make in a fresh directory has them */
 	gid_t gid;
@@ -92,23 +91,10 @@ static struct err *set_times(int dir_fd, const char *name, int fd, struct timesp
  * must not lose a file capability in silence. */
 static struct err *copy_xattrs(int from, int to, const char *name)
 {
-	char list[XATTRS_MAX], value[XATTRS_MAX];
-	ssize_t len = flistxattr(from, list, sizeof(list));
+	AUTO(xattrs) struct xattrs xattrs = { 0 };
 
-	if (len < 0 && errno != ENOTSUP && errno != EBADF)
-		return err_sys("list the attributes of '%s'", name);
-	for (const char *at = list; len > 0 && at < list + len; at += strlen(at) + 1) {
-		ssize_t size;
-
-		if (!tree_keeps_xattr(at))
-			continue;
-		size = fgetxattr(from, at, value, sizeof(value));
-		if (size < 0)
-			return err_sys("read attribute %s of '%s'", at, name);
-		if (fsetxattr(to, at, value, (size_t)size, 0) < 0)
-			return err_sys("set attribute %s of '%s'", at, name);
-	}
-	return NULL;
+	TRY(err_wrap(xattrs_read(from, XATTR_VIEW, &xattrs), "'%s'", name));
+	return err_wrap(xattrs_apply(to, XATTR_LAYER, xattrs.at, xattrs.len, NULL), "'%s'", name);
 }
 
 /* ---- directories of the destination ---- */
@@ -356,7 +342,7 @@ static struct err *link_again(struct copier *c, const struct tree_node *node,
 
 /* A source within a directory. */
 struct item {
-	struct tree_node *node;
+	const struct tree_node *node;
 	int dir_fd; /* of the directory that it lies in; -1: it has to be found from the root */
 };
 
@@ -422,20 +408,10 @@ static struct err *copy_file(struct copier *c, const struct item *item, const st
 
 /* ---- directories ---- */
 
-static bool has_visible(const struct tree_node *node)
-{
-	if (!node->excluded)
-		return true;
-	for (size_t i = 0; i < node->child_count; i++)
-		if (has_visible(&node->children[i]))
-			return true;
-	return false;
-}
-
 /* A directory that is made, and waits to be filled. */
 struct dir_job {
 	struct copier *c;
-	struct tree_node *node;
+	const struct tree_node *node;
 	struct place place; /* owned */
 	int depth;
 };
@@ -493,8 +469,8 @@ static bool may_wait(struct copier *c)
 }
 
 /* A directory within a copied one. */
-static struct err *copy_dir(struct copier *c, struct tree_node *node, const struct place *place,
-			    int depth)
+static struct err *copy_dir(struct copier *c, const struct tree_node *node,
+			    const struct place *place, int depth)
 {
 	const struct new_dir fresh = { .mode = 0700, .uid = 0, .gid = 0 };
 	struct dir_job inside = { .c = c, .node = node, .place = PLACE_INIT, .depth = depth + 1 };
@@ -521,9 +497,9 @@ static struct err *copy_children(struct copier *c, const struct dir_job *dir, in
 {
 	TRY(cancel_check());
 	for (size_t i = 0; i < dir->node->child_count; i++) {
-		struct tree_node *node = &dir->node->children[i];
+		const struct tree_node *node = &dir->node->children[i];
 
-		if (!has_visible(node))
+		if (!node->visible)
 			continue;
 		if (S_ISDIR(node->mode))
 			TRY(copy_dir(c, node, &dir->place, dir->depth));
@@ -584,12 +560,11 @@ static struct err *copy_one(struct copier *c, const struct selected *source)
 {
 	AUTO(strings) struct strings parts = { 0 };
 	AUTO(place) struct place place = PLACE_INIT;
-	struct tree_node *node = source->node;
+	const struct tree_node *node = source->node;
 	const struct item item = { node, -1 };
 
 	TRY(resolve_dest(c, c->opts->dest, &parts));
 	if (S_ISDIR(node->mode)) {
-		TRY(tree_load_all(c->tree, node, false, c->opts->pool));
 		TRY(enter_path(c, &parts, parts.len, &place));
 		return copy_content(c, &(struct dir_job){ .c = c, .node = node, .place = place });
 	}
@@ -601,7 +576,7 @@ static struct err *copy_one(struct copier *c, const struct selected *source)
 	return copy_file(c, &item, &place, parts.at[parts.len - 1]);
 }
 
-struct err *copy_run(struct tree *tree, const struct selection *selection,
+struct err *copy_run(const struct tree *tree, const struct selection *selection,
 		     const struct copy_opts *opts, int below_fd, int fs_fd)
 {
 	struct copier c = { .opts = opts,

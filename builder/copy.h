@@ -33,9 +33,9 @@ struct copy_opts {
 	struct pool *pool; /* for large sources; not the one of the calling thread; may be NULL */
 };
 
-/* Copy into `fs_fd`, the upper directory of a layer on top of `below_fd` (a view of the stack).
+/* Copy what is selected, and loaded (selection_load()), into `fs_fd`, the upper directory of a layer on top of `below_fd` (a view of the stack).
  * ERR_INVALID for a file over a directory or the reverse, naming both. */
-struct err *copy_run(struct tree *tree, const struct selection *selection,
+struct err *copy_run(const struct tree *tree, const struct selection *selection,
 		     const struct copy_opts *opts, int below_fd, int fs_fd) MUST_USE;
 
 /* WORKDIR: make `path` in the upper directory unless it is there below; new directories are 0755

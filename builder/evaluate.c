@@ -709,7 +709,7 @@ static struct err *apply_copy(const struct site *site)
 	step = add_step(site, STEP_COPY);
 	step->copy = found;
 	TRY(expand_copy(site, &step->copy));
-	begin_key(site, step, "copy 1", &key);
+	begin_key(site, step, "copy 2", &key);
 	TRY(key_of_sources(site, &step->copy, &key));
 	key_add(&key, "destination", step->copy.dest);
 	key_add(&key, "into directory", step->copy.dest_is_dir ? "yes" : "no");

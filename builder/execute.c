@@ -372,7 +372,7 @@ static struct err *select_from(struct execution *ex, struct plan_step *step, str
 	TRY(tree_open(view_fd, NULL, NULL, ret_tree));
 	vec_foreach (&copy->sources, source)
 		TRY(selection_add(ret, *ret_tree, *source, what));
-	return NULL;
+	return selection_load(ret, *ret_tree, ex->copy_pool);
 }
 
 static struct err *do_copy(struct execution *ex, struct plan_step *step, int view_fd,

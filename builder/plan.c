@@ -140,6 +140,7 @@ struct err *plan_context(struct plan *plan, struct tree **ret)
 		if (fd < 0)
 			return err_sys("open the build context");
 		TRY(tree_open(STEAL_FD(fd), plan->ignore, plan->cache, &plan->context));
+		TRY(tree_skip(plan->context, store_fd(plan->store)));
 	}
 	*ret = plan->context;
 	return NULL;

@@ -4,11 +4,13 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/digest.h"
 #include "base/err.h"
+#include "base/map.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "builder/glob.h"
@@ -133,57 +135,102 @@ struct err *selection_add(struct selection *selection, struct tree *tree, const 
 	return NULL;
 }
 
-/* True unless it is a directory that is excluded, with nothing below that came back. */
-static bool visible(const struct tree_node *node)
+/* ---- the digest ---- */
+
+/* The digest of one source in the making. */
+struct digesting {
+	struct hasher *hasher;
+	bool owners;
+	struct map links; /* "dev:ino" of what has several names -> number of the first, owned */
+	uint64_t count;   /* nodes so far */
+};
+
+static void digesting_auto_(struct digesting *d)
 {
-	if (!node->excluded)
-		return true;
-	for (size_t i = 0; i < node->child_count; i++)
-		if (visible(&node->children[i]))
-			return true;
-	return false;
+	map_release(&d->links, free);
 }
 
-static void digest_head(const struct tree_node *node, const char *name, bool owners,
-			struct hasher *h)
+/* The number of the node that a copy would link this one to; 0 if it is the first of its names. */
+static uint64_t first_name(struct digesting *d, const struct tree_node *node)
+{
+	char key[48];
+	uint64_t *number;
+
+	d->count++;
+	if (node->nlink < 2 || S_ISDIR(node->mode))
+		return 0;
+	snprintf(key, sizeof(key), "%ju:%ju", (uintmax_t)node->dev, (uintmax_t)node->ino);
+	number = map_get(&d->links, str_of(key));
+	if (number)
+		return *number;
+	number = xcalloc(1, sizeof(*number));
+	*number = d->count;
+	map_put(&d->links, str_of(key), number);
+	return 0;
+}
+
+static void digest_head(struct digesting *d, const struct tree_node *node, const char *name)
 {
 	char text[128];
-	int len = snprintf(text, sizeof(text), "%o %" PRIu32 " %" PRIu32 " %" PRIu64 " ",
-			   node->mode, owners ? node->uid : 0, owners ? node->gid : 0,
-			   S_ISCHR(node->mode) || S_ISBLK(node->mode) ? (uint64_t)node->rdev : 0);
+	int len =
+		snprintf(text, sizeof(text), "%o %" PRIu32 " %" PRIu32 " %" PRIu64 " %" PRIu64 " ",
+			 node->mode, d->owners ? node->uid : 0, d->owners ? node->gid : 0,
+			 S_ISCHR(node->mode) || S_ISBLK(node->mode) ? (uint64_t)node->rdev : 0,
+			 first_name(d, node));
 
-	hasher_update(h, text, (size_t)len);
-	hasher_update(h, name, strlen(name) + 1);
-	if (S_ISREG(node->mode))
-		hasher_update(h, node->digest.bytes, sizeof(node->digest.bytes));
+	hasher_update(d->hasher, text, (size_t)len);
+	hasher_update(d->hasher, name, strlen(name) + 1);
+	if (S_ISREG(node->mode) || S_ISDIR(node->mode))
+		hasher_update(d->hasher, node->digest.bytes, sizeof(node->digest.bytes));
 	if (S_ISLNK(node->mode))
-		hasher_update(h, node->link, strlen(node->link) + 1);
+		hasher_update(d->hasher, node->link, strlen(node->link) + 1);
 }
 
-/* A node and what is below it, in order; an empty name closes a directory. */
-static void digest_node(const struct tree_node *node, const char *name, bool owners,
-			struct hasher *h)
+/* What is in a directory, in order; an empty name closes it. */
+static void digest_children(struct digesting *d, const struct tree_node *dir)
 {
-	const struct tree_node *at = node;
+	for (size_t i = 0; i < dir->child_count; i++) {
+		const struct tree_node *child = &dir->children[i];
 
-	digest_head(node, name, owners, h);
-	if (!S_ISDIR(node->mode))
-		return;
-	for (size_t i = 0; i < at->child_count; i++)
-		if (visible(&at->children[i]))
-			digest_node(&at->children[i], at->children[i].name, owners, h);
-	hasher_update(h, "", 1);
+		if (!child->visible)
+			continue;
+		digest_head(d, child, child->name);
+		if (S_ISDIR(child->mode))
+			digest_children(d, child);
+	}
+	hasher_update(d->hasher, "", 1);
+}
+
+/* A directory stands for its contents: its own metadata goes nowhere. */
+static struct err *digest_one(const struct selected *item, struct tree *tree, struct pool *pool,
+			      struct digesting *d)
+{
+	if (S_ISDIR(item->node->mode)) {
+		TRY(tree_load_all(tree, item->node, true, pool));
+		hasher_update(d->hasher, "/", 2);
+		digest_children(d, item->node);
+		return NULL;
+	}
+	if (S_ISREG(item->node->mode))
+		TRY(tree_hash(tree, item->node));
+	digest_head(d, item->node, item->name);
+	return NULL;
 }
 
 struct err *selection_digest(const struct selection *selection, struct tree *tree, bool owners,
 			     struct pool *pool, struct hasher *h)
 {
 	vec_foreach (selection, item) {
-		if (S_ISDIR(item->node->mode))
-			TRY(tree_load_all(tree, item->node, true, pool));
-		else if (S_ISREG(item->node->mode))
-			TRY(tree_hash(tree, item->node));
-		digest_node(item->node, S_ISDIR(item->node->mode) ? "" : item->name, owners, h);
+		AUTO(digesting) struct digesting d = { .hasher = h, .owners = owners };
+
+		TRY(digest_one(item, tree, pool, &d));
 	}
+	return NULL;
+}
+
+struct err *selection_load(const struct selection *selection, struct tree *tree, struct pool *pool)
+{
+	vec_foreach (selection, item)
+		TRY(tree_load_all(tree, item->node, false, pool));
 	return NULL;
 }

@@ -43,8 +43,13 @@ struct err *selection_add(struct selection *selection, struct tree *tree, const 
 			  const char *what) MUST_USE;
 
 /* Feed everything that decides the result of copying to `h`: names, types, modes, contents,
- * links, kept xattrs, and the owners if `owners`; no times. Loads and hashes what is needed. */
+ * links, names of one file, kept xattrs, and the owners if `owners`; no times, and nothing of a
+ * selected directory itself. Loads and hashes what is needed. */
 struct err *selection_digest(const struct selection *selection, struct tree *tree, bool owners,
 			     struct pool *pool, struct hasher *h) MUST_USE;
+
+/* Load everything that is selected, as copy_run() needs it. `pool` may be NULL. */
+struct err *selection_load(const struct selection *selection, struct tree *tree, struct pool *pool)
+	MUST_USE;
 
 #endif

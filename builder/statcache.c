@@ -16,7 +16,7 @@
 #include "base/vec.h"
 #include "store/store.h"
 
-#define MAGIC "cairn-context-1\n"
+#define MAGIC "cairn-context-2\n"
 #define FILE_MAX ((size_t)1 << 30)
 
 struct statcache_header {
@@ -249,6 +249,8 @@ static int compare_dirs(const void *a, const void *b)
 struct writer {
 	struct buf dirs, files, text;
 	uint32_t dir_count, file_count;
+	statcache_is_gone *is_gone; /* may be NULL */
+	const void *arg;
 };
 
 static uint32_t add_text(struct writer *w, struct str text)
@@ -281,9 +283,12 @@ static void write_dir(struct writer *w, struct str path, const struct statcache_
 static void write_old_dir(struct writer *w, const struct statcache *cache,
 			  const struct statcache_dir *dir)
 {
-	if ((uint64_t)dir->first + dir->count <= cache->header.file_count)
-		write_dir(w, old_text(cache, dir->path, dir->path_len), cache->files + dir->first,
-			  dir->count, cache->text);
+	struct str path = old_text(cache, dir->path, dir->path_len);
+
+	if ((uint64_t)dir->first + dir->count > cache->header.file_count)
+		return;
+	if (!w->is_gone || !w->is_gone(w->arg, path))
+		write_dir(w, path, cache->files + dir->first, dir->count, cache->text);
 }
 
 /* Old and new directories in one order; a new one replaces the old one of its path. */
@@ -331,11 +336,13 @@ static struct err *format_file(const struct writer *w, struct buf *ret)
 	return NULL;
 }
 
-struct err *statcache_save(struct statcache *cache)
+struct err *statcache_save(struct statcache *cache, statcache_is_gone *is_gone, const void *arg)
 {
 	struct writer w = { .dirs = BUF_INIT(FILE_MAX),
 			    .files = BUF_INIT(FILE_MAX),
-			    .text = BUF_INIT(FILE_MAX) };
+			    .text = BUF_INIT(FILE_MAX),
+			    .is_gone = is_gone,
+			    .arg = arg };
 	AUTO(buf) struct buf file = BUF_INIT(FILE_MAX);
 	struct err *err;
 

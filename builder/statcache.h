@@ -42,6 +42,8 @@ struct statcache_key {
 	uint32_t mtime_nsec, ctime_nsec;
 };
 
+typedef bool statcache_is_gone(const void *arg, struct str dir);
+
 /* Open the cache of the context directory `root_fd`. Never fails for a bad cache. */
 struct err *statcache_open(struct store *store, int root_fd, struct statcache **ret) MUST_USE;
 
@@ -62,9 +64,11 @@ struct statcache_entry {
 void statcache_put(struct statcache *cache, struct str dir, const struct statcache_entry *entries,
 		   size_t count);
 
-/* Write the file if anything was put; other directories are kept as they were. A failure is
- * ERR_SYSTEM, and harmless. */
-struct err *statcache_save(struct statcache *cache) MUST_USE;
+/* Write the file if anything was put; other directories are kept as they were, but for those of
+ * which `is_gone` (NULL: none) says that they exist no more. A failure is ERR_SYSTEM, and
+ * harmless. */
+struct err *statcache_save(struct statcache *cache, statcache_is_gone *is_gone, const void *arg)
+	MUST_USE;
 void statcache_free(struct statcache *cache);
 DEFINE_AUTO(statcache)
 

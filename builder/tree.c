@@ -5,10 +5,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/cancel.h"
@@ -22,7 +23,6 @@
 #define LINKS_MAX 40     /* as the kernel allows */
 #define INLINE_DIRS 24   /* so many directories are read before threads are worth their start */
 #define HASH_CHUNK 65536 /* on the stack */
-#define XATTRS_MAX 65536
 
 struct err *tree_open(int root_fd, const struct ignore *ignore, struct statcache *cache,
 		      struct tree **ret)
@@ -42,8 +42,20 @@ struct err *tree_open(int root_fd, const struct ignore *ignore, struct statcache
 					 .dev = st.st_dev,
 					 .ino = st.st_ino,
 					 .mtime = st.st_mtim,
-					 .ctime = st.st_ctim };
+					 .ctime = st.st_ctim,
+					 .visible = true };
 	*ret = STEAL(tree);
+	return NULL;
+}
+
+struct err *tree_skip(struct tree *tree, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys("look at the directory to leave out");
+	tree->skip_dev = st.st_dev;
+	tree->skip_ino = st.st_ino;
 	return NULL;
 }
 
@@ -147,6 +159,28 @@ static struct err *read_link(int dir_fd, const char *path, const char *name, cha
 	return NULL;
 }
 
+static bool is_skipped(const struct tree *tree, const struct stat *st)
+{
+	return tree->skip_ino && S_ISDIR(st->st_mode) && st->st_ino == tree->skip_ino &&
+	       st->st_dev == tree->skip_dev;
+}
+
+static struct tree_node node_of(const struct stat *st, struct tree_node *dir)
+{
+	return (struct tree_node){ .parent = dir,
+				   .mode = st->st_mode,
+				   .uid = st->st_uid,
+				   .gid = st->st_gid,
+				   .nlink = (uint32_t)st->st_nlink,
+				   .dev = st->st_dev,
+				   .rdev = st->st_rdev,
+				   .ino = st->st_ino,
+				   .size = (uint64_t)st->st_size,
+				   .mtime = st->st_mtim,
+				   .ctime = st->st_ctim,
+				   .sparse = file_is_sparse(st) };
+}
+
 /* Fill in one child. `*ret_there` is false if it vanished or is excluded for good. */
 static struct err *scan_child(struct tree *tree, struct tree_node *dir, int dir_fd,
 			      const char *path, const char *name, struct tree_node *ret,
@@ -165,26 +199,24 @@ static struct err *scan_child(struct tree *tree, struct tree_node *dir, int dir_
 		return NULL;
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? NULL : err_sys("look at '%s/%s'", path, name);
-	if (excluded && !S_ISDIR(st.st_mode))
+	if ((excluded && !S_ISDIR(st.st_mode)) || is_skipped(tree, &st))
 		return NULL;
-	*ret = (struct tree_node){ .parent = dir,
-				   .mode = st.st_mode,
-				   .uid = st.st_uid,
-				   .gid = st.st_gid,
-				   .nlink = (uint32_t)st.st_nlink,
-				   .dev = st.st_dev,
-				   .rdev = st.st_rdev,
-				   .ino = st.st_ino,
-				   .size = (uint64_t)st.st_size,
-				   .mtime = st.st_mtim,
-				   .ctime = st.st_ctim,
-				   .excluded = excluded };
+	*ret = node_of(&st, dir);
+	ret->excluded = excluded;
+	ret->visible = !excluded;
 	if (S_ISLNK(st.st_mode))
 		TRY(read_link(dir_fd, path, name, &ret->link));
 	if (st.st_nlink > 1 && !S_ISDIR(st.st_mode))
 		atomic_store(&tree->twins, true);
 	*ret_there = true;
 	return NULL;
+}
+
+/* What is not excluded brings back all directories above it. */
+static void show(struct tree_node *dir)
+{
+	for (; dir && !atomic_load(&dir->visible); dir = dir->parent)
+		atomic_store(&dir->visible, true);
 }
 
 static struct err *scan_dir(struct tree *tree, struct tree_node *dir, int dir_fd, const char *path)
@@ -201,6 +233,8 @@ static struct err *scan_dir(struct tree *tree, struct tree_node *dir, int dir_fd
 		if (there) {
 			child->name = STEAL(*name);
 			dir->child_count++;
+			if (!child->excluded)
+				show(dir);
 		}
 	}
 	dir->loaded = true;
@@ -224,52 +258,21 @@ bool tree_has_twins(const struct tree *tree)
 	return atomic_load(&tree->twins);
 }
 
-bool tree_keeps_xattr(const char *name)
-{
-	if (strncmp(name, "user.", 5) == 0)
-		return strncmp(name, "user.overlay.", 13) != 0;
-	return strcmp(name, "security.capability") == 0;
-}
-
-/* Feed the xattrs that a copy keeps, sorted by name, each with its lengths. `*ret_any` says whether
- * there was one. */
-static struct err *hash_xattrs(int fd, const char *name, struct hasher *h, bool *ret_any)
-{
-	char list[XATTRS_MAX], value[XATTRS_MAX];
-	ssize_t len = flistxattr(fd, list, sizeof(list));
-	AUTO(strings) struct strings names = { 0 };
-
-	*ret_any = false;
-	if (len < 0 && errno != ENOTSUP)
-		return err_sys("list the attributes of '%s'", name);
-	for (const char *at = list; len > 0 && at < list + len; at += strlen(at) + 1)
-		if (tree_keeps_xattr(at))
-			strings_push(&names, at);
-	if (names.len)
-		qsort(names.at, names.len, sizeof(*names.at), compare_names);
-	vec_foreach (&names, attr) {
-		ssize_t size = fgetxattr(fd, *attr, value, sizeof(value));
-		AUTO(mem) char *head = NULL;
-
-		if (size < 0)
-			return err_sys("read attribute %s of '%s'", *attr, name);
-		head = xasprintf("%zu %zd %s=", strlen(*attr), size, *attr);
-		hasher_update(h, head, strlen(head));
-		hasher_update(h, value, (size_t)size);
-		*ret_any = true;
-	}
-	return NULL;
-}
-
 static bool same_time(struct timespec a, struct timespec b)
 {
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-/* What is in a directory is checked entry by entry; what came later was not asked for. */
-static struct err *expect_unchanged(int fd, const struct tree_node *node)
+static struct err *changed(const struct tree_node *node)
 {
-	AUTO(mem) char *path = NULL;
+	AUTO(mem) char *path = tree_path(node);
+
+	return err_new(ERR_INVALID, "'%s' changed while it was read: run the build again", path);
+}
+
+/* What is in a directory is checked entry by entry; what came later was not asked for. */
+struct err *tree_expect_unchanged(const struct tree_node *node, int fd)
+{
 	struct stat st;
 	bool same = fstat(fd, &st) == 0 && st.st_ino == node->ino && st.st_dev == node->dev &&
 		    st.st_mode == node->mode;
@@ -277,35 +280,123 @@ static struct err *expect_unchanged(int fd, const struct tree_node *node)
 	if (same && !S_ISDIR(st.st_mode))
 		same = (uint64_t)st.st_size == node->size && same_time(st.st_mtim, node->mtime) &&
 		       same_time(st.st_ctim, node->ctime);
-	if (same)
-		return NULL;
-	path = tree_path(node);
-	return err_new(ERR_INVALID, "'%s' changed while it was read: run the build again", path);
+	return same ? NULL : changed(node);
 }
 
-/* Digest of content, and of the kept xattrs if there are any. */
-static struct err *hash_file(int dir_fd, struct tree_node *node)
-{
-	AUTO(fd) int fd = -1;
-	AUTO(hasher) struct hasher *h = hasher_new();
-	char chunk[HASH_CHUNK];
-	uint64_t total = 0;
-	ssize_t got;
-	bool any;
+/* ---- hashing ---- */
 
-	TRY(tree_open_child(node, dir_fd, &fd));
-	while (total < node->size && (got = read(fd, chunk, sizeof(chunk))) > 0) {
-		hasher_update(h, chunk, (size_t)got);
-		total += (uint64_t)got;
+/* Feed xattrs, each with its lengths. */
+static void hash_xattrs(const struct xattrs *set, struct hasher *h)
+{
+	vec_foreach (set, attr) {
+		AUTO(mem)
+		char *head =
+			xasprintf("%zu %zu %s=", strlen(attr->name), attr->value.len, attr->name);
+
+		hasher_update(h, head, strlen(head));
+		hasher_update(h, attr->value.at, attr->value.len);
+	}
+}
+
+static struct err *digest_xattrs(const struct xattrs *set, struct digest *ret)
+{
+	AUTO(hasher) struct hasher *h = NULL;
+
+	*ret = (struct digest){ { 0 } };
+	if (set->len == 0)
+		return NULL;
+	h = hasher_new();
+	hash_xattrs(set, h);
+	return hasher_finish(h, ret);
+}
+
+struct err *tree_read_xattrs(const struct tree_node *node, int fd, struct xattrs *ret)
+{
+	struct digest digest;
+
+	TRY(err_wrap(xattrs_read(fd, XATTR_VIEW, ret), "'%s'", node->name));
+	if (!node->hashed || !S_ISDIR(node->mode))
+		return NULL;
+	TRY(digest_xattrs(ret, &digest));
+	return digest_equal(&digest, &node->digest) ? NULL : changed(node);
+}
+
+static struct err *hash_data(const struct tree_node *node, int fd, uint64_t len, struct hasher *h)
+{
+	char chunk[HASH_CHUNK];
+
+	while (len > 0) {
+		size_t want = len < sizeof(chunk) ? (size_t)len : sizeof(chunk);
+		size_t got;
+
+		TRY(file_read_some(fd, chunk, want, node->name, &got));
+		if (got == 0)
+			return changed(node);
+		hasher_update(h, chunk, got);
+		len -= got;
 		TRY(cancel_check());
 	}
-	if (total != node->size)
-		return err_new(ERR_INVALID, "'%s' changed while it was read: run the build again",
-			       node->name);
-	TRY(hash_xattrs(fd, node->name, h, &any));
+	return NULL;
+}
+
+static struct err *hash_zeros(uint64_t len, struct hasher *h)
+{
+	static const char zeros[HASH_CHUNK];
+
+	while (len > 0) {
+		size_t some = len < sizeof(zeros) ? (size_t)len : sizeof(zeros);
+
+		hasher_update(h, zeros, some);
+		len -= some;
+		TRY(cancel_check());
+	}
+	return NULL;
+}
+
+/* The bytes of a file. Its holes are zeros, but need not be read. */
+static struct err *hash_content(const struct tree_node *node, int fd, struct hasher *h)
+{
+	uint64_t begin, end;
+
+	if (!node->sparse)
+		return hash_data(node, fd, node->size, h);
+	for (uint64_t at = 0; at < node->size; at = end) {
+		TRY(file_next_data(fd, at, node->size, &begin, &end));
+		TRY(hash_zeros(begin - at, h));
+		TRY(hash_data(node, fd, end - begin, h));
+	}
+	return NULL;
+}
+
+/* Digest of size, content and kept xattrs: the size says where the content ends. */
+static struct err *hash_file(int dir_fd, struct tree_node *node)
+{
+	AUTO(xattrs) struct xattrs xattrs = { 0 };
+	AUTO(hasher) struct hasher *h = hasher_new();
+	AUTO(fd) int fd = -1;
+	char head[24];
+
+	TRY(tree_open_child(node, dir_fd, &fd));
+	hasher_update(h, head, (size_t)snprintf(head, sizeof(head), "%" PRIu64 ":", node->size));
+	TRY(hash_content(node, fd, h));
+	TRY(tree_read_xattrs(node, fd, &xattrs));
+	hash_xattrs(&xattrs, h);
 	TRY(hasher_finish(h, &node->digest));
+	TRY(tree_expect_unchanged(node, fd));
 	node->hashed = true;
-	return expect_unchanged(fd, node);
+	return NULL;
+}
+
+static struct err *hash_dir(struct tree_node *dir, int fd)
+{
+	AUTO(xattrs) struct xattrs xattrs = { 0 };
+
+	if (dir->hashed)
+		return NULL;
+	TRY(tree_read_xattrs(dir, fd, &xattrs));
+	TRY(digest_xattrs(&xattrs, &dir->digest));
+	dir->hashed = true;
+	return NULL;
 }
 
 /* Zeroed first: the cache compares keys as bytes. */
@@ -352,6 +443,26 @@ struct err *tree_hash(struct tree *tree, struct tree_node *file)
 	return hash_child(tree, file, fd, path);
 }
 
+/* ---- names and the stat cache ---- */
+
+static struct tree_node *find_child(const struct tree_node *dir, struct str name)
+{
+	size_t low = 0, high = dir->child_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = str_compare(str_of(dir->children[middle].name), name);
+
+		if (order == 0)
+			return &dir->children[middle];
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
 /* Everything that is known of one directory: from this run, or still true from an earlier one. */
 static void remember_dir(struct tree *tree, const struct tree_node *dir)
 {
@@ -373,6 +484,34 @@ static void remember_dir(struct tree *tree, const struct tree_node *dir)
 	statcache_put(tree->cache, str_of(path), entries, count);
 }
 
+/* True for the path of a directory that is not there: it, or one above it, is missing among the
+ * entries of a directory that was read. What is ignored may well be there, for other builds. */
+static bool is_gone(const void *arg, struct str path)
+{
+	const struct tree *tree = arg;
+	const struct tree_node *at = &tree->root;
+
+	for (struct str rest = path; rest.len > 0;) {
+		struct str name = str_cut(&rest, '/');
+		const struct tree_node *child;
+
+		if (!at->loaded)
+			return false;
+		child = find_child(at, name);
+		if (!child) {
+			AUTO(mem)
+			char *missing = str_dup(
+				(struct str){ path.at, (size_t)(name.at + name.len - path.at) });
+
+			return !tree->ignore || !ignore_match(tree->ignore, missing, NULL);
+		}
+		if (!S_ISDIR(child->mode))
+			return true;
+		at = child;
+	}
+	return false;
+}
+
 struct err *tree_remember(struct tree *tree)
 {
 	VEC(const struct tree_node *) pending = { 0 };
@@ -390,7 +529,7 @@ struct err *tree_remember(struct tree *tree)
 				vec_push(&pending, &dir->children[i]);
 	}
 	vec_release(&pending);
-	return statcache_save(tree->cache);
+	return statcache_save(tree->cache, is_gone, tree);
 }
 
 /* ---- whole subtrees, on several threads once they are large ---- */
@@ -418,6 +557,8 @@ static struct err *load_dir(const struct load *load, struct tree_node *dir)
 	TRY(open_dir(load->tree, path, &fd));
 	if (!dir->loaded)
 		TRY(scan_dir(load->tree, dir, fd, path));
+	if (load->hash)
+		TRY(hash_dir(dir, fd));
 	for (size_t i = 0; load->hash && i < dir->child_count; i++)
 		TRY(hash_child(load->tree, &dir->children[i], fd, path));
 	return NULL;
@@ -474,24 +615,6 @@ struct err *tree_load_all(struct tree *tree, struct tree_node *node, bool hash, 
 
 /* ---- finding ---- */
 
-static struct tree_node *find_child(const struct tree_node *dir, struct str name)
-{
-	size_t low = 0, high = dir->child_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = str_compare(str_of(dir->children[middle].name), name);
-
-		if (order == 0)
-			return &dir->children[middle];
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
-}
-
 struct err *tree_find(struct tree *tree, struct tree_node *from, struct str path, bool follow,
 		      struct tree_node **ret)
 {
@@ -545,7 +668,7 @@ struct err *tree_open_node(const struct tree *tree, const struct tree_node *node
 
 	TRY(file_open(tree->root_fd, path[0] ? path : ".",
 		      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0, FILE_NO_LINKS, &fd));
-	TRY(expect_unchanged(fd, node));
+	TRY(tree_expect_unchanged(node, fd));
 	*ret_fd = STEAL_FD(fd);
 	return NULL;
 }
@@ -558,7 +681,7 @@ struct err *tree_open_child(const struct tree_node *node, int dir_fd, int *ret_f
 
 	if (fd < 0)
 		return err_sys("open '%s'", node->name);
-	TRY(expect_unchanged(fd, node));
+	TRY(tree_expect_unchanged(node, fd));
 	*ret_fd = STEAL_FD(fd);
 	return NULL;
 }

@@ -10,8 +10,13 @@
  * rule of git's index).
  *
  * The root is never left: names are opened beneath it, and symbolic links in a
- * source path are resolved by tree_find() against the scanned tree. A tree is
- * not thread safe; tree_load() uses a pool inside.
+ * source path are resolved by tree_find() against the scanned tree.
+ *
+ * Whatever loads or hashes takes the tree without const, and is for one thread
+ * at a time; tree_load_all() has its own threads inside. What takes it as const
+ * only reads, and so do those that look at nodes: any number of threads may, once
+ * all that they look at is loaded. COPY steps that run at the same time share the
+ * context in this way: planning has loaded all that they select.
  */
 #ifndef BUILDER_TREE_H
 #define BUILDER_TREE_H
@@ -25,8 +30,10 @@
 #include "base/digest.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "overlay/xattr.h"
 
 struct err;
+struct hasher;
 struct ignore;
 struct pool;
 struct statcache;
@@ -42,11 +49,13 @@ struct tree_node {
 	uint64_t size;
 	struct timespec mtime, ctime;
 	char *link;           /* a symbolic link's target, owned */
-	struct digest digest; /* of the content and xattrs, once `hashed` */
+	struct digest digest; /* once `hashed`: see tree_load_all() */
 	bool hashed;
-	bool fresh;                 /* a file: hashed in this run; a directory: has such a file */
-	bool loaded;                /* `children` are known */
-	bool excluded;              /* a directory kept only because something below it is not */
+	bool sparse;         /* it has holes that are worth looking for */
+	bool fresh;          /* a file: hashed in this run; a directory: has such a file */
+	bool loaded;         /* `children` are known */
+	bool excluded;       /* a directory kept only for what may be below it */
+	atomic_bool visible; /* not excluded, or something of what is loaded below it is not */
 	struct tree_node *children; /* sorted by name, owned */
 	size_t child_count;
 };
@@ -56,6 +65,8 @@ struct tree {
 	const struct ignore *ignore; /* borrowed; NULL: nothing is excluded */
 	struct statcache *cache;     /* borrowed; NULL: every digest is computed */
 	atomic_bool twins;           /* see tree_has_twins() */
+	dev_t skip_dev;              /* see tree_skip() */
+	ino_t skip_ino;              /* 0: nothing is skipped */
 	struct tree_node root;
 };
 
@@ -65,20 +76,30 @@ struct err *tree_open(int root_fd, const struct ignore *ignore, struct statcache
 void tree_free(struct tree *tree);
 DEFINE_AUTO(tree)
 
+/* Leave out the directory `fd` wherever it is met: the store, when it lies in the context. For a
+ * tree of which nothing is loaded yet. */
+struct err *tree_skip(struct tree *tree, int fd) MUST_USE;
+
 /* Read the children of a directory, if they are not known. */
 struct err *tree_load(struct tree *tree, struct tree_node *dir) MUST_USE;
-/* Read everything below `node`; with `hash` every regular file has its digest afterwards. `pool`
- * may be NULL. */
+/* Read everything below `node`. With `hash` every regular file has its digest afterwards, of its
+ * size, content and kept xattrs; and every directory, of its kept xattrs, all zero if it has none.
+ * `pool` may be NULL. */
 struct err *tree_load_all(struct tree *tree, struct tree_node *node, bool hash, struct pool *pool)
 	MUST_USE;
 
 /* True if something but a directory, of all that was read so far, has several names. */
 bool tree_has_twins(const struct tree *tree);
 
+/* The kept xattrs of a file or directory that is open as `fd`. Those of a directory that is hashed
+ * must be the same still, else it is the error of tree_expect_unchanged(). */
+struct err *tree_read_xattrs(const struct tree_node *node, int fd, struct xattrs *ret) MUST_USE;
+
 /* Make sure that one regular file has its digest. */
 struct err *tree_hash(struct tree *tree, struct tree_node *file) MUST_USE;
 
-/* Hand what was hashed in this run to the stat cache and save it. */
+/* Hand what was hashed in this run to the stat cache and save it, without the directories that are
+ * no more. */
 struct err *tree_remember(struct tree *tree) MUST_USE;
 
 /* The node of a path below `from`: ".." stays within the root, symbolic links on the way, and as
@@ -99,7 +120,8 @@ struct err *tree_open_node(const struct tree *tree, const struct tree_node *node
 /* The same for a node in the directory `dir_fd`. */
 struct err *tree_open_child(const struct tree_node *node, int dir_fd, int *ret_fd) MUST_USE;
 
-/* True for an xattr that a copy keeps: user.* and security.capability, but none of overlayfs. */
-bool tree_keeps_xattr(const char *name);
+/* ERR_INVALID "PATH changed while it was read" if the open node is not what was scanned. For
+ * whoever has read the last of its bytes: it holds for all of them then. */
+struct err *tree_expect_unchanged(const struct tree_node *node, int fd) MUST_USE;
 
 #endif

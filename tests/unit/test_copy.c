@@ -77,6 +77,7 @@ static struct err *copy(const struct line *line)
 		TRY(selection_add(&selection, tree, source, "the build context"));
 	if (selection.len > 1)
 		opts.dest_is_dir = true;
+	TRY(selection_load(&selection, tree, line->pool));
 	return copy_run(tree, &selection, &opts, below_fd, layer_fd);
 }
 

@@ -387,6 +387,17 @@ TEST(an_ignore_file_that_cannot_be_read_is_an_error)
 	}
 }
 
+TEST(a_store_in_the_context_is_no_part_of_it)
+{
+	fill_context("f 644 a x\n");
+	opts.context = tmp_path; /* where room_open() has put the store */
+	must_plan("FROM scratch\nCOPY context /context\nCOPY . /\n");
+	for (size_t i = 0; i < plan->context->root.child_count; i++)
+		assert_string_not_equal(plan->context->root.children[i].name,
+					strrchr(room_path, '/') + 1);
+	assert_true(plan->context->root.child_count > 0);
+}
+
 #define WITH_PLAN(name) cmocka_unit_test_setup_teardown(name, open_plan, close_plan)
 
 int main(void)
@@ -405,6 +416,7 @@ int main(void)
 		WITH_PLAN(an_unknown_target_is_told_with_a_near_name),
 		WITH_PLAN(the_ignore_file_named_after_the_recipe_replaces_the_contexts),
 		WITH_PLAN(an_ignore_file_that_cannot_be_read_is_an_error),
+		WITH_PLAN(a_store_in_the_context_is_no_part_of_it),
 	};
 
 	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);

@@ -57,7 +57,7 @@ TEST(remembers_across_runs_and_keeps_what_was_not_visited)
 	put(first, "src", "a", &old_key, 1);
 	put(first, "", "a", &old_key, 2);
 	put(first, "src-more", "a", &old_key, 3);
-	assert_ok(statcache_save(first));
+	assert_ok(statcache_save(first, NULL, NULL));
 	second = open_cache();
 	assert_true(knows(second, "src", "a", &old_key, 1));
 	assert_true(knows(second, "", "a", &old_key, 2));
@@ -65,7 +65,7 @@ TEST(remembers_across_runs_and_keeps_what_was_not_visited)
 	assert_false(knows(second, "src", "b", &old_key, 1));
 	assert_false(knows(second, "sr", "a", &old_key, 1));
 	put(second, "src", "b", &old_key, 4); /* the directory as it is now: `a` is gone */
-	assert_ok(statcache_save(second));
+	assert_ok(statcache_save(second, NULL, NULL));
 	third = open_cache();
 	assert_false(knows(third, "src", "a", &old_key, 1));
 	assert_true(knows(third, "src", "b", &old_key, 4));
@@ -79,7 +79,7 @@ TEST(believes_nothing_when_any_part_of_the_key_differs)
 	struct statcache_key keys[7];
 
 	put(cache, "", "a", &old_key, 1);
-	assert_ok(statcache_save(cache));
+	assert_ok(statcache_save(cache, NULL, NULL));
 	again = open_cache();
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 		keys[i] = old_key;
@@ -111,7 +111,7 @@ TEST(does_not_keep_what_changed_a_moment_ago)
 	put(cache, "a", "fresh", &fresh, 1);
 	put(cache, "b", "whole", &whole, 2);
 	put(cache, "c", "old", &old_key, 3);
-	assert_ok(statcache_save(cache));
+	assert_ok(statcache_save(cache, NULL, NULL));
 	again = open_cache();
 	assert_false(knows(again, "a", "fresh", &fresh, 1));
 	assert_false(knows(again, "b", "whole", &whole, 2));
@@ -126,7 +126,7 @@ TEST(a_damaged_file_is_an_empty_cache)
 	AUTO(buf) struct buf bytes = BUF_INIT(65536);
 
 	put(cache, "", "a", &old_key, 1);
-	assert_ok(statcache_save(cache));
+	assert_ok(statcache_save(cache, NULL, NULL));
 	assert_ok(file_list(store_fd(store), "contexts", &names));
 	assert_int_equal(names.len, 1);
 	path = xasprintf("contexts/%s", names.at[0]);
