@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/fs.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -21,7 +20,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/cancel.h"
@@ -31,14 +29,15 @@
 #include "base/pool.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "builder/landing.h"
+#include "overlay/whiteout.h"
 #include "overlay/xattr.h"
 
-#define LINKS_MAX 40
-#define DEPTH_MAX 400         /* directories within directories: three descriptors each */
-#define CHUNK (64 * 1024)     /* on the stack */
-#define CLONE_MIN (64 * 1024) /* below it a plain copy is faster than sharing extents */
-#define PARALLEL_MIN 256      /* fewer entries are copied before threads are worth their start */
-#define WAITING_MAX 16        /* directories that wait for a thread: two descriptors each */
+#define DEPTH_MAX 400                   /* directories within directories: three descriptors each */
+#define CHUNK ((size_t)64 * 1024)       /* on the stack */
+#define CLONE_MIN ((uint64_t)64 * 1024) /* below it a plain copy is faster than sharing extents */
+#define PARALLEL_MIN 256 /* fewer entries are copied before threads are worth their start */
+#define WAITING_MAX 16   /* directories that wait for a thread: two descriptors each */
 
 struct copier {
 	const struct copy_opts *opts;
@@ -46,35 +45,11 @@ struct copier {
 	int below_fd, fs_fd;
 	uid_t uid; /* ours: what we make in a fresh directory has them */
 	gid_t gid;
-	struct map links;     /* "dev:ino" of a source with several names -> path in the layer */
+	struct map links; /* "dev:ino" of what has several names -> path in the layer; per source */
 	struct group *group;  /* directories that other threads fill; NULL: there are none */
 	atomic_uint waiting;  /* of them, those that nobody has begun with */
 	atomic_bool no_clone; /* the file system cannot share extents */
 };
-
-/* A directory of the layer that is being filled. */
-struct place {
-	char *path;   /* from the root, without a slash in front; "" is the root */
-	int upper_fd; /* owned */
-	int below_fd; /* the same directory below, owned; -1: there is none */
-	bool fresh;   /* made a moment ago: empty, and not set-group-id */
-};
-
-static void place_release(struct place *place)
-{
-	free(place->path);
-	if (place->upper_fd >= 0)
-		close(place->upper_fd);
-	if (place->below_fd >= 0)
-		close(place->below_fd);
-}
-
-static inline void place_auto_(struct place *place)
-{
-	place_release(place);
-}
-
-#define PLACE_INIT ((struct place){ .upper_fd = -1, .below_fd = -1 })
 
 static struct err *set_times(int dir_fd, const char *name, int fd, struct timespec mtime)
 {
@@ -85,215 +60,96 @@ static struct err *set_times(int dir_fd, const char *name, int fd, struct timesp
 	return failed ? err_sys("set the time of '%s'", name) : NULL;
 }
 
-/* ---- xattrs ---- */
-
-/* Copy the kept xattrs of `from` to `to`. A file system that cannot hold them is an error: an image
- * must not lose a file capability in silence. */
-static struct err *copy_xattrs(int from, int to, const char *name)
-{
-	AUTO(xattrs) struct xattrs xattrs = { 0 };
-
-	TRY(err_wrap(xattrs_read(from, XATTR_VIEW, &xattrs), "'%s'", name));
-	return err_wrap(xattrs_apply(to, XATTR_LAYER, xattrs.at, xattrs.len, NULL), "'%s'", name);
-}
-
-/* ---- directories of the destination ---- */
-
-/* Mode, owner and xattrs of a directory below, for its entry in this layer. */
-static struct err *mirror_dir(int below_fd, int upper_fd, const char *name)
-{
-	struct stat st;
-
-	if (fstat(below_fd, &st) < 0)
-		return err_sys("look at '%s'", name);
-	if (fchown(upper_fd, st.st_uid, st.st_gid) < 0 || fchmod(upper_fd, st.st_mode & 07777) < 0)
-		return err_sys("copy the mode of '%s'", name);
-	return copy_xattrs(below_fd, upper_fd, name);
-}
-
-/* Whether `name` in a place is there at all: in this layer first, then below. */
-static bool stat_in(const struct place *place, const char *name, struct stat *st)
-{
-	if (fstatat(place->upper_fd, name, st, AT_SYMLINK_NOFOLLOW) == 0)
-		return true;
-	return place->below_fd >= 0 && fstatat(place->below_fd, name, st, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-static int open_quiet(int dir_fd, const char *name)
-{
-	return openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-}
-
-/* What a directory that exists nowhere yet gets. */
-struct new_dir {
-	mode_t mode;
-	uid_t uid;
-	gid_t gid;
-};
-
-/* Enter a directory, making its entry in the layer: with the attributes that it has below, or with
- * those of `fresh` if it is nowhere. ERR_INVALID if something else has the name. */
-static struct err *enter(const struct place *from, const char *name, const struct new_dir *fresh,
-			 struct place *ret)
-{
-	AUTO(place) struct place place = PLACE_INIT;
-	bool there;
-
-	place.path = from->path[0] ? xasprintf("%s/%s", from->path, name) : xstrdup(name);
-	if (from->below_fd >= 0)
-		place.below_fd = open_quiet(from->below_fd, name);
-	if (!from->fresh)
-		place.upper_fd = open_quiet(from->upper_fd, name);
-	there = place.upper_fd >= 0;
-	place.fresh = !there && place.below_fd < 0 && !(fresh->mode & S_ISGID);
-	if (!there) {
-		struct stat st;
-
-		if (place.below_fd < 0 && !from->fresh && stat_in(from, name, &st))
-			return err_new(ERR_INVALID, "'/%s' exists and is not a directory",
-				       place.path);
-		if (mkdirat(from->upper_fd, name, 0700) < 0)
-			return err_sys("make directory '/%s'", place.path);
-		place.upper_fd = open_quiet(from->upper_fd, name);
-		if (place.upper_fd < 0)
-			return err_sys("open directory '/%s'", place.path);
-		if (place.below_fd >= 0)
-			TRY(mirror_dir(place.below_fd, place.upper_fd, place.path));
-		else if (fchown(place.upper_fd, fresh->uid, fresh->gid) < 0 ||
-			 fchmod(place.upper_fd, fresh->mode) < 0)
-			return err_sys("set the mode of '/%s'", place.path);
-	}
-	*ret = place;
-	place = PLACE_INIT;
-	return NULL;
-}
-
-static struct err *root_place(const struct copier *c, struct place *ret)
-{
-	AUTO(place) struct place place = PLACE_INIT;
-
-	place.path = xstrdup("");
-	place.upper_fd = open_quiet(c->fs_fd, ".");
-	place.below_fd = c->below_fd >= 0 ? open_quiet(c->below_fd, ".") : -1;
-	if (place.upper_fd < 0)
-		return err_sys("open the layer");
-	*ret = place;
-	place = PLACE_INIT;
-	return NULL;
-}
-
-/*
- * Turn a path with links into the components of one without, as it would be seen from inside. What
- * does not exist yet is taken literally. Walks from the root again for each link: they are few.
- */
-static struct err *resolve_dest(const struct copier *c, const char *path, struct strings *ret)
-{
-	AUTO(mem) char *rest_text = xstrdup(path);
-	struct str rest = str_of(rest_text);
-	int links = 0;
-
-	while (rest.len > 0) {
-		AUTO(mem) char *name = str_dup(str_cut(&rest, '/'));
-		AUTO(mem) char *target = NULL;
-		AUTO(buf) struct buf so_far = BUF_INIT(INT_MAX);
-		char link[PATH_MAX + 1];
-		ssize_t len;
-
-		if (!name[0] || strcmp(name, ".") == 0)
-			continue;
-		if (strcmp(name, "..") == 0) {
-			if (ret->len > 0)
-				free(ret->at[--ret->len]);
-			continue;
-		}
-		vec_foreach (ret, part)
-			buf_addf(&so_far, "%s/", *part);
-		buf_adds(&so_far, name);
-		len = readlinkat(c->fs_fd, so_far.at, link, sizeof(link) - 1);
-		if (len < 0 && c->below_fd >= 0)
-			len = readlinkat(c->below_fd, so_far.at, link, sizeof(link) - 1);
-		if (len < 0) {
-			vec_push(ret, STEAL(name));
-			continue;
-		}
-		if (++links > LINKS_MAX)
-			return err_new(ERR_INVALID, "too many symbolic links in '%s'", path);
-		target = xasprintf("%.*s/%.*s", (int)len, link, STR_ARG(rest));
-		free(rest_text);
-		rest_text = STEAL(target);
-		rest = str_of(rest_text);
-		while (link[0] == '/' && ret->len > 0)
-			free(ret->at[--ret->len]);
-	}
-	return NULL;
-}
-
-static struct new_dir parent_attributes(const struct copier *c)
+static struct landing_dir parent_attributes(const struct copier *c)
 {
 	const struct copy_opts *o = c->opts;
 
-	return (struct new_dir){ .mode = o->chmod.octal ? o->chmod.mode : 0755,
-				 .uid = o->given_owner ? o->uid : 0,
-				 .gid = o->given_owner ? o->gid : 0 };
+	return (struct landing_dir){ .mode = o->chmod.octal ? o->chmod.mode : 0755,
+				     .uid = o->given_owner ? o->uid : 0,
+				     .gid = o->given_owner ? o->gid : 0 };
 }
 
 /* Enter the first `count` components, making them where they are missing. */
 static struct err *enter_path(const struct copier *c, const struct strings *parts, size_t count,
-			      struct place *ret)
+			      struct landing *ret)
 {
-	const struct new_dir fresh = parent_attributes(c);
-	AUTO(place) struct place at = PLACE_INIT;
+	const struct landing_dir fresh = parent_attributes(c);
+	AUTO(landing) struct landing at = LANDING_INIT;
 
-	TRY(root_place(c, &at));
+	TRY(landing_root(c->fs_fd, c->below_fd, &at));
 	for (size_t i = 0; i < count; i++) {
-		struct place next;
+		AUTO(landing) struct landing next = LANDING_INIT;
 
-		TRY(enter(&at, parts->at[i], &fresh, &next));
-		place_release(&at);
-		at = next;
+		TRY(landing_enter(&at, parts->at[i], &fresh, &next));
+		TRY(landing_leave(&at));
+		landing_release(&at);
+		at = landing_steal(&next);
 	}
-	*ret = at;
-	at = PLACE_INIT;
+	*ret = landing_steal(&at);
 	return NULL;
 }
 
 /* ---- files ---- */
 
-static struct err *copy_bytes(struct copier *c, int from, int to, uint64_t size, const char *name)
+/* A file system that cannot hold them is an error: an image must not lose a file capability in
+ * silence. */
+static struct err *set_xattrs(int fd, const struct xattrs *xattrs, const char *name)
+{
+	return err_wrap(xattrs_apply(fd, XATTR_LAYER, xattrs->at, xattrs->len, NULL), "'%s'", name);
+}
+
+/* `len` bytes from where both stand. */
+static struct err *copy_data(int from, int to, uint64_t len, const char *name)
 {
 	char chunk[CHUNK];
-	uint64_t done = 0;
 
-	if (size >= CLONE_MIN && !atomic_load(&c->no_clone)) {
-		if (ioctl(to, FICLONE, from) == 0)
-			return NULL;
-		atomic_store(&c->no_clone, true);
-	}
-	while (done < size) {
-		ssize_t got = read(from, chunk, sizeof(chunk));
+	while (len > 0) {
+		size_t want = len < sizeof(chunk) ? (size_t)len : sizeof(chunk);
+		size_t got;
 
-		if (got < 0 && errno == EINTR) {
-			TRY(cancel_check());
-			continue;
-		}
-		if (got < 0)
-			return err_sys("read '%s'", name);
+		TRY(file_read_some(from, chunk, want, name, &got));
 		if (got == 0)
 			return err_new(ERR_INVALID, "'%s' became shorter while it was read", name);
-		TRY(file_write_all(to, chunk, (size_t)got, name));
-		done += (uint64_t)got;
-		if (size > CHUNK)
+		TRY(file_write_all(to, chunk, got, name));
+		len -= got;
+		if (len > 0)
 			TRY(cancel_check());
 	}
 	return NULL;
 }
 
+/* Holes stay holes. */
+static struct err *copy_sparse(int from, int to, uint64_t size, const char *name)
+{
+	uint64_t begin, end;
+
+	for (uint64_t at = 0; at < size; at = end) {
+		TRY(err_wrap(file_next_data(from, at, size, &begin, &end), "'%s'", name));
+		if (lseek(to, (off_t)begin, SEEK_SET) < 0)
+			return err_sys("leave a hole in '%s'", name);
+		TRY(copy_data(from, to, end - begin, name));
+		TRY(cancel_check());
+	}
+	return ftruncate(to, (off_t)size) < 0 ? err_sys("set the size of '%s'", name) : NULL;
+}
+
+static struct err *copy_bytes(struct copier *c, const struct tree_node *node, int from, int to)
+{
+	if (node->size >= CLONE_MIN && !atomic_load(&c->no_clone)) {
+		if (ioctl(to, FICLONE, from) == 0)
+			return NULL;
+		atomic_store(&c->no_clone, true);
+	}
+	return node->sparse ? copy_sparse(from, to, node->size, node->name) :
+			      copy_data(from, to, node->size, node->name);
+}
+
 /* A name in a place must be free of directories; anything else of this layer gives way. */
-static struct err *make_room(const struct place *place, const char *name)
+static struct err *make_room(const struct landing *place, const char *name)
 {
 	struct stat st;
 
-	if (place->fresh || !stat_in(place, name, &st))
+	if (place->fresh || !landing_has(place, name, &st))
 		return NULL;
 	if (S_ISDIR(st.st_mode))
 		return err_new(ERR_INVALID, "cannot copy a file over the directory '/%s%s%s'",
@@ -304,7 +160,7 @@ static struct err *make_room(const struct place *place, const char *name)
 }
 
 static struct err *own(const struct copier *c, const struct tree_node *node,
-		       const struct place *place, const char *name)
+		       const struct landing *place, const char *name)
 {
 	uid_t uid = c->opts->keep_owner ? node->uid : c->opts->uid;
 	gid_t gid = c->opts->keep_owner ? node->gid : c->opts->gid;
@@ -319,7 +175,7 @@ static struct err *own(const struct copier *c, const struct tree_node *node,
 /* Link to the name under which this source was copied before; `*ret_done` false if it is the first
  * of its names. */
 static struct err *link_again(struct copier *c, const struct tree_node *node,
-			      const struct place *place, const char *name, bool *ret_done)
+			      const struct landing *place, const char *name, bool *ret_done)
 {
 	char key[48];
 	const char *before;
@@ -347,10 +203,11 @@ struct item {
 };
 
 static struct err *copy_regular(struct copier *c, const struct item *item,
-				const struct place *place, const char *name)
+				const struct landing *place, const char *name)
 {
 	const struct tree_node *node = item->node;
 	mode_t mode = chmod_apply(&c->opts->chmod, node->mode);
+	AUTO(xattrs) struct xattrs xattrs = { 0 };
 	AUTO(fd) int from = -1;
 	AUTO(fd) int to = -1;
 
@@ -362,23 +219,30 @@ static struct err *copy_regular(struct copier *c, const struct item *item,
 		    mode & 0777);
 	if (to < 0)
 		return err_sys("create '%s'", name);
-	TRY(copy_bytes(c, from, to, node->size, name));
-	TRY(own(c, node, place, name));
-	if (mode & 07000 || mode & 022) /* set-id and sticky need chmod; 022 may be our umask's */
+	TRY(copy_bytes(c, node, from, to));
+	TRY(tree_read_xattrs(node, from, &xattrs));
+	TRY(own(c, node, place, name)); /* before file capabilities, which it would take away */
+	TRY(set_xattrs(to, &xattrs, name));
+	/* Set-id and sticky need chmod; 022 may be our umask's. An ACL has brought a mode with it,
+	 * and if --chmod says another one, that bounds it. */
+	if ((mode & (07000 | 022)) || xattrs.len > 0)
 		if (fchmod(to, mode) < 0)
 			return err_sys("set the mode of '%s'", name);
-	TRY(copy_xattrs(from, to, name));
+	TRY(tree_expect_unchanged(node, from));
 	return set_times(place->upper_fd, name, to, node->mtime);
 }
 
 /* A link, a fifo, a device; a socket becomes an empty file. */
 static struct err *copy_special(struct copier *c, const struct tree_node *node,
-				const struct place *place, const char *name)
+				const struct landing *place, const char *name)
 {
 	mode_t type = node->mode & S_IFMT;
 	mode_t mode = chmod_apply(&c->opts->chmod, node->mode);
 	int failed;
 
+	if (whiteout_is(&(struct stat){ .st_mode = node->mode, .st_rdev = node->rdev }))
+		return err_new(ERR_INVALID, "'%s': a character device 0:0 would be a whiteout",
+			       name);
 	if (S_ISLNK(node->mode))
 		failed = symlinkat(node->link, place->upper_fd, name);
 	else
@@ -392,7 +256,7 @@ static struct err *copy_special(struct copier *c, const struct tree_node *node,
 	return set_times(place->upper_fd, name, -1, node->mtime);
 }
 
-static struct err *copy_file(struct copier *c, const struct item *item, const struct place *place,
+static struct err *copy_file(struct copier *c, const struct item *item, const struct landing *place,
 			     const char *name)
 {
 	bool done;
@@ -412,28 +276,39 @@ static struct err *copy_file(struct copier *c, const struct item *item, const st
 struct dir_job {
 	struct copier *c;
 	const struct tree_node *node;
-	struct place place; /* owned */
+	struct landing place; /* owned */
 	int depth;
 };
 
 static struct err *copy_children(struct copier *c, const struct dir_job *dir, int from_fd);
 
-/* Fill a directory, and give it the source's metadata, also where it exists. */
-static struct err *fill_dir(struct copier *c, const struct dir_job *dir)
+/* Give a directory that is filled the source's metadata in place of what it has. */
+static struct err *finish_dir(struct copier *c, const struct dir_job *dir, int from)
 {
 	const struct copy_opts *o = c->opts;
 	const struct tree_node *node = dir->node;
-	const struct place *place = &dir->place;
+	const struct landing *place = &dir->place;
+	AUTO(xattrs) struct xattrs xattrs = { 0 };
+
+	TRY(tree_read_xattrs(node, from, &xattrs));
+	if (fchown(place->upper_fd, o->keep_owner ? node->uid : o->uid,
+		   o->keep_owner ? node->gid : o->gid) < 0)
+		return err_sys("set the owner of '/%s'", place->path);
+	if (!place->fresh)
+		TRY(xattrs_clear(place->upper_fd, XATTR_LAYER));
+	TRY(set_xattrs(place->upper_fd, &xattrs, place->path));
+	if (fchmod(place->upper_fd, chmod_apply(&o->chmod, node->mode)) < 0)
+		return err_sys("set the mode of '/%s'", place->path);
+	return set_times(-1, place->path, place->upper_fd, node->mtime);
+}
+
+static struct err *fill_dir(struct copier *c, const struct dir_job *dir)
+{
 	AUTO(fd) int from = -1;
 
-	TRY(tree_open_node(c->tree, node, &from));
+	TRY(tree_open_node(c->tree, dir->node, &from));
 	TRY(copy_children(c, dir, from));
-	if (fchown(place->upper_fd, o->keep_owner ? node->uid : o->uid,
-		   o->keep_owner ? node->gid : o->gid) < 0 ||
-	    fchmod(place->upper_fd, chmod_apply(&o->chmod, node->mode)) < 0)
-		return err_sys("set the mode of '/%s'", place->path);
-	TRY(copy_xattrs(from, place->upper_fd, place->path));
-	return set_times(-1, place->path, place->upper_fd, node->mtime);
+	return finish_dir(c, dir, from);
 }
 
 static void drop_dir_job(void *arg)
@@ -441,7 +316,7 @@ static void drop_dir_job(void *arg)
 	struct dir_job *job = arg;
 
 	atomic_fetch_sub(&job->c->waiting, 1);
-	place_release(&job->place);
+	landing_release(&job->place);
 	free(job);
 }
 
@@ -452,7 +327,7 @@ static struct err *run_dir_job(void *arg)
 
 	atomic_fetch_sub(&job->c->waiting, 1);
 	err = fill_dir(job->c, job);
-	place_release(&job->place);
+	landing_release(&job->place);
 	free(job);
 	return err;
 }
@@ -470,17 +345,17 @@ static bool may_wait(struct copier *c)
 
 /* A directory within a copied one. */
 static struct err *copy_dir(struct copier *c, const struct tree_node *node,
-			    const struct place *place, int depth)
+			    const struct landing *place, int depth)
 {
-	const struct new_dir fresh = { .mode = 0700, .uid = 0, .gid = 0 };
-	struct dir_job inside = { .c = c, .node = node, .place = PLACE_INIT, .depth = depth + 1 };
+	const struct landing_dir fresh = { .mode = 0700, .uid = 0, .gid = 0 };
+	struct dir_job inside = { .c = c, .node = node, .place = LANDING_INIT, .depth = depth + 1 };
 	struct dir_job *job;
 	struct err *err;
 
 	if (depth > DEPTH_MAX)
 		return err_new(ERR_UNSUPPORTED, "'/%s' lies more than %d directories deep",
 			       place->path, DEPTH_MAX);
-	TRY(enter(place, node->name, &fresh, &inside.place));
+	TRY(landing_enter(place, node->name, &fresh, &inside.place));
 	if (may_wait(c)) {
 		job = xcalloc(1, sizeof(*job));
 		*job = inside;
@@ -488,7 +363,7 @@ static struct err *copy_dir(struct copier *c, const struct tree_node *node,
 		return NULL;
 	}
 	err = fill_dir(c, &inside);
-	place_release(&inside.place);
+	landing_release(&inside.place);
 	return err;
 }
 
@@ -540,40 +415,27 @@ static struct err *copy_content(struct copier *c, const struct dir_job *dir)
 
 /* ---- one source ---- */
 
-/* True if the destination is a directory that exists, in this layer or below. */
-static bool dest_exists(const struct copier *c, const struct strings *parts)
-{
-	AUTO(buf) struct buf path = BUF_INIT(INT_MAX);
-	struct stat st;
-
-	vec_foreach (parts, part)
-		buf_addf(&path, "%s%s", path.len ? "/" : "", *part);
-	if (!path.len)
-		return true;
-	if (fstatat(c->fs_fd, path.at, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return S_ISDIR(st.st_mode);
-	return c->below_fd >= 0 && fstatat(c->below_fd, path.at, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       S_ISDIR(st.st_mode);
-}
-
 static struct err *copy_one(struct copier *c, const struct selected *source)
 {
 	AUTO(strings) struct strings parts = { 0 };
-	AUTO(place) struct place place = PLACE_INIT;
+	AUTO(landing) struct landing place = LANDING_INIT;
 	const struct tree_node *node = source->node;
 	const struct item item = { node, -1 };
 
-	TRY(resolve_dest(c, c->opts->dest, &parts));
+	TRY(landing_resolve(c->fs_fd, c->below_fd, c->opts->dest, &parts));
 	if (S_ISDIR(node->mode)) {
 		TRY(enter_path(c, &parts, parts.len, &place));
-		return copy_content(c, &(struct dir_job){ .c = c, .node = node, .place = place });
+		TRY(copy_content(c, &(struct dir_job){ .c = c, .node = node, .place = place }));
+		return landing_leave(&place);
 	}
-	if (c->opts->dest_is_dir || dest_exists(c, &parts)) {
+	if (c->opts->dest_is_dir || landing_is_dir(c->fs_fd, c->below_fd, &parts)) {
 		TRY(enter_path(c, &parts, parts.len, &place));
-		return copy_file(c, &item, &place, source->name);
+		TRY(copy_file(c, &item, &place, source->name));
+		return landing_leave(&place);
 	}
 	TRY(enter_path(c, &parts, parts.len - 1, &place));
-	return copy_file(c, &item, &place, parts.at[parts.len - 1]);
+	TRY(copy_file(c, &item, &place, parts.at[parts.len - 1]));
+	return landing_leave(&place);
 }
 
 struct err *copy_run(const struct tree *tree, const struct selection *selection,
@@ -586,17 +448,15 @@ struct err *copy_run(const struct tree *tree, const struct selection *selection,
 			    .uid = geteuid(),
 			    .gid = getegid(),
 			    .links = MAP_INIT };
-	struct err *err = NULL;
 
 	vec_foreach (selection, source) {
 		AUTO(mem) char *path = tree_path(source->node);
+		struct err *err = copy_one(&c, source);
 
-		err = err_wrap(copy_one(&c, source), "copy '%s'", path[0] ? path : ".");
-		if (err)
-			break;
+		map_release(&c.links, free); /* what two sources share becomes two files */
+		TRY(err_wrap(err, "copy '%s'", path[0] ? path : "."));
 	}
-	map_release(&c.links, free);
-	return err;
+	return NULL;
 }
 
 struct err *copy_make_dir(const char *path, uid_t uid, gid_t gid, int below_fd, int fs_fd)
@@ -604,10 +464,11 @@ struct err *copy_make_dir(const char *path, uid_t uid, gid_t gid, int below_fd, 
 	const struct copy_opts opts = { .dest = path, .given_owner = true, .uid = uid, .gid = gid };
 	struct copier c = { .opts = &opts, .below_fd = below_fd, .fs_fd = fs_fd };
 	AUTO(strings) struct strings parts = { 0 };
-	AUTO(place) struct place place = PLACE_INIT;
+	AUTO(landing) struct landing place = LANDING_INIT;
 
-	TRY(resolve_dest(&c, path, &parts));
-	if (dest_exists(&c, &parts))
+	TRY(landing_resolve(fs_fd, below_fd, path, &parts));
+	if (landing_is_dir(fs_fd, below_fd, &parts))
 		return NULL; /* nothing to make: the layer stays empty */
-	return enter_path(&c, &parts, parts.len, &place);
+	TRY(enter_path(&c, &parts, parts.len, &place));
+	return landing_leave(&place);
 }

@@ -1,12 +1,11 @@
 /*
  * builder/copy.h - put selected files into a layer.
  *
- * Copying writes straight into the layer's upper directory, without a mount:
- * the destination is resolved against what lies below (links are followed within
- * the root), and every directory on the way gets an entry of its own, with the
- * metadata that it has below, so that the layer stands alone. The rules for
- * names, owners and modes are those of frontend 1.26. Files keep their times.
- * The caller's umask must leave 0755 alone.
+ * Copying writes straight into the layer's upper directory, without a mount
+ * (builder/landing.h): the destination is resolved against what lies below, links
+ * are followed within the root. The rules for names, owners and modes are those of
+ * frontend 1.26. Files keep their times, holes, attributes and ACLs; names of one
+ * file stay so within a source. The caller's umask must leave 0755 alone.
  */
 #ifndef BUILDER_COPY_H
 #define BUILDER_COPY_H
@@ -34,7 +33,9 @@ struct copy_opts {
 };
 
 /* Copy what is selected, and loaded (selection_load()), into `fs_fd`, the upper directory of a layer on top of `below_fd` (a view of the stack).
- * ERR_INVALID for a file over a directory or the reverse, naming both. */
+ * ERR_INVALID for a file over a directory or the reverse, naming both, for a source that is not
+ * what was scanned, also after the last of it was read, and for a character device 0:0, which would
+ * be a whiteout. */
 struct err *copy_run(const struct tree *tree, const struct selection *selection,
 		     const struct copy_opts *opts, int below_fd, int fs_fd) MUST_USE;
 

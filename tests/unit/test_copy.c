@@ -5,6 +5,10 @@
 
 #include "tests/unit/unit.h"
 
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
 #include "base/pool.h"
@@ -305,6 +309,220 @@ TEST(keeps_hard_links_within_a_source)
 	assert_int_equal(one.st_ino, two.st_ino);
 }
 
+TEST(keeps_no_hard_links_from_one_source_to_another)
+{
+	AUTO(mem) char *got = NULL;
+
+	scene_make(source_fd, "d 755 a\nf 644 a/x AAA\nd 755 b\nf 644 b/x BBB\nd 755 c\n"
+			      "h - c/y a/x\n");
+	assert_ok(copy(&(struct line){ .sources = "a b c", .dest = "/d/" }));
+	got = scene_tell(layer_fd);
+	assert_string_equal(got, "d 755 d\nf 644 d/x BBB\nf 644 d/y AAA\n");
+}
+
+struct meddler {
+	atomic_bool stop;
+	bool attribute; /* meddle with that, and not with the bytes */
+};
+
+/* Change the source as soon as its copy appears: by then it has been opened and looked at. */
+static void *meddle(void *arg)
+{
+	struct meddler *meddler = arg;
+	AUTO(fd) int fd = openat(source_fd, "a", O_RDWR | O_CLOEXEC);
+
+	while (!atomic_load(&meddler->stop)) {
+		if (faccessat(layer_fd, "a", F_OK, 0) < 0) {
+			sched_yield();
+			continue;
+		}
+		if (meddler->attribute)
+			fsetxattr(fd, "user.note", "x", 1, 0);
+		else if (pwrite(fd, "x", 1, 0) < 0)
+			break;
+		break;
+	}
+	return NULL;
+}
+
+/* Whether copying fails if somebody changes the file meanwhile; tried until he was fast enough. */
+static bool notices(bool attribute)
+{
+	bool failed = false;
+
+	for (int i = 0; i < 40 && !failed; i++) {
+		struct meddler meddler = { .attribute = attribute };
+		pthread_t thread;
+		struct err *err;
+
+		assert_int_equal(pthread_create(&thread, NULL, meddle, &meddler), 0);
+		err = copy(&(struct line){ .sources = "a", .dest = "/" });
+		atomic_store(&meddler.stop, true);
+		pthread_join(thread, NULL);
+		if (err && !strstr(err_text(err), "changed while it was read"))
+			fail_msg("%s", err_text(err));
+		failed = err != NULL;
+		err_free(err);
+		assert_int_equal(unlinkat(layer_fd, "a", 0), 0);
+	}
+	return failed;
+}
+
+TEST(a_file_that_changes_while_it_is_copied_fails_the_copy)
+{
+	enum { SIZE = 32 << 20 };
+	AUTO(mem) char *bytes = xcalloc(1, SIZE);
+	AUTO(fd) int fd = openat(source_fd, "a", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+
+	memset(bytes, 'y', SIZE);
+	assert_ok(file_write_all(fd, bytes, SIZE, "a"));
+	assert_true(notices(false));
+	assert_true(notices(true));
+}
+
+TEST(refuses_a_device_that_would_be_a_whiteout)
+{
+	assert_int_equal(mknodat(source_fd, "null", S_IFCHR | 0644, makedev(1, 3)), 0);
+	assert_ok(copy(&(struct line){ .sources = ".", .dest = "/" }));
+	assert_int_equal(mknodat(source_fd, "gone", S_IFCHR | 0644, makedev(0, 0)), 0);
+	assert_fails(copy(&(struct line){ .sources = "gone", .dest = "/" }), ERR_INVALID);
+}
+
+/* ACLs in the kernel's coding (linux/posix_acl_xattr.h): u::rwx,u:7:rwx,g::r-x,m::rwx,o::r-x. */
+static const char acl[] = "\x02\0\0\0"
+			  "\x01\0\x07\0\xff\xff\xff\xff"
+			  "\x02\0\x07\0\x07\0\0\0"
+			  "\x04\0\x05\0\xff\xff\xff\xff"
+			  "\x10\0\x07\0\xff\xff\xff\xff"
+			  "\x20\0\x05\0\xff\xff\xff\xff";
+
+#define ACCESS "system.posix_acl_access"
+#define DEFAULT "system.posix_acl_default"
+
+static void set_acl(int dir_fd, const char *path, const char *name)
+{
+	AUTO(fd) int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(fsetxattr(fd, name, acl, sizeof(acl) - 1, 0), 0);
+}
+
+static bool has_acl(const char *path, const char *name)
+{
+	AUTO(fd) int fd = openat(layer_fd, path, O_RDONLY | O_CLOEXEC);
+	char value[sizeof(acl)];
+
+	assert_true(fd >= 0);
+	return fgetxattr(fd, name, value, sizeof(value)) == sizeof(acl) - 1 &&
+	       memcmp(value, acl, sizeof(acl) - 1) == 0;
+}
+
+static mode_t mode_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(fstatat(layer_fd, path, &st, AT_SYMLINK_NOFOLLOW), 0);
+	return st.st_mode & 07777;
+}
+
+TEST(keeps_access_lists)
+{
+	scene_make(source_fd, "d 755 d\nf 755 d/a x\nf 644 d/plain x\nd 755 d/e\nf 644 d/e/f x\n");
+	set_acl(source_fd, "d/a", ACCESS);
+	set_acl(source_fd, "d/e", DEFAULT);
+	assert_ok(copy(&(struct line){ .sources = "d", .dest = "/" }));
+	assert_true(has_acl("a", ACCESS));
+	assert_true(has_acl("e", DEFAULT));
+	assert_false(has_acl("plain", ACCESS));
+	assert_int_equal(mode_of("e/f"), 0644);
+	assert_ok(copy(&(struct line){ .sources = "d", .dest = "/" })); /* once more, over it */
+	assert_true(has_acl("e", DEFAULT));
+	assert_int_equal(mode_of("e/f"), 0644);
+}
+
+TEST(a_mode_that_was_asked_for_bounds_an_access_list)
+{
+	scene_make(source_fd, "f 755 a x\n");
+	set_acl(source_fd, "a", ACCESS);
+	assert_ok(copy(&(struct line){ .sources = "a", .dest = "/", .chmod = "600" }));
+	assert_int_equal(mode_of("a"), 0600);
+}
+
+TEST(what_is_put_into_a_directory_inherits_no_access_list)
+{
+	scene_make(below_fd, "d 755 t\nd 755 t/u\n");
+	set_acl(below_fd, "t", DEFAULT);
+	set_acl(below_fd, "t/u", ACCESS);
+	scene_make(source_fd, "f 640 a x\nd 711 new\nd 700 u\n");
+	assert_ok(copy(&(struct line){ .sources = "a new", .dest = "/t/sub/" }));
+	assert_ok(copy(&(struct line){ .sources = ".", .dest = "/t" }));
+	assert_true(has_acl("t", DEFAULT));
+	assert_int_equal(mode_of("t/a"), 0640);
+	assert_int_equal(mode_of("t/new"), 0711);
+	assert_int_equal(mode_of("t/sub"), 0755);
+	assert_false(has_acl("t/sub", DEFAULT));
+	assert_false(has_acl("t/new", DEFAULT));
+	assert_int_equal(mode_of("t/u"), 0700); /* the source's, and nothing of what it had */
+	assert_false(has_acl("t/u", ACCESS));
+}
+
+TEST(holes_stay_holes)
+{
+	enum { SIZE = 8 << 20 };
+	AUTO(fd) int from = openat(source_fd, "a", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	AUTO(buf) struct buf bytes = BUF_INIT(SIZE);
+	struct stat st;
+
+	assert_int_equal(ftruncate(from, SIZE), 0);
+	assert_int_equal(pwrite(from, "data", 4, 5 << 20), 4);
+	assert_ok(copy(&(struct line){ .sources = "a", .dest = "/" }));
+	assert_int_equal(fstatat(layer_fd, "a", &st, 0), 0);
+	assert_int_equal(st.st_size, SIZE);
+	assert_true(st.st_blocks * 512 < SIZE / 4);
+	assert_ok(file_read(layer_fd, "a", SIZE, &bytes));
+	for (size_t i = 0; i < SIZE; i++)
+		if (bytes.at[i] != (i - (5 << 20) < 4 ? "data"[i - (5 << 20)] : 0))
+			fail_msg("byte %zu", i);
+}
+
+static void set_time(int dir_fd, const char *path, time_t time)
+{
+	const struct timespec times[2] = { { .tv_sec = time }, { .tv_sec = time } };
+
+	assert_int_equal(utimensat(dir_fd, path, times, 0), 0);
+}
+
+TEST(directories_on_the_way_keep_their_times)
+{
+	static const char *const paths[] = { "usr", "usr/lib", "usr/lib/deep" };
+
+	scene_make(below_fd, "d 755 usr\nd 755 usr/lib\nd 755 usr/lib/deep\n");
+	for (size_t i = ARRAY_SIZE(paths); i > 0; i--)
+		set_time(below_fd, paths[i - 1], 1000 * (time_t)i);
+	scene_make(source_fd, "f 644 a x\nd 755 d\nf 644 d/b x\n");
+	assert_ok(copy(&(struct line){ .sources = "a d", .dest = "/usr/lib/deep/" }));
+	assert_ok(copy(&(struct line){ .sources = "a", .dest = "/usr/lib/new" }));
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		struct stat st;
+
+		assert_int_equal(fstatat(layer_fd, paths[i], &st, 0), 0);
+		assert_int_equal(st.st_mtime, 1000 * (i + 1));
+	}
+}
+
+TEST(what_the_layer_has_replaced_is_not_followed_below)
+{
+	AUTO(mem) char *got = NULL;
+
+	scene_make(below_fd, "d 755 real\nl - ln real\n");
+	scene_make(layer_fd, "f 644 ln now a file\n");
+	scene_make(source_fd, "f 644 a x\n");
+	assert_fails(copy(&(struct line){ .sources = "a", .dest = "/ln/" }), ERR_INVALID);
+	assert_fails(copy(&(struct line){ .sources = "a", .dest = "/ln/b" }), ERR_INVALID);
+	assert_ok(copy(&(struct line){ .sources = "a", .dest = "/ln" }));
+	got = scene_tell(layer_fd);
+	assert_string_equal(got, "f 644 ln x\n");
+}
+
 /* 30 directories, one within another after each fifth, of 20 files each. */
 static void make_large_source(void)
 {
@@ -456,6 +674,15 @@ int main(void)
 		IN_SCENE(gives_owners_and_modes),
 		IN_SCENE(sees_the_context_through_the_ignore_file),
 		IN_SCENE(keeps_hard_links_within_a_source),
+		IN_SCENE(keeps_no_hard_links_from_one_source_to_another),
+		IN_SCENE(a_file_that_changes_while_it_is_copied_fails_the_copy),
+		IN_SCENE(refuses_a_device_that_would_be_a_whiteout),
+		IN_SCENE(keeps_access_lists),
+		IN_SCENE(a_mode_that_was_asked_for_bounds_an_access_list),
+		IN_SCENE(what_is_put_into_a_directory_inherits_no_access_list),
+		IN_SCENE(holes_stay_holes),
+		IN_SCENE(directories_on_the_way_keep_their_times),
+		IN_SCENE(what_the_layer_has_replaced_is_not_followed_below),
 		IN_SCENE(copies_large_sources_with_several_threads),
 		IN_SCENE(keeps_hard_links_of_large_sources),
 		IN_SCENE(tells_what_failed_in_another_thread),
