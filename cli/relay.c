@@ -37,6 +37,7 @@ struct relay {
 	int write_ends[2]; /* of our pipes, the container's to be; owned until it has started */
 	bool raw;          /* `before` is to be restored */
 	struct termios before;
+	bool unheard;     /* nobody reads our standard output any more */
 	uint64_t kill_at; /* clock_monotonic(); 0: nobody asked it to stop */
 };
 
@@ -238,7 +239,7 @@ static struct err *check_signals(struct relay *relay, struct sandbox_run *run)
 static void move_some(struct relay *relay, const struct sandbox_run *run, int timeout,
 		      bool *ret_ended)
 {
-	struct pollfd fds[FLOW_COUNT + 3];
+	struct pollfd fds[FLOW_COUNT + 4];
 
 	for (size_t i = 0; i < FLOW_COUNT; i++)
 		fds[i] = interest(&relay->flows[i]);
@@ -247,10 +248,13 @@ static void move_some(struct relay *relay, const struct sandbox_run *run, int ti
 	/* heard once; afterwards the timeout is what counts */
 	fds[FLOW_COUNT + 2] =
 		(struct pollfd){ .fd = relay->kill_at ? -1 : cancel_fd(), .events = POLLIN };
+	/* a pipe that nobody reads any more says so without being asked */
+	fds[FLOW_COUNT + 3] = (struct pollfd){ .fd = STDOUT_FILENO };
 	if (poll(fds, ARRAY_SIZE(fds), timeout) <= 0)
 		return;
 	for (size_t i = 0; i < FLOW_COUNT; i++)
 		serve(&relay->flows[i], &fds[i]);
+	relay->unheard = (fds[FLOW_COUNT + 3].revents & (POLLERR | POLLHUP)) != 0;
 	if (fds[FLOW_COUNT + 1].revents)
 		pass_size_on(sandbox_run_tty(run));
 	*ret_ended = fds[FLOW_COUNT].revents != 0;
@@ -279,9 +283,15 @@ struct err *relay_run(struct relay *relay, struct sandbox_run *run, struct sandb
 	close_write_ends(relay);
 	if (relay->tty)
 		join_tty(relay, sandbox_run_tty(run));
-	while (!ended) {
+	while (!ended && !relay->unheard) {
 		TRY(check_signals(relay, run));
 		move_some(relay, run, relay->kill_at ? 100 : -1, &ended);
+	}
+	if (!ended) {
+		sandbox_kill(run, SIGKILL);
+		TRY(sandbox_wait(run, ret));
+		ret->code = 128 + SIGPIPE;
+		return NULL;
 	}
 	drain(relay);
 	return sandbox_wait(run, ret);

@@ -8,6 +8,9 @@
  * have a terminal (it must not get hold of ours), else it has our own
  * descriptors.
  *
+ * Process 1 of a container survives a broken pipe. So when nobody reads our
+ * standard output any more the container is killed, with the code of SIGPIPE.
+ *
  * A signal that asks us to stop is passed on once; a container that has not
  * ended ten seconds later is killed.
  */

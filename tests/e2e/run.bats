@@ -168,6 +168,8 @@ image_with() {
 }
 
 @test "a reader that goes away ends nothing badly" {
-	run bash -c 'cairn run app sh -c "while :; do echo y; done" | head -n 1'
+	run timeout 30 bash -c 'cairn run app sh -c "while :; do echo y; done" 2>/dev/null | head -n 1
+		exit ${PIPESTATUS[0]}'
 	equal "${lines[0]}" y
+	equal "$status" 141
 }
