@@ -1,0 +1,132 @@
+# tests/e2e/progress.bats - what a build shows: to a terminal, to a pipe, to a program.
+
+load helper
+
+setup_file() {
+	[ "$(id -u)" -eq 0 ] || return 0
+	command -v busybox >/dev/null || return 0
+	export RUN_ROOT=$BATS_FILE_TMPDIR/store
+	BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR make_rootfs "$BATS_FILE_TMPDIR/rootfs.tar"
+	cairn --root "$RUN_ROOT" import "$BATS_FILE_TMPDIR/rootfs.tar" base
+}
+
+setup() {
+	need_root
+	need busybox jq
+	export CAIRN_ROOT=$RUN_ROOT NO_COLOR=1
+	mkdir -p "$BATS_TEST_TMPDIR/context"
+	cd "$BATS_TEST_TMPDIR" || return 1
+	cat >context/Recipe <<-'END'
+		FROM base AS first
+		RUN echo to stdout; echo to stderr >&2
+		FROM base
+		RUN printf 'bell \a colour \033[31mred\033[0m title \033]0;owned\a bytes \377\n'
+		COPY --from=first /etc/passwd /copied
+	END
+}
+
+terminal() {
+	python3 "$BATS_TEST_DIRNAME/terminal.py" "$@"
+}
+
+@test "plain tells steps by number, with their output and their end" {
+	run -0 --separate-stderr build --network host --no-cache --progress plain -t a context
+	[[ $output =~ ^sha256:[0-9a-f]{64}$ ]]
+	plain=$stderr
+	grep -qE '^#[0-9]+ \[first 1/1\] RUN echo to stdout' <<<"$plain"
+	number=$(sed -n 's/^\(#[0-9]*\) \[first 1\/1\].*/\1/p' <<<"$plain")
+	grep -qE "^$number [0-9]+\.[0-9]{3} to stdout$" <<<"$plain"
+	grep -qE "^$number [0-9]+\.[0-9]{3} to stderr$" <<<"$plain"
+	grep -qE "^$number DONE [0-9.]+m?s$" <<<"$plain"
+	grep -qE 'bell \\x07 colour red title  bytes \\xff$' <<<"$plain"
+	[[ $plain != *$'\033'* ]]
+	run -0 --separate-stderr build --network host --progress plain -t a context
+	[[ $stderr == *CACHED* ]]
+	[[ $stderr != *DONE* ]]
+	# a pipe is no terminal: the same without being asked
+	run -0 --separate-stderr build --network host --no-cache context
+	grep -qE '^#[0-9]+ DONE' <<<"$stderr"
+}
+
+@test "json tells every event, and is kept in the journal" {
+	build --network host --no-cache --progress json -t a context 2>events >id
+	jq -e . events >/dev/null
+	equal "$(head -n 1 events | jq -r .event)" build-begin
+	equal "$(head -n 1 events | jq -r .format)" 1
+	equal "$(tail -n 1 events | jq -r .event)" build-end
+	equal "$(tail -n 1 events | jq -r .status)" done
+	equal "$(tail -n 1 events | jq -r .image)" "$(cat id)"
+	equal "$(tail -n 1 events | jq -r .manifest)" "$(cairn inspect --format json a | jq -r '.[0].digest')"
+	equal "$(jq -r 'select(.event=="log" and .stream=="stdout" and .text) | .text' events)" "to stdout"
+	equal "$(jq -r 'select(.event=="log" and .stream=="stderr") | .text' events)" "to stderr"
+	equal "$(jq -r 'select(.base64) | .base64' events | base64 -d)" \
+		"$(printf 'bell \a colour \033[31mred\033[0m title \033]0;owned\a bytes \377')"
+	# every step that begins ends, once
+	equal "$(jq -r 'select(.event=="step-begin") | .step' events | sort)" \
+		"$(jq -r 'select(.event=="step-end") | .step' events | sort)"
+	equal "$(jq -s 'map(.at) | . == sort' events)" true
+	# the journal has the same but for the output, and that as it was
+	journal=$CAIRN_ROOT/builds/$(jq -r 'select(.id) | .id' events)
+	equal "$(jq -c 'del(.at)' "$journal/events.jsonl" | sort)" "$(jq -c 'select(.event != "log") | del(.at)' events | sort)"
+	step=$(jq -r 'select(.base64) | .step' events)
+	printf 'bell \a colour \033[31mred\033[0m title \033]0;owned\a bytes \377\n' | cmp - "$journal/$step.log"
+}
+
+@test "quiet prints the image id alone" {
+	for flag in -q "--progress quiet"; do
+		# shellcheck disable=SC2086 # two words
+		run -0 --separate-stderr build --network host --no-cache $flag context
+		[[ $output =~ ^sha256:[0-9a-f]{64}$ ]]
+		equal "$stderr" ""
+	done
+}
+
+@test "a terminal sees a live picture and, at the end, all steps" {
+	need python3
+	printf 'FROM base\nRUN echo first; sleep 0.5; echo second; sleep 0.5\nRUN true\n' >context/Recipe
+	run -0 terminal 60x20 "expect building
+		expect 0 of 2 steps
+		expect first
+		expect second
+		expect built" build --network host --no-cache -t live context
+	says "exit code 0"
+	[[ $output == *$'\033[?25h'* ]]
+	[[ ! $output =~ $'\033['[0-9\;]*m ]] # NO_COLOR
+	end=${output##*$'\033[?25l'}
+	[[ $end == *"[stage-0 1/2] RUN echo first"* ]]
+	[[ $end == *"[stage-0 2/2] RUN true"* ]]
+	[[ $end == *"built  "*" 2 steps"* ]]
+	[[ $end != *second* || $end == *"echo second"* ]]
+	unset NO_COLOR
+	run -0 terminal 60x20 "expect built" build --network host -t live context
+	[[ $output == *$'\033[34m cached'* ]]
+}
+
+@test "nothing that a step writes reaches the terminal as a command" {
+	need python3
+	run -0 terminal 100x30 "expect built" build --network host --no-cache -t live context
+	[[ $output != *$'\a'* ]]
+	[[ $output != *$'\033]'* ]]
+	[[ $output != *$'\377'* ]]
+}
+
+@test "a failure shows the last lines below the picture" {
+	need python3
+	printf 'FROM base\nRUN echo before; echo the reason >&2; exit 3\n' >context/Recipe
+	run -0 terminal 80x24 "expect failed" build --network host context
+	says "exit code 1"
+	says "the reason"
+	end=${output##*$'\033[?25h'}
+	[[ $end == *"error: "* ]]
+	[[ $end == *"the reason"* ]]
+}
+
+@test "an interrupted build leaves the terminal in order" {
+	need python3
+	printf 'FROM base\nRUN echo begun; sleep 50\n' >context/Recipe
+	run -0 terminal 80x24 "expect building
+		expect begun
+		send \\x03" build --network host context
+	says "exit code 130"
+	[[ ${output##*$'\033[?25l'} == *$'\033[?25h'* ]]
+}
