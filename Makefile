@@ -58,7 +58,7 @@ SPAWNER     := $B/overlay/helper/spawner
 UNITS := $(patsubst %.c,$B/%,$(wildcard tests/unit/test_*.c))
 # Unit tests of what runs on several threads: these are run under TSan, too.
 THREADED := $(filter $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c)), \
-	pool log stream codec pipeline diff diff_blob stack mount sandbox store lease layer blob \
+	pool log stream codec pipeline diff diff_blob stack mount sandbox sandbox_ends store lease layer blob \
 	journal events ui plan copy progress map)
 FUZZ  := $(patsubst %.c,$B/%,$(wildcard tests/fuzz/fuzz_*.c))
 

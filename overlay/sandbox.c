@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -45,6 +46,7 @@ struct sandbox_run {
 	struct sandbox *sandbox;
 	int report_fd;
 	int tty_fd;
+	bool ended; /* nothing of it runs any more */
 };
 
 struct sandbox *sandbox_new(int cache_dir_fd)
@@ -267,7 +269,7 @@ static struct err *hand_over(const struct sandbox *sandbox, const struct sandbox
 
 /* The next report, and the descriptor that came with it (-1: none). ERR_INTERNAL or the
  * spawner's own story when there is none any more. */
-static struct err *receive(const struct sandbox_run *run, struct report *ret, int *ret_fd)
+static struct err *receive(struct sandbox_run *run, struct report *ret, int *ret_fd)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
 	struct iovec iov = { .iov_base = ret, .iov_len = sizeof(*ret) };
@@ -285,8 +287,11 @@ static struct err *receive(const struct sandbox_run *run, struct report *ret, in
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return err_sys("sandbox: receive a report");
-	if (got != sizeof(*ret))
+	if (got != sizeof(*ret)) {
+		run->ended = true; /* with the spawner */
 		return spawner_fault(run->sandbox->spawner);
+	}
+	run->ended = ret->kind == REPORT_ENDED;
 	cmsg = CMSG_FIRSTHDR(&msg);
 	*ret_fd = -1;
 	if (cmsg && cmsg->cmsg_type == SCM_RIGHTS)
@@ -387,10 +392,26 @@ struct err *sandbox_wait(struct sandbox_run *run, struct sandbox_result *ret)
 	return NULL;
 }
 
+/* Kill it and hear the rest. */
+static void end_run(struct sandbox_run *run)
+{
+	sandbox_kill(run, SIGKILL);
+	while (!run->ended) {
+		AUTO(fd) int fd = -1;
+		struct report report;
+		AUTO(err) struct err *err = receive(run, &report, &fd);
+
+		if (err) /* a socket that fails will not tell of the end either */
+			return;
+	}
+}
+
 void sandbox_run_free(struct sandbox_run *run)
 {
 	if (!run)
 		return;
+	if (!run->ended)
+		end_run(run);
 	if (run->tty_fd >= 0)
 		close(run->tty_fd);
 	close(run->report_fd);

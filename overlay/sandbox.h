@@ -110,7 +110,9 @@ struct sandbox_result {
  */
 struct err *sandbox_wait(struct sandbox_run *run, struct sandbox_result *ret) MUST_USE;
 
-void sandbox_run_free(struct sandbox_run *run); /* kills it if it still runs */
+/* Kills it if it still runs, and returns when nothing of it runs any more: what it wrote to can be
+ * removed. */
+void sandbox_run_free(struct sandbox_run *run);
 DEFINE_AUTO(sandbox_run)
 
 #endif
