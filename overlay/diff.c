@@ -115,10 +115,14 @@ static struct err *write_entry(void *arg, const struct walk_entry *entry)
 	struct job *job = arg;
 	bool content = entry->fd >= 0 && entry->tar.type == TAR_FILE;
 	AUTO(hasher) struct hasher *hasher = content && job->opts->each ? hasher_new() : NULL;
+	struct tar_entry head = entry->tar;
 	struct digest digest;
 
+	/* The root's time is that of a directory of this store: the same image has others elsewhere. */
+	if (job->opts->flat && strcmp(head.path, "./") == 0)
+		head.mtime = 0;
 	buf_reset(&job->header);
-	TRY(tar_encode_header(&entry->tar, &job->header));
+	TRY(tar_encode_header(&head, &job->header));
 	sink_write(job->out, job->header.at, job->header.len);
 	if (content)
 		TRY(copy_content(job, hasher, entry));
@@ -127,7 +131,7 @@ static struct err *write_entry(void *arg, const struct walk_entry *entry)
 	if (hasher)
 		TRY(hasher_finish(hasher, &digest));
 	if (job->opts->each)
-		job->opts->each(job->opts->arg, &entry->tar, hasher ? &digest : NULL);
+		job->opts->each(job->opts->arg, &head, hasher ? &digest : NULL);
 	job->result.entries++;
 	return NULL;
 }

@@ -1,8 +1,8 @@
 /*
  * overlay/export.h - a merged root filesystem leaves the store: as a tar, or into a directory.
  *
- * `view_fd` is a stack's view. The tar is canonical (overlay/diff.h), flat, with "./" first and
- * no whiteouts. A directory gets the same tree, in addition to what it holds:
+ * `view_fd` is a stack's view. The tar is canonical (overlay/diff.h), flat, with "./" first (its
+ * time is 0: it depends on how the layers came here) and no whiteouts. A directory gets the same tree, in addition to what it holds:
  * files replace files, directories merge and take over the attributes; a file in
  * the place of a directory, or the other way round, is an error, since nobody
  * asked to have either deleted. The directory itself keeps its attributes. Links in the

@@ -2,7 +2,9 @@
 
 #include "store/meta-private.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -140,6 +142,7 @@ struct err *meta_find(struct store *store, const char *lid, bool *ret_found,
 	struct meta_record record;
 	char path[STORE_PATH_SIZE];
 	bool found = false;
+	struct stat st;
 
 	*ret_found = false;
 	if (!store_id_is_valid(str_of(lid)))
@@ -154,6 +157,11 @@ struct err *meta_find(struct store *store, const char *lid, bool *ret_found,
 		log_debug("%s: %s; the layer counts as absent", path, err_text(err));
 	if (err || !is_trusted(store, &record))
 		return NULL;
+	if (fstatat(store->root_fd, meta_path(lid, "fs", path), &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISDIR(st.st_mode)) {
+		log_debug("layers/%s has no tree; it counts as absent", lid);
+		return NULL;
+	}
 	*ret = record;
 	*ret_found = true;
 	return NULL;

@@ -271,7 +271,7 @@ TEST(a_flat_tree_is_told_whole)
 
 	assert_ok(diff_tree(fd, &opts, &tar, &got));
 	assert_text("flat", &got,
-		    "d 755 0:0 0 5 ./\nd 755 0:0 0 100 a/ user.overlay.opaque=y\n" F(
+		    "d 755 0:0 0 0 ./\nd 755 0:0 0 100 a/ user.overlay.opaque=y\n" F(
 			    "a/f") "h 644 0:0 0 200 b -> a/f\n");
 }
 

@@ -57,7 +57,7 @@ TEST(the_tar_is_flat_and_begins_with_the_root)
 	assert_ok(export_tar(fd, out));
 	assert_ok(sink_finish(out));
 	assert_ok(list(buf_str(&tar), NULL, 4096, &got));
-	assert_text("flat", &got, "d 555 0:0 0 5 ./\n" D("a/") F("a/d") F("b"));
+	assert_text("flat", &got, "d 555 0:0 0 0 ./\n" D("a/") F("a/d") F("b"));
 }
 
 TEST(the_directory_is_the_same_tree)

@@ -452,6 +452,18 @@ TEST(amending_a_layer_does_not_make_it_younger)
 	assert_false(is_there(meta.lid));
 }
 
+TEST(a_record_without_its_tree_is_an_absent_layer)
+{
+	struct layer_meta meta = seal("hello", NULL, NULL);
+	AUTO(mem) char *dir = xasprintf("layers/%s", meta.lid);
+	AUTO(fd) int dir_fd = -1, fd = -1;
+
+	assert_ok(file_open_dir(store_fd(store), dir, &dir_fd));
+	assert_ok(file_remove_tree(dir_fd, "fs"));
+	room_reopen();
+	assert_fails(layer_open(store, meta.lid, &fd, NULL), ERR_NOT_FOUND);
+}
+
 TEST(a_damaged_record_is_an_absent_layer)
 {
 	struct layer_meta meta = seal("hello", &some_diff, NULL);
@@ -613,6 +625,7 @@ int main(void)
 		ROOM_TEST(a_flush_marks_what_this_process_made_and_used),
 		ROOM_TEST(after_a_write_error_only_marked_layers_count_and_nothing_is_made),
 		ROOM_TEST(amending_a_layer_does_not_make_it_younger),
+		ROOM_TEST(a_record_without_its_tree_is_an_absent_layer),
 		ROOM_TEST(a_damaged_record_is_an_absent_layer),
 		ROOM_TEST(the_record_of_one_layer_does_not_serve_another),
 		ROOM_TEST(a_record_parses_back_to_what_it_was),
