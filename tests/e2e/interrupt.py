@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""interrupt.py SECONDS SIGNAL[,SIGNAL...] [--group] COMMAND...: end a program before it is done.
+"""interrupt.py SECONDS|@TEXT SIGNAL[,SIGNAL...] [--group] COMMAND...: end a program early.
 
-Start COMMAND, wait, send the signals (a second one 10 ms after the first; --group: to its whole
+Start COMMAND, wait so long or until it writes TEXT, send the signals (a second one 10 ms after the first; --group: to its whole
 process group, as a terminal does), and print how it ended: an exit code, or -N for signal N. This
 process adopts what COMMAND leaves behind: anything that still lives one second after its end is
 printed and killed, and the exit code is 1. Only what waits for the disk (state D: a syncfs that
@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -50,14 +51,36 @@ def left_behind():
     return children(os.getpid())
 
 
+def pass_on(process):
+    for line in process.stdout:
+        sys.stdout.buffer.write(line)
+
+
+def wait_for(process, text):
+    """Pass the output on until it has the text, and then in the background."""
+    for line in process.stdout:
+        sys.stdout.buffer.write(line)
+        if text.encode() in line:
+            break
+    rest = threading.Thread(target=pass_on, args=[process], daemon=True)
+    rest.start()
+    return rest
+
+
 def main():
-    seconds, signals, command = float(sys.argv[1]), sys.argv[2].split(","), sys.argv[3:]
+    when, signals, command = sys.argv[1], sys.argv[2].split(","), sys.argv[3:]
     group = command[0] == "--group"
     if group:
         command = command[1:]
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    process = subprocess.Popen(command, start_new_session=True)
-    time.sleep(seconds)
+    rest_of_output = None
+    if when.startswith("@"):
+        process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT)
+        rest_of_output = wait_for(process, when[1:])
+    else:
+        process = subprocess.Popen(command, start_new_session=True)
+        time.sleep(float(when))
     for name in signals:
         number = getattr(signal, "SIG" + name)
         if process.poll() is None:
@@ -67,7 +90,11 @@ def main():
                 process.send_signal(number)
         time.sleep(0.01)
     try:
-        print(process.wait(timeout=10))
+        code = process.wait(timeout=10)
+        if rest_of_output:
+            rest_of_output.join(2)
+        sys.stdout.flush()
+        print(code)
     except subprocess.TimeoutExpired:
         process.kill()
         print("still running 10 seconds later")

@@ -212,12 +212,12 @@ layer_count() {
 		["/bin/sh", "-c", "exec /nowhere"]|exit code 127
 		["/nowhere"]|exit code 127
 	END
-	printf 'FROM base\nRUN sleep 20\n' >context/Recipe
+	printf 'FROM base\nRUN sleep 25\n' >context/Recipe
 	build_in context >told 2>&1 3>&- &
 	build=$!
-	for _ in $(seq 50); do
+	for _ in $(seq 150); do
 		sleep 0.1
-		sleeper=$(pgrep -f '^sleep 20$' | while read -r pid; do
+		sleeper=$(pgrep -f '^sleep 25$' | while read -r pid; do
 			[ "$(sed -n 's/^NSpid:.*\t//p' "/proc/$pid/status")" = 1 ] && echo "$pid"
 		done) || true
 		[ -z "$sleeper" ] || break
@@ -235,9 +235,9 @@ layer_count() {
 	import_base
 	begin=$SECONDS
 	step '(setsid sleep 77 </dev/null >/dev/null 2>&1 &) ; (setsid sleep 78 &) ; echo over'
-	[ $((SECONDS - begin)) -lt 5 ]
+	[ $((SECONDS - begin)) -lt 25 ]
 	says over
-	for _ in $(seq 20); do pgrep -f '^sleep 7[78]$' >/dev/null || break; sleep 0.05; done
+	for _ in $(seq 100); do pgrep -f '^sleep 7[78]$' >/dev/null || break; sleep 0.05; done
 	! pgrep -fl '^sleep 7[78]$'
 }
 
