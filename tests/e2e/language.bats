@@ -677,3 +677,34 @@ config() {
 	equal "$(cairn run judged cat /x)" "a b"
 	equal "$(config .config.Labels)" '{"a":"b"}'
 }
+
+@test "corners of the language that the judge does not have" {
+	recipe <<-'EOF'
+		FROM base AS parent
+		ARG TARGETARCH
+		ARG kept=1
+		RUN --network=none ls /sys/class/net >/net && echo "$TARGETARCH" >/arch
+		FROM Parent
+		RUN echo "$kept" >/kept
+		COPY nothing-matches* f /g/
+		COPY --chmod=u=rwX,go=rX d /symbolic
+		COPY --chmod=770 f /p/q/f
+		COPY --from=PARENT /arch /copied
+		EXPOSE 127.0.0.1:90:91
+		STOPSIGNAL SIGRTMIN+3
+	EOF
+	put f
+	put d/g
+	chmod 0600 ctx/d/g
+	chmod 0700 ctx/d
+	cairn build -q -t judged -f ctx/Recipe ctx
+	cairn export -o ours.tar judged
+	holds net lo
+	holds kept 1
+	holds copied "$(cairn inspect --raw config judged | jq -r .architecture)"
+	equal "$(owned symbolic/)" "drwxr-xr-x 0/0"
+	equal "$(owned symbolic/g)" "-rw-r--r-- 0/0"
+	equal "$(owned p/) $(owned p/q/) $(owned p/q/f)" "drwxrwx--- 0/0 drwxrwx--- 0/0 -rwxrwx--- 0/0"
+	equal "$(config '[.config.ExposedPorts, .config.StopSignal]')" '[{"91/tcp":{}},"SIGRTMIN+3"]'
+	fails 2 tar -xOf ours.tar g/nothing-matches
+}
