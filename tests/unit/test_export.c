@@ -94,6 +94,29 @@ TEST(what_the_destination_holds_is_merged_and_replaced)
 			    "b") "d 700 0:0 0 1 c\n");
 }
 
+TEST(a_default_acl_of_the_destination_changes_no_mode)
+{
+	/* user::rwx, group::---, other::---, in the kernel's coding */
+	static const unsigned char acl[] = { 2,   0,   0, 0, 1,   0,   7,   0,   255, 255,
+					     255, 255, 4, 0, 0,   0,   255, 255, 255, 255,
+					     32,  0,   0, 0, 255, 255, 255, 255 };
+	static const struct {
+		const char *path;
+		mode_t mode;
+	} modes[] = { { "a", S_IFDIR | 0755 }, { "a/f", S_IFREG | 0644 }, { "f", S_IFREG | 0644 } };
+	AUTO(fd) int fd = make_tree("view", D("a") F("a/f") F("f"));
+	AUTO(fd) int dest_fd = tree_make(tmp_fd, "dest");
+
+	assert_int_equal(fsetxattr(dest_fd, "system.posix_acl_default", acl, sizeof(acl), 0), 0);
+	assert_ok(export_dir(fd, dest_fd));
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		struct stat st;
+
+		assert_int_equal(fstatat(dest_fd, modes[i].path, &st, 0), 0);
+		assert_int_equal(st.st_mode, modes[i].mode);
+	}
+}
+
 TEST(what_would_delete_or_follow_is_refused)
 {
 	static const struct {
@@ -167,6 +190,7 @@ int main(void)
 		cmocka_unit_test(the_tar_is_flat_and_begins_with_the_root),
 		cmocka_unit_test(the_directory_is_the_same_tree),
 		cmocka_unit_test(what_the_destination_holds_is_merged_and_replaced),
+		cmocka_unit_test(a_default_acl_of_the_destination_changes_no_mode),
 		cmocka_unit_test(what_would_delete_or_follow_is_refused),
 		cmocka_unit_test(without_root_everything_is_ours),
 	};
