@@ -14,6 +14,7 @@
 #include "overlay/seccomp.h"
 
 #include <asm/unistd.h>
+#include <assert.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <linux/audit.h>
@@ -38,7 +39,7 @@
 /* What is used of libseccomp. */
 struct library {
 	void *handle;
-	const struct scmp_version *(*version)(void);
+	const struct scmp_version *version;
 	scmp_filter_ctx (*init)(uint32_t action);
 	void (*release)(scmp_filter_ctx filter);
 	int (*arch_add)(scmp_filter_ctx filter, uint32_t arch);
@@ -55,31 +56,35 @@ static void library_auto_(struct library *library)
 		dlclose(library->handle);
 }
 
-/* `slot` is a function pointer. */
-static struct err *find(const struct library *library, const char *name, void *slot)
+/* `slot` is a function pointer; NULL if the library has no such function. */
+static void find(const struct library *library, const char *name, void *slot)
 {
 	void *symbol = dlsym(library->handle, name);
 
-	if (!symbol)
-		return err_new(ERR_UNSUPPORTED, "seccomp: " LIBRARY " has no %s", name);
 	memcpy(slot, &symbol, sizeof(symbol));
-	return NULL;
 }
 
 static struct err *library_open(struct library *library)
 {
+	const struct scmp_version *(*version)(void);
+
 	library->handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
 	if (!library->handle)
 		return err_note(err_new(ERR_UNSUPPORTED, "seccomp: cannot load " LIBRARY),
 				"Steps do not run without a filter. Install libseccomp.");
-	TRY(find(library, "seccomp_version", &library->version));
-	TRY(find(library, "seccomp_init", &library->init));
-	TRY(find(library, "seccomp_release", &library->release));
-	TRY(find(library, "seccomp_arch_add", &library->arch_add));
-	TRY(find(library, "seccomp_attr_set", &library->attr_set));
-	TRY(find(library, "seccomp_syscall_resolve_name", &library->resolve));
-	TRY(find(library, "seccomp_rule_add_array", &library->rule_add));
-	return find(library, "seccomp_export_bpf", &library->export_bpf);
+	find(library, "seccomp_version", &version);
+	find(library, "seccomp_init", &library->init);
+	find(library, "seccomp_release", &library->release);
+	find(library, "seccomp_arch_add", &library->arch_add);
+	find(library, "seccomp_attr_set", &library->attr_set);
+	find(library, "seccomp_syscall_resolve_name", &library->resolve);
+	find(library, "seccomp_rule_add_array", &library->rule_add);
+	find(library, "seccomp_export_bpf", &library->export_bpf);
+	if (!version || !library->init || !library->release || !library->arch_add ||
+	    !library->attr_set || !library->resolve || !library->rule_add || !library->export_bpf)
+		return err_new(ERR_UNSUPPORTED, "seccomp: " LIBRARY " is too old");
+	library->version = version();
+	return NULL;
 }
 
 /* ---- the prologue ---- */
@@ -306,7 +311,8 @@ struct err *seccomp_program_load(int cache_dir_fd, struct seccomp_program *ret)
 
 	/* Loading the library takes 0.1 ms; without it its version is not known. */
 	TRY(library_open(&library));
-	TRY(cache_key(library.version(), &key));
+	assert(library.version);
+	TRY(cache_key(library.version, &key));
 	if (cache_dir_fd >= 0 && cache_read(cache_dir_fd, &key, ret))
 		return NULL;
 	TRY(compile(&library, ret));

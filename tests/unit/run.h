@@ -69,7 +69,7 @@ static inline struct err *run_spec(struct sandbox_spec *spec, char **ret_text,
 /* Run a script that must succeed; its output is the caller's. */
 static inline char *output_of(struct rootfs *rootfs, const char *script)
 {
-	struct sandbox_result result;
+	struct sandbox_result result = { 0 };
 	struct script_spec script_spec;
 	char *text = NULL;
 

@@ -80,7 +80,7 @@ TEST(a_step_sees_the_variables_it_was_given)
 {
 	static char *const argv[] = { (char *)"env", NULL };
 	struct rootfs *rootfs = rootfs_need(state);
-	struct sandbox_result result;
+	struct sandbox_result result = { 0 };
 	AUTO(mem) char *text = NULL;
 	struct script_spec script;
 
@@ -156,7 +156,7 @@ TEST(the_hosts_network_comes_with_its_resolver)
 	struct rootfs *rootfs = rootfs_need(state);
 	AUTO(mem) char *text = NULL;
 	AUTO(mem) char *host = NULL;
-	struct sandbox_result result;
+	struct sandbox_result result = { 0 };
 	struct script_spec script;
 	int fd = open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC);
 
@@ -175,7 +175,7 @@ TEST(takes_host_names_and_more_hosts)
 	static const char *const hosts[] = { "10.0.0.1\tregistry", "10.0.0.2\tmirror", NULL };
 	struct rootfs *rootfs = rootfs_need(state);
 	AUTO(mem) char *text = NULL;
-	struct sandbox_result result;
+	struct sandbox_result result = { 0 };
 	struct script_spec script;
 
 	prepare_script(rootfs, "hostname; grep -v ip6- /etc/hosts", &script);
@@ -190,7 +190,7 @@ TEST(shared_memory_has_the_size_that_was_asked_for)
 {
 	struct rootfs *rootfs = rootfs_need(state);
 	AUTO(mem) char *text = NULL;
-	struct sandbox_result result;
+	struct sandbox_result result = { 0 };
 	struct script_spec script;
 
 	assert_output(rootfs, "stat -f -c %b /dev/shm; stat -f -c %S /dev/shm", "16384\n4096\n");
@@ -207,7 +207,7 @@ TEST(another_user_has_no_capabilities_and_its_own_groups)
 	static const gid_t groups[] = { 44, 100, 1001 };
 	struct rootfs *rootfs = rootfs_need(state);
 	AUTO(mem) char *text = NULL;
-	struct sandbox_result result;
+	struct sandbox_result result = { 0 };
 	struct script_spec script;
 
 	prepare_script(rootfs,
@@ -274,7 +274,7 @@ TEST(a_resolver_file_that_is_a_link_is_covered_not_followed)
 	struct rootfs *rootfs = rootfs_need(state);
 	AUTO(strings) struct strings names = { 0 };
 	AUTO(mem) char *text = NULL;
-	struct sandbox_result result;
+	struct sandbox_result result = { 0 };
 	struct script_spec script;
 
 	if (access("/etc/resolv.conf", R_OK) != 0)
@@ -296,7 +296,7 @@ TEST(a_working_directory_is_made_for_the_steps_user)
 {
 	struct rootfs *rootfs = rootfs_need(state);
 	AUTO(mem) char *text = NULL;
-	struct sandbox_result result;
+	struct sandbox_result result = { 0 };
 	struct script_spec script;
 	struct stat st;
 
@@ -331,7 +331,7 @@ TEST(a_step_can_have_a_terminal)
 {
 	struct rootfs *rootfs = rootfs_need(state);
 	struct sandbox_run *run = NULL;
-	struct sandbox_result result;
+	struct sandbox_result result = { 0 };
 	AUTO(mem) char *text = NULL;
 	struct script_spec script;
 

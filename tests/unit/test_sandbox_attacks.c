@@ -29,7 +29,7 @@ TEST(s01_no_descriptor_leads_out)
 	assert_output(rootfs, "ls /proc/self/fd | wc -l", "4\n");
 	assert_output(rootfs, "ls /proc/1/fd; true", "0\n1\n2\n");
 	for (int n = 0; n < 40; n++) {
-		struct sandbox_result result;
+		struct sandbox_result result = { 0 };
 		AUTO(mem) char *text = NULL;
 		struct script_spec script;
 		char cwd[64];
@@ -53,7 +53,7 @@ TEST(s01_magic_links_are_no_working_directories)
 	struct rootfs *rootfs = rootfs_need(state);
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-		struct sandbox_result result;
+		struct sandbox_result result = { 0 };
 		AUTO(mem) char *text = NULL;
 		struct script_spec script;
 
@@ -100,7 +100,7 @@ TEST(s03_the_images_own_devices_are_not_used)
 	static const char core_pattern[] = "/proc/sys/kernel/core_pattern";
 	struct rootfs *rootfs = rootfs_need(state);
 	struct sandbox_run *run = NULL;
-	struct sandbox_result result;
+	struct sandbox_result result = { 0 };
 	AUTO(mem) char *text = NULL;
 	struct script_spec script;
 
@@ -134,7 +134,7 @@ TEST(s06_links_are_no_mount_points)
 
 	for (size_t i = 0; i < ARRAY_SIZE(points); i++)
 		for (size_t k = 0; k < ARRAY_SIZE(targets); k++) {
-			struct sandbox_result result;
+			struct sandbox_result result = { 0 };
 			AUTO(mem) char *text = NULL;
 			AUTO(err) struct err *err = NULL;
 			struct script_spec script;
@@ -151,7 +151,7 @@ TEST(s06_links_are_no_mount_points)
 		}
 	rootfs_put(rootfs, "dev", "", 0644);
 
-	struct sandbox_result result;
+	struct sandbox_result result = { 0 };
 	AUTO(mem) char *text = NULL;
 	AUTO(err) struct err *err = NULL;
 	struct script_spec script;

@@ -67,7 +67,7 @@ TEST(exit_codes_are_those_of_a_shell)
 TEST(a_step_can_be_killed)
 {
 	struct rootfs *rootfs = rootfs_need(state);
-	struct sandbox_result result;
+	struct sandbox_result result = { 0 };
 	struct script_spec script;
 	struct sandbox_run *run;
 	int output;
@@ -89,7 +89,7 @@ TEST(a_step_can_be_killed)
 TEST(a_signal_reaches_the_group_and_process_1_if_it_listens)
 {
 	struct rootfs *rootfs = rootfs_need(state);
-	struct sandbox_result result;
+	struct sandbox_result result = { 0 };
 	struct script_spec script;
 	struct sandbox_run *run;
 	int output;
@@ -106,7 +106,7 @@ TEST(a_signal_reaches_the_group_and_process_1_if_it_listens)
 TEST(a_signal_reaches_the_children_of_a_process_1_that_ignores_it)
 {
 	struct rootfs *rootfs = rootfs_need(state);
-	struct sandbox_result result;
+	struct sandbox_result result = { 0 };
 	struct script_spec script;
 	struct sandbox_run *run;
 	int output;
@@ -140,7 +140,7 @@ TEST(freeing_a_run_ends_it)
 TEST(reports_what_the_step_used)
 {
 	struct rootfs *rootfs = rootfs_need(state);
-	struct sandbox_result result;
+	struct sandbox_result result = { 0 };
 	AUTO(mem) char *text = NULL;
 	struct script_spec script;
 
@@ -214,7 +214,7 @@ static void *start_only(void *arg)
 TEST(a_step_outlives_the_thread_that_started_it)
 {
 	struct rootfs *rootfs = rootfs_need(state);
-	struct sandbox_result result;
+	struct sandbox_result result = { 0 };
 	struct short_life life = { 0 };
 	pthread_t thread;
 	void *err;
@@ -303,7 +303,7 @@ TEST(the_spawner_is_small_and_shows_nothing)
 TEST(a_spawner_that_dies_is_reported)
 {
 	struct rootfs *rootfs = rootfs_need(state);
-	struct sandbox_result result;
+	struct sandbox_result result = { 0 };
 	struct script_spec script;
 	struct sandbox_run *run;
 	int output;

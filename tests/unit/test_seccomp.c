@@ -98,9 +98,9 @@ static int unload(void **state)
 TEST(decides_as_the_profile_says)
 {
 	static const struct {
-		int call;
+		long call;
 		uint64_t first;
-		int want;
+		long want;
 	} cases[] = {
 		{ __NR_read, 0, ALLOWED },
 		{ __NR_execve, 0, ALLOWED },
@@ -164,13 +164,13 @@ TEST(decides_as_the_profile_says)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		const struct seccomp_data data = { .nr = cases[i].call,
+		const struct seccomp_data data = { .nr = (int)cases[i].call,
 						   .arch = NATIVE,
 						   .args = { cases[i].first } };
 		int got = judge(*state, &data);
 
 		if (got != cases[i].want)
-			fail_msg("call %d with 0x%llx: %d, not %d", cases[i].call,
+			fail_msg("call %ld with 0x%llx: %d, not %ld", cases[i].call,
 				 (unsigned long long)cases[i].first, got, cases[i].want);
 	}
 }
