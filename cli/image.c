@@ -8,6 +8,8 @@
 #include "base/err.h"
 #include "registry/reference.h"
 
+#define DAY INT64_C(86400) /* seconds */
+
 struct err *image_find(struct store *store, const char *text, struct descriptor *ret)
 {
 	AUTO(mem) char *canonical = NULL;
@@ -63,11 +65,11 @@ const json_t *image_setting(const struct image *image, const char *key)
 char *image_age(const char *created)
 {
 	static const struct {
-		int64_t seconds; /* from here on */
-		const char *unit;
+		int64_t seconds; /* of one */
+		const char *name;
 	} units[] = {
-		{ 2 * 365 * 86400, "year" }, { 2 * 30 * 86400, "month" }, { 2 * 7 * 86400, "week" },
-		{ 2 * 86400, "day" },        { 2 * 3600, "hour" },        { 2 * 60, "minute" },
+		{ 365 * DAY, "year" }, { 30 * DAY, "month" }, { 7 * DAY, "week" },
+		{ DAY, "day" },        { DAY / 24, "hour" },  { DAY / 24 / 60, "minute" },
 	};
 	struct timespec then;
 	struct err *err = created ? clock_parse(str_of(created), &then) : NULL;
@@ -79,8 +81,8 @@ char *image_age(const char *created)
 	}
 	age = clock_now().tv_sec - then.tv_sec;
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
-		if (age >= units[i].seconds)
-			return xasprintf("%jd %ss ago", (intmax_t)(2 * age / units[i].seconds),
-					 units[i].unit);
+		if (age >= 2 * units[i].seconds)
+			return xasprintf("%jd %ss ago", (intmax_t)(age / units[i].seconds),
+					 units[i].name);
 	return xstrdup(age < 0 ? "in the future" : "just now");
 }

@@ -43,13 +43,13 @@ enum option_kind {
 struct option {
 	const char *name; /* without "--" */
 	char letter;      /* 0 if there is none */
+	bool files;       /* the value is a path: completions offer files */
 	enum option_kind kind;
 	size_t offset;            /* of the field in the command's struct */
 	const char *value;        /* "PATH" in help; NULL for flags and words */
 	const char *help;         /* one line; NULL: accepted, but not told */
 	const char *const *words; /* NULL-terminated */
 	uint64_t min, max;        /* of a number */
-	bool files;               /* the value is a path: completions offer files */
 };
 
 /* clang-format off */

@@ -50,23 +50,28 @@ static void member_free(void *arg)
 
 /* ---- names ---- */
 
+/* Take the last component away; false if there is none. */
+static bool drop_last(struct buf *path)
+{
+	const char *slash = path->len ? memrchr(path->at, '/', path->len) : NULL;
+
+	if (path->len == 0)
+		return false;
+	path->len = slash ? (size_t)(slash - path->at) : 0;
+	path->at[path->len] = '\0';
+	return true;
+}
+
 /* Append the components of `path` to `out`; false if it leaves the archive. */
 static bool add_clean(struct buf *out, struct str path)
 {
 	while (path.len > 0) {
 		struct str part = str_cut(&path, '/');
 
-		if (part.len == 0 || str_is(part, "."))
+		if (str_is(part, "..") && !drop_last(out))
+			return false;
+		if (part.len == 0 || str_is(part, ".") || str_is(part, ".."))
 			continue;
-		if (str_is(part, "..")) {
-			const char *slash = out->len ? memrchr(out->at, '/', out->len) : NULL;
-
-			if (out->len == 0)
-				return false;
-			out->len = slash ? (size_t)(slash - out->at) : 0;
-			out->at[out->len] = '\0';
-			continue;
-		}
 		if (out->len > 0)
 			buf_addc(out, '/');
 		buf_add_str(out, part);

@@ -50,6 +50,28 @@ struct err *pack_open_dir(const char *path, struct pack **ret)
 	return NULL;
 }
 
+/* Remove the directory that we made. What goes wrong meanwhile is left unsaid: the error that
+ * brought us here tells more. */
+static void remove_made(const struct pack *pack)
+{
+	AUTO(mem) char *path = xstrdup(pack->path);
+	AUTO(fd) int parent = -1;
+	size_t len = strlen(path);
+	char *slash;
+
+	while (len > 1 && path[len - 1] == '/')
+		path[--len] = '\0';
+	slash = strrchr(path, '/');
+	if (!slash) {
+		err_free(file_remove_tree(AT_FDCWD, path));
+		return;
+	}
+	*slash = '\0';
+	parent = open(slash == path ? "/" : path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (parent >= 0)
+		err_free(file_remove_tree(parent, slash + 1));
+}
+
 void pack_free(struct pack *pack)
 {
 	if (!pack)
@@ -57,25 +79,8 @@ void pack_free(struct pack *pack)
 	output_free(pack->output);
 	if (pack->dir_fd >= 0)
 		close(pack->dir_fd);
-	if (pack->made) {
-		/* the error that brings us here tells more than one from tidying up */
-		AUTO(mem) char *name = xstrdup(pack->path);
-		char *end = name + strlen(name);
-		char *slash;
-		AUTO(fd) int parent = -1;
-
-		while (end > name + 1 && end[-1] == '/')
-			*--end = '\0';
-		slash = strrchr(name, '/');
-		if (slash)
-			*slash = '\0';
-		parent = open(slash == name ? "/" :
-			      slash         ? name :
-					      ".",
-			      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (parent >= 0)
-			err_free(file_remove_tree(parent, slash ? slash + 1 : name));
-	}
+	if (pack->made)
+		remove_made(pack);
 	free(pack->path);
 	free(pack);
 }

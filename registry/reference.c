@@ -319,7 +319,7 @@ char *reference_repository(const struct reference *ref)
 
 struct err *reference_normalize(const char *text, char **ret_canonical)
 {
-	struct reference ref;
+	struct reference ref = { 0 };
 
 	TRY(reference_parse(text, &ref));
 	if (ref.digest[0])
@@ -331,7 +331,7 @@ struct err *reference_normalize(const char *text, char **ret_canonical)
 
 char *reference_shorten(const char *canonical)
 {
-	struct reference ref;
+	struct reference ref = { 0 };
 	AUTO(err) struct err *err = reference_parse(canonical, &ref);
 
 	return err ? xstrdup(canonical) : reference_familiar(&ref);

@@ -108,7 +108,7 @@ static struct err *want(struct walk *walk, const struct descriptor *d, bool *ret
 static struct err *want_member(struct walk *walk, const struct json_at *at)
 {
 	struct descriptor d;
-	bool there;
+	bool there = false;
 
 	TRY(descriptor_parse(at, &d));
 	return want(walk, &d, &there);
@@ -158,7 +158,7 @@ static struct err *walk_down(struct walk *walk, const struct descriptor *d, bool
 	AUTO(json) json_t *document = NULL;
 	struct json_at root;
 	size_t before = walk->manifests.len;
-	bool there;
+	bool there = false;
 
 	if (depth > DEPTH_MAX)
 		return err_new(ERR_INVALID, "indexes are nested more than %d deep", DEPTH_MAX);
