@@ -138,6 +138,9 @@ podman_here() {
 			rm -r new
 			equal "$(cairn load - <$path)" app:1
 			rm -r new
+			equal "$(cat $path | cairn load -)" app:1 # can be read once only
+			no_leases
+			rm -r new
 			export CAIRN_ROOT=$BATS_TEST_TMPDIR/store
 			equal "$id" "$(id_of app:1)"
 			equal "$digest" "$(digest_of app:1)"
