@@ -1,0 +1,75 @@
+# tests/e2e/build.bats - what build promises about its base, its outputs and its blobs.
+
+load robust
+
+@test "an output that cannot be written is found before anything runs" {
+	import_base
+	printf 'FROM base\nRUN echo ran >&2; touch /x\n' >Recipe
+	fails 1 cairn build -t app -o type=oci,dest=nowhere/app.tar .
+	says "nowhere"
+	[[ $output != *ran* ]]
+	fails 3 cairn inspect app
+}
+
+@test "two outputs cannot share standard output" {
+	printf 'FROM scratch\n' >Recipe
+	fails 2 cairn build -o - -o type=oci,dest=- .
+	says "share standard output"
+}
+
+@test "rows over a base obey the epoch, those of the base stay" {
+	import_base
+	created=$(cairn inspect --format json base | jq -r '.. | .created? // empty' | head -n 1)
+	printf 'FROM base\nENV a=b\nRUN touch /x\nLABEL c=d\n' >Recipe
+	run -0 cairn build -q --timestamp 1000 -t app .
+	run -0 bash -c "cairn save --format oci-dir -o out app && jq -r .config.digest out/blobs/sha256/\$(jq -r '.manifests[0].digest' out/index.json | cut -d: -f2)"
+	config=out/blobs/sha256/${output#sha256:}
+	equal "$(jq -r .created "$config")" 1970-01-01T00:16:40Z
+	equal "$(jq -r '[.history[] | select(.comment == "buildkit.dockerfile.v0") | .created] | unique[]' "$config")" \
+		1970-01-01T00:16:40Z
+	equal "$(jq -r '.history[0].created' "$config")" "$created"
+}
+
+@test "a compression that is asked for also applies to layers from the cache" {
+	import_base
+	printf 'FROM base\nRUN touch /x\n' >Recipe
+	run -0 cairn build -q -t app .
+	run -0 cairn build -q --compression gzip -t app .
+	run -0 skopeo inspect --raw "oci:$CAIRN_ROOT:app:latest"
+	says 'tar+gzip"'
+}
+
+@test "a base whose layer is gone is told before a name is given" {
+	import_base
+	printf 'FROM base\nENV a=b\n' >Recipe
+	layer=$(skopeo inspect --raw "oci:$CAIRN_ROOT:base:latest" | jq -r '.layers[0].digest')
+	run -0 cairn build -q -t warm .
+	rm "$CAIRN_ROOT/blobs/sha256/${layer#sha256:}"
+	printf 'FROM base\nENV a=c\n' >Recipe
+	fails 1 cairn build -t app .
+	says "$layer"
+	says "load or import"
+	fails 3 cairn inspect app
+}
+
+@test "a recipe may come from a pipe" {
+	import_base
+	run -0 bash -c "printf 'FROM base\nLABEL a=b\n' | cairn build -q -t app -f - ."
+	run -0 bash -c "cairn build -q -t app -f <(printf 'FROM base\nLABEL a=b\n') ."
+}
+
+@test "an image without a name is kept, too" {
+	import_base
+	printf 'FROM base\nRUN touch /x\n' >Recipe
+	run -0 strace -f -e trace=fsync,fdatasync -o trace cairn build -q .
+	grep -q 'fsync(' trace
+}
+
+@test "a stage cannot copy from itself, nor from one that there is not" {
+	printf 'FROM scratch AS a\nCOPY --from=a x /\n' >Recipe
+	fails 1 cairn build .
+	says "cannot copy from itself"
+	printf 'FROM scratch AS a\nCOPY --from=7 x /\n' >Recipe
+	fails 1 cairn build .
+	says "no stage 7"
+}
