@@ -368,15 +368,19 @@ refused() {
 	cairn save -o app.tar app:1
 	cp app.tar before
 	blob=$(cairn inspect --format json app:1 | jq -r '.[0].layers[0].digest' | cut -d: -f2)
-	chmod 644 "$CAIRN_ROOT/blobs/sha256/$blob"
-	printf x | dd of="$CAIRN_ROOT/blobs/sha256/$blob" conv=notrunc bs=1 seek=100 status=none
-	for format in oci-archive docker-archive; do
-		fails 1 cairn save --format $format -o app.tar app:1
+	for format in oci-archive docker-archive oci-dir; do
+		cairn import rootfs.tar app:1 # makes anew what was found damaged
+		chmod 644 "$CAIRN_ROOT/blobs/sha256/$blob"
+		printf x | dd of="$CAIRN_ROOT/blobs/sha256/$blob" conv=notrunc bs=1 seek=100 status=none
+		path=app.tar
+		[ $format != oci-dir ] || path=layout
+		fails 1 cairn save --format $format -o $path app:1
 		says "$blob"
 		cmp app.tar before
+		[ ! -e layout ]
+		fails 3 cairn save --format $format -o $path app:1
 	done
-	fails 1 cairn save --format oci-dir -o layout app:1
-	[ ! -e layout ]
+	cairn import rootfs.tar app:1
 	fails 3 cairn save -o no/such/dir.tar app:1
 	equal "$(find . -maxdepth 1 -name '.tmp*')" ""
 	fails 3 cairn save -o x.tar nothing
