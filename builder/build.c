@@ -93,7 +93,11 @@ static struct err *read_recipe(const struct build_opts *opts, struct recipe **re
 	}
 	if (fd < 0)
 		return err_sys("open '%s'", name);
-	TRY(read_all(fd, name, &bytes));
+	/* What the user names may be a pipe; what is found must not hold the build up. */
+	if (opts->recipe)
+		TRY(read_all(fd, name, &bytes));
+	else
+		TRY(file_read_fd(fd, name, SCRIPT_MAX, &bytes));
 	return recipe_parse(name, buf_str(&bytes), ret);
 }
 
