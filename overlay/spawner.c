@@ -31,6 +31,19 @@ struct spawner {
 	pid_t pid;
 };
 
+/* `fd` or a copy of it above the standard descriptors, which the child gives a new meaning. */
+static struct err *move_up(int fd, int *ret_fd)
+{
+	int higher = fd > 2 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	if (higher < 0)
+		return err_sys("spawner: move a descriptor");
+	if (higher != fd)
+		close(fd);
+	*ret_fd = higher;
+	return NULL;
+}
+
 /* The helper in a memory file that nobody can change: a step can get hold of the file of the
  * process that executed it, and this is all it gets. */
 static struct err *make_image(int *ret_fd)
@@ -52,8 +65,7 @@ static struct err *make_image(int *ret_fd)
 	}
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return err_sys("spawner: seal its memory file");
-	*ret_fd = STEAL_FD(fd);
-	return NULL;
+	return move_up(STEAL_FD(fd), ret_fd);
 }
 
 /* What the child needs before its exec, and its answer. It lives in the parent's memory. */
@@ -70,10 +82,7 @@ SYSTEM_CALLS_ONLY static int run_image(void *arg)
 	static char *const envp[] = { NULL };
 	struct start *start = arg;
 
-	if (start->control_fd == 0)
-		syscall(SYS_fcntl, 0, F_SETFD, 0);
-	else
-		syscall(SYS_dup3, start->control_fd, 0, 0);
+	syscall(SYS_dup3, start->control_fd, 0, 0);
 	syscall(SYS_execveat, start->image_fd, "", argv, envp, AT_EMPTY_PATH);
 	start->error = errno;
 	return 127;
@@ -105,7 +114,7 @@ struct err *spawner_start(struct spawner **ret)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys("spawner: make a socket");
 	spawner->control_fd = pair[0];
-	theirs = pair[1];
+	TRY(move_up(pair[1], &theirs));
 	start = (struct start){ .image_fd = image_fd, .control_fd = theirs };
 	TRY(clone_image(&start, spawner));
 	if (start.error) {

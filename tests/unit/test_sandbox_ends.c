@@ -300,6 +300,35 @@ TEST(the_spawner_is_small_and_shows_nothing)
 	assert_string_equal(environment, "");
 }
 
+TEST(closed_standard_descriptors_do_no_harm)
+{
+	struct rootfs *rootfs = rootfs_need(state);
+	struct sandbox_result result = { 0 };
+	struct sandbox *own = sandbox_new(-1);
+	struct sandbox_run *run = NULL;
+	struct script_spec script;
+	int saved[2];
+
+	for (int i = 0; i < 2; i++)
+		saved[i] = fcntl(i, F_DUPFD_CLOEXEC, 10);
+	prepare_script(rootfs, "exit 5", &script);
+	close(0);
+	close(1);
+	struct err *err = sandbox_start(own, &script.spec, &run);
+
+	if (!err)
+		err = sandbox_wait(run, &result);
+	sandbox_run_free(run);
+	sandbox_free(own);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(dup2(saved[i], i), i);
+		close(saved[i]);
+	}
+	close(script.spec.root_fd);
+	assert_ok(err);
+	assert_int_equal(result.code, 5);
+}
+
 TEST(a_spawner_that_dies_is_reported)
 {
 	struct rootfs *rootfs = rootfs_need(state);
@@ -333,6 +362,7 @@ int main(void)
 		ROOTFS_TEST(a_step_outlives_the_thread_that_started_it),
 		ROOTFS_TEST(kill_9_of_the_builder_kills_the_step),
 		ROOTFS_TEST(the_spawner_is_small_and_shows_nothing),
+		ROOTFS_TEST(closed_standard_descriptors_do_no_harm),
 		ROOTFS_TEST(a_spawner_that_dies_is_reported),
 	};
 
