@@ -2,6 +2,7 @@
 
 #include "cli/program.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -156,6 +157,17 @@ static void raise_descriptor_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit); /* the old one serves most builds */
 }
 
+/*
+ * A standard descriptor that was closed must not become a file of the store, into which a message
+ * would then be written. What takes its place refuses to be read or written as a closed one does.
+ */
+static void fill_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
 int program_run(int argc, char *const *argv)
 {
 	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
@@ -164,6 +176,7 @@ int program_run(int argc, char *const *argv)
 	AUTO(err) struct err *err = NULL;
 	struct cli cli = { 0 };
 
+	fill_standard_descriptors();
 	cancel_catch_signals();
 	raise_descriptor_limit();
 	log_set_handler(message_log, NULL);

@@ -191,3 +191,16 @@ complete_bash() {
 	printf 'FROM scratch\nCOPY src /src\n' >ctx/Recipe
 	(ulimit -Sn 64 && cairn build --progress quiet -t deep ctx)
 }
+
+@test "closed standard descriptors hurt neither store nor exit code" {
+	need_root
+	make_rootfs base.tar
+	cairn import base.tar base
+	mkdir context
+	printf 'FROM base\nRUN echo hello >/hello\n' >context/Recipe
+	fails 1 sh -c 'cairn build --network none -q -t app context <&- >&- 2>&-'
+	sh -c 'cairn build --network none -t app context <&- 2>/dev/null'
+	for blob in "$CAIRN_ROOT"/blobs/sha256/*; do
+		equal "$(sha256sum <"$blob" | cut -c -64)" "${blob##*/}"
+	done
+}
