@@ -391,7 +391,7 @@ def main():
         print(f"\nbuilt twice with SOURCE_DATE_EPOCH: {' and '.join(digests)}")
     finally:
         for _ in range(50):
-            if subprocess.run(["umount", mount], stderr=subprocess.DEVNULL,
+            if subprocess.run(["umount", "-R", mount], stderr=subprocess.DEVNULL,
                               check=False).returncode == 0:
                 break
             time.sleep(0.1)
