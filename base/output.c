@@ -44,7 +44,8 @@ static struct err *open_stdout(struct output *output)
 
 static struct err *open_in_place(struct output *output)
 {
-	AUTO(fd) int fd = open(output->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	AUTO(fd)
+	int fd = open(output->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
 
 	if (fd < 0)
 		return err_sys("open %s", output->path);
@@ -88,20 +89,26 @@ static struct err *open_aside(struct output *output)
 	return set_sink(output, output->fd);
 }
 
+/* What the path leads to decides, and it is asked by following it: the name of a link such as
+ * /dev/stdout need not be that of any file. Nothing but a regular file is ever replaced. */
 static struct err *open_path(struct output *output)
 {
-	char *real = realpath(output->path, NULL); /* the file behind a link is what is replaced */
+	AUTO(mem) char *real = NULL;
 	struct stat st;
 
-	if (!real || stat(real, &st) < 0) {
-		free(real);
-		return open_aside(output);
+	if (stat(output->path, &st) < 0) {
+		bool dangling = lstat(output->path, &st) == 0;
+
+		return dangling ? open_in_place(output) : open_aside(output);
 	}
-	free(output->path);
-	output->path = real;
 	if (S_ISDIR(st.st_mode))
-		return err_new(ERR_INVALID, "%s is a directory", real);
-	return S_ISREG(st.st_mode) ? open_aside(output) : open_in_place(output);
+		return err_new(ERR_INVALID, "%s is a directory", output->path);
+	real = realpath(output->path, NULL); /* the file behind a link is what is replaced */
+	if (!S_ISREG(st.st_mode) || !real)
+		return open_in_place(output);
+	free(output->path);
+	output->path = STEAL(real);
+	return open_aside(output);
 }
 
 struct err *output_open(const char *path, struct output **ret)

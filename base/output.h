@@ -6,7 +6,8 @@
  * happens earlier, `kill -9` included, leaves the old file and nothing else. (On
  * file systems that know no nameless files a temporary name beside it is used,
  * and removed unless the program is killed.) A path that is no regular file, such
- * as a fifo or /dev/null, is written to as it is, and "-" is standard output.
+ * as a fifo, /dev/null or a link to a pipe (/dev/stdout), is written to as it is,
+ * and "-" is standard output.
  */
 #ifndef BASE_OUTPUT_H
 #define BASE_OUTPUT_H

@@ -52,7 +52,8 @@ char *reference_familiar(const struct reference *ref) MUST_USE;
 char *reference_repository(const struct reference *ref) MUST_USE;
 
 /* reference_parse() and reference_canonical() in one, for names that a store may keep: one with
- * a digest is ERR_INVALID, since it would name what it cannot change. */
+ * a digest is ERR_INVALID, since it would name what it cannot change, and so is one called like
+ * the algorithm of a digest, since it would hide an image's id. */
 struct err *reference_normalize(const char *text, char **ret_canonical) MUST_USE;
 /* The familiar form of a canonical name; a text that is no reference comes back as it is. */
 char *reference_shorten(const char *canonical) MUST_USE;

@@ -85,6 +85,34 @@ TEST(writes_to_what_is_no_file_as_it_is)
 	assert_ok(output_commit(output));
 }
 
+TEST(a_link_to_a_pipe_stays_one)
+{
+	char self[64], got[8] = "";
+	struct stat st;
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", ends[1]);
+	assert_int_equal(symlinkat(self, tmp_fd, "out"), 0); /* as /dev/stdout is */
+	assert_ok(put("out", "bytes", true));
+	assert_int_equal(fstatat(tmp_fd, "out", &st, AT_SYMLINK_NOFOLLOW), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(read(ends[0], got, sizeof(got)), 5);
+	assert_string_equal(got, "bytes");
+	close(ends[0]);
+	close(ends[1]);
+	assert_int_equal(unlinkat(tmp_fd, "out", 0), 0);
+}
+
+TEST(a_link_to_nothing_is_followed)
+{
+	assert_int_equal(symlinkat("target", tmp_fd, "dangling"), 0);
+	assert_ok(put("dangling", "bytes", true));
+	assert_holds("target", "bytes");
+	assert_int_equal(unlinkat(tmp_fd, "dangling", 0), 0);
+	assert_int_equal(unlinkat(tmp_fd, "target", 0), 0);
+}
+
 TEST(says_where_nothing_can_be_written)
 {
 	AUTO(output) struct output *output = NULL;
@@ -100,6 +128,8 @@ int main(void)
 		cmocka_unit_test(replaces_the_old_file_at_the_end),
 		cmocka_unit_test(follows_a_link_to_the_file_that_is_meant),
 		cmocka_unit_test(writes_to_what_is_no_file_as_it_is),
+		cmocka_unit_test(a_link_to_a_pipe_stays_one),
+		cmocka_unit_test(a_link_to_nothing_is_followed),
 		cmocka_unit_test(says_where_nothing_can_be_written),
 	};
 

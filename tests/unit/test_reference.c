@@ -179,6 +179,8 @@ TEST(a_name_to_keep_has_no_digest)
 	assert_string_equal(short_name, "app:1");
 	assert_string_equal(foreign, "not a reference");
 	assert_fails(reference_normalize("app@sha256:" HEX64, &refused), ERR_INVALID);
+	assert_fails(reference_normalize("sha256:" HEX64, &refused), ERR_INVALID);
+	assert_fails(reference_normalize("sha512:x", &refused), ERR_INVALID);
 	assert_null(refused);
 }
 
