@@ -208,7 +208,7 @@ static struct err *failure(const struct run_site *site, const struct plan_step *
 	if (result->exec_errno)
 		err = script_error(site->script, at, ERR_INVALID,
 				   "cannot execute '%s' in the image: %s (exit code %d)",
-				   step->argv.at[0], strerror(result->exec_errno), result->code);
+				   step->argv.at[0], sandbox_exec_reason(result), result->code);
 	else if (result->signal)
 		err = script_error(site->script, at, ERR_INVALID,
 				   "the command was killed by signal %d, %s (exit code %d)",

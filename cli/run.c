@@ -232,7 +232,7 @@ static struct err *run_container(struct cli *cli, const struct run_values *value
 	cli->exit_code = result.code;
 	if (result.exec_errno)
 		return err_new(ERR_INVALID, "cannot execute '%.200s' in the image: %s", argv->at[0],
-			       strerror(result.exec_errno));
+			       sandbox_exec_reason(&result));
 	return NULL;
 }
 

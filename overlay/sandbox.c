@@ -392,6 +392,17 @@ struct err *sandbox_wait(struct sandbox_run *run, struct sandbox_result *ret)
 	return NULL;
 }
 
+const char *sandbox_exec_reason(const struct sandbox_result *result)
+{
+	if (!result->exec_errno)
+		return "";
+	if (result->exec_errno == ENOENT && result->exec_found)
+		return "the interpreter that it names is missing";
+	if (result->exec_errno == ENOEXEC)
+		return "neither a program for this machine nor a script that begins with #!";
+	return strerrordesc_np(result->exec_errno);
+}
+
 /* Kill it and hear the rest. */
 static void end_run(struct sandbox_run *run)
 {

@@ -110,6 +110,9 @@ struct sandbox_result {
  */
 struct err *sandbox_wait(struct sandbox_run *run, struct sandbox_result *ret) MUST_USE;
 
+/* Why the command could not be executed, for people: static text, "" if it could. */
+const char *sandbox_exec_reason(const struct sandbox_result *result);
+
 /* Kills it if it still runs, and returns when nothing of it runs any more: what it wrote to can be
  * removed. */
 void sandbox_run_free(struct sandbox_run *run);
