@@ -18,23 +18,10 @@
 #include "builder/scope.h"
 #include "builder/statcache.h"
 #include "builder/tree.h"
-#include "registry/reference.h"
-#include "store/ref.h"
+#include "registry/find.h"
 #include "store/store.h"
 
 /* ---- images ---- */
-
-static struct err *resolve_image(struct store *store, const char *name, struct descriptor *ret)
-{
-	AUTO(mem) char *canonical = NULL;
-	struct reference reference;
-
-	TRY(reference_parse(name, &reference));
-	if (reference.digest[0])
-		return image_resolve(store, reference.digest, NULL, ret);
-	canonical = reference_canonical(&reference);
-	return ref_get(store, canonical, ret);
-}
 
 /* The key of an image's root filesystem: its chain id, whatever the image is called. */
 static struct digest rootfs_key(const struct image *image)
@@ -68,7 +55,7 @@ struct err *plan_image_of(struct plan *plan, const char *name, const struct plat
 			return NULL;
 		}
 	}
-	err = resolve_image(plan->store, name, &target);
+	err = find_image(plan->store, name, &target);
 	if (err)
 		return image_error(plan, name, err, at);
 	image = xcalloc(1, sizeof(*image));

@@ -6,25 +6,9 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "registry/reference.h"
+#include "registry/find.h"
 
 #define DAY INT64_C(86400) /* seconds */
-
-struct err *image_find(struct store *store, const char *text, struct descriptor *ret)
-{
-	AUTO(mem) char *canonical = NULL;
-	struct reference ref;
-	struct err *err = reference_parse(text, &ref);
-
-	if (err) {
-		err_free(err); /* it may be an id all the same */
-		return image_resolve(store, text, NULL, ret);
-	}
-	if (ref.digest[0])
-		return image_resolve(store, ref.digest, NULL, ret);
-	canonical = reference_canonical(&ref);
-	return image_resolve(store, text, canonical, ret);
-}
 
 struct err *image_find_open(struct store *store, const char *text, const char *platform,
 			    struct image **ret)
@@ -34,7 +18,7 @@ struct err *image_find_open(struct store *store, const char *text, const char *p
 
 	if (platform)
 		TRY(platform_parse(platform, &want));
-	TRY(image_find(store, text, &target));
+	TRY(find_image(store, text, &target));
 	return err_wrap(image_open(store, &target, platform ? &want : NULL, ret), "image %s", text);
 }
 

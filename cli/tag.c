@@ -6,6 +6,7 @@
 #include "cli/commands-private.h"
 #include "cli/image.h"
 #include "cli/output.h"
+#include "registry/find.h"
 #include "registry/reference.h"
 #include "store/ref.h"
 #include "store/store.h"
@@ -26,7 +27,7 @@ static struct err *run_tag(struct cli *cli, void *values, struct strings *operan
 		strings_push(&names, name);
 	}
 	TRY(cli_open_store(cli, &store));
-	TRY(image_find(store, operands->at[0], &target));
+	TRY(find_image(store, operands->at[0], &target));
 	vec_foreach (&names, name)
 		TRY(ref_set(store, *name, &target));
 	return NULL;
@@ -61,7 +62,7 @@ static struct err *names_of(struct store *store, const char *id, bool force, str
 	struct descriptor target;
 	size_t before = ret->len;
 
-	TRY(image_find(store, id, &target));
+	TRY(find_image(store, id, &target));
 	TRY(ref_list(store, &refs));
 	vec_foreach (&refs, ref)
 		if (digest_equal(&ref->target.digest, &target.digest))

@@ -73,3 +73,20 @@ load robust
 	fails 1 cairn build .
 	says "no stage 7"
 }
+
+@test "a base may be named by its id, and a digest belongs to its name" {
+	import_base
+	id=$(cairn images -q --no-trunc | head -n 1)
+	digest=$(cairn images --format json | jq -r '.[0].digest')
+	for from in "${id#sha256:}" "$(printf %.12s "${id#sha256:}")" "base@$digest"; do
+		printf 'FROM %s\nLABEL a=b\n' "$from" >Recipe
+		run -0 cairn build -q .
+	done
+	run -0 cairn run "base@$digest" true
+	fails 3 cairn inspect "other@$digest"
+	fails 3 cairn inspect "base@$id"
+	printf 'FROM other@%s\n' "$digest" >Recipe
+	fails 3 cairn build .
+	fails 1 cairn tag base "$id"
+	says "would hide an image"
+}

@@ -100,10 +100,11 @@ id_of() {
 	id=$(id_of base)
 	digest=$(cairn inspect --format json base | jq -r '.[0].digest')
 	short=${id#sha256:}
-	for name in "$id" "${short:0:12}" "${short:0:4}" "$digest" "base@$digest" "x/y:1@$digest"; do
+	for name in "$id" "${short:0:12}" "${short:0:4}" "$digest" "base@$digest" "base:1@$digest"; do
 		equal "$(id_of "$name")" "$id"
 	done
 	fails 3 cairn inspect "${short:0:3}"
+	fails 3 cairn inspect "x/y:1@$digest"
 	cairn tag "${short:0:12}" again
 	fails 1 cairn rmi "${short:0:12}"
 	says "2 names"
