@@ -186,7 +186,7 @@ static void begin_journal(struct build *build)
 
 static bool wants_image(const struct build_opts *opts)
 {
-	if (opts->tags.len > 0 || opts->output_count == 0)
+	if (opts->tags.len > 0 || opts->output_count == 0 || opts->want_image)
 		return true;
 	for (size_t i = 0; i < opts->output_count; i++)
 		if (opts->outputs[i].kind != OUTPUT_TAR && opts->outputs[i].kind != OUTPUT_LOCAL)

@@ -49,6 +49,7 @@ struct build_opts {
 	struct build_args *args; /* --build-arg; borrowed, also marked as used */
 	struct platform platform;
 	bool no_cache;
+	bool want_image; /* an image even if only a root filesystem is put out: its id is asked for */
 	enum sandbox_network network; /* of a RUN that does not say otherwise */
 	bool network_given;           /* the user chose it: nothing to say about it */
 	struct compression compression;

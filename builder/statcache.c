@@ -143,7 +143,7 @@ struct err *statcache_open(struct store *store, int root_fd, struct statcache **
 	cache->dir_fd = -1;
 	cache->began = clock_now();
 	TRY(name_cache(root_fd, cache->name));
-	TRY(file_open_dir(store_fd(store), "contexts", &cache->dir_fd));
+	TRY(file_make_dirs(store_fd(store), "contexts", 0700, &cache->dir_fd));
 	map_old(cache);
 	*ret = STEAL(cache);
 	return NULL;

@@ -204,6 +204,7 @@ static struct err *read_request(const struct build_values *values, const struct 
 	opts->target = values->target;
 	opts->args = ret->args;
 	opts->no_cache = values->no_cache;
+	opts->want_image = values->iidfile || values->metadata_file;
 	opts->network = strcmp(networks[values->network], "none") == 0 ? SANDBOX_NETWORK_NONE :
 									 SANDBOX_NETWORK_HOST;
 	opts->network_given = values->network != 0;
@@ -283,6 +284,7 @@ static struct err *run_build(struct cli *cli, void *arg, struct strings *operand
 	struct err *err;
 
 	TRY(read_request(values, operands, &request));
+	TRY(cli_need_root("building"));
 	TRY(cli_open_store(cli, &store));
 	ui = ui_new(values->quiet ? UI_QUIET : (enum ui_mode)values->progress);
 	request.opts.events = ui_events(ui);

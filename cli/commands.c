@@ -1,6 +1,7 @@
 /* cli/commands.c - the table of commands, in the order in which help shows them. */
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/str.h"
@@ -57,6 +58,13 @@ struct err *command_unknown(const char *name)
 	near = text_nearest(str_of(name), names.at, names.len);
 	vec_release(&names);
 	return near ? err_note(err, "did you mean '%s'?", near) : err;
+}
+
+struct err *cli_need_root(const char *what)
+{
+	if (geteuid() == 0)
+		return NULL;
+	return err_new(ERR_DENIED, "%s needs root for now: rootless mode is still to come", what);
 }
 
 struct err *cli_open_store(const struct cli *cli, struct store **ret)

@@ -246,6 +246,7 @@ static struct err *run_run(struct cli *cli, void *arg, struct strings *operands)
 	struct container container = { .skeleton = SKELETON_INIT, .root_fd = -1 };
 
 	cli->exit_code = FAILED;
+	TRY(cli_need_root("running an image"));
 	TRY(cli_open_store(cli, &store));
 	TRY(image_find_open(store, operands->at[0], values->platform, &image));
 	TRY(make_argv(image, values, operands, &argv));

@@ -90,3 +90,34 @@ load robust
 	fails 1 cairn tag base "$id"
 	says "would hide an image"
 }
+
+@test "an id that is asked for is there, whatever else is put out" {
+	import_base
+	printf 'FROM base\nRUN touch /x\n' >Recipe
+	run -0 cairn build -q --iidfile id --metadata-file meta -o out .
+	[ -e out/x ]
+	run -0 cairn inspect "$(jq -r '."containerimage.digest"' meta)"
+	equal "$(jq -r '."containerimage.config.digest"' meta)" "$(cat id)"
+}
+
+@test "without root there is one line that says so" {
+	chmod 755 "$BATS_TEST_TMPDIR"
+	printf 'FROM scratch\nLABEL a=b\n' >Recipe
+	mkdir -m 777 there
+	program=$(command -v cairn)
+	cp "$program" there/cairn
+	for command in "build ." "run x" "export x"; do
+		run setpriv --reuid 65534 --regid 65534 --clear-groups \
+			env CAIRN_ROOT="$PWD/there/store" there/cairn $command
+		[ "$status" -ne 0 ]
+		says "needs root for now"
+	done
+}
+
+@test "directories of caches may go" {
+	import_base
+	echo a >a
+	printf 'FROM base\nCOPY a /\nRUN touch /x\n' >Recipe
+	rm -rf "$CAIRN_ROOT/contexts" "$CAIRN_ROOT/cache"
+	run -0 cairn build -q .
+}
