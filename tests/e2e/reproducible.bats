@@ -17,16 +17,16 @@ make_context() {
 		RUN mkdir -p /a/b && for i in 9 3 7 1; do echo $i >/a/$i; done
 		RUN ln /a/9 /a/b/nine; ln -s nine /a/b/link; mkfifo /a/pipe; mknod /a/null c 1 3
 		FROM base AS two
-		WORKDIR /work/here
+		WORKDIR /job/here
 		COPY src .
 		COPY --chown=1000:1000 --chmod=0640 src/1 src/2 /some/
 		FROM base
 		ARG GREETING=hello
 		ENV B=2 A=1
 		LABEL z=1 a=2
-		COPY --from=two /work /work
+		COPY --from=two /job /job
 		COPY --from=one /a /a
-		RUN rm -rf /work/here/deep && mkdir /work/here/deep && echo $GREETING >/work/here/deep/new
+		RUN rm -rf /job/here/deep && mkdir /job/here/deep && echo $GREETING >/job/here/deep/new
 		RUN chmod 4755 /bin/busybox; touch -d '2040-01-01 00:00:00' /future; touch -d '1999-01-01 00:00:00' /past
 		USER user
 		EXPOSE 80 53/udp
