@@ -326,9 +326,10 @@ struct err *reference_normalize(const char *text, char **ret_canonical)
 		return err_new(ERR_INVALID, "reference '%.300s': a name to keep has no digest",
 			       text);
 	if (strcmp(ref.path, "library/sha256") == 0 || strcmp(ref.path, "library/sha512") == 0)
-		return err_new(ERR_INVALID,
-			       "reference '%.300s': a name that reads as a digest would hide an image",
-			       text);
+		return err_new(
+			ERR_INVALID,
+			"reference '%.300s': a name that reads as a digest would hide an image",
+			text);
 	*ret_canonical = reference_canonical(&ref);
 	return NULL;
 }
