@@ -169,7 +169,7 @@ nothing_ran() {
 @test "an image that is not in the store" {
 	import_base
 	recipe 'FROM nothing'
-	refused 3 "Recipe:1: image 'nothing': no image 'nothing:latest' in the store"
+	refused 3 "Recipe:1: image 'nothing': no image 'nothing' in the store"
 	says "'cairn images' lists what there is"
 	recipe 'FROM base' 'COPY --from=registry.example.com/a/b:1 /a /b'
 	refused 3 "no image 'registry.example.com/a/b:1' in the store"
