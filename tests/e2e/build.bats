@@ -61,7 +61,8 @@ load robust
 @test "an image without a name is kept, too" {
 	import_base
 	printf 'FROM base\nRUN touch /x\n' >Recipe
-	run -0 strace -f -e trace=fsync,fdatasync -o trace cairn build -q .
+	# What watches for leaks cannot be traced.
+	run -0 env ASAN_OPTIONS=detect_leaks=0 strace -f -e trace=fsync,fdatasync -o trace cairn build -q .
 	grep -q 'fsync(' trace
 }
 
