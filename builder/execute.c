@@ -24,7 +24,6 @@
 #include "builder/events.h"
 #include "builder/run.h"
 #include "overlay/diff.h"
-#include "overlay/mount.h"
 #include "overlay/skeleton.h"
 #include "overlay/user.h"
 #include "store/blob.h"
@@ -296,21 +295,6 @@ static struct err *commit_found(struct execution *ex)
 
 /* ---- one step ---- */
 
-static struct err *mount_step(struct execution *ex, const struct stack *stack,
-			      const struct layer_stage *layer, int *ret_fd)
-{
-	AUTO(mem) int *lower = xcalloc(stack->len, sizeof(*lower));
-	struct overlay_spec spec = { .lower_fds = lower,
-				     .lower_count = stack->len,
-				     .upper_fd = layer->fs_fd,
-				     .work_fd = layer->work_fd,
-				     .skeleton = &ex->skeleton };
-
-	for (size_t i = 0; i < stack->len; i++)
-		lower[i] = stack->at[stack->len - 1 - i].fd;
-	return overlay_mount(&spec, ret_fd);
-}
-
 static struct err *do_run(struct execution *ex, struct plan_step *step, const struct stack *stack,
 			  const struct layer_stage *layer, int *ret_code)
 {
@@ -322,7 +306,7 @@ static struct err *do_run(struct execution *ex, struct plan_step *step, const st
 				       .arg = ex };
 	AUTO(fd) int root_fd = -1;
 
-	TRY(mount_step(ex, stack, layer, &root_fd));
+	TRY(stack_mount(stack, layer, &ex->skeleton, &root_fd));
 	return run_step(&site, step, root_fd, ret_code);
 }
 

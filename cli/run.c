@@ -18,7 +18,6 @@
 #include "cli/commands-private.h"
 #include "cli/image.h"
 #include "cli/relay.h"
-#include "overlay/mount.h"
 #include "overlay/sandbox.h"
 #include "overlay/skeleton.h"
 #include "overlay/stack.h"
@@ -153,20 +152,6 @@ static void container_auto_(struct container *c)
 	pool_free(c->pool);
 }
 
-static struct err *mount_root(struct container *c)
-{
-	AUTO(mem) int *lower = xcalloc(c->stack.len, sizeof(*lower));
-	const struct overlay_spec spec = { .lower_fds = lower,
-					   .lower_count = c->stack.len,
-					   .upper_fd = c->layer->fs_fd,
-					   .work_fd = c->layer->work_fd,
-					   .skeleton = &c->skeleton };
-
-	for (size_t i = 0; i < c->stack.len; i++)
-		lower[i] = c->stack.at[c->stack.len - 1 - i].fd;
-	return overlay_mount(&spec, &c->root_fd);
-}
-
 static struct err *open_container(struct store *store, const struct image *image,
 				  struct container *c)
 {
@@ -177,7 +162,7 @@ static struct err *open_container(struct store *store, const struct image *image
 	TRY(stack_begin_layer(&c->stack, store, &c->layer));
 	TRY(layer_begin(store, &c->holder));
 	TRY(skeleton_open(c->holder->dir_fd, &c->skeleton));
-	TRY(mount_root(c));
+	TRY(stack_mount(&c->stack, c->layer, &c->skeleton, &c->root_fd));
 	TRY(file_make_dirs(store_fd(store), "cache", 0700, &cache));
 	c->sandbox = sandbox_new(cache);
 	return NULL;

@@ -190,6 +190,14 @@ static struct err *view_nothing(int *ret_fd)
 	return *ret_fd < 0 ? err_sys("mount an empty file system") : NULL;
 }
 
+/* The directories of the layers, the newest first; returns how many. */
+static size_t add_layers(const struct stack *stack, int *fds)
+{
+	for (size_t i = 0; i < stack->len; i++)
+		fds[i] = stack->at[stack->len - 1 - i].fd;
+	return stack->len;
+}
+
 struct err *stack_view(const struct stack *stack, int *ret_fd)
 {
 	AUTO(fd) int top_fd = -1, empty_fd = -1;
@@ -201,12 +209,24 @@ struct err *stack_view(const struct stack *stack, int *ret_fd)
 	TRY(make_top(stack, &top_fd));
 	if (top_fd >= 0)
 		lower_fds[spec.lower_count++] = top_fd;
-	for (size_t i = stack->len; i > 0; i--)
-		lower_fds[spec.lower_count++] = stack->at[i - 1].fd;
+	spec.lower_count += add_layers(stack, lower_fds + spec.lower_count);
 	if (spec.lower_count < 2) {
 		TRY(layer_scratch(stack->store, &empty_fd));
 		lower_fds[spec.lower_count++] = empty_fd;
 	}
+	return overlay_mount(&spec, ret_fd);
+}
+
+struct err *stack_mount(const struct stack *stack, const struct layer_stage *layer,
+			const struct skeleton *skeleton, int *ret_fd)
+{
+	int lower_fds[STACK_MAX];
+	const struct overlay_spec spec = { .lower_fds = lower_fds,
+					   .lower_count = add_layers(stack, lower_fds),
+					   .upper_fd = layer->fs_fd,
+					   .work_fd = layer->work_fd,
+					   .skeleton = skeleton };
+
 	return overlay_mount(&spec, ret_fd);
 }
 

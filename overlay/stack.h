@@ -19,6 +19,7 @@ struct err;
 struct image;
 struct pool;
 struct progress;
+struct skeleton;
 struct store;
 
 #define STACK_MAX 490 /* the kernel takes 500 lower directories; some are ours */
@@ -60,10 +61,16 @@ struct err *stack_of_image(struct store *store, const struct image *image, struc
  * empty stack gives an empty directory. */
 struct err *stack_view(const struct stack *stack, int *ret_fd) MUST_USE;
 
-/* Start a layer on top of the stack: the upper directory gets the mode, owner and xattrs of the
+/* Start a layer on top of the stack, to be mounted by stack_mount() and kept by
+ * stack_seal_layer(): the upper directory gets the mode, owner and xattrs of the
  * stack's "/" (0755 root for an empty stack). */
 struct err *stack_begin_layer(const struct stack *stack, struct store *store,
 			      struct layer_stage **ret) MUST_USE;
+/* The stack with that layer on top, detached and writable: the root of a step. What is written goes
+ * to the layer; `skeleton` lies below everything. Once per layer. The descriptor (O_PATH) is the
+ * caller's. */
+struct err *stack_mount(const struct stack *stack, const struct layer_stage *layer,
+			const struct skeleton *skeleton, int *ret_fd) MUST_USE;
 /* Seal it: layer_seal(), with meta->has_root set if the layer has changed what "/" is. */
 struct err *stack_seal_layer(const struct stack *below, struct layer_stage *stage,
 			     struct layer_meta *meta) MUST_USE;

@@ -4,6 +4,7 @@
 
 #include "base/codec.h"
 #include "base/pool.h"
+#include "overlay/skeleton.h"
 #include "overlay/stack.h"
 #include "store/blob.h"
 #include "store/image.h"
@@ -316,6 +317,57 @@ TEST(an_empty_stack_is_an_empty_directory)
 	assert_view("nothing", &stack, false, "");
 }
 
+/* ---- a layer on top ---- */
+
+static void write_at(int dir_fd, const char *name)
+{
+	AUTO(fd) int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "x", 1), 1);
+}
+
+TEST(what_is_written_goes_to_the_layer_on_top)
+{
+	static const char *const layers[] = {
+		F("a") F("b"),
+		"d 700 1:2 0 6 ./\n" W(".wh.a") F("c"),
+		F("d"),
+	};
+
+	for (size_t count = 0; count <= ARRAY_SIZE(layers); count++) {
+		struct sample sample = sample_of(layers, count);
+		AUTO(stack) struct stack stack = { 0 };
+		AUTO(layer_stage) struct layer_stage *stage = NULL, *holder = NULL;
+		AUTO(skeleton) struct skeleton skeleton = SKELETON_INIT;
+		AUTO(fd) int fd = -1;
+		struct layer_meta meta = { 0 };
+		struct stat st;
+
+		assert_ok(open_sample(&sample, NULL, &stack));
+		assert_ok(stack_begin_layer(&stack, store, &stage));
+		assert_ok(layer_begin(store, &holder));
+		assert_ok(skeleton_open(holder->dir_fd, &skeleton));
+		assert_ok(stack_mount(&stack, stage, &skeleton, &fd));
+
+		assert_int_equal(fstat(fd, &st), 0);
+		assert_int_equal(st.st_mode, S_IFDIR | (count < 2 ? 0755 : 0700));
+		assert_int_equal(faccessat(fd, "a", F_OK, 0), count == 1 ? 0 : -1);
+		assert_int_equal(faccessat(fd, "b", F_OK, 0), count > 0 ? 0 : -1);
+		assert_int_equal(faccessat(fd, "d", F_OK, 0), count > 2 ? 0 : -1);
+		assert_int_equal(faccessat(fd, "proc", F_OK, 0), 0); /* the skeleton's */
+		write_at(fd, "new");
+		assert_int_equal(faccessat(stage->fs_fd, "new", F_OK, 0), 0);
+		if (count > 0) {
+			assert_int_equal(unlinkat(fd, "b", 0), 0);
+			assert_int_equal(faccessat(stack.at[0].fd, "b", F_OK, 0), 0);
+		}
+
+		assert_ok(stack_seal_layer(&stack, stage, &meta));
+		assert_int_equal(faccessat(fd, "new", F_OK, 0), 0);
+	}
+}
+
 /* ---- many processes ---- */
 
 static struct sample shared;
@@ -367,6 +419,7 @@ int main(void)
 		ROOM_TEST(the_root_is_that_of_the_newest_layer_which_brings_one),
 		ROOM_TEST(a_new_layer_starts_with_the_root_of_its_stack),
 		ROOM_TEST(an_empty_stack_is_an_empty_directory),
+		ROOM_TEST(what_is_written_goes_to_the_layer_on_top),
 		ROOM_TEST(processes_that_need_the_same_layers_make_them_once),
 	};
 
