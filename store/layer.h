@@ -53,8 +53,8 @@ struct err *layer_begin(struct store *store, struct layer_stage **ret) MUST_USE;
  * on return it has the lid. With a diff id the layer is linked from diffs/ too (`chain`, the
  * chain id of what lies below, only for a dependent one, else NULL); when another process linked
  * the same diff id first, the stage is dropped and `meta` describes the other's layer. The layer
- * is pinned. The stage is spent: free it. A failed step's tree is sealed too, and merely never
- * named by a record: `cairn shell` enters it by its lid. */
+ * is pinned. The stage is spent: free it. Only what succeeded is sealed: the tree of a step that
+ * failed goes with its stage. */
 struct err *layer_seal(struct layer_stage *stage, const struct digest *chain,
 		       struct layer_meta *meta) MUST_USE;
 /* Without a seal nothing remains. */
