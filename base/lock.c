@@ -4,9 +4,10 @@
  * A lock that is free is taken at once. Only a wait needs care: a signal
  * interrupts one thread's system call, which need not be the one that waits,
  * and it may come in the instant before the call begins. So the call is made
- * by a thread of its own, while its owner polls for the end of it and for the
- * bell of base/cancel. When the bell rings the owner sends the same signal to
- * that thread, and again, until the call has returned: it cannot be missed.
+ * by a thread of its own, while its owner polls for the end of it, for the
+ * bell of base/cancel, and asks now and then whether it is still wanted. If not,
+ * the owner sends that thread a signal, and again, until the call has returned:
+ * it cannot be missed.
  */
 
 #include "base/lock.h"
@@ -16,6 +17,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 
@@ -24,16 +26,21 @@
 #include "base/err.h"
 #include "base/file.h"
 
-#define KICK_MS 2 /* between two signals to a thread that must give up */
+#define KICK SIGURG   /* to a thread that must give up; nothing comes of a stray one */
+#define KICK_MS 2     /* between two of them */
+#define ASK_MS_MIN 1  /* between two questions whether the lock is still wanted: at first, */
+#define ASK_MS_MAX 50 /* and when the wait is a long one */
 
 /* What is wanted, and what came of it. */
 struct wish {
 	int fd; /* borrowed */
 	enum lock_mode mode;
-	bool whole;   /* flock(2) of the file, or else one byte of it */
-	off_t offset; /* of that byte */
-	int done_fd;  /* of a waiting thread: readable once `error` is set */
-	int error;    /* 0, or the errno of the failure */
+	bool whole;                   /* flock(2) of the file, or else one byte of it */
+	off_t offset;                 /* of that byte */
+	const struct lock_wait *wait; /* may be NULL */
+	atomic_bool given_up;         /* nobody wants the lock any more */
+	int done_fd;                  /* of a waiting thread: readable once `error` is set */
+	int error;                    /* 0, or the errno of the failure */
 };
 
 static int take(const struct wish *w, bool wait)
@@ -52,73 +59,113 @@ static int take(const struct wish *w, bool wait)
 	return result < 0 ? errno : 0;
 }
 
-/* Signals that do not end the program end no wait either. */
+/* Signals that neither end the program nor give up the lock end no wait. */
 static void take_waiting(struct wish *w)
 {
 	do
 		w->error = take(w, true);
-	while (w->error == EINTR && cancel_signal() == 0);
+	while (w->error == EINTR && !atomic_load(&w->given_up));
 }
 
 static void *wait_in_thread(void *arg)
 {
 	struct wish *w = arg;
-	sigset_t ours;
+	sigset_t kick;
 
 	/* Whatever the thread that made this one blocks: the kick must come through. */
-	sigemptyset(&ours);
-	sigaddset(&ours, SIGINT);
-	sigaddset(&ours, SIGTERM);
-	sigaddset(&ours, SIGHUP);
-	pthread_sigmask(SIG_UNBLOCK, &ours, NULL);
+	sigemptyset(&kick);
+	sigaddset(&kick, KICK);
+	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
 	take_waiting(w);
 	eventfd_write(w->done_fd, 1);
 	return NULL;
 }
 
+static void do_nothing(int signal)
+{
+	(void)signal;
+}
+
+/* A signal that is ignored interrupts nothing, so it gets a handler. */
+static void catch_kick(void)
+{
+	struct sigaction quiet = { .sa_handler = do_nothing };
+
+	sigemptyset(&quiet.sa_mask);
+	sigaction(KICK, &quiet, NULL);
+}
+
+static bool is_stopped(const struct wish *w)
+{
+	return cancel_signal() != 0 ||
+	       (w->wait && w->wait->stopped && w->wait->stopped(w->wait->self));
+}
+
+/* Until the thread is done: with the lock, with an error, or because it was made to give up. */
+static void watch(struct wish *w, pthread_t thread)
+{
+	struct pollfd events[] = { { .fd = w->done_fd, .events = POLLIN },
+				   { .fd = cancel_fd(), .events = POLLIN } };
+	const bool asks = w->wait && w->wait->stopped;
+	int pause = ASK_MS_MIN;
+
+	while (!(events[0].revents & POLLIN)) {
+		if (!atomic_load(&w->given_up) && is_stopped(w))
+			atomic_store(&w->given_up, true);
+		if (atomic_load(&w->given_up)) {
+			pthread_kill(thread, KICK);
+			poll(events, 1, KICK_MS); /* the bell goes on ringing: not waited for */
+		} else {
+			poll(events, 2, asks ? pause : -1);
+			pause = pause * 2 < ASK_MS_MAX ? pause * 2 : ASK_MS_MAX;
+		}
+	}
+}
+
 static void wait_for(struct wish *w)
 {
+	static pthread_once_t caught = PTHREAD_ONCE_INIT;
 	AUTO(fd) int done_fd = eventfd(0, EFD_CLOEXEC);
-	struct pollfd events[] = { { .fd = done_fd, .events = POLLIN },
-				   { .fd = cancel_fd(), .events = POLLIN } };
 	pthread_t thread;
 
 	w->done_fd = done_fd;
-	/* Nobody catches signals: one that comes ends the program, wait and all. Without a
-	 * thread or a descriptor the wait still works, if less promptly. */
-	if (cancel_fd() < 0 || done_fd < 0 ||
+	pthread_once(&caught, catch_kick);
+	/* If nobody can call it off (a signal that is not caught ends the program, wait and all)
+	 * there is nothing to watch. Without a thread or a descriptor the wait works, if deafly. */
+	if ((cancel_fd() < 0 && !(w->wait && w->wait->stopped)) || done_fd < 0 ||
 	    pthread_create(&thread, NULL, wait_in_thread, w) != 0) {
 		take_waiting(w);
 		return;
 	}
-	while (!(events[0].revents & POLLIN)) {
-		int signal = cancel_signal();
-
-		if (signal)
-			pthread_kill(thread, signal);
-		poll(events, signal ? 1 : 2, signal ? KICK_MS : -1);
-	}
+	watch(w, thread);
 	pthread_join(thread, NULL);
 }
 
-/* Take the lock, waiting for it if need be. `*ret_waited` says whether it was held. */
-static struct err *acquire(struct wish *w, const char *path, bool *ret_waited)
+/* Wait, unless nobody wants to. `w->error` is EINTR if it was given up. */
+static void wait_if_wanted(struct wish *w)
 {
-	bool waited = false;
-
-	w->error = take(w, false);
-	waited = w->error == EAGAIN || w->error == EACCES;
-	if (waited) {
-		TRY(cancel_check());
+	if (w->wait && w->wait->begin)
+		w->wait->begin(w->wait->self);
+	if (is_stopped(w))
+		w->error = EINTR;
+	else
 		wait_for(w);
-	}
-	if (w->error == EINTR)
+}
+
+/* Take the lock, waiting for it if need be. */
+static struct err *acquire(struct wish *w, const char *path)
+{
+	w->error = take(w, false);
+	if (w->error == EAGAIN || w->error == EACCES)
+		wait_if_wanted(w);
+	if (w->error == 0)
+		return NULL;
+	if (w->error == EINTR) { /* it was given up */
 		TRY(cancel_check());
+		return err_new(ERR_CANCELLED, "stopped waiting for another process");
+	}
 	errno = w->error;
-	if (w->error)
-		return err_sys("lock %s", path);
-	*ret_waited = waited;
-	return NULL;
+	return err_sys("lock %s", path);
 }
 
 static struct err *open_lock(int dir_fd, const char *path, int *ret_fd)
@@ -130,11 +177,10 @@ struct err *lock_file(int dir_fd, const char *path, enum lock_mode mode, struct 
 {
 	struct wish wish = { .mode = mode, .whole = true };
 	AUTO(fd) int fd = -1;
-	bool waited = false;
 
 	TRY(open_lock(dir_fd, path, &fd));
 	wish.fd = fd;
-	TRY(acquire(&wish, path, &waited));
+	TRY(acquire(&wish, path));
 	ret->fd = STEAL_FD(fd);
 	return NULL;
 }
@@ -166,19 +212,16 @@ static off_t key_offset(const struct digest *key)
 	return (off_t)(n >> 2);
 }
 
-struct err *lock_key(int dir_fd, const char *path, const struct digest *key, struct lock *ret,
-		     bool *ret_waited)
+struct err *lock_key(int dir_fd, const char *path, const struct digest *key,
+		     const struct lock_wait *wait, struct lock *ret)
 {
-	struct wish wish = { .mode = LOCK_EXCLUSIVE, .offset = key_offset(key) };
+	struct wish wish = { .mode = LOCK_EXCLUSIVE, .offset = key_offset(key), .wait = wait };
 	AUTO(fd) int fd = -1;
-	bool waited = false;
 
 	TRY(open_lock(dir_fd, path, &fd));
 	wish.fd = fd;
-	TRY(acquire(&wish, path, &waited));
+	TRY(acquire(&wish, path));
 	ret->fd = STEAL_FD(fd);
-	if (ret_waited)
-		*ret_waited = waited;
 	return NULL;
 }
 

@@ -11,8 +11,11 @@
  * same name waits like a stranger's, also in the same thread. A child that was
  * forked and does not exec shares the lock and keeps it.
  *
- * Waiting costs nothing while it lasts; it ends early with ERR_CANCELLED when the
- * process is told to stop (base/cancel.h), whichever thread the signal reaches.
+ * Waiting costs nothing, or a few wake-ups a second if somebody may call it off
+ * (struct lock_wait); it ends early with ERR_CANCELLED when that happens, and when
+ * the process is told to stop (base/cancel.h), whichever thread the signal reaches.
+ * To end a wait, SIGURG is sent to a thread of ours: the first wait gives it a
+ * handler that does nothing. Programs that are started get its default again.
  */
 #ifndef BASE_LOCK_H
 #define BASE_LOCK_H
@@ -34,14 +37,23 @@ struct lock {
 
 enum lock_mode { LOCK_SHARED, LOCK_EXCLUSIVE };
 
+/* What the caller of a wait has to do with it; each may be NULL. Both are called by the thread that
+ * wants the lock, and only if it was not free. Who holds it cannot be told. */
+struct lock_wait {
+	void (*begin)(void *self);   /* once, before waiting */
+	bool (*stopped)(void *self); /* asked before waiting, and while it lasts every 50 ms at
+				      * least: whether the lock is not wanted any more */
+	void *self;
+};
+
 /* Lock the file at `path` (made if absent, mode 0600). */
 struct err *lock_file(int dir_fd, const char *path, enum lock_mode mode, struct lock *ret) MUST_USE;
 /* The same without waiting: `*ret_held` says whether it was free and is ours now. */
 struct err *lock_try_file(int dir_fd, const char *path, enum lock_mode mode, struct lock *ret,
 			  bool *ret_held) MUST_USE;
-/* Lock one key in the file at `path`; `*ret_waited` (may be NULL) says whether somebody held it. */
-struct err *lock_key(int dir_fd, const char *path, const struct digest *key, struct lock *ret,
-		     bool *ret_waited) MUST_USE;
+/* Lock one key in the file at `path`. `wait` may be NULL. */
+struct err *lock_key(int dir_fd, const char *path, const struct digest *key,
+		     const struct lock_wait *wait, struct lock *ret) MUST_USE;
 void lock_release(struct lock *lock); /* also of LOCK_INIT */
 
 static inline void lock_auto_(struct lock *lock)

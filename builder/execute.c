@@ -457,7 +457,7 @@ static struct err *provide(struct execution *ex, struct plan_step *step, struct 
 	AUTO(lock) struct lock single = LOCK_INIT;
 
 	if (!ex->plan->opts->no_cache) {
-		TRY(store_single(ex->plan->store, &step->record.key, &single));
+		TRY(store_single(ex->plan->store, &step->record.key, NULL, &single));
 		TRY(look_up_step(ex->plan, step));
 	}
 	if (!step->cached)

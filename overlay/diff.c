@@ -355,7 +355,7 @@ static struct err *lock_blob(struct store *store, const char *lid, struct lock *
 	hasher_update(hasher, "blob of layer ", 14);
 	hasher_update(hasher, lid, strlen(lid));
 	TRY(hasher_finish(hasher, &key));
-	return store_single(store, &key, ret);
+	return store_single(store, &key, NULL, ret);
 }
 
 struct err *diff_commit_blob(struct store *store, struct layer_meta *meta, int below_fd,

@@ -376,7 +376,7 @@ static struct err *fetch_on(struct fetch *f, int below_fd)
 	TRY(find_layer(f, &found));
 	if (found)
 		return NULL;
-	TRY(store_single(f->store, below_fd < 0 ? &layer->diff_id : &layer->chain_id, &lock));
+	TRY(store_single(f->store, below_fd < 0 ? &layer->diff_id : &layer->chain_id, NULL, &lock));
 	TRY(find_layer(f, &found));
 	if (found)
 		return NULL;

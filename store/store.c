@@ -181,7 +181,8 @@ const char *store_boot_id(const struct store *store)
 	return store->boot_id;
 }
 
-struct err *store_single(struct store *store, const struct digest *key, struct lock *ret)
+struct err *store_single(struct store *store, const struct digest *key,
+			 const struct lock_wait *wait, struct lock *ret)
 {
-	return lock_key(store->root_fd, "lock/single", key, ret, NULL);
+	return lock_key(store->root_fd, "lock/single", key, wait, ret);
 }

@@ -56,8 +56,11 @@ int store_fd(const struct store *store);           /* the root directory; borrow
 const char *store_boot_id(const struct store *store);
 
 /* Hold the lock of one key: whoever makes the object of that key holds it while making it, and
- * looks again after getting it. Give it back with lock_release(). */
-struct err *store_single(struct store *store, const struct digest *key, struct lock *ret) MUST_USE;
+ * looks again after getting it. Give it back with lock_release(). `wait` (may be NULL) hears that
+ * somebody else, a process or a thread of this one, has the key, and may call the wait off:
+ * ERR_CANCELLED then. */
+struct err *store_single(struct store *store, const struct digest *key,
+			 const struct lock_wait *wait, struct lock *ret) MUST_USE;
 
 /* Make everything committed so far survive a power cut: one syncfs, then `synced` markers on
  * this process's layers. A write-back error means no markers and ERR_SYSTEM. Slow (disk). */

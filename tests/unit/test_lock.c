@@ -52,7 +52,7 @@ static bool hold(void *arg)
 	char c;
 
 	if (h->key)
-		CHECK_OK(lock_key(tmp_fd, h->path, h->key, &lock, NULL));
+		CHECK_OK(lock_key(tmp_fd, h->path, h->key, NULL, &lock));
 	else
 		CHECK_OK(lock_file(tmp_fd, h->path, LOCK_EXCLUSIVE, &lock));
 	CHECK(write(h->ready_fd, "!", 1) == 1);
@@ -104,6 +104,26 @@ static void *kill_later(void *arg)
 	return NULL;
 }
 
+/* ---- waits that are called off ---- */
+
+struct patience {
+	int begun, questions, questions_max;
+};
+
+static void note_begin(void *self)
+{
+	struct patience *patience = self;
+
+	patience->begun++;
+}
+
+static bool is_out_of_patience(void *self)
+{
+	struct patience *patience = self;
+
+	return patience->questions++ >= patience->questions_max;
+}
+
 /* ---- tests ---- */
 
 TEST(an_exclusive_lock_excludes_and_shared_ones_share)
@@ -135,7 +155,7 @@ TEST(a_lock_that_cannot_be_made_is_an_error)
 
 	assert_fails(lock_file(tmp_fd, "no/file", LOCK_SHARED, &lock), ERR_NOT_FOUND);
 	assert_fails(lock_try_file(tmp_fd, ".", LOCK_SHARED, &lock, &held), ERR_SYSTEM);
-	assert_fails(lock_key(tmp_fd, "no/file", &low, &lock, NULL), ERR_NOT_FOUND);
+	assert_fails(lock_key(tmp_fd, "no/file", &low, NULL, &lock), ERR_NOT_FOUND);
 	assert_int_equal(lock.fd, -1);
 }
 
@@ -143,13 +163,13 @@ TEST(different_keys_do_not_wait_for_each_other)
 {
 	AUTO(lock) struct lock one = LOCK_INIT;
 	AUTO(lock) struct lock two = LOCK_INIT;
-	bool waited = true;
+	struct patience patience = { .questions_max = 0 };
+	const struct lock_wait wait = { note_begin, is_out_of_patience, &patience };
 
-	assert_ok(lock_key(tmp_fd, "keys", &low, &one, &waited));
-	assert_false(waited);
-	waited = true;
-	assert_ok(lock_key(tmp_fd, "keys", &high, &two, &waited));
-	assert_false(waited);
+	assert_ok(lock_key(tmp_fd, "keys", &low, &wait, &one));
+	assert_ok(lock_key(tmp_fd, "keys", &high, &wait, &two));
+	assert_int_equal(patience.begun, 0);
+	assert_int_equal(patience.questions, 0);
 }
 
 TEST(a_key_is_a_byte_at_62_bits_of_it)
@@ -158,7 +178,7 @@ TEST(a_key_is_a_byte_at_62_bits_of_it)
 	AUTO(fd) int other = -1;
 	struct flock probe = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0 };
 
-	assert_ok(lock_key(tmp_fd, "offset", &high, &lock, NULL));
+	assert_ok(lock_key(tmp_fd, "offset", &high, NULL, &lock));
 	other = openat(tmp_fd, "offset", O_RDWR | O_CLOEXEC);
 	assert_int_equal(fcntl(other, F_OFD_GETLK, &probe), 0);
 	assert_int_equal(probe.l_type, F_WRLCK);
@@ -172,7 +192,7 @@ TEST(closing_the_file_elsewhere_does_not_lose_the_lock)
 	struct flock probe = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0 };
 	AUTO(fd) int other = -1;
 
-	assert_ok(lock_key(tmp_fd, "closed", &low, &lock, NULL));
+	assert_ok(lock_key(tmp_fd, "closed", &low, NULL, &lock));
 	close(openat(tmp_fd, "closed", O_RDWR | O_CLOEXEC));
 	other = openat(tmp_fd, "closed", O_RDWR | O_CLOEXEC);
 	assert_int_equal(fcntl(other, F_OFD_GETLK, &probe), 0);
@@ -181,18 +201,25 @@ TEST(closing_the_file_elsewhere_does_not_lose_the_lock)
 
 TEST(a_wait_ends_when_the_holder_lets_go)
 {
-	AUTO(lock) struct lock lock = LOCK_INIT;
-	bool waited = false;
-	pthread_t thread;
-	pid_t pid;
-	int go;
+	struct patience patience = { .questions_max = INT_MAX };
+	const struct lock_wait waits[] = { { .self = NULL },
+					   { .begin = note_begin, .self = &patience },
+					   { note_begin, is_out_of_patience, &patience } };
 
-	pid = start_holder("wait", &high, &go);
-	assert_int_equal(pthread_create(&thread, NULL, close_later, &go), 0);
-	assert_ok(lock_key(tmp_fd, "wait", &high, &lock, &waited));
-	assert_true(waited);
-	pthread_join(thread, NULL);
-	assert_int_equal(child_wait(pid), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(waits); i++) {
+		AUTO(lock) struct lock lock = LOCK_INIT;
+		pthread_t thread;
+		pid_t pid;
+		int go;
+
+		pid = start_holder("wait", &high, &go);
+		assert_int_equal(pthread_create(&thread, NULL, close_later, &go), 0);
+		assert_ok(lock_key(tmp_fd, "wait", &high, &waits[i], &lock));
+		assert_int_equal(patience.begun, i);
+		pthread_join(thread, NULL);
+		assert_int_equal(child_wait(pid), 0);
+	}
+	assert_in_range(patience.questions, 2, 50);
 }
 
 TEST(a_lock_dies_with_its_holder)
@@ -209,7 +236,7 @@ TEST(a_lock_dies_with_its_holder)
 		assert_int_equal(is_free("dying", LOCK_EXCLUSIVE), keys[i] != NULL);
 		assert_int_equal(pthread_create(&thread, NULL, kill_later, &pid), 0);
 		if (keys[i])
-			assert_ok(lock_key(tmp_fd, "dying", keys[i], &lock, NULL));
+			assert_ok(lock_key(tmp_fd, "dying", keys[i], NULL, &lock));
 		else
 			assert_ok(lock_file(tmp_fd, "dying", LOCK_EXCLUSIVE, &lock));
 		pthread_join(thread, NULL);
@@ -218,13 +245,89 @@ TEST(a_lock_dies_with_its_holder)
 	}
 }
 
+/* In the thread that calls, as in every thread that it makes. */
+static void block_all_signals(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigdelset(&all, SIGALRM);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+}
+
+/* Ask for a key that another process has, and lose patience at once, soon, or after a while. */
+static bool waits_are_called_off(void *arg)
+{
+	const bool *catches = arg;
+	const int questions[] = { 0, 1, 14 };
+
+	block_all_signals();
+	if (*catches)
+		cancel_catch_signals();
+	for (size_t i = 0; i < ARRAY_SIZE(questions); i++) {
+		struct patience patience = { .questions_max = questions[i] };
+		const struct lock_wait wait = { note_begin, is_out_of_patience, &patience };
+		struct lock lock = LOCK_INIT;
+		AUTO(err) struct err *err = lock_key(tmp_fd, "called-off", &low, &wait, &lock);
+
+		CHECK(err_kind(err) == ERR_CANCELLED);
+		CHECK(lock.fd == -1);
+		CHECK(patience.begun == 1);
+		CHECK(patience.questions == questions[i] + 1);
+		CHECK(!cancel_signal());
+	}
+	return true;
+}
+
+TEST(a_wait_ends_when_the_lock_is_not_wanted_any_more)
+{
+	AUTO(lock) struct lock lock = LOCK_INIT;
+	bool catches[] = { false, true };
+	pid_t pid;
+	int go;
+
+	pid = start_holder("called-off", &low, &go);
+	for (size_t i = 0; i < ARRAY_SIZE(catches); i++)
+		child_run(waits_are_called_off, &catches[i]);
+	close(go);
+	assert_int_equal(child_wait(pid), 0);
+	assert_ok(lock_key(tmp_fd, "called-off", &low, NULL, &lock)); /* nobody has kept it */
+}
+
+static uint64_t nanoseconds(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+TEST(a_long_wait_is_asked_about_every_50_ms_and_costs_no_time)
+{
+	const uint64_t cpu = nanoseconds(CLOCK_PROCESS_CPUTIME_ID);
+	const uint64_t began = nanoseconds(CLOCK_MONOTONIC);
+	struct patience patience = { .questions_max = 14 };
+	const struct lock_wait wait = { note_begin, is_out_of_patience, &patience };
+	struct lock lock = LOCK_INIT;
+	pid_t pid;
+	int go;
+
+	pid = start_holder("long", &high, &go);
+	assert_fails(lock_key(tmp_fd, "long", &high, &wait, &lock), ERR_CANCELLED);
+	/* Pauses of 1, 2, 4 … 32 ms and seven of 50 ms between the questions. */
+	assert_true(nanoseconds(CLOCK_MONOTONIC) - began >= 350 * 1000000);
+	assert_true(nanoseconds(CLOCK_PROCESS_CPUTIME_ID) - cpu < 100 * 1000000);
+	close(go);
+	assert_int_equal(child_wait(pid), 0);
+}
+
 /* ---- cancellation ---- */
 
 static void *wait_for_key(__attribute__((unused)) void *arg)
 {
 	AUTO(lock) struct lock lock = LOCK_INIT;
 
-	return lock_key(tmp_fd, "cancel-key", &low, &lock, NULL);
+	return lock_key(tmp_fd, "cancel-key", &low, NULL, &lock);
 }
 
 static void *wait_for_file(__attribute__((unused)) void *arg)
@@ -260,7 +363,7 @@ TEST(waiting_ends_when_the_process_is_told_to_stop)
 	AUTO(lock) struct lock key = LOCK_INIT;
 	long delays[] = { 0, 1, 20 };
 
-	assert_ok(lock_key(tmp_fd, "cancel-key", &low, &key, NULL));
+	assert_ok(lock_key(tmp_fd, "cancel-key", &low, NULL, &key));
 	assert_ok(lock_file(tmp_fd, "cancel-file", LOCK_EXCLUSIVE, &file));
 	for (size_t i = 0; i < ARRAY_SIZE(delays); i++)
 		child_run(signal_while_others_wait, &delays[i]);
@@ -299,7 +402,7 @@ static bool stray_signals_end_no_wait(void *arg)
 	CHECK(pthread_create(&thread, NULL, wait_for_key, NULL) == 0);
 	for (int i = 0; i < 5; i++) {
 		pause_ms(5);
-		CHECK(signal_all_threads(SIGUSR1));
+		CHECK(signal_all_threads(i % 2 ? SIGUSR1 : SIGURG));
 	}
 	close(*go);
 	CHECK(pthread_join(thread, (void **)&err) == 0);
@@ -330,6 +433,8 @@ int main(void)
 		cmocka_unit_test(closing_the_file_elsewhere_does_not_lose_the_lock),
 		cmocka_unit_test(a_wait_ends_when_the_holder_lets_go),
 		cmocka_unit_test(a_lock_dies_with_its_holder),
+		cmocka_unit_test(a_wait_ends_when_the_lock_is_not_wanted_any_more),
+		cmocka_unit_test(a_long_wait_is_asked_about_every_50_ms_and_costs_no_time),
 		cmocka_unit_test(waiting_ends_when_the_process_is_told_to_stop),
 		cmocka_unit_test(other_signals_do_not_end_a_wait),
 	};

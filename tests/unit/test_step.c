@@ -311,7 +311,7 @@ static bool make_once(void *arg)
 	bool found = false;
 	CHILD_STORE(mine);
 
-	CHECK_OK(store_single(mine, &some_key, &single));
+	CHECK_OK(store_single(mine, &some_key, NULL, &single));
 	CHECK_OK(step_find(mine, &some_key, false, &found, &record, NULL));
 	if (!found) {
 		CHECK(write(*(int *)arg, "!", 1) == 1);
@@ -339,6 +339,42 @@ TEST(of_many_that_need_a_step_one_makes_it)
 	close(pipe_fds[1]);
 }
 
+static void note_wait(void *self)
+{
+	*(int *)self += 1;
+}
+
+static bool is_unwanted(void *self)
+{
+	return *(int *)self > 0; /* as soon as it has to be waited for */
+}
+
+static bool give_way(__attribute__((unused)) void *arg)
+{
+	AUTO(lock) struct lock single = LOCK_INIT;
+	int waits = 0;
+	const struct lock_wait wait = { note_wait, is_unwanted, &waits };
+	AUTO(err) struct err *err = NULL;
+	CHILD_STORE(mine);
+
+	err = store_single(mine, &some_key, &wait, &single);
+	CHECK(err_kind(err) == ERR_CANCELLED);
+	CHECK(waits == 1);
+	store_close(mine);
+	return true;
+}
+
+TEST(a_wait_for_a_step_is_told_of_and_may_be_called_off)
+{
+	AUTO(lock) struct lock single = LOCK_INIT;
+	int waits = 0;
+	const struct lock_wait wait = { note_wait, is_unwanted, &waits };
+
+	assert_ok(store_single(store, &some_key, &wait, &single));
+	assert_int_equal(waits, 0);
+	child_run(give_way, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -356,6 +392,7 @@ int main(void)
 		ROOM_TEST(the_text_is_as_documented),
 		ROOM_TEST(an_input_list_of_twenty_thousand_files_does_not_slow_the_look_up),
 		ROOM_TEST(of_many_that_need_a_step_one_makes_it),
+		ROOM_TEST(a_wait_for_a_step_is_told_of_and_may_be_called_off),
 	};
 
 	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
