@@ -1,0 +1,38 @@
+/*
+ * registry/download.h - one blob into the store, verified while it streams.
+ *
+ * The bytes are hashed and written while they come; at the same time they are given
+ * to a `taker`, who may unpack them. What was received stays as partial/<hex> in the store when
+ * the connection, the process or the machine breaks, and the next download goes on there.
+ * Within a run a broken transfer is continued by Range, as long as it advances. Size is checked
+ * before digest, digest before use: the blob gets its name, and the taker its end of stream, only
+ * when both are right. One process per blob fetches; others wait and find it (store_single).
+ */
+#ifndef REGISTRY_DOWNLOAD_H
+#define REGISTRY_DOWNLOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/mem.h"
+#include "registry/repository.h"
+
+struct err;
+struct progress;
+struct source;
+struct store;
+
+/* Whoever wants the bytes of a layer while they come. Called once per blob that was not there yet;
+ * may be called again from the start if the transfer had to restart. `bytes` is borrowed, compressed as it
+ * is, and must be read to its end. What was made of it is to be kept only if its end came without an error. */
+struct taker {
+	struct err *(*take)(void *self, const struct descriptor *blob, struct source *bytes);
+	void *self;
+};
+
+/* Fetch `blob` from the first of `repos` that has it (mirrors first). `taker` may be NULL. */
+struct err *download_blob(struct store *store, const struct repository *repos, size_t repo_count,
+			  const struct descriptor *blob, const struct taker *taker,
+			  struct progress *progress) MUST_USE;
+
+#endif

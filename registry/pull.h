@@ -1,0 +1,49 @@
+/*
+ * registry/pull.h - an image out of a registry into the store.
+ *
+ * Resolve the name (mirrors in order, the registry itself last), choose the platform, then
+ * fetch what is missing, layers in parallel, each unpacked while it comes; the name
+ * appears last. What is in the store already is not asked for. A name with a digest needs no
+ * network if the image of that digest is here.
+ */
+#ifndef REGISTRY_PULL_H
+#define REGISTRY_PULL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/mem.h"
+#include "registry/download.h"
+#include "registry/reference.h"
+#include "store/platform.h"
+
+struct client;
+struct err;
+struct pool;
+struct progress;
+struct store;
+
+enum pull_policy { PULL_MISSING, PULL_ALWAYS, PULL_NEVER, PULL_NEWER };
+
+struct pull_opts {
+	enum pull_policy policy;
+	const struct platform *platform; /* NULL: the host's */
+	bool all_platforms;
+	const struct taker *taker; /* for layers; NULL: only blobs */
+	struct pool *pool;         /* borrowed; not the one the caller stands on */
+	struct progress *progress;
+};
+
+struct pull_result {
+	struct descriptor target; /* what the name leads to: an index or a manifest */
+	struct platform platform; /* of the image that was chosen */
+	bool fetched;             /* anything came over the network but the answer "you have it" */
+	uint64_t bytes;           /* of blobs that were fetched */
+};
+
+/* Pull and name it. ERR_NOT_FOUND "no such image, or it needs a login", with the places that were
+ * asked; with PULL_NEVER what the store says. */
+struct err *pull_image(struct store *store, struct client *client, const struct reference *ref,
+		       const struct pull_opts *opts, struct pull_result *ret) MUST_USE;
+
+#endif

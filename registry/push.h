@@ -1,0 +1,40 @@
+/*
+ * registry/push.h - an image of the store into a registry.
+ *
+ * HEAD of the manifest by digest first: an image that is there costs that and the tag. Blobs in
+ * parallel, each by upload_blob(); then the config, the manifests, the index, the tag last. Nothing is
+ * ever compressed again.
+ */
+#ifndef REGISTRY_PUSH_H
+#define REGISTRY_PUSH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/mem.h"
+#include "registry/reference.h"
+#include "store/descriptor.h"
+
+struct client;
+struct err;
+struct pool;
+struct progress;
+struct store;
+
+struct push_opts {
+	struct pool *pool;
+	struct progress *progress;
+};
+
+struct push_result {
+	struct digest digest;            /* of the manifest or index that the tag leads to */
+	unsigned sent, mounted, present; /* blobs */
+	uint64_t bytes;                  /* that were sent */
+};
+
+/* `target` is an image or an index of the store, whole. */
+struct err *push_image(struct store *store, struct client *client, const struct descriptor *target,
+		       const struct reference *to, const struct push_opts *opts,
+		       struct push_result *ret) MUST_USE;
+
+#endif
