@@ -2,7 +2,10 @@
 
 #include "builder/duration.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/err.h"
 
@@ -119,4 +122,45 @@ struct err *duration_parse(struct str text, int64_t *ret)
 			       STR_ARG(text));
 	*ret = negative ? (int64_t)(0 - sum) : (int64_t)sum;
 	return NULL;
+}
+
+/* `n` in a unit of so many nanoseconds, without trailing zeros behind the point. Returns `end`. */
+static char *format_part(uint64_t n, uint64_t unit, const char *name, char *at, char *limit)
+{
+	int digits = 0;
+	uint64_t fraction = n % unit;
+
+	for (uint64_t i = unit; i > 1; i /= 10)
+		digits++;
+	for (; fraction > 0 && fraction % 10 == 0; fraction /= 10)
+		digits--;
+	at += snprintf(at, (size_t)(limit - at), "%" PRIu64, n / unit);
+	if (fraction > 0)
+		at += snprintf(at, (size_t)(limit - at), ".%0*" PRIu64, digits, fraction);
+	return at + snprintf(at, (size_t)(limit - at), "%s", name);
+}
+
+char *duration_format(int64_t nanoseconds, char buf[static DURATION_TEXT_SIZE])
+{
+	const uint64_t second = 1000000000, minute = 60 * second, hour = 60 * minute;
+	uint64_t left = nanoseconds < 0 ? 0 - (uint64_t)nanoseconds : (uint64_t)nanoseconds;
+	char *limit = buf + DURATION_TEXT_SIZE;
+	char *at = buf;
+
+	if (nanoseconds < 0)
+		*at++ = '-';
+	if (left > 0 && left < 1000)
+		format_part(left, 1, "ns", at, limit);
+	else if (left > 0 && left < 1000000)
+		format_part(left, 1000, "\xc2\xb5s", at, limit);
+	else if (left > 0 && left < second)
+		format_part(left, 1000000, "ms", at, limit);
+	if (left > 0 && left < second)
+		return buf;
+	if (left >= hour)
+		at += snprintf(at, (size_t)(limit - at), "%" PRIu64 "h", left / hour);
+	if (left >= minute)
+		at += snprintf(at, (size_t)(limit - at), "%" PRIu64 "m", left % hour / minute);
+	format_part(left % minute, second, "s", at, limit);
+	return buf;
 }

@@ -17,6 +17,7 @@
 #include "builder/config.h"
 #include "builder/expand.h"
 #include "builder/key.h"
+#include "builder/quote.h"
 #include "builder/scope.h"
 
 #define TEXT_MAX_BYTES ((size_t)16 * 1024 * 1024)
@@ -92,34 +93,6 @@ static void add_row(struct plan_stage *stage, char *created_by, struct plan_step
 		stage->rows = vec_grow_(stage->rows, &stage->row_cap, stage->row_count + 1,
 					sizeof(*stage->rows));
 	stage->rows[stage->row_count++] = (struct plan_row){ created_by, step };
-}
-
-/* A text in double quotes, as Go's %q writes printable text. */
-static void add_quoted(struct buf *out, const char *text)
-{
-	buf_addc(out, '"');
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			buf_addc(out, '\\');
-		if (*text == '\n')
-			buf_adds(out, "\\n");
-		else if (*text == '\t')
-			buf_adds(out, "\\t");
-		else
-			buf_addc(out, *text);
-	}
-	buf_addc(out, '"');
-}
-
-static void add_list(struct buf *out, const struct strings *list)
-{
-	buf_addc(out, '[');
-	vec_foreach (list, text) {
-		if (text > list->at)
-			buf_addc(out, ' ');
-		add_quoted(out, *text);
-	}
-	buf_addc(out, ']');
 }
 
 static void words_to_strings(const struct words *words, struct strings *ret)
@@ -215,7 +188,7 @@ static struct err *apply_command(const struct site *site)
 	else
 		config_set_entrypoint(site->stage->config, &argv);
 	buf_addf(&row, "%s ", instruction_name(site->in->kind));
-	add_list(&row, &argv);
+	quote_list(&row, &argv);
 	add_row(site->stage, buf_steal(&row), NULL);
 	return NULL;
 }
@@ -227,8 +200,10 @@ static struct err *apply_shell(const struct site *site)
 
 	words_to_strings(&site->in->shell, &argv);
 	config_set_shell(site->stage->config, &argv);
-	buf_adds(&row, "SHELL ");
-	add_list(&row, &argv);
+	buf_adds(&row, "SHELL [");
+	vec_foreach (&argv, word)
+		buf_addf(&row, "%s%s", word > argv.at ? " " : "", *word);
+	buf_addc(&row, ']');
 	add_row(site->stage, buf_steal(&row), NULL);
 	return NULL;
 }
@@ -310,7 +285,7 @@ static struct err *expose_one(const struct site *site, struct str word, struct b
 {
 	struct str proto = word;
 	struct str range = str_cut(&proto, '/');
-	AUTO(mem) char *lower = str_dup(proto.at ? proto : STR("tcp"));
+	AUTO(mem) char *lower = str_dup(proto.len ? proto : STR("tcp"));
 	const char *colon = memrchr(range.at, ':', range.len);
 	struct str last;
 	uint64_t from, to;
@@ -377,11 +352,8 @@ static struct err *apply_healthcheck(const struct site *site)
 		strings_push(&test, check->command.text);
 	}
 	config_set_healthcheck(site->stage->config, &test, check);
-	buf_adds(&row, "HEALTHCHECK {");
-	add_list(&row, &test);
-	buf_addf(&row, " %jdns %jdns %jdns %jdns %d}", (intmax_t)check->interval,
-		 (intmax_t)check->timeout, (intmax_t)check->start_period,
-		 (intmax_t)check->start_interval, check->retries);
+	buf_adds(&row, "HEALTHCHECK ");
+	quote_healthcheck(&row, &test, check);
 	add_row(site->stage, buf_steal(&row), NULL);
 	return NULL;
 }
@@ -657,7 +629,8 @@ static struct err *key_of_sources(const struct site *site, struct plan_copy *cop
 	return NULL;
 }
 
-static struct err *expand_copy(const struct site *site, struct plan_copy *copy)
+/* `ret_dest` is the destination as it is written in the history: expanded, and no more. */
+static struct err *expand_copy(const struct site *site, struct plan_copy *copy, char **ret_dest)
 {
 	const struct copy *in = &site->in->copy;
 	AUTO(mem) char *dest = NULL;
@@ -680,10 +653,11 @@ static struct err *expand_copy(const struct site *site, struct plan_copy *copy)
 		TRY(expand(site, in->chmod, &copy->mode));
 		TRY(at_place(site, chmod_parse(str_of(copy->mode), &copy->chmod)));
 	}
+	*ret_dest = STEAL(dest);
 	return NULL;
 }
 
-static void copy_row(const struct site *site, struct plan_step *step)
+static void copy_row(const struct site *site, struct plan_step *step, const char *dest)
 {
 	struct buf row = BUF_INIT(TEXT_MAX_BYTES);
 
@@ -694,12 +668,13 @@ static void copy_row(const struct site *site, struct plan_step *step)
 		buf_addf(&row, " --chmod=%s", step->copy.mode);
 	vec_foreach (&step->copy.sources, source)
 		buf_addf(&row, " %s", *source);
-	buf_addf(&row, " %s # buildkit", site->in->copy.destination);
+	buf_addf(&row, " %s # buildkit", dest);
 	add_row(site->stage, buf_steal(&row), step);
 }
 
 static struct err *apply_copy(const struct site *site)
 {
+	AUTO(mem) char *dest = NULL;
 	struct plan_copy found = { 0 };
 	struct plan_step *step;
 	AUTO(key) struct key key = { 0 };
@@ -708,7 +683,7 @@ static struct err *apply_copy(const struct site *site)
 	TRY(find_source(site, &found)); /* plans the other stage, and numbers its steps, first */
 	step = add_step(site, STEP_COPY);
 	step->copy = found;
-	TRY(expand_copy(site, &step->copy));
+	TRY(expand_copy(site, &step->copy, &dest));
 	begin_key(site, step, "copy 2", &key);
 	TRY(key_of_sources(site, &step->copy, &key));
 	key_add(&key, "destination", step->copy.dest);
@@ -716,7 +691,7 @@ static struct err *apply_copy(const struct site *site)
 	key_add(&key, "chown", step->copy.chown ? step->copy.chown : "");
 	key_add(&key, "chmod", step->copy.mode ? step->copy.mode : "");
 	TRY(end_key(site, step, &key));
-	copy_row(site, step);
+	copy_row(site, step, dest);
 	return NULL;
 }
 

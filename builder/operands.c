@@ -2,6 +2,8 @@
 
 #include "builder/operands.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #include "base/err.h"
@@ -174,11 +176,20 @@ static struct err *parse_arg(const struct request *request, struct instruction *
 
 /* ---- plain words ---- */
 
+static int compare_words(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The words are put in order, before anything is expanded: that order is in the history. */
 static struct err *parse_expose(const struct request *request, struct instruction *ret)
 {
 	TRY(no_flags(request));
 	ret->words = words_plain(request->arena, request->rest);
-	return ret->words.len == 0 ? operands_needs_one("EXPOSE") : NULL;
+	if (ret->words.len == 0)
+		return operands_needs_one("EXPOSE");
+	qsort(ret->words.at, ret->words.len, sizeof(*ret->words.at), compare_words);
+	return NULL;
 }
 
 static struct err *parse_volume(const struct request *request, struct instruction *ret)

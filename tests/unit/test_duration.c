@@ -86,11 +86,42 @@ TEST(refuses_what_is_no_duration)
 	}
 }
 
+TEST(writes_them_as_go_does)
+{
+	/* time.Duration.String() */
+	static const struct {
+		int64_t nanoseconds;
+		const char *want;
+	} cases[] = {
+		{ 0, "0s" },
+		{ 1, "1ns" },
+		{ 1100, "1.1\u00b5s" },
+		{ 100 * 1000, "100\u00b5s" },
+		{ 2200000, "2.2ms" },
+		{ 500 * 1000000, "500ms" },
+		{ SECOND, "1s" },
+		{ 3 * SECOND + SECOND / 2, "3.5s" },
+		{ 90 * SECOND, "1m30s" },
+		{ 3600 * SECOND, "1h0m0s" },
+		{ 300 * SECOND + 1000000, "5m0.001s" },
+		{ -1, "-1ns" },
+		{ INT64_MAX, "2562047h47m16.854775807s" },
+		{ INT64_MIN, "-2562047h47m16.854775808s" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[DURATION_TEXT_SIZE];
+
+		assert_string_equal(duration_format(cases[i].nanoseconds, text), cases[i].want);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_every_unit_and_their_sums),
 		cmocka_unit_test(refuses_what_is_no_duration),
+		cmocka_unit_test(writes_them_as_go_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

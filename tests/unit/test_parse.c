@@ -247,7 +247,7 @@ TEST(instructions_are_read_as_the_language_says)
 		{ "ARG a=", "ARG a=" },
 		{ "ARG a=\"x y\"", "ARG a=\"x y\"" },
 		/* lists and single words */
-		{ "EXPOSE 80 443/tcp $p", "EXPOSE [80|443/tcp|$p]" },
+		{ "EXPOSE 80 443/tcp $p", "EXPOSE [$p|443/tcp|80]" },
 		{ "VOLUME /a /b", "VOLUME [/a|/b]" },
 		{ "VOLUME [\"/a b\", \" /c \"]", "VOLUME [/a b|/c]" },
 		{ "WORKDIR /a b/$c", "WORKDIR {/a b/$c}" },

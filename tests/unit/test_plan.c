@@ -131,15 +131,72 @@ TEST(writes_history_as_buildkit_does)
 	assert_row(4, "WORKDIR /sub");
 	assert_row(5, "ENV a=1 b=two words");
 	assert_row(6, "LABEL l=v");
-	assert_row(7, "EXPOSE [80/tcp 443/udp 10/tcp 11/tcp 12/tcp]");
+	assert_row(7, "EXPOSE [10/tcp 11/tcp 12/tcp 443/udp 80/tcp]");
 	assert_row(8, "CMD [\"a\" \"b\"]");
 	assert_row(9, "ENTRYPOINT [\"/bin/sh\" \"-c\" \"run me\"]");
 	assert_row(10, "VOLUME [/d /e]");
 	assert_row(11, "USER nobody");
 	assert_row(12, "STOPSIGNAL SIGTERM");
-	assert_row(13, "SHELL [\"/bin/bash\" \"-c\"]");
+	assert_row(13, "SHELL [/bin/bash -c]");
 	assert_int_equal(plan->target->row_count, 14);
 	assert_int_equal(plan->steps.len, 4);
+}
+
+TEST(writes_every_row_as_buildkit_does)
+{
+	/* dispatch functions of its Dockerfile frontend: %v, %q of a list, %q of the healthcheck */
+	static const struct {
+		const char *line;
+		const char *want; /* NULL: no row */
+	} cases[] = {
+		{ "ARG a", "ARG a" },
+		{ "ARG a=1 b c=\"2 3\"", "ARG a=1 b c=2 3" },
+		{ "ENV a=$v b='$v'", "ENV a=val b=$v" },
+		{ "ENV old style  text", "ENV old=style  text" },
+		{ "LABEL \"a b\"=\"c\\\"d\"", "LABEL a b=c\"d" },
+		{ "MAINTAINER Someone <a@b>", "MAINTAINER Someone <a@b>" },
+		{ "USER ${v}:1", "USER val:1" },
+		{ "WORKDIR /", "WORKDIR /" },
+		{ "WORKDIR a/../$v/./", "WORKDIR /val" },
+		{ "STOPSIGNAL 9", "STOPSIGNAL 9" },
+		{ "SHELL [\"/bin/sh\", \"-e x\", \"-c\"]", "SHELL [/bin/sh -e x -c]" },
+		{ "CMD []", "CMD []" },
+		{ "CMD echo \"$v\"\ttab", "CMD [\"/bin/sh\" \"-c\" \"echo \\\"$v\\\"\\ttab\"]" },
+		{ "CMD [\"\\u00e4\\u0007\", \"\"]", "CMD [\"\u00e4\\a\" \"\"]" },
+		{ "ENTRYPOINT [\"a b\"]", "ENTRYPOINT [\"a b\"]" },
+		{ "VOLUME /b $v /a", "VOLUME [/b val /a]" },
+		{ "VOLUME [\"/a b\", \"/c\"]", "VOLUME [/a b /c]" },
+		{ "EXPOSE 80", "EXPOSE [80/tcp]" },
+		{ "EXPOSE 80/ 9/UDP 10-11/sctp", "EXPOSE [10/sctp 11/sctp 80/tcp 9/udp]" },
+		{ "EXPOSE 80 80", "EXPOSE [80/tcp 80/tcp]" },
+		{ "EXPOSE $ports 1", "EXPOSE [7/tcp 5/udp 1/tcp]" },
+		{ "EXPOSE 127.0.0.1:90:91", "EXPOSE [91/tcp]" },
+		{ "HEALTHCHECK NONE",
+		  "HEALTHCHECK &{[\"NONE\"] \"0s\" \"0s\" \"0s\" \"0s\" '\\x00'}" },
+		{ "HEALTHCHECK --interval=5s --timeout=2s CMD curl -f x",
+		  "HEALTHCHECK &{[\"CMD-SHELL\" \"curl -f x\"] \"5s\" \"2s\" \"0s\" \"0s\" '\\x00'}" },
+		{ "HEALTHCHECK --start-period=90s --start-interval=1500us --retries=10 CMD [\"a\", \"b\"]",
+		  "HEALTHCHECK &{[\"CMD\" \"a\" \"b\"] \"0s\" \"0s\" \"1m30s\" \"1.5ms\" '\\n'}" },
+		{ "ONBUILD RUN x", NULL },
+		{ "RUN echo $v", "RUN |2 v=val ports=7 5/udp /bin/sh -c echo $v # buildkit" },
+		{ "RUN [\"a\", \"$v\"]", "RUN |2 v=val ports=7 5/udp a $v # buildkit" },
+		{ "COPY $v f /$v/", "COPY val f /val/ # buildkit" },
+		{ "COPY --chmod=u+x --chown=$v:1 f d",
+		  "COPY --chown=val:1 --chmod=u+x f d # buildkit" },
+	};
+
+	fill_context("f 644 f x\nf 644 val x\n");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO(mem)
+		char *text =
+			xasprintf("FROM scratch\nARG v=val ports=\"7 5/udp\"\n%s\n", cases[i].line);
+
+		must_plan(text);
+		if (!cases[i].want)
+			assert_int_equal(plan->target->row_count, 1);
+		else
+			assert_row(1, cases[i].want);
+	}
 }
 
 TEST(the_last_writer_of_a_variable_wins)
@@ -404,6 +461,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_PLAN(writes_history_as_buildkit_does),
+		WITH_PLAN(writes_every_row_as_buildkit_does),
 		WITH_PLAN(the_last_writer_of_a_variable_wins),
 		WITH_PLAN(keys_follow_what_a_step_reads_and_nothing_else),
 		WITH_PLAN(keys_of_copies_follow_content_and_mode_but_no_time),
