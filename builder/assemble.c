@@ -9,8 +9,10 @@
 #include "base/json.h"
 #include "builder/build.h"
 #include "builder/config.h"
+#include "builder/key.h"
 #include "store/blob.h"
 #include "store/image.h"
+#include "store/step.h"
 
 /* The comment by which tools recognise rows of this form. */
 #define ROW_COMMENT "buildkit.dockerfile.v0"
@@ -80,23 +82,52 @@ static void format_time(const struct plan *plan, struct timespec t, char ret[CLO
 	clock_format(t, ret);
 }
 
+static void add_texts(struct key *key, const struct plan_stage *stage)
+{
+	if (stage->parent)
+		add_texts(key, stage->parent);
+	for (size_t i = 0; i < stage->row_count; i++)
+		key_add(key, "row", stage->rows[i].created_by);
+}
+
+/* Where nothing that stands below tells a time: when an image of these rows was first made here,
+ * which is remembered as the time of a step is. */
+static struct err *first_made(struct plan *plan, struct timespec *ret)
+{
+	AUTO(step_record) struct step_record record = { 0 };
+	AUTO(step_record) struct step_record old = { 0 };
+	AUTO(key) struct key key = { 0 };
+	bool found = false;
+
+	key_begin(&key, &record, "image 1");
+	key_add_digest(&key, "parent", &plan->target->key);
+	add_texts(&key, plan->target);
+	TRY(key_finish(&key));
+	if (!plan->opts->no_cache)
+		TRY(step_find(plan->store, &record.key, false, &found, &old, NULL));
+	record.created = found ? old.created : clock_now();
+	*ret = record.created;
+	return found ? NULL : step_put(plan->store, &record);
+}
+
 /* What stands before the first step with a layer: the time of that step, or without one that of the
  * base, so that a build of metadata alone gives the same image again. */
-static struct timespec first_time(const struct plan_stage *stage, const struct plan_image *base)
+static struct err *first_time(struct plan *plan, const struct plan_image *base,
+			      struct timespec *ret)
 {
-	const struct plan_step *step = stage->top;
-	struct timespec t = { 0 };
-	const char *created;
+	const struct plan_step *step = plan->target->top;
+	const char *created =
+		base ? json_string_value(json_object_get(base->image->config, "created")) : NULL;
+	AUTO(err) struct err *err = NULL;
 
+	while (step && step->below)
+		step = step->below;
 	if (step) {
-		while (step->below)
-			step = step->below;
-		return step->record.created;
+		*ret = step->record.created;
+		return NULL;
 	}
-	created = base ? json_string_value(json_object_get(base->image->config, "created")) : NULL;
-	if (created)
-		err_free(clock_parse(str_of(created), &t)); /* a base without a time: 1970 */
-	return t;
+	err = created ? clock_parse(str_of(created), ret) : NULL;
+	return !created || err ? first_made(plan, ret) : NULL;
 }
 
 static void add_row(struct assembly *a, const struct plan_row *row)
@@ -145,12 +176,14 @@ struct err *assemble(struct plan *plan, struct descriptor *ret_manifest,
 	struct assembly a = { .plan = plan, .history = json_array(), .diff_ids = json_array() };
 	AUTO(json) json_t *config = NULL;
 	const struct plan_stage *bottom = plan->target;
+	struct timespec first;
 
 	while (bottom->parent)
 		bottom = bottom->parent;
 	if (bottom->image)
 		TRY(check_base(plan, bottom->image));
-	format_time(plan, first_time(plan->target, bottom->image), a.last);
+	TRY(first_time(plan, bottom->image, &first));
+	format_time(plan, first, a.last);
 	add_stage(&a, plan->target);
 	TRY(set_labels(plan));
 	config = config_finish(plan->target->config, &plan->target->platform, a.last, a.history,

@@ -4,8 +4,9 @@
  * Layers are the base's and those of the steps that changed something; history
  * has the base's rows untouched and one row per instruction (reference, image
  * config and history). A row with a layer has the time at which the step was
- * done, however long ago; one without has the time of the layer before it, so
- * that an unchanged rebuild gives the same bytes. No new time is above the epoch.
+ * done, however long ago; one without has the time of the layer before it, or
+ * without any that at which these rows were first put together here, so that an
+ * unchanged rebuild gives the same bytes. No new time is above the epoch.
  */
 #ifndef BUILDER_ASSEMBLE_H
 #define BUILDER_ASSEMBLE_H

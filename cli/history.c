@@ -1,5 +1,7 @@
 /* cli/history.c - how an image came to be. */
 
+#include <string.h>
+
 #include "base/err.h"
 #include "base/str.h"
 #include "base/text.h"
@@ -11,7 +13,11 @@
 #include "store/store.h"
 
 #define COMMAND_COLUMNS 60 /* of a command that is not shown whole */
+#define COLUMNS 4          /* with the comments, which stand there only if there is one */
 #define COMMAND_MAX ((size_t)1024 * 1024)
+
+/* The comment of every row that a Recipe made: it tells nothing, and is not shown in a table. */
+#define USUAL_COMMENT "buildkit.dockerfile.v0"
 
 enum { FORMAT_TABLE, FORMAT_JSON };
 
@@ -63,6 +69,13 @@ static size_t pair_up(const struct image *image, struct made *ret)
 	return count;
 }
 
+static const char *comment_of(const struct made *made)
+{
+	const char *comment = member(made->entry, "comment");
+
+	return strcmp(comment, USUAL_COMMENT) == 0 ? "" : comment;
+}
+
 static void add_row(struct table *table, const struct made *made, bool whole)
 {
 	AUTO(mem) char *age = image_age(member(made->entry, "created"));
@@ -74,7 +87,8 @@ static void add_row(struct table *table, const struct made *made, bool whole)
 	table_cell(table, age);
 	table_cell(table, shown.at ? shown.at : "");
 	table_cell(table, made->layer ? text_size(made->layer->blob.size, size) : "");
-	table_cell(table, member(made->entry, "comment"));
+	if (table->columns == COLUMNS)
+		table_cell(table, comment_of(made));
 }
 
 static json_t *describe(const struct made *made)
@@ -92,10 +106,13 @@ static json_t *describe(const struct made *made)
 
 static void print_table(const struct made *made, size_t count, bool whole)
 {
-	static const char *const titles[] = { "CREATED", "COMMAND", "SIZE", "COMMENT" };
-	AUTO(table) struct table table = { .columns = ARRAY_SIZE(titles) };
+	static const char *const titles[COLUMNS] = { "CREATED", "COMMAND", "SIZE", "COMMENT" };
+	AUTO(table) struct table table = { .columns = COLUMNS - 1 };
 
-	for (size_t i = 0; i < ARRAY_SIZE(titles); i++)
+	for (size_t i = 0; i < count; i++)
+		if (comment_of(&made[i])[0])
+			table.columns = COLUMNS;
+	for (size_t i = 0; i < table.columns; i++)
 		table_cell(&table, titles[i]);
 	for (size_t i = 0; i < count; i++)
 		add_row(&table, &made[i], whole);

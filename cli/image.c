@@ -63,6 +63,8 @@ char *image_age(const char *created)
 		err_free(err); /* a wrong time is no reason not to show the image */
 		return xstrdup("");
 	}
+	if (then.tv_sec == 0)
+		return xstrdup("1970-01-01"); /* an epoch, no time at which anything was done */
 	age = clock_now().tv_sec - then.tv_sec;
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
 		if (age >= 2 * units[i].seconds)

@@ -26,7 +26,8 @@ uint64_t image_size(const struct image *image);
 /* A member of the config's "config" object, or NULL; borrowed. */
 const json_t *image_setting(const struct image *image, const char *key);
 
-/* "3 hours ago", of an RFC 3339 time; "" if `created` is NULL or is none. Owned by the caller. */
+/* "3 hours ago", of an RFC 3339 time; the date alone of the epoch 0, "" if `created` is NULL or is
+ * none. Owned by the caller. */
 char *image_age(const char *created) MUST_USE;
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "base/text.h"
+#include "builder/duration.h"
 #include "cli/commands-private.h"
 #include "cli/image.h"
 #include "cli/output.h"
@@ -36,6 +37,18 @@ static const struct option options[] = {
 
 /* ---- for people ---- */
 
+/* As a shell reads it as one word. */
+static void add_quoted(struct buf *out, const char *word)
+{
+	buf_addc(out, '\'');
+	for (; *word; word++) {
+		if (*word == '\'')
+			buf_adds(out, "'\\'");
+		buf_addc(out, *word);
+	}
+	buf_addc(out, '\'');
+}
+
 /* Strings of an array, or keys of an object, separated by blanks; quoted where they must be. */
 static char *join(const json_t *value)
 {
@@ -48,15 +61,19 @@ static char *join(const json_t *value)
 	{
 		const char *word = json_string_value(item);
 
-		if (word && word[0] && !strpbrk(word, " \t\n\"'\\$"))
-			buf_addf(&text, "%s%s", i ? " " : "", word);
+		if (word && i > 0)
+			buf_addc(&text, ' ');
+		if (word && word[0] && !strpbrk(word, " \t\n\"'\\$&|;<>()*?[]#~`"))
+			buf_adds(&text, word);
 		else if (word)
-			buf_addf(&text, "%s'%s'", i ? " " : "", word);
+			add_quoted(&text, word);
 	}
 	json_object_foreach((json_t *)value, key, item)
 		buf_addf(&text, "%s%s", text.len ? " " : "", key);
 	if (json_is_string(value))
 		buf_adds(&text, json_string_value(value));
+	if (json_is_integer(value))
+		buf_addf(&text, "%jd", (intmax_t)json_integer_value(value));
 	return buf_steal(&text);
 }
 
@@ -96,6 +113,37 @@ static void add_list(struct table *table, const struct image *image, const char 
 	}
 }
 
+/* "CMD-SHELL 'curl -f x', interval 5s, retries 3": what is not said is left to the engine. */
+static void add_healthcheck(struct table *table, const struct image *image)
+{
+	static const struct {
+		const char *key;
+		const char *name;
+	} times[] = { { "Interval", "interval" },
+		      { "Timeout", "timeout" },
+		      { "StartPeriod", "start period" },
+		      { "StartInterval", "start interval" } };
+	const json_t *check = image_setting(image, "Healthcheck");
+	const json_t *retries = json_object_get(check, "Retries");
+	AUTO(buf) struct buf line = BUF_INIT(VALUE_MAX);
+	AUTO(mem) char *test = join(json_object_get(check, "Test"));
+
+	if (!test)
+		return;
+	buf_adds(&line, test);
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+		const json_t *value = json_object_get(check, times[i].key);
+		char text[DURATION_TEXT_SIZE];
+
+		if (json_integer_value(value) != 0)
+			buf_addf(&line, ", %s %s", times[i].name,
+				 duration_format(json_integer_value(value), text));
+	}
+	if (json_integer_value(retries) != 0)
+		buf_addf(&line, ", retries %jd", (intmax_t)json_integer_value(retries));
+	add_line(table, "Healthcheck", line.at);
+}
+
 static void add_layers(struct table *table, const struct image *image)
 {
 	for (size_t i = 0; i < image->layer_count; i++) {
@@ -113,10 +161,11 @@ static void print_text(const char *name, const struct image *image)
 {
 	static const char *const settings[] = { "User",    "WorkingDir", "Entrypoint",
 						"Cmd",     "Shell",      "ExposedPorts",
-						"Volumes", "StopSignal", "OnBuild" };
+						"Volumes", "StopSignal", "StopTimeout" };
 	AUTO(table) struct table table = { .columns = 2 };
 	AUTO(mem) char *platform = platform_format(&image->platform);
 	const json_t *created = json_object_get(image->config, "created");
+	const json_t *author = json_object_get(image->config, "author");
 	char digest[DIGEST_TEXT_SIZE], size[TEXT_SIZE_MAX];
 
 	add_line(&table, "Image", name);
@@ -124,9 +173,12 @@ static void print_text(const char *name, const struct image *image)
 	add_line(&table, "Digest", digest_format(&image->manifest.digest, digest));
 	add_line(&table, "Platform", platform);
 	add_line(&table, "Created", json_string_value(created));
+	add_line(&table, "Author", json_string_value(author));
 	add_line(&table, "Size", text_size(image_size(image), size));
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
 		add_setting(&table, image, settings[i]);
+	add_healthcheck(&table, image);
+	add_list(&table, image, "OnBuild");
 	add_list(&table, image, "Env");
 	add_list(&table, image, "Labels");
 	add_layers(&table, image);

@@ -142,3 +142,85 @@ id_of() {
 	fails 3 cairn export nothing
 	no_leases
 }
+
+# metadata_recipe: every instruction that only describes the image, in ./ctx.
+metadata_recipe() {
+	mkdir -p ctx
+	cat >ctx/Recipe <<-'END'
+		FROM scratch
+		ENV a=b "c d"=e
+		LABEL x=y
+		EXPOSE 80 53/udp
+		VOLUME /data
+		USER someone
+		SHELL ["/bin/bash", "-c"]
+		STOPSIGNAL SIGQUIT
+		HEALTHCHECK --interval=90s --retries=3 CMD curl -f x
+		ONBUILD RUN echo "hi"
+		ONBUILD COPY a b
+		ENTRYPOINT ["it's", "a b"]
+		CMD ["c"]
+	END
+}
+
+@test "inspect shows every setting of an image" {
+	need_root
+	metadata_recipe
+	cairn build -q -t app ctx
+	run -0 cairn inspect app
+	while IFS= read -r line; do
+		grep -qxE "$line" <<<"$output" || { echo "no line '$line':"; echo "$output"; return 1; }
+	done <<-'END'
+		User +someone
+		WorkingDir +/
+		Entrypoint +'it'\\''s' 'a b'
+		Cmd +c
+		Shell +/bin/bash -c
+		ExposedPorts +53/udp 80/tcp
+		Volumes +/data
+		StopSignal +SIGQUIT
+		Healthcheck +CMD-SHELL 'curl -f x', interval 1m30s, retries 3
+		OnBuild +RUN echo "hi"
+		[ ]+COPY a b
+		[ ]+a=b
+		[ ]+c d=e
+		Labels +x=y
+	END
+}
+
+@test "an image of settings alone has a time, and is the same again" {
+	need_root
+	metadata_recipe
+	before=$(date +%s)
+	first=$(cairn build -q -t app ctx)
+	created=$(date -d "$(cairn inspect --raw config app | jq -r .created)" +%s)
+	[ "$created" -ge "$before" ] && [ "$created" -le "$(date +%s)" ]
+	equal "$(cairn build -q -t app ctx)" "$first"
+	[ "$(cairn build -q --no-cache -t app ctx)" != "$first" ]
+	run -0 cairn images
+	says "just now"
+	# a time that is no time shows as what it is
+	SOURCE_DATE_EPOCH=0 cairn build -q -t app ctx
+	run -0 cairn images
+	says " 1970-01-01 "
+	run -0 cairn history app
+	says "1970-01-01  CMD"
+}
+
+@test "history has a column of comments only where there is one to read" {
+	need_root
+	mkdir ctx
+	printf 'FROM scratch\nCOPY Recipe /\nCMD ["a"]\n' >ctx/Recipe
+	cairn build -q -t app ctx
+	run -0 cairn history app
+	[[ $output != *COMMENT* && $output != *buildkit.dockerfile* ]]
+	equal "$(cairn history --format json app | jq -r '.[0].comment')" buildkit.dockerfile.v0
+	need umoci
+	cairn save --format oci-dir -o layout app
+	umoci config --image layout:app:latest --history.comment "by hand" --config.user x
+	cairn load --name changed layout
+	run -0 cairn history changed
+	says "COMMENT"
+	says "by hand"
+	[[ $output != *buildkit.dockerfile* ]]
+}
