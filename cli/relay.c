@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
@@ -15,11 +14,14 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "cli/signals.h"
 #include "overlay/sandbox.h"
 
 #define CHUNK 16384
-#define GRACE (UINT64_C(10) * 1000000000) /* nanoseconds between the signal and the kill */
-#define DRAIN_MS 200 /* how long output of what outlived the command is waited for */
+#define MILLISECOND UINT64_C(1000000)
+#define GRACE (10000 * MILLISECOND) /* between a signal that asks for the end and the kill */
+#define PATIENCE 2                  /* how many SIGINT are passed on; one more kills */
+#define DRAIN_MS 200                /* how long output of what outlived the command is waited for */
 
 /* One direction. What has been read and not yet been written waits in `data`. */
 struct flow {
@@ -37,41 +39,19 @@ struct relay {
 	int write_ends[2]; /* of our pipes, the container's to be; owned until it has started */
 	bool raw;          /* `before` is to be restored */
 	struct termios before;
-	bool unheard;     /* nobody reads our standard output any more */
+	bool unheard;   /* nobody reads our standard output any more */
+	int signals_fd; /* of cli/signals.h; -1: not yet */
+	unsigned interrupts;
 	uint64_t kill_at; /* clock_monotonic(); 0: nobody asked it to stop */
+	bool killed;
 };
 
 /* ---- the size of our terminal ---- */
 
-static int resized = -1; /* an eventfd; written by the handler alone */
-
-static void note_resize(int signal_number)
-{
-	const uint64_t one = 1;
-	int saved = errno;
-	ssize_t written = write(resized, &one, sizeof(one));
-
-	(void)signal_number;
-	(void)written; /* fails only when it has been written to already */
-	errno = saved;
-}
-
-static void watch_size(void)
-{
-	struct sigaction action = { .sa_handler = note_resize, .sa_flags = SA_RESTART };
-
-	resized = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGWINCH, &action, NULL);
-}
-
 static void pass_size_on(int master)
 {
 	struct winsize size;
-	uint64_t count;
-	ssize_t got = read(resized, &count, sizeof(count));
 
-	(void)got; /* nothing there is fine */
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (ioctl(fd, TIOCGWINSZ, &size) == 0) {
 			ioctl(master, TIOCSWINSZ, &size);
@@ -106,6 +86,7 @@ struct err *relay_new(bool interactive, bool tty, struct sandbox_spec *spec, str
 
 	relay->interactive = interactive;
 	relay->tty = tty;
+	relay->signals_fd = -1;
 	relay->write_ends[0] = relay->write_ends[1] = -1;
 	for (size_t i = 0; i < FLOW_COUNT; i++)
 		relay->flows[i].from = relay->flows[i].to = -1;
@@ -141,7 +122,6 @@ static void join_tty(struct relay *relay, int master)
 		relay->flows[FLOW_IN].to = master;
 	}
 	fcntl(master, F_SETFL, fcntl(master, F_GETFL) | O_NONBLOCK);
-	watch_size();
 	pass_size_on(master);
 	make_raw(relay);
 }
@@ -159,6 +139,8 @@ void relay_free(struct relay *relay)
 {
 	if (!relay)
 		return;
+	if (relay->signals_fd >= 0)
+		signals_release();
 	if (relay->raw)
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &relay->before);
 	close_write_ends(relay);
@@ -223,40 +205,70 @@ static void serve(struct flow *flow, const struct pollfd *ready)
 		fill(flow);
 }
 
-/* A signal that we got: pass it on once, later kill. */
-static struct err *check_signals(struct relay *relay, struct sandbox_run *run)
+/* ---- signals ---- */
+
+static void pass_on(struct relay *relay, struct sandbox_run *run, int number)
 {
-	if (!cancel_signal())
-		return NULL;
-	if (!relay->kill_at) {
-		relay->kill_at = clock_monotonic() + GRACE;
-		sandbox_kill(run, cancel_signal());
+	if (number == SIGWINCH) {
+		if (relay->tty) /* else the command has no size to change */
+			pass_size_on(sandbox_run_tty(run));
+		return;
 	}
-	return clock_monotonic() >= relay->kill_at ? cancel_check() : NULL;
+	if ((number == SIGINT || number == SIGTERM) && !relay->kill_at)
+		relay->kill_at = clock_monotonic() + GRACE;
+	if (number == SIGINT && ++relay->interrupts > PATIENCE)
+		relay->kill_at = clock_monotonic();
+	else
+		sandbox_kill(run, number);
 }
 
-/* One round; `*ret_ended` says that the command has ended. */
-static void move_some(struct relay *relay, const struct sandbox_run *run, int timeout,
-		      bool *ret_ended)
+static void kill_in_time(struct relay *relay, struct sandbox_run *run)
 {
-	struct pollfd fds[FLOW_COUNT + 4];
+	if (relay->killed || !relay->kill_at || clock_monotonic() < relay->kill_at)
+		return;
+	relay->killed = true;
+	sandbox_kill(run, SIGKILL);
+}
+
+/* How long poll(2) may wait for something else to happen. */
+static int milliseconds_left(const struct relay *relay)
+{
+	uint64_t now = clock_monotonic();
+
+	if (relay->killed || !relay->kill_at)
+		return -1;
+	return relay->kill_at > now ? (int)((relay->kill_at - now) / MILLISECOND) + 1 : 0;
+}
+
+/* One that came before we listened has been noted elsewhere. */
+static struct err *listen_to_signals(struct relay *relay, struct sandbox_run *run)
+{
+	TRY(signals_catch(&relay->signals_fd));
+	if (cancel_signal())
+		pass_on(relay, run, cancel_signal());
+	return NULL;
+}
+
+/* ---- the loop ---- */
+
+/* One round; `*ret_ended` says that the command has ended. */
+static void move_some(struct relay *relay, struct sandbox_run *run, bool *ret_ended)
+{
+	struct pollfd fds[FLOW_COUNT + 3];
 
 	for (size_t i = 0; i < FLOW_COUNT; i++)
 		fds[i] = interest(&relay->flows[i]);
 	fds[FLOW_COUNT] = (struct pollfd){ .fd = sandbox_run_fd(run), .events = POLLIN };
-	fds[FLOW_COUNT + 1] = (struct pollfd){ .fd = resized, .events = POLLIN };
-	/* heard once; afterwards the timeout is what counts */
-	fds[FLOW_COUNT + 2] =
-		(struct pollfd){ .fd = relay->kill_at ? -1 : cancel_fd(), .events = POLLIN };
+	fds[FLOW_COUNT + 1] = (struct pollfd){ .fd = relay->signals_fd, .events = POLLIN };
 	/* a pipe that nobody reads any more says so without being asked */
-	fds[FLOW_COUNT + 3] = (struct pollfd){ .fd = STDOUT_FILENO };
-	if (poll(fds, ARRAY_SIZE(fds), timeout) <= 0)
+	fds[FLOW_COUNT + 2] = (struct pollfd){ .fd = STDOUT_FILENO };
+	if (poll(fds, ARRAY_SIZE(fds), milliseconds_left(relay)) <= 0)
 		return;
 	for (size_t i = 0; i < FLOW_COUNT; i++)
 		serve(&relay->flows[i], &fds[i]);
-	relay->unheard = (fds[FLOW_COUNT + 3].revents & (POLLERR | POLLHUP)) != 0;
-	if (fds[FLOW_COUNT + 1].revents)
-		pass_size_on(sandbox_run_tty(run));
+	relay->unheard = (fds[FLOW_COUNT + 2].revents & (POLLERR | POLLHUP)) != 0;
+	for (int number = signals_next(); number; number = signals_next())
+		pass_on(relay, run, number);
 	*ret_ended = fds[FLOW_COUNT].revents != 0;
 }
 
@@ -281,11 +293,12 @@ struct err *relay_run(struct relay *relay, struct sandbox_run *run, struct sandb
 	bool ended = false;
 
 	close_write_ends(relay);
+	TRY(listen_to_signals(relay, run));
 	if (relay->tty)
 		join_tty(relay, sandbox_run_tty(run));
 	while (!ended && !relay->unheard) {
-		TRY(check_signals(relay, run));
-		move_some(relay, run, relay->kill_at ? 100 : -1, &ended);
+		kill_in_time(relay, run);
+		move_some(relay, run, &ended);
 	}
 	if (!ended) {
 		sandbox_kill(run, SIGKILL);

@@ -11,8 +11,10 @@
  * Process 1 of a container survives a broken pipe. So when nobody reads our
  * standard output any more the container is killed, with the code of SIGPIPE.
  *
- * A signal that asks us to stop is passed on once; a container that has not
- * ended ten seconds later is killed.
+ * Signals that we get are passed on to process 1 of the container, which ignores
+ * those for which it has no handler. So one that has not ended ten seconds after
+ * a SIGINT or SIGTERM is killed, and a third SIGINT kills at once: whoever presses
+ * ^C again and again means it.
  */
 #ifndef CLI_RELAY_H
 #define CLI_RELAY_H

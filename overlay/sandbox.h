@@ -88,8 +88,9 @@ int sandbox_run_fd(const struct sandbox_run *run);
 /* The master of the step's terminal, owned by the run; -1 without `tty`. */
 int sandbox_run_tty(const struct sandbox_run *run);
 
-/* Send a signal to the step's first process group (SIGKILL: to everything). A step that has
- * ended is left alone. Process 1 ignores what it has no handler for, as everywhere. */
+/* Send a signal to the command, process 1, which ignores what it has no handler for: the kernel
+ * protects the first process of a namespace. SIGKILL ends it and everything that it has started.
+ * A step that has ended is left alone. */
 void sandbox_kill(struct sandbox_run *run, int signal_number);
 
 struct sandbox_result {

@@ -254,8 +254,7 @@ static void hear(struct live *step)
 		step->report_fd = -1;
 		number = SIGKILL;
 	}
-	/* Process 1 takes its namespace with it; other signals are for its group. */
-	kill(number == SIGKILL ? step->pid : -step->pid, number);
+	kill(step->pid, number); /* SIGKILL: with everything else in its namespace */
 }
 
 static void reap(struct live *step)

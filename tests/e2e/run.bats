@@ -167,6 +167,78 @@ image_with() {
 	cairn run app true
 }
 
+# signalled WHEN SIGNALS [OPTION...] SCRIPT: send signals to a run of SCRIPT; its output, then its code.
+signalled() {
+	local when=$1 signals=$2
+	shift 2
+	timeout 30 python3 "$BATS_TEST_DIRNAME/interrupt.py" "$when" "$signals" \
+		cairn run "${@:1:$#-1}" app sh -c "${@: -1}"
+}
+
+@test "signals are passed on to the command, and its code is ours" {
+	need python3
+	local wait='echo ready; while :; do sleep 0.02; done'
+	for name in HUP INT QUIT USR1 USR2 ALRM TERM CONT; do
+		equal "$(signalled @ready $name "trap 'echo got $name; exit 9' $name; $wait")" \
+			"ready
+got $name
+9"
+	done
+	equal "$(signalled @ready RTMIN "trap 'exit 8' 34; $wait")" "ready
+8"
+	# without a handler, process 1 of a container does not hear them
+	equal "$(signalled @ready HUP,QUIT,USR1,USR2,TERM \
+		"trap 'exit 6' TERM; $wait")" "ready
+6"
+	# a terminal that we have and the command has not changes its size unnoticed
+	equal "$(signalled @ready WINCH,USR1 "trap 'exit 5' WINCH; trap 'exit 6' USR1; $wait")" "ready
+6"
+	# nobody but the command hears of it
+	equal "$(signalled @ready TERM "trap 'exit 7' TERM
+		(trap 'echo the child, too' TERM; sleep 0.5) & echo ready; wait; exit 3")" "ready
+7"
+}
+
+@test "a third SIGINT kills at once what ignores two" {
+	need python3
+	equal "$(signalled @ready INT,INT,USR1 "trap '' INT; trap 'exit 6' USR1
+		echo ready; while :; do sleep 0.02; done")" "ready
+6"
+	SECONDS=0
+	equal "$(signalled @ready INT,INT,INT "echo ready; sleep 97")" "ready
+137"
+	equal "$(signalled @ready INT,INT,INT "trap '' INT; echo ready; sleep 97")" "ready
+137"
+	[ $SECONDS -lt 8 ] # the grace of one is ten seconds
+}
+
+@test "what ignores SIGTERM is killed ten seconds later" {
+	need python3
+	cairn run app sh -c 'echo ready; sleep 97' >out &
+	pid=$!
+	for _ in $(seq 100); do grep -q ready out && break; sleep 0.05; done
+	SECONDS=0
+	kill -TERM $pid
+	code=0
+	wait $pid || code=$?
+	equal $code 137
+	[ $SECONDS -ge 9 ] && [ $SECONDS -le 15 ]
+}
+
+@test "with a terminal ^C is a key, and signals are passed on all the same" {
+	need python3
+	run -0 python3 "$BATS_TEST_DIRNAME/terminal.py" 90x30 "expect ready
+		send \\x03
+		expect key
+		send \\x03
+		expect key
+		send \\x03
+		expect key
+		kill SIGUSR1" cairn run -it app sh -c "trap 'echo key' INT; trap 'exit 4' USR1
+			echo ready; while :; do sleep 0.05; done"
+	says "exit code 4"
+}
+
 @test "a reader that goes away ends nothing badly" {
 	run timeout 30 bash -c 'cairn run app sh -c "while :; do echo y; done" 2>/dev/null | head -n 1
 		exit ${PIPESTATUS[0]}'
