@@ -39,28 +39,28 @@ enum build_status { BUILD_DONE, BUILD_CACHED, BUILD_FAILED, BUILD_CANCELLED };
 enum build_stream { BUILD_STDOUT = 1, BUILD_STDERR = 2 };
 
 struct build_event {
-	enum build_event_kind kind;
 	uint64_t when; /* clock_monotonic(); 0: now, filled in by events_emit() */
+	enum build_event_kind kind;
 
 	unsigned step;         /* 1.. in the order of the plan; 0: the build as a whole */
 	unsigned stages;       /* how many stages are built */
 	unsigned steps;        /* how many steps they have together */
-	const char *stage;     /* its name, or "stage-1"; NULL for work outside of stages */
 	unsigned index, count; /* the step's place in its stage: 2 of 7; 0 without a stage */
+	const char *stage;     /* its name, or "stage-1"; NULL for work outside of stages */
 
 	/* STEP_BEGIN: the instruction, "RUN make". STEP_PROGRESS: what is going on, "unpack".
 	 * STEP_END, BUILD_END: why it failed, in one line, or NULL. WARNING: the remark. */
 	const char *text;
 	const char *rule; /* of a lint, "StageNameCasing"; NULL for other warnings */
 
-	enum build_stream stream;
 	struct str bytes; /* one line without its newline; see struct event_lines */
+	enum build_stream stream;
 
 	uint64_t done, total; /* bytes; total 0: unknown */
 
 	enum build_status status;
-	uint64_t duration;             /* nanoseconds; of a cached step: of its look-up */
 	int exit_code;                 /* of a failed RUN (128+n: killed by signal n); else 0 */
+	uint64_t duration;             /* nanoseconds; of a cached step: of its look-up */
 	const struct digest *image;    /* the image id (config digest); NULL if there is none */
 	const struct digest *manifest; /* the digest that a registry will show */
 };

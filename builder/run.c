@@ -186,12 +186,14 @@ static char *log_tail(const struct run_site *site, const struct plan_step *step)
 static struct err *note_full_disk(struct err *err, int root_fd)
 {
 	struct statvfs disk;
+	uint64_t left;
 
 	if (fstatvfs(root_fd, &disk) < 0)
 		return err;
-	if (disk.f_bavail * disk.f_frsize < SPACE_LEAST)
-		return err_note(err, "the disk of the store is full: %llu bytes are free",
-				(unsigned long long)(disk.f_bavail * disk.f_frsize));
+	left = (uint64_t)disk.f_bavail * disk.f_frsize;
+	if (left < SPACE_LEAST)
+		return err_note(err, "the disk of the store is full: %ju bytes are free",
+				(uintmax_t)left);
 	if (disk.f_files > 0 && disk.f_favail == 0)
 		return err_note(err, "the disk of the store is full: no more files fit on it");
 	return err;

@@ -131,7 +131,7 @@ static struct err *hash_blob(struct store *store, const struct digest *digest, i
 {
 	AUTO(source) struct source *content = NULL;
 	AUTO(sink) struct sink *nowhere = sink_null();
-	uint64_t size;
+	uint64_t size = 0;
 	int fd = -1;
 	struct err *err;
 

@@ -162,7 +162,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct str raw[DOCUMENTS];
 	size_t count = 0;
 
-	if (size == 0)
+	if (!data || size == 0)
 		return 0;
 	open_once();
 	while (rest.at && count < DOCUMENTS)

@@ -30,12 +30,15 @@ static inline void scene_make_line(int dir_fd, char *line)
 	char type = line[0];
 	char path[256], rest[256] = "";
 	unsigned mode = 0, uid = 0, gid = 0;
+	char *owner = strchr(line + 2, ',');
 	int at = 2;
 
 	if (line[2] != '-')
 		mode = (unsigned)strtoul(line + 2, NULL, 8);
-	if (strchr(line + 2, ',') && strchr(line + 2, ',') < strchr(line + 2, ' '))
-		sscanf(strchr(line + 2, ','), ",%u,%u", &uid, &gid);
+	if (owner && owner < strchr(line + 2, ' ')) {
+		uid = (unsigned)strtoul(owner + 1, &owner, 10);
+		gid = (unsigned)strtoul(owner + 1, NULL, 10);
+	}
 	at += (int)strcspn(line + 2, " ") + 1;
 	assert_true(sscanf(line + at, "%255s %255[^\n]", path, rest) >= 1);
 	if (type == 'd') {

@@ -493,29 +493,30 @@ static char *tell_data(int fd, uint64_t size)
 
 TEST(the_data_of_a_sparse_file_is_found)
 {
-	enum { MEG = 1 << 20 };
+	enum { SIZE = 1 << 20 };
+	const off_t meg = SIZE;
 	AUTO(fd) int fd = openat(tmp_fd, "holes", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	AUTO(mem) char *block = xcalloc(1, MEG);
+	AUTO(mem) char *block = xcalloc(1, SIZE);
 	AUTO(mem) char *all = NULL;
 	AUTO(mem) char *cut = NULL;
 	AUTO(mem) char *full = NULL;
 	struct stat st;
 
-	memset(block, 'x', MEG);
-	assert_int_equal(ftruncate(fd, 5 * MEG), 0);
-	assert_int_equal(pwrite(fd, block, MEG, MEG), MEG);
-	assert_int_equal(pwrite(fd, block, MEG, 3 * MEG), MEG);
+	memset(block, 'x', SIZE);
+	assert_int_equal(ftruncate(fd, 5 * meg), 0);
+	assert_int_equal(pwrite(fd, block, SIZE, meg), SIZE);
+	assert_int_equal(pwrite(fd, block, SIZE, 3 * meg), SIZE);
 	assert_int_equal(fstat(fd, &st), 0);
 	assert_true(file_is_sparse(&st));
-	all = tell_data(fd, 5 * MEG);
+	all = tell_data(fd, (uint64_t)(5 * meg));
 	assert_string_equal(all, "1048576-2097152 3145728-4194304 5242880-5242880 ");
-	cut = tell_data(fd, 3 * MEG + 5);
+	cut = tell_data(fd, (uint64_t)(3 * meg + 5));
 	assert_string_equal(cut, "1048576-2097152 3145728-3145733 ");
-	for (off_t at = 0; at < 5 * MEG; at += MEG)
-		assert_int_equal(pwrite(fd, block, MEG, at), MEG);
+	for (off_t at = 0; at < 5 * meg; at += meg)
+		assert_int_equal(pwrite(fd, block, SIZE, at), SIZE);
 	assert_int_equal(fstat(fd, &st), 0);
 	assert_false(file_is_sparse(&st));
-	full = tell_data(fd, 5 * MEG);
+	full = tell_data(fd, (uint64_t)(5 * meg));
 	assert_string_equal(full, "0-5242880 ");
 }
 

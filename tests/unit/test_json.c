@@ -240,7 +240,8 @@ TEST(size_and_depth_and_number_have_ceilings)
 
 	memset(deep, '[', JSON_MAX_DEPTH);
 	memset(deep + JSON_MAX_DEPTH, ']', JSON_MAX_DEPTH);
-	assert_ok(json_parse((struct str){ deep, 2 * JSON_MAX_DEPTH }, JSON_MAX, "test", &doc));
+	assert_ok(json_parse((struct str){ deep, (size_t)2 * JSON_MAX_DEPTH }, JSON_MAX, "test",
+			     &doc));
 	json_decref(doc);
 	memset(deep, '[', JSON_MAX_DEPTH + 1);
 	memset(deep + JSON_MAX_DEPTH + 1, ']', JSON_MAX_DEPTH + 1);

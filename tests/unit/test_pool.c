@@ -17,6 +17,7 @@
 static atomic_bool no_threads;
 static atomic_int threads_made;
 
+/* NOLINTNEXTLINE: the names of the library are its own */
 int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *), void *arg)
 {
 	int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) = NULL;

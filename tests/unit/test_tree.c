@@ -103,7 +103,8 @@ TEST(holes_are_hashed_as_the_zeros_that_they_are)
 	AUTO(mem) char *bytes = xcalloc(1, SIZE);
 	struct digest one, two;
 
-	memcpy(bytes + 1500000, "data", 4);
+	for (size_t i = 0; i < 4; i++)
+		bytes[1500000 + i] = "data"[i];
 	assert_int_equal(pwrite(full, bytes, SIZE, 0), SIZE);
 	assert_int_equal(ftruncate(holes, SIZE), 0);
 	assert_int_equal(pwrite(holes, "data", 4, 1500000), 4);
@@ -220,7 +221,7 @@ static bool is_known(const char *dir, const char *name, const struct stat *st)
 TEST(what_is_known_of_directories_vanishes_with_them)
 {
 	static const char *const dirs[] = { "kept", "gone", "gone/deep", "file", "hidden" };
-	const struct timespec settle = { .tv_nsec = 3 * STATCACHE_SETTLED };
+	const struct timespec settle = { .tv_nsec = 3L * STATCACHE_SETTLED };
 	struct stat st[ARRAY_SIZE(dirs)];
 
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
