@@ -42,6 +42,9 @@ bool index_splice(struct str text, const char *name, const struct descriptor *ta
 struct err *index_render(struct store *store, const struct lock *held, const char *name,
 			 const struct descriptor *target) MUST_USE;
 
+/* Write index.json anew, durably, from the refs as they are. */
+struct err *index_renew(struct store *store, const struct lock *held) MUST_USE;
+
 /* The ref has been changed: view and refs agree from here on. */
 void index_settle(struct store *store, const struct lock *held);
 

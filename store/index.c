@@ -220,13 +220,15 @@ static void change_list(struct ref_list *list, const char *name, const struct de
 	}
 }
 
+/* The text of all refs, of which one (if `name` is not NULL) is about to change. */
 static struct err *render_anew(struct store *store, const char *name,
 			       const struct descriptor *target, struct buf *text)
 {
 	AUTO(ref_list) struct ref_list list = { 0 };
 
 	TRY(ref_list(store, &list));
-	change_list(&list, name, target);
+	if (name)
+		change_list(&list, name, target);
 	index_format(&list, text);
 	return NULL;
 }
@@ -304,6 +306,12 @@ static struct err *try_splice(struct store *store, const struct lock *held, cons
 	return NULL;
 }
 
+static struct err *write_view(struct store *store, const struct buf *text)
+{
+	TRY(buf_check(text, "index.json"));
+	return store_write(store, "index.json", buf_str(text), 0644, FILE_DURABLE);
+}
+
 struct err *index_render(struct store *store, const struct lock *held, const char *name,
 			 const struct descriptor *target)
 {
@@ -315,6 +323,15 @@ struct err *index_render(struct store *store, const struct lock *held, const cha
 		buf_reset(&text);
 		TRY(render_anew(store, name, target, &text));
 	}
-	TRY(buf_check(&text, "index.json"));
-	return store_write(store, "index.json", buf_str(&text), 0644, FILE_DURABLE);
+	return write_view(store, &text);
+}
+
+struct err *index_renew(struct store *store, const struct lock *held)
+{
+	AUTO(buf) struct buf text = BUF_INIT(INDEX_MAX);
+
+	TRY(render_anew(store, NULL, NULL, &text));
+	TRY(write_view(store, &text));
+	index_settle(store, held);
+	return NULL;
 }

@@ -6,6 +6,9 @@
  * and without store.json is a store in the making, by a process that is still
  * busy or was killed; whoever finds it goes on under lock/index. Everything is
  * flushed once here, because what a ref promises later hangs below it.
+ *
+ * What somebody deleted from the top of a store is made again when the store is
+ * next opened, in the same way; one listing shows that nothing is missing.
  */
 
 #include <errno.h>
@@ -15,17 +18,22 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/log.h"
+#include "store/index-private.h"
 #include "store/store-private.h"
 
 #define FORMAT_MAX ((size_t)64 * 1024)
+#define BLOBS "blobs/sha256"
 
 static const char *const directories[] = {
-	"lock",     "blobs",  "blobs/sha256", "refs",   "layers", "diffs", "steps",
-	"contexts", "mounts", "builds",       "leases", "tmp",    "trash",
+	"lock",     "blobs",  BLOBS,    "refs",   "layers", "diffs", "steps",
+	"contexts", "mounts", "builds", "leases", "tmp",    "trash",
 };
 
-/* What may lie in a store in the making. */
-static const char *const foreign_friends[] = { "oci-layout", "index.json", "lost+found" };
+static const char *const files[] = { "oci-layout", "index.json", "store.json" };
+
+/* What may lie in a store besides. */
+static const char *const others[] = { "cache", "lost+found" };
 
 /* ---- the format file ---- */
 
@@ -75,15 +83,19 @@ static struct err *read_format(struct store *store)
 
 /* ---- a new store ---- */
 
-static bool is_ours(const char *name)
+static bool is_one_of(const char *name, const char *const *names, size_t count)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(directories); i++)
-		if (strcmp(name, directories[i]) == 0)
-			return true;
-	for (size_t i = 0; i < ARRAY_SIZE(foreign_friends); i++)
-		if (strcmp(name, foreign_friends[i]) == 0)
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(name, names[i]) == 0)
 			return true;
 	return false;
+}
+
+static bool is_ours(const char *name)
+{
+	return is_one_of(name, directories, ARRAY_SIZE(directories)) ||
+	       is_one_of(name, files, ARRAY_SIZE(files)) ||
+	       is_one_of(name, others, ARRAY_SIZE(others));
 }
 
 /* Refuse a directory that is in use for something else. */
@@ -123,29 +135,70 @@ static struct err *make_file(struct store *store, const char *name, struct str d
 	return store_write(store, name, data, 0644, FILE_DURABLE);
 }
 
+/* Make whatever is missing. */
 static struct err *make_layout(struct store *store)
 {
 	AUTO(lock) struct lock lock = LOCK_INIT;
+	bool viewed;
 
 	/* Trees of other users' set-id programs lie in here: nobody else may enter. */
 	if (fchmod(store->root_fd, 0700) < 0)
 		return err_sys("make the directory private");
 	TRY(make_dir(store, "lock"));
 	TRY(lock_file(store->root_fd, "lock/index", LOCK_EXCLUSIVE, &lock));
+	viewed = file_exists(store->root_fd, "refs") && file_exists(store->root_fd, "index.json");
 	for (size_t i = 0; i < ARRAY_SIZE(directories); i++)
 		TRY(make_dir(store, directories[i]));
 	TRY(make_file(store, "oci-layout", STR("{\"imageLayoutVersion\":\"1.0.0\"}\n")));
-	TRY(make_file(store, "index.json", STR("{\"schemaVersion\":2,\"manifests\":[]}\n")));
+	if (!viewed)
+		TRY(index_renew(store, &lock));
 	TRY(store_sync_dir(store, "blobs"));
 	TRY(store_sync_dir(store, "."));
 	TRY(make_file(store, "store.json", STR("{\"format\":1,\"features\":[]}\n")));
 	return store_sync_dir(store, ".");
 }
 
+/* ---- a store that is there ---- */
+
+/* Whether everything that belongs there is. */
+static struct err *is_whole(struct store *store, bool *ret)
+{
+	AUTO(strings) struct strings names = { 0 };
+	size_t there = 0;
+
+	TRY(file_list(store->root_fd, ".", &names));
+	vec_foreach (&names, name)
+		there += is_one_of(*name, directories, ARRAY_SIZE(directories)) ||
+			 is_one_of(*name, files, ARRAY_SIZE(files));
+	/* All directories but one are at the top. */
+	*ret = there == ARRAY_SIZE(directories) - 1 + ARRAY_SIZE(files) &&
+	       faccessat(store->root_fd, BLOBS, F_OK, 0) == 0;
+	return NULL;
+}
+
+/* Make again what somebody deleted; a store that cannot be written is read as it is. */
+static struct err *mend(struct store *store)
+{
+	bool whole = false;
+	struct err *err;
+
+	TRY(is_whole(store, &whole));
+	if (whole)
+		return NULL;
+	err = make_layout(store);
+	if (err_errno(err) != EROFS)
+		return err_wrap(err, "make what is missing");
+	log_debug("what is missing cannot be made: %s", err_text(err));
+	err_free(err);
+	return NULL;
+}
+
 struct err *layout_open(struct store *store)
 {
 	struct err *err = read_format(store);
 
+	if (!err)
+		return mend(store);
 	if (err_kind(err) != ERR_NOT_FOUND)
 		return err;
 	err_free(err); /* a store that is new */

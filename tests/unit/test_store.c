@@ -7,9 +7,19 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include "store/blob.h"
+#include "store/image.h"
+#include "store/journal.h"
 #include "store/layer.h"
+#include "store/ref.h"
+#include "store/step.h"
 #include "store/store.h"
 #include "tests/unit/room.h"
+
+/* OCI image-spec, image-index: an index of no manifests. */
+#define EMPTY_INDEX                                                                       \
+	"{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\"," \
+	"\"manifests\":[]}\n"
 
 /* ---- finding ---- */
 
@@ -77,9 +87,9 @@ TEST(a_new_store_is_an_oci_layout)
 	AUTO(mem) char *layout = room_text("oci-layout");
 	AUTO(mem) char *index = room_text("index.json");
 
-	/* image-spec, image-layout: the marker file and an index without images. */
+	/* image-spec, image-layout: the marker file, and an index without images. */
 	assert_string_equal(layout, "{\"imageLayoutVersion\":\"1.0.0\"}\n");
-	assert_string_equal(index, "{\"schemaVersion\":2,\"manifests\":[]}\n");
+	assert_string_equal(index, EMPTY_INDEX);
 }
 
 TEST(takes_an_empty_directory_and_makes_it_private)
@@ -184,6 +194,93 @@ TEST(refuses_other_formats)
 	}
 }
 
+/* What a user may delete at the top of a store. */
+static const char *const parts[] = {
+	"lock",  "blobs",      "blobs/sha256", "refs",       "layers", "diffs",
+	"steps", "contexts",   "mounts",       "builds",     "leases", "tmp",
+	"trash", "oci-layout", "index.json",   "store.json",
+};
+
+/* Name an image, and make a layer and a step record. */
+static void use_every_part(void)
+{
+	struct descriptor target = { .media_type = MEDIA_OCI_MANIFEST, .size = 3 };
+	struct step_record record = { .duration = 1 };
+	AUTO(layer_stage) struct layer_stage *stage = NULL;
+	struct layer_meta meta = { .has_diff_id = true };
+	AUTO(journal) struct journal *journal = NULL;
+
+	assert_ok(blob_put(store, STR("one"), &target.digest));
+	assert_ok(ref_set(store, "image:1", &target));
+	assert_ok(layer_begin(store, &stage));
+	assert_ok(layer_seal(stage, NULL, &meta));
+	assert_ok(step_put(store, &record));
+	assert_ok(journal_begin(store, &journal));
+}
+
+static void delete_part(const char *part)
+{
+	AUTO(fd) int blobs_fd = -1;
+
+	if (strcmp(part, "blobs/sha256") != 0) {
+		assert_ok(file_remove_tree(store_fd(store), part));
+		return;
+	}
+	assert_ok(file_open_dir(store_fd(store), "blobs", &blobs_fd));
+	assert_ok(file_remove_tree(blobs_fd, "sha256"));
+}
+
+static void assert_is_whole(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		assert_true(room_has(parts[i]));
+	assert_int_equal(room_count("leases"), 0); /* whoever mends has a lease, and drops it */
+}
+
+TEST(what_somebody_deleted_is_made_again)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		AUTO(mem) char *index = NULL;
+
+		use_every_part();
+		(void)mkdirat(store_fd(store), "cache", 0700); /* as the sandbox does */
+		delete_part(parts[i]);
+		room_reopen();
+		room_reopen();
+		assert_is_whole();
+		/* The view is that of the refs that there are. */
+		index = room_text("index.json");
+		assert_int_equal(strstr(index, "image:1") != NULL, strcmp(parts[i], "refs") != 0);
+		use_every_part();
+	}
+}
+
+static bool delete_and_open(void *arg)
+{
+	const char *part = arg;
+	AUTO(store) struct store *mine = NULL;
+
+	(void)unlinkat(tmp_fd, part, AT_REMOVEDIR); /* another may have been faster */
+	CHECK_OK(store_open(room_path, &mine));
+	return true;
+}
+
+TEST(many_processes_may_make_it_again_at_once)
+{
+	pid_t children[8];
+
+	for (size_t round = 0; round < 5; round++) {
+		AUTO(mem) char *part = xasprintf("%s/diffs", strrchr(room_path, '/') + 1);
+
+		for (size_t i = 0; i < ARRAY_SIZE(children); i++)
+			children[i] = child_start(delete_and_open, part);
+		for (size_t i = 0; i < ARRAY_SIZE(children); i++)
+			assert_int_equal(child_wait(children[i]), 0);
+		room_reopen();
+		assert_is_whole();
+	}
+}
+
 TEST(a_relative_path_is_made_absolute)
 {
 	AUTO(mem) char *here = getcwd(NULL, 0);
@@ -247,6 +344,7 @@ static bool read_only_body(void *arg)
 	AUTO(mem) char *absent = xasprintf("%s/absent", (char *)arg);
 	struct store *none = NULL;
 
+	CHECK(unlinkat(store_fd(store), "diffs", AT_REMOVEDIR) == 0); /* not to be made again */
 	CHECK(enter_private_mounts());
 	CHECK(mount(arg, arg, "", MS_BIND, "") == 0);
 	CHECK(mount("", arg, "", MS_REMOUNT | MS_BIND | MS_RDONLY, "") == 0);
@@ -352,6 +450,8 @@ int main(void)
 		cmocka_unit_test(goes_on_with_a_store_that_was_left_half_made),
 		cmocka_unit_test(refuses_a_directory_that_is_something_else),
 		ROOM_TEST(refuses_other_formats),
+		ROOM_TEST(what_somebody_deleted_is_made_again),
+		ROOM_TEST(many_processes_may_make_it_again_at_once),
 		cmocka_unit_test(a_relative_path_is_made_absolute),
 		ROOM_TEST(a_file_that_cannot_get_its_name_leaves_nothing),
 		cmocka_unit_test(many_processes_may_make_the_same_store_at_once),
