@@ -243,11 +243,12 @@ static void take_seal(struct store *store, char ret[static SEAL_SIZE])
 	    fstatat(store->root_fd, "refs", &refs, AT_SYMLINK_NOFOLLOW) < 0)
 		return;
 	snprintf(ret, SEAL_SIZE,
-		 "index %ju %ju %jd.%09ld %jd.%09ld refs %ju %jd.%09ld %jd.%09ld boot %s\n",
+		 "index %ju %ju %jd.%09ld %jd.%09ld refs %ju %ju %jd.%09ld %jd.%09ld boot %s\n",
 		 (uintmax_t)index.st_ino, (uintmax_t)index.st_size, (intmax_t)index.st_mtim.tv_sec,
 		 index.st_mtim.tv_nsec, (intmax_t)index.st_ctim.tv_sec, index.st_ctim.tv_nsec,
-		 (uintmax_t)refs.st_ino, (intmax_t)refs.st_mtim.tv_sec, refs.st_mtim.tv_nsec,
-		 (intmax_t)refs.st_ctim.tv_sec, refs.st_ctim.tv_nsec, store->boot_id);
+		 (uintmax_t)refs.st_ino, (uintmax_t)refs.st_size, (intmax_t)refs.st_mtim.tv_sec,
+		 refs.st_mtim.tv_nsec, (intmax_t)refs.st_ctim.tv_sec, refs.st_ctim.tv_nsec,
+		 store->boot_id);
 }
 
 static bool is_settled(struct store *store, const struct lock *held)
