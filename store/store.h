@@ -44,9 +44,10 @@ struct err *store_find_root(const char *given, char **ret) MUST_USE;
 
 /* Open the store at `root`, making it if it is absent or an empty directory (mode 0700).
  * ERR_UNSUPPORTED for a newer format, ERR_INVALID for a directory that is something else,
- * ERR_SYSTEM (EROFS, EACCES, ENOSPC) with the path and what to do. Cheap: a handful of system
- * calls; no lease is taken until something is pinned or staged. A store on a read-only file
- * system opens for reading. */
+ * ERR_SYSTEM (EROFS, EACCES, ENOSPC) with the path and what to do. Cheap: a dozen system
+ * calls; no lease is taken until something is pinned or staged. What somebody deleted from its top
+ * (layers/, refs/, index.json, ...) is made again. A store on a read-only file system opens for
+ * reading. */
 struct err *store_open(const char *root, struct store **ret) MUST_USE;
 /* Drops the lease and removes this process's staging. */
 void store_close(struct store *store);
