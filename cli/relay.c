@@ -40,7 +40,7 @@ struct relay {
 	bool raw;          /* `before` is to be restored */
 	struct termios before;
 	bool unheard;   /* nobody reads our standard output any more */
-	int signals_fd; /* of cli/signals.h; -1: not yet */
+	int signals_fd; /* of cli/signals.h; -1: they are not caught yet */
 	unsigned interrupts;
 	uint64_t kill_at; /* clock_monotonic(); 0: nobody asked it to stop */
 	bool killed;
@@ -98,6 +98,8 @@ struct err *relay_new(bool interactive, bool tty, struct sandbox_spec *spec, str
 		TRY(open_output(relay, FLOW_OUT, STDOUT_FILENO, &spec->stdout_fd));
 		TRY(open_output(relay, FLOW_ERR, STDERR_FILENO, &spec->stderr_fd));
 	}
+	TRY(signals_catch(&relay->signals_fd));
+	TRY(cancel_check()); /* one that came before that */
 	*ret = STEAL(relay);
 	return NULL;
 }
@@ -240,15 +242,6 @@ static int milliseconds_left(const struct relay *relay)
 	return relay->kill_at > now ? (int)((relay->kill_at - now) / MILLISECOND) + 1 : 0;
 }
 
-/* One that came before we listened has been noted elsewhere. */
-static struct err *listen_to_signals(struct relay *relay, struct sandbox_run *run)
-{
-	TRY(signals_catch(&relay->signals_fd));
-	if (cancel_signal())
-		pass_on(relay, run, cancel_signal());
-	return NULL;
-}
-
 /* ---- the loop ---- */
 
 /* One round; `*ret_ended` says that the command has ended. */
@@ -293,7 +286,6 @@ struct err *relay_run(struct relay *relay, struct sandbox_run *run, struct sandb
 	bool ended = false;
 
 	close_write_ends(relay);
-	TRY(listen_to_signals(relay, run));
 	if (relay->tty)
 		join_tty(relay, sandbox_run_tty(run));
 	while (!ended && !relay->unheard) {

@@ -29,8 +29,9 @@ struct sandbox_result;
 struct sandbox_run;
 struct sandbox_spec;
 
-/* Prepare descriptors: fills stdin_fd, stdout_fd, stderr_fd and tty of `spec`. `interactive`: the
- * container reads our standard input, else nothing. ERR_USAGE for a tty without a terminal. */
+/* Before it starts. Prepares descriptors: fills stdin_fd, stdout_fd, stderr_fd and tty of `spec`.
+ * `interactive`: the container reads our standard input, else nothing. From now on signals wait
+ * for relay_run(). ERR_USAGE for a tty without a terminal, ERR_CANCELLED after a signal. */
 struct err *relay_new(bool interactive, bool tty, struct sandbox_spec *spec, struct relay **ret)
 	MUST_USE;
 
