@@ -213,6 +213,9 @@ static struct err *apply_user(const struct site *site)
 	AUTO(mem) char *user = NULL;
 
 	TRY(expand(site, site->in->word, &user));
+	if (strcmp(user, ":") == 0) /* now, and not in a RUN that may never come */
+		return fail_here(site, ERR_INVALID, "'%s' names neither a user nor a group",
+				 site->in->word);
 	config_set_text(site->stage->config, "User", user);
 	add_row(site->stage, xasprintf("USER %s", user), NULL);
 	return NULL;

@@ -5,7 +5,6 @@
 #include <strings.h>
 
 #include "base/err.h"
-#include "base/text.h"
 #include "builder/flags.h"
 #include "builder/heredoc.h"
 #include "builder/mount.h"
@@ -71,7 +70,7 @@ static struct err *take_devices(const struct request *request, const struct word
 static struct err *take_choice(const char *flag, const char *value, const char *const *names,
 			       size_t count, unsigned *ret)
 {
-	const char *nearest;
+	AUTO(buf) struct buf list = BUF_INIT(4096);
 
 	*ret = 0;
 	for (size_t i = 0; value && i < count; i++) {
@@ -79,13 +78,11 @@ static struct err *take_choice(const char *flag, const char *value, const char *
 			*ret = (unsigned)i;
 			return NULL;
 		}
+		buf_addf(&list, "%s%s", i ? ", " : "", names[i]);
 	}
 	if (!value)
 		return NULL;
-	nearest = text_nearest(str_of(value), names, count);
-	return err_new(ERR_INVALID,
-		       nearest ? "--%s=%s is not valid (did you mean %s?)" : "--%s=%s is not valid",
-		       flag, value, nearest);
+	return err_new(ERR_INVALID, "--%s: '%.80s' is none of: %s", flag, value, list.at);
 }
 
 static struct err *take_run_flags(const struct request *request, struct run *run)

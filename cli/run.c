@@ -221,6 +221,17 @@ static struct err *run_container(struct cli *cli, const struct run_values *value
 	return NULL;
 }
 
+/* What would otherwise quietly mean something else. */
+static struct err *check_values(const struct run_values *values)
+{
+	if (values->user && !values->user[0])
+		return err_new(ERR_USAGE, "option --user: an empty name is no user");
+	if (values->workdir && values->workdir[0] != '/')
+		return err_new(ERR_USAGE, "option --workdir: '%.200s' is not absolute",
+			       values->workdir);
+	return NULL;
+}
+
 static struct err *run_run(struct cli *cli, void *arg, struct strings *operands)
 {
 	const struct run_values *values = arg;
@@ -231,6 +242,7 @@ static struct err *run_run(struct cli *cli, void *arg, struct strings *operands)
 	struct container container = { .skeleton = SKELETON_INIT, .root_fd = -1 };
 
 	cli->exit_code = FAILED;
+	TRY(check_values(values));
 	TRY(cli_need_root("running an image"));
 	TRY(cli_open_store(cli, &store));
 	TRY(image_find_open(store, operands->at[0], values->platform, &image));

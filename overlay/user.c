@@ -186,6 +186,8 @@ static struct err *parse(struct str text, struct wanted *ret)
 	ret->group = rest;
 	if (rest.len && memchr(rest.at, ':', rest.len))
 		return err_new(ERR_INVALID, "a user is written NAME or NAME:GROUP");
+	if (str_is(text, ":")) /* "$USER:$GROUP" of variables that nobody set */
+		return err_new(ERR_INVALID, "':' names neither a user nor a group");
 	TRY(check_id(ret->user, "uid"));
 	return check_id(ret->group, "gid");
 }

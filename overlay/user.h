@@ -11,7 +11,8 @@
  * everything but HOME. Text of digits is a number, also if an entry has such a
  * name. Numbers are at most 2^31 - 1, so that no wrap can make root of them.
  *
- * An empty half is as if it were not there.
+ * An empty half is as if it were not there, but one of them has to be: ':' alone is
+ * what is left of variables that nobody set, and must not become root.
  *
  * /etc/passwd and /etc/group are opened as the image sees them: links resolve
  * inside the root. Each must be a regular file of at most 10 MiB, unless two

@@ -69,7 +69,7 @@ nothing_ran() {
 		LABEL|LABEL requires
 		HEALTHCHECK --interval=xyz CMD true|
 		COPY --chmod=9 context /x|
-		RUN --network=elsewhere true|
+		RUN --network=elsewhere true|--network: 'elsewhere' is none of: default, none, host
 		WORKDIR|WORKDIR requires
 		ARG|ARG requires
 		FROM|FROM requires
@@ -164,6 +164,13 @@ nothing_ran() {
 	recipe 'FROM base' 'USER 4294967296' 'RUN true'
 	fails 1 build_in context
 	untouched
+}
+
+@test "variables that are not set make nobody root" {
+	import_base
+	recipe 'FROM base' 'ARG NAME' 'ARG GROUP' 'USER $NAME:$GROUP' 'RUN echo ran'
+	refused 1 "Recipe:4: '\$NAME:\$GROUP' names neither a user nor a group"
+	nothing_ran
 }
 
 @test "an image that is not in the store" {

@@ -59,6 +59,14 @@ image_with() {
 	says "no command"
 	fails 125 cairn run -u nobody app true
 	fails 125 cairn run -w relative app true
+	says "'relative' is not absolute"
+	fails 125 cairn run -w '' app true
+	fails 125 cairn run -u '' app true
+	says "option --user: an empty name is no user"
+	fails 125 cairn run -u : app true
+	says "':' names neither a user nor a group"
+	fails 2 cairn run --network foo app true
+	says "option --network: 'foo' is none of: host, none"
 	fails 2 cairn run
 	fails 2 cairn run --nothing app
 }

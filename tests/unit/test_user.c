@@ -105,6 +105,7 @@ TEST(refuses_what_is_no_user)
 		{ STR("1000\n0"), ERR_INVALID },
 		{ STR("root\0x"), ERR_INVALID },
 		{ STR("a:b:c"), ERR_INVALID },
+		{ STR(":"), ERR_INVALID },
 		{ STR("0:0:0"), ERR_INVALID },
 	};
 
