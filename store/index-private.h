@@ -10,9 +10,9 @@
  * So a change can be put into the text where it belongs, without reading all of
  * the refs. That is done only while the text is known to be right: the file
  * lock/index remembers identity, size and times of index.json and of refs/ as they
- * were after the last change. A crash in between, another tool that wrote
- * index.json, a ref that came or went in another way: all of them show, and the
- * view is made anew from the refs. (Where times are coarse, as on tmpfs, what others
+ * were when the last change had been flushed. A change that is still on its way, or
+ * whose author was killed, another tool that wrote index.json, a ref that came or
+ * went in another way: all of them show, and the view is made anew from the refs. (Where times are coarse, as on tmpfs, what others
  * do within a few milliseconds of our change shows only if a size is another then.)
  */
 #ifndef STORE_INDEX_PRIVATE_H
@@ -38,15 +38,21 @@ void index_format(const struct ref_list *refs, struct buf *buf);
 bool index_splice(struct str text, const char *name, const struct descriptor *target,
 		  struct buf *after);
 
-/* Write index.json, durably, as it will be after the change of one ref, which is to follow. `held`
- * is lock/index. */
+/* Write index.json as it will be after the change of one ref, which is to follow. Its bytes are
+ * flushed, its name is not yet. `held` is lock/index. */
 struct err *index_render(struct store *store, const struct lock *held, const char *name,
 			 const struct descriptor *target) MUST_USE;
 
-/* Write index.json anew, durably, from the refs as they are. */
-struct err *index_renew(struct store *store, const struct lock *held) MUST_USE;
+/* Write index.json anew from the refs as they are; its name is not flushed. The caller holds
+ * lock/index. */
+struct err *index_renew(struct store *store) MUST_USE;
 
-/* The ref has been changed: view and refs agree from here on. */
+/* The ref has been changed, and is on disk with the view: they agree from here on. */
 void index_settle(struct store *store, const struct lock *held);
+
+/* Whether nothing has happened since the last index_settle(): all names are on disk. Also without
+ * the lock: a change that another process is making shows. False if it cannot be told, and once
+ * after every boot. */
+bool index_is_settled(struct store *store);
 
 #endif

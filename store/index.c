@@ -251,13 +251,22 @@ static void take_seal(struct store *store, char ret[static SEAL_SIZE])
 		 store->boot_id);
 }
 
-static bool is_settled(struct store *store, const struct lock *held)
+/* `fd` is lock/index. */
+static bool matches_seal(struct store *store, int fd)
 {
 	char now[SEAL_SIZE], then[SEAL_SIZE];
 
 	take_seal(store, now);
-	return now[0] && pread(held->fd, then, sizeof(then), 0) == (ssize_t)sizeof(then) &&
+	return now[0] && pread(fd, then, sizeof(then), 0) == (ssize_t)sizeof(then) &&
 	       memcmp(now, then, sizeof(now)) == 0;
+}
+
+bool index_is_settled(struct store *store)
+{
+	AUTO(fd) int fd = -1;
+
+	err_free(store_open_record(store, "lock/index", &fd)); /* then it cannot be told */
+	return fd >= 0 && matches_seal(store, fd);
 }
 
 void index_settle(struct store *store, const struct lock *held)
@@ -297,7 +306,7 @@ static struct err *try_splice(struct store *store, const struct lock *held, cons
 	bool found = false, twin = false;
 
 	*ret_done = false;
-	if (!is_settled(store, held))
+	if (!matches_seal(store, held->fd))
 		return NULL;
 	TRY(has_twin(store, name, &twin));
 	if (twin)
@@ -327,12 +336,10 @@ struct err *index_render(struct store *store, const struct lock *held, const cha
 	return write_view(store, &text);
 }
 
-struct err *index_renew(struct store *store, const struct lock *held)
+struct err *index_renew(struct store *store)
 {
 	AUTO(buf) struct buf text = BUF_INIT(INDEX_MAX);
 
 	TRY(render_anew(store, NULL, NULL, &text));
-	TRY(write_view(store, &text));
-	index_settle(store, held);
-	return NULL;
+	return write_view(store, &text);
 }

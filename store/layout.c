@@ -151,7 +151,7 @@ static struct err *make_layout(struct store *store)
 		TRY(make_dir(store, directories[i]));
 	TRY(make_file(store, "oci-layout", STR("{\"imageLayoutVersion\":\"1.0.0\"}\n")));
 	if (!viewed)
-		TRY(index_renew(store, &lock));
+		TRY(index_renew(store));
 	TRY(store_sync_dir(store, "blobs"));
 	TRY(store_sync_dir(store, "."));
 	TRY(make_file(store, "store.json", STR("{\"format\":1,\"features\":[]}\n")));

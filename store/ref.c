@@ -3,7 +3,9 @@
  *
  * A change is made under lock/index, and the view is rendered before the ref: if
  * the process is killed between the two, the ref is still the old one, so doing
- * the same again mends the view too.
+ * the same again mends the view too. If it is killed between the ref and its flush,
+ * the ref is found as it should be, but the view does not count as settled, and
+ * doing the same again flushes both.
  */
 
 #include "store/ref.h"
@@ -257,13 +259,14 @@ static struct err *check_target(struct store *store, const struct descriptor *ta
 	return NULL;
 }
 
+/* Whether the name is set already, and that is on disk. */
 static struct err *is_set(struct store *store, const char *name, const struct descriptor *target,
 			  bool *ret)
 {
 	struct ref ref = { .name = NULL };
 
 	TRY(find(store, name, ret, &ref));
-	*ret = *ret && descriptor_equal(&ref.target, target);
+	*ret = *ret && descriptor_equal(&ref.target, target) && index_is_settled(store);
 	ref_release(&ref);
 	return NULL;
 }
@@ -271,20 +274,24 @@ static struct err *is_set(struct store *store, const char *name, const struct de
 static struct err *set(struct store *store, const char *name, const struct descriptor *target)
 {
 	AUTO(lock) struct lock lock = LOCK_INIT;
-	bool same = false;
+	bool done = false;
 
-	TRY(is_set(store, name, target, &same));
-	if (same)
+	TRY(is_set(store, name, target, &done));
+	if (done)
 		return NULL;
 	TRY(check_target(store, target));
 	/* Whoever wrote the blobs, their names must be on disk before the ref. */
 	TRY(store_sync_dir(store, "blobs/sha256"));
 	TRY(lock_file(store->root_fd, "lock/index", LOCK_EXCLUSIVE, &lock));
+	TRY(is_set(store, name, target, &done)); /* meanwhile, by another */
+	if (done)
+		return NULL;
 	TRY(index_render(store, &lock, name, target));
 	TRY(write_ref(store, name, target));
-	index_settle(store, &lock);
 	TRY(store_sync_dir(store, "refs"));
-	return store_sync_dir(store, ".");
+	TRY(store_sync_dir(store, "."));
+	index_settle(store, &lock);
+	return NULL;
 }
 
 struct err *ref_set(struct store *store, const char *name, const struct descriptor *target)
@@ -320,8 +327,9 @@ struct err *ref_delete(struct store *store, const char *name)
 	TRY(unlist(store, &lock, name, &rendered));
 	if (unlinkat(store->root_fd, path, 0) < 0 && errno != ENOENT)
 		return err_sys("delete %s", path);
+	TRY(store_sync_dir(store, "refs"));
+	TRY(store_sync_dir(store, "."));
 	if (rendered)
 		index_settle(store, &lock);
-	TRY(store_sync_dir(store, "refs"));
-	return store_sync_dir(store, ".");
+	return NULL;
 }

@@ -29,7 +29,8 @@ struct ref {
 };
 
 /* Point `name` at a manifest or index blob that is in the store, durably: blobs are flushed
- * before, the ref and its directory after. Setting what is set already writes nothing. */
+ * before, the ref and its directory after. Setting what is set already, and on disk, writes
+ * nothing. */
 struct err *ref_set(struct store *store, const char *name, const struct descriptor *target)
 	MUST_USE;
 /* ERR_NOT_FOUND "no image 'name' in the store". */

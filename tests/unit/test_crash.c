@@ -13,6 +13,7 @@
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "base/json.h"
 #include "store/blob.h"
@@ -30,6 +31,22 @@
 /* ---- killing ---- */
 
 static const struct digest some_key = { .bytes = { 0xab } };
+
+static unsigned refs_flushed; /* how often a child did so that was stopped at every call */
+
+/* The child has entered a system call. */
+static void note_flush(pid_t pid)
+{
+	struct __ptrace_syscall_info info;
+	char link[64], path[512] = "";
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) <= 0 ||
+	    info.op != PTRACE_SYSCALL_INFO_ENTRY || info.entry.nr != SYS_fsync)
+		return;
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)pid, (int)info.entry.args[0]);
+	if (readlink(link, path, sizeof(path) - 1) > 0)
+		refs_flushed += str_ends(str_of(path), "/refs");
+}
 
 /* Let the child run until it enters its n-th system call and kill it there; whether it died.
  * Otherwise it went through, and well. */
@@ -51,6 +68,8 @@ static bool kill_at(pid_t pid, unsigned n)
 		assert_true(WIFSTOPPED(status));
 		if (WSTOPSIG(status) == (SIGTRAP | 0x80) && ++stops == 2 * n - 1)
 			break; /* stops come in pairs: at entry, and at exit */
+		if (stops % 2)
+			note_flush(pid);
 	}
 	assert_return_code(kill(pid, SIGKILL), errno);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -313,12 +332,51 @@ TEST(tagging_and_deleting_can_be_killed_at_any_moment)
 	kill_at_every_call(tag_and_delete);
 }
 
+static bool set_app(void *arg)
+{
+	CHILD_STORE(mine);
+
+	CHECK_OK(ref_set(mine, APP, arg));
+	store_close(mine);
+	return true;
+}
+
+TEST(whoever_sets_what_a_dead_process_set_flushes_it)
+{
+	unsigned n = 1, spared = 0;
+
+	new_room("flush");
+	child_run(make, NULL);
+	for (; n < SYSCALLS_MAX; n++) {
+		AUTO(mem) char *text = xasprintf("image %u", n);
+		struct descriptor target = { .media_type = MEDIA_OCI_MANIFEST,
+					     .size = strlen(text) };
+		bool died;
+
+		assert_ok(store_open(room_path, &store));
+		assert_ok(blob_put(store, str_of(text), &target.digest));
+		store_close(STEAL(store));
+		refs_flushed = 0;
+		died = dies_at(n, set_app, &target);
+		spared += refs_flushed;
+		assert_false(dies_at(SYSCALLS_MAX, set_app, &target));
+		assert_in_range(refs_flushed, 1, 2);
+		if (!died) {
+			assert_int_equal(refs_flushed, 1); /* the second found that it was done */
+			break;
+		}
+	}
+	assert_in_range(n, 50, SYSCALLS_MAX - 1);
+	assert_in_range(spared, 1, n / 2); /* some died after the flush, and most before */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(making_a_store_can_be_killed_at_any_moment),
 		cmocka_unit_test(a_build_can_be_killed_at_any_moment),
 		cmocka_unit_test(tagging_and_deleting_can_be_killed_at_any_moment),
+		cmocka_unit_test(whoever_sets_what_a_dead_process_set_flushes_it),
 	};
 
 	return cmocka_run_group_tests(tests, enter_memory, leave_memory);
