@@ -10,7 +10,7 @@ static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 
 char *base64_encode(struct str data)
 {
-	char *text = xcalloc(data.len / 3 + 1, 4);
+	char *text = xcalloc(data.len / 3 + 2, 4); /* the last group, and the NUL */
 	const uint8_t *in = (const uint8_t *)data.at;
 	char *out = text;
 
