@@ -97,7 +97,7 @@ struct event_lines {
 			       .rest = BUF_INIT(EVENT_LINE_MAX) })
 
 void event_lines_feed(struct event_lines *lines, struct str bytes);
-void event_lines_end(struct event_lines *lines); /* emits an unfinished line; frees */
+void event_lines_end(struct event_lines *lines); /* emits an unfinished line, once; frees */
 
 const char *build_status_name(enum build_status status); /* "done", "cached", ... */
 

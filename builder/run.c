@@ -14,15 +14,14 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "builder/events.h"
+#include "builder/tail.h"
 #include "overlay/sandbox.h"
 #include "overlay/user.h"
 #include "store/journal.h"
 
 #define READ_CHUNK 65536
-#define POLL_MS 100     /* how soon a step notices that another one failed */
-#define DRAIN_MS 200    /* how long output of what outlived the command is waited for */
-#define TAIL_BYTES 8192 /* of the log, in a failure's notes */
-#define TAIL_LINES 20
+#define POLL_MS 100  /* how soon a step notices that another one failed */
+#define DRAIN_MS 200 /* how long output of what outlived the command is waited for */
 #define SPACE_LEAST ((uint64_t)256 * 1024) /* with less, a failed step is told of a full disk */
 
 /* One output stream of a running step. */
@@ -34,7 +33,23 @@ struct stream {
 struct output {
 	struct stream streams[2];
 	int log_fd; /* owned; -1: no log */
+	struct tail tail;
+	/* who hears the lines: the listener of the build, and the tail */
+	struct build_events kept, both;
+	const struct build_events *pair[2];
 };
+
+static void output_init(struct output *out, const struct build_events *events, unsigned step)
+{
+	*out = (struct output){ .log_fd = -1 };
+	out->kept = tail_listener(&out->tail);
+	out->pair[0] = events;
+	out->pair[1] = &out->kept;
+	out->both = events_tee(out->pair);
+	for (unsigned i = 0; i < ARRAY_SIZE(out->streams); i++)
+		out->streams[i] =
+			(struct stream){ -1, EVENT_LINES_INIT(&out->both, step, BUILD_STDOUT + i) };
+}
 
 static inline void output_auto_(struct output *out)
 {
@@ -45,6 +60,7 @@ static inline void output_auto_(struct output *out)
 	}
 	if (out->log_fd >= 0)
 		close(out->log_fd);
+	tail_release(&out->tail);
 }
 
 /* Take what one stream has. The log is written first and whole; losing it on a full disk must not
@@ -85,7 +101,7 @@ static void wait_some(struct output *out, const struct sandbox_run *run, int tim
 	*ret_ended = fds[2].revents != 0;
 }
 
-/* What is left in the pipes after the end. A process that outlived the command cannot hold the
+/* What is left in the pipes after the end, and lines without one. A process that outlived the command cannot hold the
  * build up: its namespace is gone, so the pipes end at once or never. */
 static void drain(struct output *out)
 {
@@ -94,13 +110,15 @@ static void drain(struct output *out)
 					 { .fd = out->streams[1].fd, .events = POLLIN } };
 
 		if (out->streams[0].fd < 0 && out->streams[1].fd < 0)
-			return;
+			break;
 		if (poll(fds, ARRAY_SIZE(fds), DRAIN_MS) <= 0)
-			return;
+			break;
 		for (size_t i = 0; i < ARRAY_SIZE(out->streams); i++)
 			if (out->streams[i].fd >= 0 && fds[i].revents)
 				take(out, &out->streams[i]);
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(out->streams); i++)
+		event_lines_end(&out->streams[i].lines);
 }
 
 /* A pipe for one stream; the writing end goes to the step. */
@@ -156,32 +174,6 @@ static struct err *start(const struct run_site *site, struct plan_step *step, in
 	return sandbox_start(site->sandbox, &spec, ret);
 }
 
-/* The last lines of a step's log, for people. */
-static char *log_tail(const struct run_site *site, const struct plan_step *step)
-{
-	AUTO(mem) char *path = site->journal ? journal_log_path(site->journal, step->number) : NULL;
-	AUTO(fd) int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	char tail[TAIL_BYTES];
-	struct stat st;
-	ssize_t got;
-	off_t from;
-	int lines = 0;
-
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size == 0)
-		return NULL;
-	from = st.st_size > TAIL_BYTES ? st.st_size - TAIL_BYTES : 0;
-	got = pread(fd, tail, sizeof(tail), from);
-	for (ssize_t at = 0; at < got; at++)
-		if (tail[at] == '\0') /* which would end the text */
-			tail[at] = ' ';
-	while (got > 0 && tail[got - 1] == '\n')
-		got--;
-	for (ssize_t at = got; at > 0; at--)
-		if (tail[at - 1] == '\n' && ++lines == TAIL_LINES)
-			return xmemdup(tail + at, (size_t)(got - at));
-	return got > 0 ? xmemdup(tail, (size_t)got) : NULL;
-}
-
 /* A step that failed for want of space often says so badly, or not at all: have a look. */
 static struct err *note_full_disk(struct err *err, int root_fd)
 {
@@ -200,11 +192,11 @@ static struct err *note_full_disk(struct err *err, int root_fd)
 }
 
 static struct err *failure(const struct run_site *site, const struct plan_step *step, int root_fd,
-			   const struct sandbox_result *result)
+			   const struct sandbox_result *result, const struct tail *output)
 {
 	const struct position *at = &step->instruction->position;
 	AUTO(mem) char *path = site->journal ? journal_log_path(site->journal, step->number) : NULL;
-	AUTO(mem) char *tail = log_tail(site, step);
+	AUTO(mem) char *tail = tail_text(output);
 	struct err *err;
 
 	if (result->exec_errno)
@@ -229,16 +221,12 @@ static struct err *failure(const struct run_site *site, const struct plan_step *
 struct err *run_step(const struct run_site *site, struct plan_step *step, int root_fd,
 		     int *ret_code)
 {
-	AUTO(output)
-	struct output out = {
-		.streams = { { -1, EVENT_LINES_INIT(site->events, step->number, BUILD_STDOUT) },
-			     { -1, EVENT_LINES_INIT(site->events, step->number, BUILD_STDERR) } },
-		.log_fd = -1,
-	};
+	AUTO(output) struct output out = { 0 };
 	AUTO(sandbox_run) struct sandbox_run *run = NULL;
 	struct sandbox_result result;
 	bool ended = false;
 
+	output_init(&out, site->events, step->number);
 	*ret_code = 0;
 	if (site->journal)
 		TRY(journal_open_log(site->journal, step->number, &out.log_fd));
@@ -253,5 +241,5 @@ struct err *run_step(const struct run_site *site, struct plan_step *step, int ro
 	drain(&out);
 	TRY(script_wrap(sandbox_wait(run, &result), site->script, &step->instruction->position));
 	*ret_code = result.code;
-	return result.code ? failure(site, step, root_fd, &result) : NULL;
+	return result.code ? failure(site, step, root_fd, &result, &out.tail) : NULL;
 }

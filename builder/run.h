@@ -28,7 +28,7 @@ struct run_site {
 /* Run a RUN step in the merged root `root_fd` (from overlay_mount(); used up). Both output streams
  * go whole to the step's log and, line by line, to the listener. A command that fails is
  * ERR_INVALID with its exit code in the text, which `*ret_code` has too, and place, excerpt and
- * last log lines in its notes. ERR_CANCELLED if it was stopped. */
+ * last lines of output in its notes. ERR_CANCELLED if it was stopped. */
 struct err *run_step(const struct run_site *site, struct plan_step *step, int root_fd,
 		     int *ret_code) MUST_USE;
 

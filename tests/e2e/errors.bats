@@ -141,6 +141,11 @@ nothing_ran() {
 	[[ $output != *"echo after"$'\n#'* ]]
 	log=$(sed -n 's/^the whole of it: //p' <<<"$output")
 	equal "$(grep -c '^line' "$log")" 100
+	# What the two streams say without a newline stays apart.
+	recipe 'FROM base' 'RUN printf "50 %%"; sleep 0.2; echo "no such file" >&2; exit 6'
+	refused 1 "Recipe:2: the command failed with exit code 6"
+	[[ $output == *"its last output:"$'\n'"no such file"$'\n'"50 %"$'\n'* ]]
+	recipe 'FROM base' 'RUN for i in $(seq 100); do echo line $i; done; exit 7' 'RUN echo after'
 	# Not kept, so it runs again; and once it works, all is well.
 	refused 1 "exit code 7"
 	recipe 'FROM base' 'RUN echo good'
