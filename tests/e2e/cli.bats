@@ -212,3 +212,9 @@ complete_bash() {
 	wait $! || code=$?
 	equal "$code" 1
 }
+
+@test "the network's libraries are not loaded at every start" {
+	run -0 ldd "$(command -v cairn)"
+	[[ $output == *libcrypto* ]]
+	[[ $output != *libcurl* && $output != *libssl* ]]
+}
