@@ -1,0 +1,369 @@
+/* registry/url.c - see registry/url.h. */
+
+#include "registry/url.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "registry/curl-private.h"
+
+#define HTTP_PORT 80
+#define HTTPS_PORT 443
+
+/* ---- reading ---- */
+
+void url_free(struct url *url)
+{
+	if (!url)
+		return;
+	free(url->text);
+	free(url->host);
+	free(url);
+}
+
+static struct err *refuse(const char *text, const char *why)
+{
+	AUTO(mem) char *shown = url_redacted(text);
+
+	return err_new(ERR_INVALID, "URL '%.200s': %s", shown, why);
+}
+
+/* What no URL holds; libcurl is kinder in places, and versions of it differ. */
+static const char *offence(const char *text)
+{
+	size_t len = strnlen(text, URL_MAX + 1);
+
+	if (len > URL_MAX)
+		return "too long";
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] <= ' ' || text[i] >= 0x7f || text[i] == '\\')
+			return "has a character that URLs cannot have";
+	}
+	/* The first "//" begins the authority: "https:///x" has none, and libcurl makes x the host. */
+	text += strcspn(text, "/?#");
+	return strncmp(text, "///", 3) == 0 ? "has no host" : NULL;
+}
+
+/* One part, owned by the caller; NULL if there is none. */
+static char *part(const struct curl *curl, CURLU *handle, CURLUPart what, unsigned flags)
+{
+	char *value = NULL;
+	char *copy;
+
+	if (curl->url_get(handle, what, &value, flags) != CURLUE_OK)
+		return NULL;
+	copy = xstrdup(value);
+	curl->free(value);
+	return copy;
+}
+
+/* Host names are compared as bytes: lower case, and IPv6 bare and in its one canonical form. */
+static char *canonical_host(char *host)
+{
+	size_t len = strlen(host);
+	struct in6_addr six;
+	struct in_addr four;
+	char text[INET6_ADDRSTRLEN] = "";
+
+	if (host[0] == '[' && host[len - 1] == ']') {
+		host[len - 1] = '\0';
+		if (inet_pton(AF_INET6, host + 1, &six) == 1)
+			inet_ntop(AF_INET6, &six, text, sizeof(text));
+	} else if (inet_aton(host, &four)) {
+		inet_ntop(AF_INET, &four, text, sizeof(text));
+	}
+	if (*text) {
+		free(host);
+		return xstrdup(text);
+	}
+	for (char *c = host; *c; c++)
+		*c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+	return host;
+}
+
+/* Letters, digits, "-", "." and "_"; or an address in brackets. Percent-encoding is undone by now. */
+static bool is_host(const char *host)
+{
+	static const char name[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+	static const char address[] = "[]:.0123456789abcdefABCDEF";
+
+	return *host && host[strspn(host, *host == '[' ? address : name)] == '\0';
+}
+
+static struct err *take_apart(const struct curl *curl, CURLU *handle, const char *text,
+			      struct url **ret)
+{
+	AUTO(url) struct url *url = xcalloc(1, sizeof(*url));
+	AUTO(mem) char *scheme = part(curl, handle, CURLUPART_SCHEME, 0);
+	AUTO(mem) char *port = part(curl, handle, CURLUPART_PORT, CURLU_DEFAULT_PORT);
+	AUTO(mem) char *user = part(curl, handle, CURLUPART_USER, 0);
+	AUTO(mem) char *password = part(curl, handle, CURLUPART_PASSWORD, 0);
+	AUTO(mem) char *zone = part(curl, handle, CURLUPART_ZONEID, 0);
+	AUTO(err) struct err *err = NULL;
+	uint64_t number;
+
+	url->host = part(curl, handle, CURLUPART_HOST, 0);
+	url->text = part(curl, handle, CURLUPART_URL, 0);
+	if (user || password)
+		return refuse(text, "credentials do not belong into a URL");
+	if (zone)
+		return refuse(text, "an address of one network interface is no place for images");
+	if (!scheme || !url->host || !url->text || !port)
+		return refuse(text, "not an absolute URL");
+	if (!is_host(url->host))
+		return refuse(text, "the host is no name of the Internet");
+	if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
+		return refuse(text, "neither http nor https");
+	err = num_parse(str_of(port), 1, UINT16_MAX, &number);
+	if (err)
+		return refuse(text, "the port is not a number from 1 to 65535");
+	url->host = canonical_host(url->host);
+	url->port = (uint16_t)number;
+	url->is_https = strcmp(scheme, "https") == 0;
+	*ret = STEAL(url);
+	return NULL;
+}
+
+/* Read `text`, relative to `base` if that is not NULL. */
+static struct err *read_url(const char *base, const char *text, struct url **ret)
+{
+	const struct curl *curl;
+	const char *why = offence(text);
+	struct err *err = NULL;
+	CURLUcode code = CURLUE_OK;
+	CURLU *handle;
+
+	if (why)
+		return refuse(text, why);
+	TRY(curl_load(&curl));
+	handle = curl->url();
+	if (!handle)
+		return err_new(ERR_INTERNAL, "libcurl: no handle for a URL");
+	if (base)
+		code = curl->url_set(handle, CURLUPART_URL, base, 0);
+	if (code == CURLUE_OK)
+		code = curl->url_set(handle, CURLUPART_URL, text, 0);
+	if (code == CURLUE_OK)
+		code = curl->url_set(handle, CURLUPART_FRAGMENT, NULL, 0);
+	err = code == CURLUE_OK ? take_apart(curl, handle, text, ret) :
+				  refuse(text, curl->url_strerror(code));
+	curl->url_cleanup(handle);
+	return err;
+}
+
+struct err *url_parse(const char *text, struct url **ret)
+{
+	if (!strstr(text, "://"))
+		return refuse(text, "not an absolute URL");
+	return read_url(NULL, text, ret);
+}
+
+static bool is_digits(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.at[i] < '0' || s.at[i] > '9')
+			return false;
+	}
+	return s.len > 0;
+}
+
+/* "registry.example.com/x", "host:5000/x", "[::1]:5000/x", "localhost/x": a host, not a path. */
+static bool begins_with_host(const char *text)
+{
+	struct str rest = { text, strcspn(text, "/?#") };
+	struct str name;
+
+	if (rest.len > 0 && *text == '[')
+		return true;
+	if (str_is(rest, ".") || str_is(rest, ".."))
+		return false;
+	name = str_cut(&rest, ':');
+	if (rest.at)
+		return name.len > 0 && is_digits(rest);
+	return str_is(name, "localhost") || (name.len > 0 && memchr(name.at, '.', name.len));
+}
+
+/* True if the reference starts with a scheme: letters, digits, "+-.", and a colon. */
+static bool has_scheme(const char *text)
+{
+	size_t len = strcspn(text, ":/?#");
+
+	return len > 0 && text[len] == ':';
+}
+
+struct err *url_resolve(const struct url *base, const char *reference, struct url **ret)
+{
+	if (strcspn(reference, "/?#") != 0 && begins_with_host(reference)) {
+		AUTO(mem)
+		char *whole = xasprintf("http%s://%s", base->is_https ? "s" : "", reference);
+
+		return read_url(NULL, whole, ret);
+	}
+	if (has_scheme(reference))
+		return url_parse(reference, ret);
+	return read_url(base->text, reference, ret);
+}
+
+/* ---- judging ---- */
+
+bool url_same_origin(const struct url *a, const struct url *b)
+{
+	return a->is_https == b->is_https && a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
+char *url_authority(const struct url *url)
+{
+	bool is_six = strchr(url->host, ':');
+	AUTO(mem) char *host = xasprintf(is_six ? "[%s]" : "%s", url->host);
+
+	if (url->port == (url->is_https ? HTTPS_PORT : HTTP_PORT))
+		return STEAL(host);
+	return xasprintf("%s:%u", host, url->port);
+}
+
+struct range {
+	uint32_t first; /* host byte order */
+	unsigned bits;
+};
+
+/* IANA's registry of special purpose addresses, and multicast. */
+static const struct range special[] = {
+	{ 0x00000000, 8 },  /* this network; 0.0.0.0 connects to this machine */
+	{ 0x0a000000, 8 },  /* private */
+	{ 0x64400000, 10 }, /* shared: carriers, and metadata of a cloud */
+	{ 0x7f000000, 8 },  /* loopback */
+	{ 0xa9fe0000, 16 }, /* link-local: metadata of most clouds */
+	{ 0xac100000, 12 }, /* private */
+	{ 0xc0000000, 24 }, /* protocol assignments */
+	{ 0xc0a80000, 16 }, /* private */
+	{ 0xc6120000, 15 }, /* benchmarks */
+	{ 0xe0000000, 3 },  /* multicast, reserved, broadcast */
+};
+
+static bool is_special_four(uint32_t address)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(special); i++) {
+		unsigned shift = 32 - special[i].bits;
+
+		if (address >> shift == special[i].first >> shift)
+			return true;
+	}
+	return false;
+}
+
+static uint32_t four_at(const uint8_t *at)
+{
+	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static bool is_special_six(const uint8_t a[16])
+{
+	static const uint8_t zero[16] = { 0 };
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	static const uint8_t translated[12] = { 0x00, 0x64, 0xff, 0x9b }; /* 64:ff9b::/96 */
+	static const uint8_t local_translated[6] = { 0x00, 0x64, 0xff, 0x9b, 0x00, 0x01 };
+
+	if (memcmp(a, zero, 12) == 0) /* ::, ::1 and IPv4-compatible */
+		return true;
+	if (memcmp(a, mapped, sizeof(mapped)) == 0 ||
+	    memcmp(a, translated, sizeof(translated)) == 0)
+		return is_special_four(four_at(a + 12));
+	if (a[0] == 0x20 && a[1] == 0x02) /* 6to4 */
+		return is_special_four(four_at(a + 2));
+	return (a[0] & 0xfe) == 0xfc ||                   /* unique local */
+	       (a[0] == 0xfe && (a[1] & 0x80) == 0x80) || /* link-local, site-local */
+	       a[0] == 0xff ||                            /* multicast */
+	       memcmp(a, local_translated, sizeof(local_translated)) == 0;
+}
+
+bool url_is_loopback(const struct url *url)
+{
+	struct in6_addr six;
+	struct in_addr four;
+
+	if (inet_pton(AF_INET, url->host, &four) == 1)
+		return ntohl(four.s_addr) >> 24 == 127;
+	if (inet_pton(AF_INET6, url->host, &six) == 1)
+		return IN6_IS_ADDR_LOOPBACK(&six);
+	return strcmp(url->host, "localhost") == 0;
+}
+
+bool url_is_private(const struct url *url)
+{
+	struct str host = str_of(url->host);
+	AUTO(mem) char *bare = NULL;
+	struct in6_addr six;
+	struct in_addr four;
+
+	if (inet_pton(AF_INET6, url->host, &six) == 1)
+		return is_special_six(six.s6_addr);
+	while (str_ends(host, ".")) /* "localhost." is the same, and "127.0.0.1." to some */
+		host.len--;
+	if (str_is(host, "localhost") || str_ends(host, ".localhost"))
+		return true;
+	bare = str_dup(host);
+	return inet_aton(bare, &four) && is_special_four(ntohl(four.s_addr));
+}
+
+/* ---- as text ---- */
+
+/* The names of the query's parameters; what has no name is a value. */
+static void redact_query(struct buf *out, struct str query)
+{
+	char before = '?';
+
+	while (query.at) {
+		struct str value = str_cut(&query, '&');
+		struct str name = str_cut(&value, '=');
+
+		buf_addc(out, before);
+		if (value.at) {
+			buf_add_str(out, name);
+			buf_addc(out, '=');
+		}
+		buf_adds(out, "...");
+		before = '&';
+	}
+}
+
+char *url_redacted(const char *text)
+{
+	AUTO(buf) struct buf out = BUF_INIT((size_t)4 * URL_MAX);
+	struct str rest = { text, strcspn(text, "#") };
+	struct str head = str_cut(&rest, '?');
+	const char *slashes = strstr(text, "//");
+	size_t at = slashes && slashes < text + head.len ? (size_t)(slashes - text) + 2 : 0;
+	size_t end = at + strcspn(text + at, "/?#");
+	const char *sign = at > 0 && end <= head.len ? memrchr(text + at, '@', end - at) : NULL;
+
+	if (head.len > URL_MAX)
+		head.len = URL_MAX;
+	if (sign && (size_t)(sign - text) < head.len) {
+		buf_add(&out, text, at);
+		buf_add(&out, sign + 1, head.len - (size_t)(sign + 1 - text));
+	} else {
+		buf_add_str(&out, head);
+	}
+	if (rest.len > URL_MAX)
+		rest.len = URL_MAX;
+	redact_query(&out, rest);
+	return buf_steal(&out);
+}
+
+char *url_with_parameter(const char *text, const char *parameter)
+{
+	size_t len = strcspn(text, "#");
+	bool has_query = memchr(text, '?', len);
+	bool is_open = len > 0 && (text[len - 1] == '?' || (has_query && text[len - 1] == '&'));
+	const char *between = is_open ? "" : has_query ? "&" : "?";
+
+	return xasprintf("%.*s%s%s", (int)len, text, between, parameter);
+}
