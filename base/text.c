@@ -269,6 +269,13 @@ static size_t distance(struct str a, struct str b)
 	return rows[a.len % 3][b.len];
 }
 
+/* Two letters that only changed their places. */
+static bool swapped(struct str a, struct str b)
+{
+	return a.len == 2 && b.len == 2 && lower(a.at[0]) == lower(b.at[1]) &&
+	       lower(a.at[1]) == lower(b.at[0]);
+}
+
 const char *text_nearest(struct str wrong, const char *const *names, size_t count)
 {
 	size_t bound = (wrong.len < 6 ? 1 : wrong.len / 3) + 1; /* the first distance too far */
@@ -278,13 +285,14 @@ const char *text_nearest(struct str wrong, const char *const *names, size_t coun
 		return NULL;
 	for (size_t i = 0; i < count; i++) {
 		struct str name = str_of(names[i]);
-		size_t longer = name.len > wrong.len ? name.len : wrong.len;
 		size_t far;
 
 		if (name.len > NEAREST_MAX)
 			continue;
 		far = distance(wrong, name);
-		if (far < bound && far < longer) { /* something must be alike */
+		if (far > 0 && (name.len < 3 || wrong.len < 3) && !swapped(wrong, name))
+			continue; /* nearly all short names are near each other */
+		if (far < bound) {
 			bound = far;
 			best = names[i];
 		}

@@ -38,7 +38,8 @@ char *text_duration(uint64_t nanoseconds, char buf[static TEXT_DURATION_MAX]);
 
 /* Of `names`, the first of those nearest to `wrong`, or NULL if none is within a third of its
  * length (at least 1). Distance is in single-character edits and swaps of neighbours
- * (Damerau-Levenshtein), case ignored in ASCII; text above 64 bytes is near nothing. */
+ * (Damerau-Levenshtein), case ignored in ASCII. Names of one or two bytes are near only to the same
+ * letters; text above 64 bytes is near nothing. */
 const char *text_nearest(struct str wrong, const char *const *names, size_t count);
 
 #endif

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,6 +30,17 @@
 
 /* ---- the Recipe ---- */
 
+static struct err *open_context(const char *context, int *ret_fd)
+{
+	struct stat st;
+
+	if (stat(context, &st) == 0 && !S_ISDIR(st.st_mode))
+		return err_new(ERR_INVALID,
+			       "the build context '%s' is not a directory: -f names the Recipe",
+			       context);
+	return err_wrap(file_open_dir(AT_FDCWD, context, ret_fd), "the build context");
+}
+
 /* Look for the Recipe in the context under its three names. It may be a link, but not one that
  * leads out of the context: that is for -f. */
 static struct err *open_in_context(const char *context, char **ret_name, int *ret_fd)
@@ -38,7 +50,7 @@ static struct err *open_in_context(const char *context, char **ret_name, int *re
 
 	if (!context)
 		return err_new(ERR_USAGE, "there is no context to find a Recipe in: say -f FILE");
-	TRY(err_wrap(file_open_dir(AT_FDCWD, context, &dir_fd), "the build context"));
+	TRY(open_context(context, &dir_fd));
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		struct err *err = file_open(dir_fd, names[i], O_RDONLY | O_NONBLOCK | O_NOCTTY, 0,
 					    FILE_BENEATH, ret_fd);
@@ -76,6 +88,13 @@ static struct err *read_all(int fd, const char *name, struct buf *ret)
 	}
 }
 
+static bool is_directory(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 static struct err *read_recipe(const struct build_opts *opts, struct recipe **ret)
 {
 	AUTO(buf) struct buf bytes = BUF_INIT(SCRIPT_MAX);
@@ -93,6 +112,8 @@ static struct err *read_recipe(const struct build_opts *opts, struct recipe **re
 	}
 	if (fd < 0)
 		return err_sys("open '%s'", name);
+	if (is_directory(fd))
+		return err_new(ERR_INVALID, "the Recipe '%s' is a directory", name);
 	/* What the user names may be a pipe; what is found must not hold the build up. */
 	if (opts->recipe)
 		TRY(read_all(fd, name, &bytes));
@@ -127,9 +148,10 @@ static struct err *tell_remarks(const struct plan *plan, const struct build_even
 	}
 	if (lints->len > 0 && lints->policy.error)
 		return err_new(ERR_INVALID,
-			       "%s has %zu remarks, and its check directive says that "
-			       "they are errors",
-			       script_name(plan->recipe->script), lints->len);
+			       "%s has %zu remark%s, and its check directive says that "
+			       "remarks are errors",
+			       script_name(plan->recipe->script), lints->len,
+			       lints->len == 1 ? "" : "s");
 	return NULL;
 }
 

@@ -75,6 +75,23 @@ static void note_unset(const struct site *site, const struct expand_report *repo
 	}
 }
 
+/* Operands are split at blanks before quotes are looked at, and what looks like JSON and is none is
+ * a list of words: where one of them makes no sense, say what was meant. */
+static struct err *hint_json(const struct site *site, const char *word, struct err *err)
+{
+	if (word[0] == '[')
+		return err_note(err,
+				"this is no JSON, so it is read as words; JSON has every "
+				"string in double quotes: %s [\"a b\", \"c\"]",
+				instruction_name(site->in->kind));
+	if (strpbrk(word, "\"'"))
+		return err_note(err,
+				"quotes do not keep words together here; the JSON form does: "
+				"%s [\"a b\", \"c\"]",
+				instruction_name(site->in->kind));
+	return err;
+}
+
 static struct err *expand(const struct site *site, const char *text, char **ret)
 {
 	AUTO(expand_report) struct expand_report report = { 0 };
@@ -267,7 +284,7 @@ static struct err *apply_volume(const struct site *site)
 	buf_adds(&row, "VOLUME [");
 	for (size_t i = 0; i < words->len; i++) {
 		AUTO(mem) char *path = NULL;
-		struct err *err = expand(site, words->at[i], &path);
+		struct err *err = hint_json(site, words->at[i], expand(site, words->at[i], &path));
 
 		if (!err && !path[0])
 			err = fail_here(site, ERR_INVALID, "a volume's path is empty");
@@ -607,7 +624,8 @@ static struct err *add_context_source(const struct site *site, struct plan_copy 
 	struct tree *tree;
 
 	TRY(plan_context(site->plan, &tree));
-	TRY(at_place(site, selection_add(&found, tree, pattern, "the build context")));
+	TRY(at_place(site, hint_json(site, pattern,
+				     selection_add(&found, tree, pattern, "the build context"))));
 	TRY(at_place(site, selection_digest(&found, tree, false, site->plan->pool, h)));
 	TRY(hasher_finish(h, &digest));
 	key_add_digest(key, name, &digest);
@@ -642,10 +660,10 @@ static struct err *expand_copy(const struct site *site, struct plan_copy *copy, 
 	for (size_t i = 0; i < in->sources.len; i++) {
 		char *source;
 
-		TRY(expand(site, in->sources.at[i], &source));
+		TRY(hint_json(site, in->sources.at[i], expand(site, in->sources.at[i], &source)));
 		vec_push(&copy->sources, source);
 	}
-	TRY(expand(site, in->destination, &dest));
+	TRY(hint_json(site, in->destination, expand(site, in->destination, &dest)));
 	end = str_of(dest);
 	copy->dest_is_dir = copy->sources.len > 1 || end.len == 0 || str_ends(end, "/") ||
 			    str_is(end, ".") || str_ends(end, "/.");

@@ -326,9 +326,9 @@ static struct err *find_target(const struct plan *plan, const struct stage **ret
 		if (recipe->stages[i].name)
 			names[count++] = recipe->stages[i].name;
 	nearest = text_nearest(str_of(target), names, count);
-	return err_new(ERR_INVALID, "%s has no stage '%s'%s%s%s", script_name(recipe->script),
-		       target, nearest ? " (did you mean " : "", nearest ? nearest : "",
-		       nearest ? "?)" : "");
+	return err_new(ERR_USAGE, "option --target: %s has no stage '%.200s'%s%s%s",
+		       script_name(recipe->script), target, nearest ? " (did you mean " : "",
+		       nearest ? nearest : "", nearest ? "?)" : "");
 }
 
 static void name_stages(struct plan *plan)

@@ -101,12 +101,54 @@ static struct err *search_from(const struct search *search, struct tree_node *di
 	return search_from(search, child, depth + 1);
 }
 
-static struct err *missing(const struct tree *tree, const struct strings *parts, const char *what)
+/* The first symbolic link on the way that leads nowhere, with the path to it in `path`. NULL if
+ * what is missing is missing itself. */
+static struct err *find_dangling(struct tree *tree, const struct strings *parts, struct buf *path,
+				 struct tree_node **ret)
+{
+	struct tree_node *dir = &tree->root;
+
+	*ret = NULL;
+	vec_foreach (parts, part) {
+		AUTO(mem) char *name = glob_literal(str_of(*part));
+		struct tree_node *node, *real;
+
+		buf_addf(path, "%s%s", path->len ? "/" : "", name);
+		TRY(tree_find(tree, dir, str_of(name), false, &node));
+		if (!node)
+			return NULL;
+		TRY(tree_find(tree, dir, str_of(name), true, &real));
+		if (!real && S_ISLNK(node->mode))
+			*ret = node;
+		if (!real)
+			return NULL;
+		dir = real;
+	}
+	return NULL;
+}
+
+static struct err *dangling(const struct tree_node *node, const char *path, const char *what)
+{
+	struct err *err =
+		err_new(ERR_NOT_FOUND, "'%s' is a symbolic link to '%s', which is not in %s", path,
+			node->link, what);
+
+	if (node->link[0] != '/' && strncmp(node->link, "../", 3) != 0)
+		return err;
+	return err_note(err, "links are followed within %s alone, whose root is '/' to them", what);
+}
+
+static struct err *missing(struct tree *tree, const struct strings *parts, const char *what)
 {
 	AUTO(buf) struct buf path = BUF_INIT(SIZE_MAX / 2);
+	struct tree_node *link;
 	unsigned line = 0;
 	struct err *err;
 
+	TRY(find_dangling(tree, parts, &path, &link));
+	if (link)
+		return dangling(link, path.at, what);
+	buf_reset(&path);
 	vec_foreach (parts, part)
 		buf_addf(&path, "%s%s", path.len ? "/" : "", *part);
 	err = err_new(ERR_NOT_FOUND, "'%s' is not in %s", path.at ? path.at : "/", what);

@@ -6,9 +6,23 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "cli/option.h"
 #include "registry/find.h"
+#include "registry/reference.h"
 
 #define DAY INT64_C(86400) /* seconds */
+
+struct err *image_find(struct store *store, const char *text, struct descriptor *ret)
+{
+	struct err *err = find_image(store, text, ret);
+	AUTO(err) struct err *bad = NULL;
+	struct reference reference;
+
+	if (err_kind(err) != ERR_INVALID)
+		return err;
+	bad = reference_parse(text, &reference);
+	return bad ? option_refuse(err, NULL) : err;
+}
 
 struct err *image_find_open(struct store *store, const char *text, const char *platform,
 			    struct image **ret)
@@ -17,8 +31,8 @@ struct err *image_find_open(struct store *store, const char *text, const char *p
 	struct platform want;
 
 	if (platform)
-		TRY(platform_parse(platform, &want));
-	TRY(find_image(store, text, &target));
+		TRY(option_refuse(platform_parse(platform, &want), "--platform"));
+	TRY(image_find(store, text, &target));
 	return err_wrap(image_open(store, &target, platform ? &want : NULL, ret), "image %s", text);
 }
 

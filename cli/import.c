@@ -76,7 +76,7 @@ static struct err *run_import(struct cli *cli, void *values, struct strings *ope
 	struct source *tar = NULL;
 
 	TRY(read_values(values, &opts));
-	TRY(reference_normalize(operands->at[1], &name));
+	TRY(option_refuse(reference_normalize(operands->at[1], &name), NULL));
 	TRY(cli_open_store(cli, &store));
 	TRY(open_tar(path, &tar));
 	TRY(err_wrap(rootfs_import(store, tar, &opts, &manifest, &config), "import %s", path));

@@ -25,7 +25,7 @@ static struct err *run_load(struct cli *cli, void *arg, struct strings *operands
 	AUTO(mem) char *name = NULL;
 
 	if (values->name)
-		TRY(reference_normalize(values->name, &name));
+		TRY(option_refuse(reference_normalize(values->name, &name), "--name"));
 	TRY(cli_open_store(cli, &store));
 	TRY(archive_load(store, operands->at[0], name, &list));
 	vec_foreach (&list, loaded) {

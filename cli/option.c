@@ -117,6 +117,21 @@ static struct err *set_value(struct found found, const char *text)
 	return NULL;
 }
 
+/* Whether a word is an option that we know, or the end of them: then a value was forgotten. */
+static bool is_option(const struct reader *reader, const char *word)
+{
+	struct str name = str_of(word);
+	struct found found;
+
+	if (word[0] != '-' || word[1] == '\0')
+		return false;
+	if (word[1] != '-')
+		return find(reader, STR(""), word[1], &found);
+	name.at += 2;
+	name.len -= 2;
+	return name.len == 0 || find(reader, str_cut(&name, '='), 0, &found);
+}
+
 /* `attached` is the value that stands in the same word, or NULL. `said` is the option as the user
  * wrote it. */
 static struct err *take(struct reader *reader, struct found found, const char *attached,
@@ -125,6 +140,11 @@ static struct err *take(struct reader *reader, struct found found, const char *a
 	if (!attached && found.option->kind != OPTION_IS_FLAG) {
 		if (!*reader->next)
 			return err_new(ERR_USAGE, "option %s needs a value", said);
+		if (is_option(reader, *reader->next))
+			return err_note(err_new(ERR_USAGE,
+						"option %s needs a value, and '%.80s' is an option",
+						said, *reader->next),
+					"if it is the value, write %s=%.80s", said, *reader->next);
 		attached = *reader->next++;
 	}
 	return err_wrap(set_value(found, attached), "option %s", said);
@@ -189,11 +209,14 @@ struct err *option_refuse(struct err *err, const char *option)
 {
 	struct err *usage;
 
-	if (err_kind(err) != ERR_INVALID)
-		return err_wrap(err, "option %s", option);
-	usage = err_new(ERR_USAGE, "option %s: %s", option, err_text(err));
-	err_free(err);
-	return usage;
+	if (err_kind(err) == ERR_INVALID) {
+		usage = err_new(ERR_USAGE, "%s", err_text(err));
+		if (err_notes(err))
+			usage = err_note(usage, "%s", err_notes(err));
+		err_free(err);
+		err = usage;
+	}
+	return option ? err_wrap(err, "option %s", option) : err;
 }
 
 void option_release(const struct option_set *set)

@@ -91,8 +91,8 @@ struct option_rules {
 struct err *option_parse(const struct option_set *sets, size_t set_count, char *const *argv,
 			 const struct option_rules *rules, struct strings *operands) MUST_USE;
 
-/* The value of `option` ("--tag") was refused for `err`: ERR_USAGE instead of ERR_INVALID, and the
- * option in front. NULL stays NULL. */
+/* The value of `option` ("--tag"), or an operand if that is NULL, was refused for `err`: ERR_USAGE
+ * instead of ERR_INVALID, and the option in front. NULL stays NULL. */
 struct err *option_refuse(struct err *err, const char *option) MUST_USE;
 
 /* Free the lists in the values of a set. */

@@ -104,8 +104,26 @@ static void set_default(struct strings *env, const char *pair)
 	strings_push(env, pair);
 }
 
-static struct err *make_env(const struct image *image, const struct run_values *values,
-			    const struct user *user, struct strings *ret)
+/* A wrong value is a wrong command line, not a container that could not be run. */
+static struct err *check_values(const struct run_values *values)
+{
+	struct platform platform;
+
+	vec_foreach (&values->env, text)
+		if ((*text)[0] == '=' || !(*text)[0])
+			return err_new(ERR_USAGE, "option --env: '%.80s' has no name", *text);
+	if (values->platform)
+		TRY(option_refuse(platform_parse(values->platform, &platform), "--platform"));
+	if (values->user && !values->user[0])
+		return err_new(ERR_USAGE, "option --user: an empty name is no user");
+	if (values->workdir && values->workdir[0] != '/')
+		return err_new(ERR_USAGE, "option --workdir: '%.200s' is not absolute",
+			       values->workdir);
+	return NULL;
+}
+
+static void make_env(const struct image *image, const struct run_values *values,
+		     const struct user *user, struct strings *ret)
 {
 	AUTO(mem) char *home = xasprintf("HOME=%s", user->home);
 
@@ -115,8 +133,6 @@ static struct err *make_env(const struct image *image, const struct run_values *
 		AUTO(mem)
 		char *pair = inherited ? xasprintf("%s=%s", *text, inherited) : xstrdup(*text);
 
-		if ((*text)[0] == '=' || !(*text)[0])
-			return err_new(ERR_USAGE, "option --env: '%.80s' has no name", *text);
 		if (strchr(pair, '='))
 			set_variable(ret, pair);
 	}
@@ -124,7 +140,6 @@ static struct err *make_env(const struct image *image, const struct run_values *
 	set_default(ret, home);
 	if (values->tty)
 		set_default(ret, "TERM=xterm");
-	return NULL;
 }
 
 /* ---- where it runs ---- */
@@ -186,7 +201,7 @@ static struct err *start(struct container *c, const struct image *image,
 	AUTO(user) struct user user = { 0 };
 
 	TRY(user_resolve(c->root_fd, str_of(who), &user));
-	TRY(make_env(image, values, &user, &env));
+	make_env(image, values, &user, &env);
 	spec->root_fd = c->root_fd;
 	spec->argv = strings_argv(argv);
 	spec->envp = strings_argv(&env);
@@ -221,17 +236,6 @@ static struct err *run_container(struct cli *cli, const struct run_values *value
 	return NULL;
 }
 
-/* What would otherwise quietly mean something else. */
-static struct err *check_values(const struct run_values *values)
-{
-	if (values->user && !values->user[0])
-		return err_new(ERR_USAGE, "option --user: an empty name is no user");
-	if (values->workdir && values->workdir[0] != '/')
-		return err_new(ERR_USAGE, "option --workdir: '%.200s' is not absolute",
-			       values->workdir);
-	return NULL;
-}
-
 static struct err *run_run(struct cli *cli, void *arg, struct strings *operands)
 {
 	const struct run_values *values = arg;
@@ -241,8 +245,8 @@ static struct err *run_run(struct cli *cli, void *arg, struct strings *operands)
 	AUTO(container)
 	struct container container = { .skeleton = SKELETON_INIT, .root_fd = -1 };
 
-	cli->exit_code = FAILED;
 	TRY(check_values(values));
+	cli->exit_code = FAILED;
 	TRY(cli_need_root("running an image"));
 	TRY(cli_open_store(cli, &store));
 	TRY(image_find_open(store, operands->at[0], values->platform, &image));

@@ -5,7 +5,6 @@
 #include "cli/commands-private.h"
 #include "cli/image.h"
 #include "registry/archive.h"
-#include "registry/find.h"
 #include "registry/reference.h"
 #include "store/ref.h"
 #include "store/store.h"
@@ -32,7 +31,7 @@ static char *name_to_save(struct store *store, const char *text)
 		err = ref_get(store, name, &target);
 	if (!err)
 		return name;
-	err_free(err); /* an id, then; find_image() says it if it is none */
+	err_free(err); /* an id, then; image_find() says it if it is none */
 	free(name);
 	return NULL;
 }
@@ -41,7 +40,7 @@ static struct err *find_images(struct store *store, const struct strings *texts,
 			       struct saved_image *images)
 {
 	for (size_t i = 0; i < texts->len; i++)
-		TRY(find_image(store, texts->at[i], &images[i].target));
+		TRY(image_find(store, texts->at[i], &images[i].target));
 	return NULL;
 }
 

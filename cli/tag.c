@@ -6,7 +6,6 @@
 #include "cli/commands-private.h"
 #include "cli/image.h"
 #include "cli/output.h"
-#include "registry/find.h"
 #include "registry/reference.h"
 #include "store/ref.h"
 #include "store/store.h"
@@ -23,11 +22,11 @@ static struct err *run_tag(struct cli *cli, void *values, struct strings *operan
 	for (size_t i = 1; i < operands->len; i++) {
 		AUTO(mem) char *name = NULL;
 
-		TRY(reference_normalize(operands->at[i], &name));
+		TRY(option_refuse(reference_normalize(operands->at[i], &name), NULL));
 		strings_push(&names, name);
 	}
 	TRY(cli_open_store(cli, &store));
-	TRY(find_image(store, operands->at[0], &target));
+	TRY(image_find(store, operands->at[0], &target));
 	vec_foreach (&names, name)
 		TRY(ref_set(store, *name, &target));
 	return NULL;
@@ -62,7 +61,7 @@ static struct err *names_of(struct store *store, const char *id, bool force, str
 	struct descriptor target;
 	size_t before = ret->len;
 
-	TRY(find_image(store, id, &target));
+	TRY(image_find(store, id, &target));
 	TRY(ref_list(store, &refs));
 	vec_foreach (&refs, ref)
 		if (digest_equal(&ref->target.digest, &target.digest))

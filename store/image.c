@@ -520,17 +520,52 @@ static struct err *find_unnamed(struct store *store, struct str hex, bool *ret_f
 	return NULL;
 }
 
+/* Cut a familiar name before its tag, which is returned; "" if there is none. */
+static const char *split_tag(char *name)
+{
+	char *colon = strrchr(name, ':');
+
+	if (!colon || strchr(colon, '/'))
+		return "";
+	*colon = '\0';
+	return colon + 1;
+}
+
+/* The image that was meant: one of this tag whose name is near, or else of this name whose tag is.
+ * Together they would be near too easily: ":latest" is alike in all. NULL if there is none; owned
+ * by the caller. */
+static char *nearest_image(const char *wanted, const struct ref_list *refs)
+{
+	AUTO(mem) char *name = xstrdup(wanted);
+	const char *tag = split_tag(name);
+	AUTO(strings) struct strings names = { 0 }; /* with this tag */
+	AUTO(strings) struct strings tags = { 0 };  /* of this name */
+	const char *near;
+
+	vec_foreach (refs, ref) {
+		AUTO(mem) char *other = xstrdup(index_familiar(ref->name));
+		const char *other_tag = split_tag(other);
+
+		if (strcmp(tag, other_tag) == 0)
+			strings_push(&names, other);
+		else if (strcmp(name, other) == 0)
+			strings_push(&tags, other_tag);
+	}
+	near = text_nearest(str_of(name), (const char *const *)names.at, names.len);
+	if (near)
+		return xasprintf("%s:%s", near, tag);
+	near = text_nearest(str_of(tag), (const char *const *)tags.at, tags.len);
+	if (near || tags.len > 0)
+		return xasprintf("%s:%s", name, near ? near : tags.at[0]);
+	return NULL;
+}
+
 static struct err *not_found(const char *text, const char *canonical, const struct ref_list *refs)
 {
 	struct err *err = err_new(ERR_NOT_FOUND, "no image '%.255s' in the store", text);
-	AUTO(mem) const char **names = xcalloc(refs->len, sizeof(*names));
-	const char *nearest;
+	AUTO(mem) char *near = canonical ? nearest_image(index_familiar(canonical), refs) : NULL;
 
-	for (size_t i = 0; i < refs->len; i++)
-		names[i] = index_familiar(refs->at[i].name);
-	nearest = text_nearest(str_of(canonical ? index_familiar(canonical) : text), names,
-			       refs->len);
-	return nearest ? err_note(err, "did you mean '%s'?", nearest) : err;
+	return near ? err_note(err, "did you mean '%s'?", near) : err;
 }
 
 /* By the name that it has. */

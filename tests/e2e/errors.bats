@@ -36,7 +36,13 @@ nothing_ran() {
 	fails 3 build_in nowhere
 	says "nowhere: No such file"
 	mkdir context/Recipe
-	refused 1 "Recipe is not a regular file"
+	refused 1 "the Recipe 'Recipe' is a directory"
+	refused 1 "the Recipe 'context' is a directory" -f context
+	mkfifo context/Containerfile
+	rmdir context/Recipe
+	refused 1 "Containerfile is not a regular file"
+	fails 1 build_in context/Containerfile
+	says "the build context 'context/Containerfile' is not a directory: -f names the Recipe"
 }
 
 @test "a Recipe that says nothing" {
@@ -109,8 +115,8 @@ nothing_ran() {
 	refused 3 "Recipe:3: "
 	says "'biuld'"
 	recipe 'FROM base AS build' 'RUN true'
-	refused 1 "no stage 'biuld' (did you mean build?)" --target biuld
-	refused 1 "no stage '7'" --target 7
+	refused 2 "option --target: Recipe has no stage 'biuld' (did you mean build?)" --target biuld
+	refused 2 "option --target: Recipe has no stage '7'" --target 7
 	nothing_ran
 }
 
@@ -231,7 +237,13 @@ nothing_ran() {
 	ln -s ../outside context/link
 	ln -s / context/root
 	recipe 'FROM base' 'COPY link /x'
-	refused 3 "'link' is not in the build context"
+	refused 3 "'link' is a symbolic link to '../outside', which is not in the build context"
+	says "links are followed within the build context alone"
+	ln -s nowhere context/dangling
+	recipe 'FROM base' 'COPY dangling/x /x'
+	refused 3 "'dangling' is a symbolic link to 'nowhere', which is not in the build context"
+	[[ $output != *"links are followed"* ]]
+	rm context/dangling
 	recipe 'FROM base' 'COPY root/etc/passwd /x'
 	refused 3 "is not in the build context"
 	recipe 'FROM base' 'COPY ../outside /x'

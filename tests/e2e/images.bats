@@ -58,7 +58,7 @@ id_of() {
 		says "import $file"
 	done
 	fails 3 cairn import nothing.tar x
-	fails 1 cairn import rootfs.tar Upper/Case
+	fails 2 cairn import rootfs.tar Upper/Case
 	says "lowercase"
 	fails 1 cairn import rootfs.tar x@sha256:0000
 	equal "$(cairn images -q)" ""

@@ -58,10 +58,10 @@ image_with() {
 	fails 125 cairn run app
 	says "no command"
 	fails 125 cairn run -u nobody app true
-	fails 125 cairn run -w relative app true
+	fails 2 cairn run -w relative app true
 	says "'relative' is not absolute"
-	fails 125 cairn run -w '' app true
-	fails 125 cairn run -u '' app true
+	fails 2 cairn run -w '' app true
+	fails 2 cairn run -u '' app true
 	says "option --user: an empty name is no user"
 	fails 125 cairn run -u : app true
 	says "':' names neither a user nor a group"

@@ -536,6 +536,37 @@ TEST(a_name_that_is_nearly_right_is_suggested)
 	assert_null(err_notes(err));
 }
 
+TEST(a_tag_alone_makes_no_name_near)
+{
+	static const struct {
+		const char *wanted, *notes;
+	} cases[] = {
+		{ "app:latst", "did you mean 'app:latest'?" },
+		{ "app:1.0", "did you mean 'app:latest'?" }, /* the only one of that name */
+		{ "team/ap:lates", NULL },
+		{ "xyz:latest", NULL },
+		{ "ap:latest", NULL }, /* short names are near each other */
+	};
+	struct descriptor config;
+	struct descriptor manifest = put_image("amd64", "one", &config);
+
+	assert_ok(ref_set(store, APP, &manifest));
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO(mem)
+		char *name =
+			xasprintf("docker.io/%s%s", strchr(cases[i].wanted, '/') ? "" : "library/",
+				  cases[i].wanted);
+		struct descriptor got;
+		AUTO(err) struct err *err = image_resolve(store, cases[i].wanted, name, &got);
+
+		assert_int_equal(err_kind(err), ERR_NOT_FOUND);
+		if (!cases[i].notes)
+			assert_null(err_notes(err));
+		else
+			assert_string_equal(err_notes(err), cases[i].notes);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -556,6 +587,7 @@ int main(void)
 		ROOM_TEST(an_id_that_may_be_two_images_is_refused),
 		ROOM_TEST(an_image_without_a_name_is_found_by_its_whole_digest),
 		ROOM_TEST(a_name_that_is_nearly_right_is_suggested),
+		ROOM_TEST(a_tag_alone_makes_no_name_near),
 	};
 
 	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);

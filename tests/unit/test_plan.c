@@ -369,14 +369,36 @@ TEST(refuses_what_is_wrong_before_anything_runs)
 	}
 }
 
+TEST(a_word_that_was_meant_as_json_or_quoted_is_explained)
+{
+	static const struct {
+		const char *line, *notes;
+	} cases[] = {
+		{ "COPY \"a b\" /c", "quotes do not keep words together here" },
+		{ "COPY f 'my dir/'", "the JSON form does: COPY [\"a b\", \"c\"]" },
+		{ "VOLUME 'a b'", "the JSON form does: VOLUME [\"a b\", \"c\"]" },
+		{ "COPY [f, \"/x\"]", "this is no JSON, so it is read as words" },
+	};
+
+	fill_context("f 644 f x\n");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO(mem) char *text = xasprintf("FROM scratch\n%s\n", cases[i].line);
+		AUTO(err) struct err *err = make_plan(text);
+
+		assert_int_equal(err_kind(err), ERR_INVALID);
+		assert_non_null(strstr(err_notes(err), cases[i].notes));
+	}
+}
+
 TEST(an_unknown_target_is_told_with_a_near_name)
 {
 	AUTO(err) struct err *err = NULL;
 
 	opts.target = "buidl";
 	err = make_plan("FROM scratch AS build\n");
-	assert_int_equal(err_kind(err), ERR_INVALID);
-	assert_non_null(strstr(err_text(err), "did you mean build?"));
+	assert_int_equal(err_kind(err), ERR_USAGE);
+	assert_string_equal(err_text(err), "option --target: Recipe has no stage 'buidl' "
+					   "(did you mean build?)");
 }
 
 /* Whether `name` of the context can be copied. */
@@ -471,6 +493,7 @@ int main(void)
 		WITH_PLAN(works_with_directories_as_users_expect),
 		WITH_PLAN(an_onbuild_of_a_stage_runs_in_its_children_once),
 		WITH_PLAN(refuses_what_is_wrong_before_anything_runs),
+		WITH_PLAN(a_word_that_was_meant_as_json_or_quoted_is_explained),
 		WITH_PLAN(an_unknown_target_is_told_with_a_near_name),
 		WITH_PLAN(the_ignore_file_named_after_the_recipe_replaces_the_contexts),
 		WITH_PLAN(an_ignore_file_that_cannot_be_read_is_an_error),

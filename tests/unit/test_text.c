@@ -227,11 +227,17 @@ TEST(the_nearest_name_is_suggested)
 
 TEST(one_letter_is_not_near_every_other_letter)
 {
-	static const char *const names[] = { "a", "bc" };
+	static const char *const names[] = { "a", "bc", "def" };
 
-	assert_null(text_nearest(STR("z"), names, 1));
-	assert_string_equal(text_nearest(STR("A"), names, 2), "a");
-	assert_string_equal(text_nearest(STR("b"), names, 2), "bc");
+	assert_null(text_nearest(STR("z"), names, 3));
+	assert_string_equal(text_nearest(STR("A"), names, 3), "a");
+	assert_null(text_nearest(STR("b"), names, 3));
+	assert_null(text_nearest(STR("bd"), names, 3));
+	assert_null(text_nearest(STR("de"), names, 3));
+	assert_null(text_nearest(STR("bcd"), names, 3));
+	assert_string_equal(text_nearest(STR("cb"), names, 3), "bc");
+	assert_string_equal(text_nearest(STR("BC"), names, 3), "bc");
+	assert_string_equal(text_nearest(STR("dee"), names, 3), "def");
 }
 
 TEST(long_names_are_near_nothing)
