@@ -63,6 +63,7 @@ enum http_trouble {
 	HTTP_FINE,
 	HTTP_NO_HOST, /* the name is not known, nothing listens there */
 	HTTP_NO_TLS,  /* the certificate or the handshake is refused: the same again is no use */
+	HTTP_NOT_TLS, /* what answers does not speak TLS at all */
 	HTTP_BROKEN,  /* the connection broke, stalled or timed out */
 	HTTP_PROXY,   /* the proxy refused */
 };
@@ -74,6 +75,7 @@ struct http_response {
 	struct source
 		*body; /* owned; ends with ERR_NETWORK if the connection broke before its end */
 	bool reused;   /* by a connection that had served before */
+	char *url;     /* owned; whence it came, after redirects; NULL from a transport */
 };
 
 void http_response_free(struct http_response *response); /* an unread body breaks the connection */

@@ -27,6 +27,7 @@ void http_response_free(struct http_response *response)
 		return;
 	strings_release(&response->headers);
 	source_free(response->body);
+	free(response->url);
 	free(response);
 }
 
