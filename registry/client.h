@@ -37,13 +37,17 @@ struct registries;
 
 /* All zero is the default. Texts are borrowed for the client's life. */
 struct client_opts {
-	const char *creds;    /* "USER[:PASSWORD]" */
-	const char *authfile; /* instead of the usual files */
+	const char *creds;      /* "USER[:PASSWORD]" */
+	const char *creds_host; /* whom they are for: "docker.io" */
+	const char *authfile;   /* instead of the usual files */
+	/* Hosts of token servers that may see credentials of any registry; NULL: none. */
+	const struct strings *trusted_realms;
 	const char *cert_dir; /* instead of certs.d */
 	enum { TLS_VERIFY_CONFIGURED, TLS_VERIFY_ALWAYS, TLS_VERIFY_NEVER } tls_verify;
 	bool offline;                     /* every request is ERR_NETWORK "refused by --offline" */
 	unsigned retries;                 /* 0: 5 */
 	unsigned retry_max_wait;          /* seconds; 0: 120 */
+	unsigned retry_pause;             /* milliseconds before the first repeat; 0: 1000 */
 	const struct config_paths *paths; /* NULL: this machine's and this user's */
 	/* A line for the user, such as why we wait; outside text in it is not escaped. NULL: silence. */
 	void (*say)(void *self, const char *line);
@@ -57,15 +61,14 @@ struct client *client_new(const struct client_opts *opts, struct transport trans
 void client_free(struct client *client);
 DEFINE_AUTO(client)
 
-/* Where an image may be fetched from, or pushed to: registries.conf applied (registry/registries.h). */
-enum client_purpose { CLIENT_PULL, CLIENT_PUSH };
-
 struct client_request {
 	enum http_method method;
 	const struct place *place; /* the registry and repository that this is about */
-	const char *path; /* "/manifests/latest", below /v2/<repository>; or an absolute URL */
-	bool is_url;      /* `path` is a URL: an upload location, a link. Checked as a stranger */
-	bool is_root;     /* `path` stands below /v2 itself: "/", "/_catalog" */
+	const char *path; /* "/manifests/latest", below /v2/<repository>; see also `base` */
+	/* The URL of the response that `path` comes from, where it is a Location or a link: it is resolved
+	 * against that, and is a stranger's if it is not of the place's origin. NULL otherwise. */
+	const char *base;
+	bool is_root;        /* `path` stands below /v2 itself: "/", "/_catalog" */
 	const char *actions; /* of the scope: "pull", "pull,push" */
 	const char
 		*also_pull; /* another repository that the token must read: for a mount; or NULL */
@@ -89,6 +92,10 @@ struct err *client_read(struct http_response *response, size_t max, const char *
 
 /* How many requests were sent so far, redirects, tokens and repeats included. */
 uint64_t client_requests(const struct client *client);
-const struct registries *client_registries(struct client *client); /* reads them on first use */
+/* registries.conf, read on first use. Borrowed. */
+struct err *client_registries(struct client *client, const struct registries **ret) MUST_USE;
+/* Is an identity known for the place? For messages and `login`. */
+struct err *client_credential(struct client *client, const struct place *place,
+			      struct credential *ret) MUST_USE;
 
 #endif
