@@ -24,6 +24,7 @@
 #include "builder/scope.h"
 #include "builder/tree.h"
 #include "store/blob.h"
+#include "store/id.h"
 #include "store/journal.h"
 #include "store/ref.h"
 #include "store/store.h"
@@ -267,6 +268,13 @@ static void tell_begin(struct build *build, unsigned stages, unsigned steps)
 				       .steps = steps });
 }
 
+/* Also an image without a name is there to stay, and to be found by its id. */
+static struct err *settle_image(struct store *store, const struct build_opts *opts)
+{
+	TRY(blob_sync(store));
+	return opts->tags.len ? NULL : id_sync(store);
+}
+
 /* Execute a plan and put its image together, with its names. */
 static struct err *perform(struct build *build, struct plan *plan, struct build_result *ret)
 {
@@ -282,7 +290,7 @@ static struct err *perform(struct build *build, struct plan *plan, struct build_
 	TRY(execute(plan, &exec));
 	if (exec.blobs) {
 		TRY(assemble(plan, &ret->manifest, &ret->config));
-		TRY(blob_sync(build->store)); /* also an image without a name is there to stay */
+		TRY(settle_image(build->store, build->opts));
 		ret->has_image = true;
 	}
 	for (size_t i = 0; i < build->opts->output_count; i++)

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "base/str.h"
 #include "base/text.h"
 #include "cli/commands-private.h"
@@ -11,7 +12,9 @@
 #include "cli/output.h"
 #include "cli/table.h"
 #include "registry/reference.h"
+#include "store/id.h"
 #include "store/ref.h"
+#include "store/resolve.h"
 #include "store/store.h"
 
 enum { FORMAT_TABLE, FORMAT_JSON };
@@ -19,20 +22,27 @@ enum { FORMAT_TABLE, FORMAT_JSON };
 static const char *const formats[] = { "table", "json", NULL };
 
 struct images_values {
-	bool quiet, no_trunc;
+	bool all, quiet, no_trunc;
 	int format;
 };
 
 static const struct option options[] = {
+	OPTION_FLAG(struct images_values, all, 'a', "all", "also those that have no name"),
 	OPTION_WORD(struct images_values, format, 0, "format", formats, "how to show them"),
 	OPTION_FLAG(struct images_values, no_trunc, 0, "no-trunc", "show ids whole"),
 	OPTION_FLAG(struct images_values, quiet, 'q', "quiet", "show ids alone"),
 };
 
+/* What is shown as the name; owned by the caller. */
+static char *name_of(const struct ref *ref)
+{
+	return ref->name ? reference_shorten(ref->name) : xstrdup("<none>");
+}
+
 static void add_row(struct table *table, const struct ref *ref, const struct image *image,
 		    bool whole)
 {
-	AUTO(mem) char *name = reference_shorten(ref->name);
+	AUTO(mem) char *name = name_of(ref);
 	AUTO(mem)
 	char *age = image_age(json_string_value(json_object_get(image->config, "created")));
 	AUTO(mem) char *platform = platform_format(&image->platform);
@@ -48,7 +58,7 @@ static void add_row(struct table *table, const struct ref *ref, const struct ima
 
 static void add_unreadable(struct table *table, const struct ref *ref)
 {
-	AUTO(mem) char *name = reference_shorten(ref->name);
+	AUTO(mem) char *name = name_of(ref);
 
 	table_cell(table, name);
 	table_cell(table, "?");
@@ -58,13 +68,16 @@ static void add_unreadable(struct table *table, const struct ref *ref)
 
 static json_t *describe(const struct ref *ref, const struct image *image)
 {
-	AUTO(mem) char *name = reference_shorten(ref->name);
+	AUTO(mem) char *name = name_of(ref);
 	AUTO(mem) char *platform = platform_format(&image->platform);
 	json_t *created = json_object_get(image->config, "created");
 	json_t *object = json_object();
 	char text[DIGEST_TEXT_SIZE];
 
-	json_set_text(object, "name", name);
+	if (ref->name)
+		json_set_text(object, "name", name);
+	else
+		json_set(object, "name", json_null());
 	json_set_text(object, "id", digest_format(&image->config_blob.digest, text));
 	json_set_text(object, "digest", digest_format(&ref->target.digest, text));
 	json_set_text(object, "platform", platform);
@@ -100,25 +113,61 @@ static void show_image(struct listing *listing, const struct ref *ref, const str
 		add_row(&listing->table, ref, image, values->no_trunc);
 }
 
-static struct err *list_refs(struct store *store, struct listing *listing)
+static void list_one(struct store *store, const struct ref *ref, struct listing *listing)
+{
+	AUTO(image) struct image *image = NULL;
+	AUTO(err) struct err *err = image_open(store, &ref->target, NULL, &image);
+	AUTO(mem) char *name = name_of(ref);
+
+	if (!err) {
+		show_image(listing, ref, image);
+		return;
+	}
+	/* one image that cannot be read does not hide the others */
+	log_warn("image %s: %s", name, err_text(err));
+	if (!listing->values->quiet && listing->values->format == FORMAT_TABLE)
+		add_unreadable(&listing->table, ref);
+}
+
+static inline void set_auto_(struct map *set)
+{
+	map_release(set, NULL);
+}
+
+static struct err *list_nameless(struct store *store, const struct ref_list *refs,
+				 struct listing *listing)
+{
+	AUTO(id_matches) struct id_matches all = { 0 };
+	AUTO(set) struct map named = MAP_INIT;
+	char text[DIGEST_TEXT_SIZE];
+
+	vec_foreach (refs, ref)
+		map_put(&named, str_of(digest_format(&ref->target.digest, text)), listing);
+	TRY(id_list(store, &all));
+	vec_foreach (&all, match) {
+		AUTO(err) struct err *err = NULL;
+		struct ref ref = { .name = NULL };
+
+		digest_format(&match->target, text);
+		if (map_has(&named, str_of(text)))
+			continue;
+		err = image_resolve(store, text, NULL, &ref.target);
+		if (!err)
+			list_one(store, &ref, listing);
+		else
+			log_warn("image %s: %s", text, err_text(err));
+	}
+	return NULL;
+}
+
+static struct err *list_all(struct store *store, struct listing *listing)
 {
 	AUTO(ref_list) struct ref_list refs = { 0 };
 
 	TRY(ref_list(store, &refs));
-	vec_foreach (&refs, ref) {
-		AUTO(image) struct image *image = NULL;
-		AUTO(err) struct err *err = image_open(store, &ref->target, NULL, &image);
-
-		if (!err) {
-			show_image(listing, ref, image);
-			continue;
-		}
-		/* one image that cannot be read does not hide the others */
-		log_warn("image %s: %s", ref->name, err_text(err));
-		if (!listing->values->quiet && listing->values->format == FORMAT_TABLE)
-			add_unreadable(&listing->table, ref);
-	}
-	return NULL;
+	vec_foreach (&refs, ref)
+		list_one(store, ref, listing);
+	return listing->values->all ? list_nameless(store, &refs, listing) : NULL;
 }
 
 static struct err *run_images(struct cli *cli, void *values, struct strings *operands)
@@ -134,7 +183,7 @@ static struct err *run_images(struct cli *cli, void *values, struct strings *ope
 	for (size_t i = 0; i < ARRAY_SIZE(titles); i++)
 		table_cell(&listing.table, titles[i]);
 	TRY(cli_open_store(cli, &store));
-	TRY(list_refs(store, &listing));
+	TRY(list_all(store, &listing));
 	if (listing.values->quiet)
 		return NULL;
 	if (listing.values->format == FORMAT_JSON)

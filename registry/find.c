@@ -8,8 +8,8 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "registry/reference.h"
-#include "store/image.h"
 #include "store/ref.h"
+#include "store/resolve.h"
 
 /* True if the store knows a manifest of this digest under some tag of the repository. */
 static struct err *is_of_repository(struct store *store, const char *repository,

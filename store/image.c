@@ -6,18 +6,14 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "base/text.h"
 #include "base/vec.h"
 #include "store/blob.h"
+#include "store/id.h"
 #include "store/image-private.h"
-#include "store/index-private.h"
-#include "store/ref.h"
 
 #define MANIFEST_MAX ((size_t)4 * 1024 * 1024)
 #define CONFIG_MAX ((size_t)8 * 1024 * 1024)
 #define INDEX_DEPTH 4 /* indexes within indexes */
-#define ID_LEN_MIN ((size_t)4)
-#define ID_LEN ((size_t)2 * DIGEST_SIZE)
 
 /* ---- documents ---- */
 
@@ -377,7 +373,9 @@ struct err *image_put_manifest(struct store *store, const struct descriptor *con
 		json_push(list, descriptor_format(&layers[i].blob));
 	if (json_object_size(annotations) > 0)
 		json_set(doc, "annotations", json_deep_copy(annotations));
-	return put_document(store, doc, MEDIA_OCI_MANIFEST, ret_manifest);
+	TRY(put_document(store, doc, MEDIA_OCI_MANIFEST, ret_manifest));
+	TRY(id_put(store, &config->digest, &ret_manifest->digest));
+	return id_put(store, &ret_manifest->digest, &ret_manifest->digest);
 }
 
 struct err *image_put(struct store *store, const json_t *config, const struct image_layer *layers,
@@ -393,34 +391,10 @@ struct err *image_put(struct store *store, const json_t *config, const struct im
 	return NULL;
 }
 
-/* ---- finding an image ---- */
+/* ---- its ids ---- */
 
-/* The hex digits in what may be an id, or nothing. */
-static struct str id_prefix(const char *text)
-{
-	struct str id = str_of(text);
-
-	if (str_starts(id, "sha256:"))
-		id = str_of(text + strlen("sha256:"));
-	if (id.len < ID_LEN_MIN || id.len > ID_LEN)
-		return STR("");
-	for (size_t i = 0; i < id.len; i++)
-		if (!strchr("0123456789abcdef", id.at[i]))
-			return STR("");
-	return id;
-}
-
-static bool has_prefix(const struct digest *digest, struct str prefix)
-{
-	char text[DIGEST_TEXT_SIZE];
-
-	digest_format(digest, text);
-	return strncmp(strchr(text, ':') + 1, prefix.at, prefix.len) == 0;
-}
-
-/* The digest of the config of an image, which is the image's id for most tools. */
-static struct err *config_digest(struct store *store, const struct descriptor *target,
-				 struct digest *ret)
+struct err *image_config_digest(struct store *store, const struct descriptor *target,
+				struct digest *ret)
 {
 	AUTO(json) json_t *manifest = NULL;
 	struct descriptor found, config;
@@ -438,45 +412,65 @@ static struct err *config_digest(struct store *store, const struct descriptor *t
 	return NULL;
 }
 
-static bool is_id_of(struct store *store, const struct descriptor *target, struct str prefix)
+static struct err *add_config(struct store *store, const struct descriptor *manifest,
+			      struct id_matches *ret)
 {
 	struct digest config;
-	struct err *err;
 
-	if (has_prefix(&target->digest, prefix))
-		return true;
-	err = config_digest(store, target, &config);
-	if (!err)
-		return has_prefix(&config, prefix);
-	err_free(err); /* an image that cannot be read has no id that anybody could mean */
-	return false;
-}
-
-/* Among named images. */
-static struct err *find_id(struct store *store, const struct ref_list *refs, struct str prefix,
-			   bool *ret_found, struct descriptor *ret)
-{
-	const struct ref *found = NULL;
-
-	vec_foreach (refs, ref) {
-		if (found && digest_equal(&found->target.digest, &ref->target.digest))
-			continue;
-		if (!is_id_of(store, &ref->target, prefix))
-			continue;
-		if (found)
-			return err_new(ERR_INVALID, "'%.*s' may be '%s' or '%s': write more of it",
-				       STR_ARG(prefix), index_familiar(found->name),
-				       index_familiar(ref->name));
-		found = ref;
-	}
-	*ret_found = found != NULL;
-	if (found)
-		*ret = found->target;
+	TRY(image_config_digest(store, manifest, &config));
+	vec_push(ret, (struct id_match){ config, manifest->digest });
 	return NULL;
 }
 
-/* What kind of document a blob is, if it is one of an image. */
-static struct err *identify(struct store *store, struct descriptor *target)
+/* Those of an index that are there and are images: an attestation has no platform. */
+static struct err *add_entries(struct store *store, const struct json_at *root,
+			       struct id_matches *ret)
+{
+	const struct json_at entries = json_member(root, "manifests");
+
+	for (size_t i = 0; i < json_length(&entries); i++) {
+		const struct json_at entry = json_element(&entries, i);
+		const struct json_at platform_at = json_member(&entry, "platform");
+		struct platform platform;
+		struct descriptor d;
+		bool whole;
+
+		TRY(descriptor_parse(&entry, &d));
+		TRY(parse_platform(&platform_at, &platform));
+		if (strcmp(platform.os, "unknown") == 0)
+			continue;
+		TRY(blob_has(store, &d, &whole));
+		if (whole)
+			TRY(add_config(store, &d, ret));
+	}
+	return NULL;
+}
+
+struct err *image_configs(struct store *store, const struct descriptor *target,
+			  struct id_matches *ret)
+{
+	AUTO(json) json_t *doc = NULL;
+	struct digest config;
+	struct json_at root;
+	struct err *err;
+	bool is_index, has_host;
+
+	TRY(read_document(store, target, MANIFEST_MAX, "manifest", &doc));
+	root = json_root(doc, "manifest");
+	TRY(image_document_kind(&root, target->media_type, &is_index));
+	if (!is_index)
+		return add_config(store, target, ret);
+	TRY(add_entries(store, &root, ret));
+	err = image_config_digest(store, target, &config);
+	has_host = !err;
+	err_free(err); /* nothing for this host is in it */
+	vec_foreach (ret, match)
+		if (has_host && digest_equal(&match->id, &config))
+			match->target = target->digest;
+	return NULL;
+}
+
+struct err *image_identify(struct store *store, struct descriptor *target)
 {
 	AUTO(json) json_t *doc = NULL;
 	const char *media_type = "";
@@ -491,112 +485,6 @@ static struct err *identify(struct store *store, struct descriptor *target)
 		media_type = is_index ? MEDIA_OCI_INDEX : MEDIA_OCI_MANIFEST;
 	memcpy(target->media_type, media_type, strlen(media_type) + 1);
 	return NULL;
-}
-
-/* An image without a name, by the whole digest of its manifest or index. */
-static struct err *find_unnamed(struct store *store, struct str hex, bool *ret_found,
-				struct descriptor *ret)
-{
-	AUTO(mem) char *text = xasprintf("sha256:%.*s", STR_ARG(hex));
-	struct descriptor target = { .media_type = "" };
-	struct err *err;
-	bool found;
-
-	*ret_found = false;
-	if (hex.len != ID_LEN)
-		return NULL;
-	TRY(digest_parse(text, &target.digest));
-	TRY(blob_find(store, &target.digest, &found, &target.size));
-	if (!found)
-		return NULL;
-	err = identify(store, &target);
-	if (err_kind(err) == ERR_INVALID || err_kind(err) == ERR_UNSUPPORTED) {
-		err_free(err); /* a layer, a config, or no part of an image at all */
-		return NULL;
-	}
-	TRY(err);
-	*ret = target;
-	*ret_found = true;
-	return NULL;
-}
-
-/* Cut a familiar name before its tag, which is returned; "" if there is none. */
-static const char *split_tag(char *name)
-{
-	char *colon = strrchr(name, ':');
-
-	if (!colon || strchr(colon, '/'))
-		return "";
-	*colon = '\0';
-	return colon + 1;
-}
-
-/* The image that was meant: one of this tag whose name is near, or else of this name whose tag is.
- * Together they would be near too easily: ":latest" is alike in all. NULL if there is none; owned
- * by the caller. */
-static char *nearest_image(const char *wanted, const struct ref_list *refs)
-{
-	AUTO(mem) char *name = xstrdup(wanted);
-	const char *tag = split_tag(name);
-	AUTO(strings) struct strings names = { 0 }; /* with this tag */
-	AUTO(strings) struct strings tags = { 0 };  /* of this name */
-	const char *near;
-
-	vec_foreach (refs, ref) {
-		AUTO(mem) char *other = xstrdup(index_familiar(ref->name));
-		const char *other_tag = split_tag(other);
-
-		if (strcmp(tag, other_tag) == 0)
-			strings_push(&names, other);
-		else if (strcmp(name, other) == 0)
-			strings_push(&tags, other_tag);
-	}
-	near = text_nearest(str_of(name), (const char *const *)names.at, names.len);
-	if (near)
-		return xasprintf("%s:%s", near, tag);
-	near = text_nearest(str_of(tag), (const char *const *)tags.at, tags.len);
-	if (near || tags.len > 0)
-		return xasprintf("%s:%s", name, near ? near : tags.at[0]);
-	return NULL;
-}
-
-static struct err *not_found(const char *text, const char *canonical, const struct ref_list *refs)
-{
-	struct err *err = err_new(ERR_NOT_FOUND, "no image '%.255s' in the store", text);
-	AUTO(mem) char *near = canonical ? nearest_image(index_familiar(canonical), refs) : NULL;
-
-	return near ? err_note(err, "did you mean '%s'?", near) : err;
-}
-
-/* By the name that it has. */
-static struct err *find_name(struct store *store, const char *canonical, bool *ret_found,
-			     struct descriptor *ret)
-{
-	struct err *err = canonical ? ref_get(store, canonical, ret) : NULL;
-
-	*ret_found = canonical && !err;
-	if (err_kind(err) != ERR_NOT_FOUND)
-		return err;
-	err_free(err); /* it may still be an id */
-	return NULL;
-}
-
-struct err *image_resolve(struct store *store, const char *text, const char *canonical,
-			  struct descriptor *ret)
-{
-	AUTO(ref_list) struct ref_list refs = { 0 };
-	struct str prefix = id_prefix(text);
-	bool found = false;
-
-	TRY(find_name(store, canonical, &found, ret));
-	if (found)
-		return NULL;
-	TRY(ref_list(store, &refs));
-	if (prefix.len)
-		TRY(find_id(store, &refs, prefix, &found, ret));
-	if (!found)
-		TRY(find_unnamed(store, prefix, &found, ret));
-	return found ? NULL : not_found(text, canonical, &refs);
 }
 
 const char *image_layer_media_type(enum codec codec)

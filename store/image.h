@@ -74,10 +74,4 @@ struct err *image_put_manifest(struct store *store, const struct descriptor *con
 struct err *chain_id_next(const struct digest *below, const struct digest *diff_id,
 			  struct digest *ret) MUST_USE;
 
-/* Find an image by what a user writes: `canonical`, its name in refs (NULL if the text cannot be
- * a name), or the hex of an image id (config digest) or manifest digest of at least 4 digits,
- * unambiguous; "sha256:" may stand before it. ERR_NOT_FOUND suggests a near name. */
-struct err *image_resolve(struct store *store, const char *text, const char *canonical,
-			  struct descriptor *ret) MUST_USE;
-
 #endif

@@ -25,6 +25,8 @@
 
 struct store;
 
+#define INDEX_MAX ((size_t)256 * 1024 * 1024)
+
 /* How users and other tools call an image: without "docker.io/library/" or "docker.io/". */
 const char *index_familiar(const char *name);
 
@@ -39,9 +41,10 @@ bool index_splice(struct str text, const char *name, const struct descriptor *ta
 		  struct buf *after);
 
 /* Write index.json as it will be after the change of one ref, which is to follow. Its bytes are
- * flushed, its name is not yet. `held` is lock/index. */
+ * flushed, its name is not yet. `held` is lock/index. `text`, empty and of INDEX_MAX, then holds
+ * what was written. */
 struct err *index_render(struct store *store, const struct lock *held, const char *name,
-			 const struct descriptor *target) MUST_USE;
+			 const struct descriptor *target, struct buf *text) MUST_USE;
 
 /* Write index.json anew from the refs as they are; its name is not flushed. The caller holds
  * lock/index. */

@@ -14,7 +14,6 @@
 #include "store/ref-private.h"
 #include "store/store-private.h"
 
-#define INDEX_MAX ((size_t)256 * 1024 * 1024)
 #define HEADER "{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_OCI_INDEX "\",\"manifests\":["
 #define FOOTER "]}"
 #define NAME_KEY "\"org.opencontainers.image.ref.name\":"
@@ -323,17 +322,16 @@ static struct err *write_view(struct store *store, const struct buf *text)
 }
 
 struct err *index_render(struct store *store, const struct lock *held, const char *name,
-			 const struct descriptor *target)
+			 const struct descriptor *target, struct buf *text)
 {
-	AUTO(buf) struct buf text = BUF_INIT(INDEX_MAX);
 	bool done = false;
 
-	TRY(try_splice(store, held, name, target, &text, &done));
+	TRY(try_splice(store, held, name, target, text, &done));
 	if (!done) {
-		buf_reset(&text);
-		TRY(render_anew(store, name, target, &text));
+		buf_reset(text);
+		TRY(render_anew(store, name, target, text));
 	}
-	return write_view(store, &text);
+	return write_view(store, text);
 }
 
 struct err *index_renew(struct store *store)

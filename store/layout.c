@@ -27,7 +27,7 @@
 
 static const char *const directories[] = {
 	"lock",     "blobs",  BLOBS,    "refs",   "layers", "diffs", "steps",
-	"contexts", "mounts", "builds", "leases", "tmp",    "trash",
+	"contexts", "mounts", "builds", "leases", "tmp",    "trash", "ids",
 };
 
 static const char *const files[] = { "oci-layout", "index.json", "store.json" };

@@ -21,6 +21,7 @@
 #include "base/utf8.h"
 #include "base/vec.h"
 #include "store/blob.h"
+#include "store/id.h"
 #include "store/index-private.h"
 #include "store/ref-private.h"
 #include "store/store-private.h"
@@ -134,6 +135,11 @@ static void ref_release(struct ref *ref)
 {
 	free(ref->name);
 	*ref = (struct ref){ .name = NULL };
+}
+
+static inline void ref_auto_(struct ref *ref)
+{
+	ref_release(ref);
 }
 
 /* The ref in this file, if there is a good one. */
@@ -273,6 +279,7 @@ static struct err *is_set(struct store *store, const char *name, const struct de
 
 static struct err *set(struct store *store, const char *name, const struct descriptor *target)
 {
+	AUTO(buf) struct buf view = BUF_INIT(INDEX_MAX);
 	AUTO(lock) struct lock lock = LOCK_INIT;
 	bool done = false;
 
@@ -280,13 +287,14 @@ static struct err *set(struct store *store, const char *name, const struct descr
 	if (done)
 		return NULL;
 	TRY(check_target(store, target));
+	TRY(id_remember(store, target)); /* not flushed: it can be told from the ref */
 	/* Whoever wrote the blobs, their names must be on disk before the ref. */
 	TRY(store_sync_dir(store, "blobs/sha256"));
 	TRY(lock_file(store->root_fd, "lock/index", LOCK_EXCLUSIVE, &lock));
 	TRY(is_set(store, name, target, &done)); /* meanwhile, by another */
 	if (done)
 		return NULL;
-	TRY(index_render(store, &lock, name, target));
+	TRY(index_render(store, &lock, name, target, &view));
 	TRY(write_ref(store, name, target));
 	TRY(store_sync_dir(store, "refs"));
 	TRY(store_sync_dir(store, "."));
@@ -302,9 +310,9 @@ struct err *ref_set(struct store *store, const char *name, const struct descript
 /* The view without the name. On a full disk the image is deleted all the same, and the view
  * follows when there is room: `*ret_rendered` is false then. */
 static struct err *unlist(struct store *store, const struct lock *held, const char *name,
-			  bool *ret_rendered)
+			  struct buf *view, bool *ret_rendered)
 {
-	struct err *err = index_render(store, held, name, NULL);
+	struct err *err = index_render(store, held, name, NULL, view);
 
 	*ret_rendered = !err;
 	if (err_errno(err) != ENOSPC && err_errno(err) != EDQUOT)
@@ -314,22 +322,38 @@ static struct err *unlist(struct store *store, const struct lock *held, const ch
 	return NULL;
 }
 
+/* An image that lost its last name has no id either, or a prune would keep it. That it has another
+ * name is seen in the view, without reading all refs. */
+static struct err *forget_nameless(struct store *store, const struct ref *ref, struct str view)
+{
+	char digest[DIGEST_TEXT_SIZE];
+	bool known;
+
+	digest_format(&ref->target.digest, digest);
+	if (memmem(view.at, view.len, digest, strlen(digest)))
+		return NULL;
+	return id_forget(store, &ref->target, &known);
+}
+
 struct err *ref_delete(struct store *store, const char *name)
 {
+	AUTO(buf) struct buf view = BUF_INIT(INDEX_MAX);
 	AUTO(lock) struct lock lock = LOCK_INIT;
+	AUTO(ref) struct ref ref = { .name = NULL };
 	char path[REF_PATH_SIZE];
-	bool rendered = false;
+	bool rendered = false, readable = false;
 
 	TRY(ref_path(name, path));
 	TRY(lock_file(store->root_fd, "lock/index", LOCK_EXCLUSIVE, &lock));
 	if (!file_exists(store->root_fd, path))
 		return absent(name);
-	TRY(unlist(store, &lock, name, &rendered));
+	TRY(load(store, path, &readable, &ref));
+	TRY(unlist(store, &lock, name, &view, &rendered));
 	if (unlinkat(store->root_fd, path, 0) < 0 && errno != ENOENT)
 		return err_sys("delete %s", path);
 	TRY(store_sync_dir(store, "refs"));
 	TRY(store_sync_dir(store, "."));
 	if (rendered)
 		index_settle(store, &lock);
-	return NULL;
+	return rendered && readable ? forget_nameless(store, &ref, buf_str(&view)) : NULL;
 }

@@ -35,7 +35,8 @@ struct err *ref_set(struct store *store, const char *name, const struct descript
 	MUST_USE;
 /* ERR_NOT_FOUND "no image 'name' in the store". */
 struct err *ref_get(struct store *store, const char *name, struct descriptor *ret) MUST_USE;
-/* ERR_NOT_FOUND if there is no such name. Blobs and layers stay until a prune. */
+/* ERR_NOT_FOUND if there is no such name. Blobs and layers stay until a prune; an image whose last
+ * name it was loses its ids (store/id.h). */
 struct err *ref_delete(struct store *store, const char *name) MUST_USE;
 
 struct ref_list {

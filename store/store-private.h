@@ -49,6 +49,7 @@ struct store {
 	struct map pinned;       /* guarded by lock: "<kind><name>" of every pin written */
 	struct strings unsynced; /* guarded by lock: lids that had no `synced` marker yet */
 	struct map unsynced_set; /* guarded by lock: the same, to ask */
+	uint8_t ids_dirty[32];   /* guarded by lock: a bit for each ids/XX with a new link */
 };
 
 /* 26 random characters. */

@@ -5,6 +5,7 @@
  *	oci-layout index.json the store is an OCI image layout; index.json is a view (store/ref.h)
  *	blobs/sha256/<hex>    store/blob.h
  *	refs/<name>           store/ref.h
+ *	ids/<xx>/<hex>        store/id.h
  *	layers/<lid>/         store/layer.h
  *	diffs/<hex>           store/layer.h
  *	steps/<xx>/<key>      store/step.h

@@ -112,6 +112,58 @@ id_of() {
 	equal "$(cairn images -q)" ""
 }
 
+@test "an image without a name is known by its id to every command" {
+	need_root
+	make_rootfs rootfs.tar
+	cairn import rootfs.tar base
+	mkdir context
+	printf 'FROM base\nRUN echo one >/one\n' >context/Recipe
+	id=$(cairn build -q context)
+	hex=${id#sha256:}
+	for name in "$id" "$hex" "${hex:0:12}" "sha256:${hex:0:5}"; do
+		equal "$(id_of "$name")" "$id"
+	done
+	equal "$(cairn run "$id" cat /one)" one
+	run -0 cairn history "${hex:0:12}"
+	cairn save -o saved.tar "$id"
+	cairn export -o exported.tar "$hex"
+	tar -tf exported.tar | grep -qx one
+	mkdir second
+	printf 'FROM %s\nRUN cat /one >/two\n' "$hex" >second/Recipe
+	second=$(cairn build -q second)
+	equal "$(cairn run "$second" cat /two)" one
+	# only -a shows them, docker's way
+	equal "$(cairn images --format json | jq -r '.[].name')" base:latest
+	equal "$(cairn images -a --format json | jq -r '.[] | select(.name == null) | .id' | sort)" \
+		"$(printf '%s\n' "$id" "$second" | sort)"
+	run -0 cairn images --all
+	[[ $output =~ \<none\>\ +${hex:0:12}\  ]]
+	cairn tag "${hex:0:12}" named
+	equal "$(id_of named)" "$id"
+	fails 2 cairn images --some
+	# without a name, the id is what can be taken away
+	equal "$(cairn rmi "${second:7:12}")" "$second"
+	fails 3 cairn inspect "$second"
+	fails 3 cairn rmi "$second"
+	equal "$(cairn rmi "${hex:0:12}")" named:latest
+	fails 3 cairn inspect "$id"
+	equal "$(cairn images -a --format json | jq -r '.[].name')" base:latest
+	python3 "$BATS_TEST_DIRNAME/verify-store.py" "$CAIRN_ROOT" --idle
+	# and what was built is found again
+	equal "$(cairn build -q context)" "$id"
+	run -0 cairn inspect "$id"
+}
+
+@test "an image that lost its name to another is still there" {
+	make_rootfs rootfs.tar
+	cairn import --timestamp 1 rootfs.tar app
+	old=$(id_of app)
+	cairn import --timestamp 2 rootfs.tar app
+	equal "$(cairn images -q | wc -l)" 1
+	equal "$(cairn images -aq --no-trunc | sort)" "$(printf '%s\n' "$old" "$(id_of app)" | sort)"
+	run -0 cairn inspect "$old"
+}
+
 @test "inspect and history show what is there" {
 	make_rootfs rootfs.tar
 	cairn import rootfs.tar base

@@ -120,6 +120,20 @@ def check_names():
     check(json.loads(read("store.json"))["format"] == 1, "store.json is not in order")
 
 
+def check_ids():
+    """An id leads to a manifest or index that has it, or to one that was removed."""
+    for shelf in names("ids"):
+        for key in names("ids", shelf):
+            target = os.path.basename(os.readlink(os.path.join(root, "ids", shelf, key)))
+            check(key.startswith(shelf), f"id {key} is in {shelf}")
+            if not os.path.exists(os.path.join(root, "blobs", "sha256", target)):
+                continue
+            document = json.loads(read("blobs", "sha256", target))
+            if key != target and "config" in document:
+                check(document["config"]["digest"] == "sha256:" + key,
+                      f"id {key} leads to {target}, which is another image")
+
+
 def check_blobs():
     for name in names("blobs", "sha256"):
         check(sha256(read("blobs", "sha256", name)) == name, f"blob {name} has other contents")
@@ -202,6 +216,7 @@ def check_steps(layers):
 
 def main():
     check_names()
+    check_ids()
     check_blobs()
     check_steps(check_layers())
     if "--idle" in sys.argv:

@@ -6,8 +6,7 @@
 
 #include "store/blob.h"
 #include "store/image-private.h"
-#include "store/ref.h"
-#include "tests/unit/room.h"
+#include "tests/unit/images.h"
 
 #define LAYER_GZIP MEDIA_OCI_LAYER "+gzip"
 /* Any digests will do where nothing is read. */
@@ -18,14 +17,6 @@
 #define DESCRIPTOR(type, digest) "{\"mediaType\":\"" type "\",\"digest\":\"" digest "\",\"size\":7}"
 #define CONFIG_D DESCRIPTOR(MEDIA_OCI_CONFIG, D1)
 #define LAYER_D DESCRIPTOR(LAYER_GZIP, D2)
-
-static json_t *parse(const char *text)
-{
-	json_t *doc = NULL;
-
-	assert_ok(json_parse(str_of(text), JSON_MAX, "test", &doc));
-	return doc;
-}
 
 /* ---- which document it is ---- */
 
@@ -273,27 +264,6 @@ TEST(chain_ids_are_those_of_the_specification)
 
 /* ---- whole images ---- */
 
-/* A tiny image of one layer whose blob is `layer`. */
-static struct descriptor put_image(const char *arch, const char *layer, struct descriptor *config)
-{
-	struct image_layer one = { .blob = { .media_type = MEDIA_OCI_LAYER,
-					     .size = strlen(layer) } };
-	char digest[DIGEST_TEXT_SIZE];
-	AUTO(mem) char *text = NULL;
-	AUTO(json) json_t *doc = NULL;
-	AUTO(json) json_t *annotations = json_object();
-	struct descriptor manifest;
-
-	assert_ok(blob_put(store, str_of(layer), &one.blob.digest));
-	text = xasprintf("{\"architecture\":\"%s\",\"os\":\"linux\",\"config\":{},\"rootfs\":{"
-			 "\"type\":\"layers\",\"diff_ids\":[\"%s\"]}}",
-			 arch, digest_format(&one.blob.digest, digest));
-	doc = parse(text);
-	json_set_text(annotations, "key", "value");
-	assert_ok(image_put(store, doc, &one, 1, annotations, &manifest, config));
-	return manifest;
-}
-
 TEST(an_image_that_is_put_can_be_opened)
 {
 	struct descriptor config;
@@ -333,32 +303,6 @@ TEST(a_manifest_has_its_members_in_the_usual_order)
 }
 
 /* Put a document as it stands. */
-static struct descriptor put_text(const char *media_type, const char *text)
-{
-	struct descriptor d = { .size = strlen(text) };
-
-	memcpy(d.media_type, media_type, strlen(media_type) + 1);
-	assert_ok(blob_put(store, str_of(text), &d.digest));
-	return d;
-}
-
-/* An index of these two images. */
-static struct descriptor put_index(const struct descriptor *amd64, const struct descriptor *s390x)
-{
-	char one[DIGEST_TEXT_SIZE], two[DIGEST_TEXT_SIZE];
-	AUTO(mem)
-	char *text = xasprintf("{\"schemaVersion\":2,\"manifests\":["
-			       "{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%ju,"
-			       "\"platform\":{\"os\":\"linux\",\"architecture\":\"amd64\"}},"
-			       "{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%ju,"
-			       "\"platform\":{\"os\":\"linux\",\"architecture\":\"s390x\"}}]}",
-			       amd64->media_type, digest_format(&amd64->digest, one),
-			       (uintmax_t)amd64->size, s390x->media_type,
-			       digest_format(&s390x->digest, two), (uintmax_t)s390x->size);
-
-	return put_text(MEDIA_OCI_INDEX, text);
-}
-
 TEST(an_index_is_opened_for_the_platform_that_is_wanted)
 {
 	struct descriptor config;
@@ -416,157 +360,6 @@ TEST(what_a_descriptor_says_must_be_true)
 	assert_fails(image_open(store, &manifest, NULL, &image), ERR_CORRUPT);
 }
 
-/* ---- finding ---- */
-
-#define APP "docker.io/library/app:latest"
-
-static bool resolves(const char *text, const char *canonical, const struct descriptor *want)
-{
-	struct descriptor got;
-
-	assert_ok(image_resolve(store, text, canonical, &got));
-	return descriptor_equal(&got, want);
-}
-
-TEST(an_image_is_found_by_name_and_by_the_beginning_of_its_ids)
-{
-	struct descriptor config;
-	struct descriptor manifest = put_image("amd64", "one", &config);
-	char text[DIGEST_TEXT_SIZE];
-	struct descriptor got;
-
-	assert_ok(ref_set(store, APP, &manifest));
-	assert_ok(ref_set(store, "localhost/other:1", &manifest));
-	assert_true(resolves("app", APP, &manifest));
-	for (size_t len = 4; len <= 64; len += 20) {
-		AUTO(mem) char *by_config = NULL;
-		AUTO(mem) char *by_manifest = NULL;
-
-		by_config = xasprintf("%.*s", (int)len, digest_format(&config.digest, text) + 7);
-		assert_true(resolves(by_config, "docker.io/library/nothing:latest", &manifest));
-		by_manifest = xasprintf("sha256:%.*s", (int)len,
-					digest_format(&manifest.digest, text) + 7);
-		assert_true(resolves(by_manifest, NULL, &manifest));
-	}
-	/* Too short, not hex, not there. */
-	digest_format(&manifest.digest, text);
-	text[7 + 3] = '\0';
-	assert_fails(image_resolve(store, text, NULL, &got), ERR_NOT_FOUND);
-	assert_fails(image_resolve(store, "xyzw", NULL, &got), ERR_NOT_FOUND);
-	assert_fails(image_resolve(store, D1, NULL, &got), ERR_NOT_FOUND);
-}
-
-TEST(a_name_wins_over_an_id)
-{
-	struct descriptor config;
-	struct descriptor one = put_image("amd64", "one", &config);
-	struct descriptor two = put_image("amd64", "two", &config);
-	char text[DIGEST_TEXT_SIZE];
-	AUTO(mem) char *name = NULL;
-
-	digest_format(&one.digest, text);
-	text[7 + 8] = '\0';
-	name = xasprintf("docker.io/library/%s:latest", text + 7);
-	assert_ok(ref_set(store, APP, &one));
-	assert_true(resolves(text + 7, name, &one));
-	assert_ok(ref_set(store, name, &two));
-	assert_true(resolves(text + 7, name, &two));
-}
-
-TEST(an_id_that_may_be_two_images_is_refused)
-{
-	struct descriptor images[2], config, got;
-	AUTO(err) struct err *err = NULL;
-	char first[DIGEST_TEXT_SIZE], other[DIGEST_TEXT_SIZE];
-	unsigned i = 0;
-
-	/* Look for an index whose digest begins like the image's: 1 of 65536 does. */
-	images[0] = put_image("amd64", "one", &config);
-	digest_format(&images[0].digest, first);
-	do {
-		AUTO(mem)
-		char *text = xasprintf("{\"schemaVersion\":2,\"manifests\":[],\"n\":%u}", i++);
-		AUTO(hasher) struct hasher *h = hasher_new();
-		struct digest d;
-
-		hasher_update(h, text, strlen(text));
-		assert_ok(hasher_finish(h, &d));
-		digest_format(&d, other);
-		if (strncmp(first, other, 7 + 4) == 0)
-			images[1] = put_text(MEDIA_OCI_INDEX, text);
-	} while (strncmp(first, other, 7 + 4) != 0);
-	assert_ok(ref_set(store, APP, &images[0]));
-	assert_ok(ref_set(store, "docker.io/library/b:1", &images[1]));
-	first[7 + 4] = '\0';
-	err = image_resolve(store, first, NULL, &got);
-	assert_int_equal(err_kind(err), ERR_INVALID);
-	assert_non_null(strstr(err_text(err), "'app:latest' or 'b:1'"));
-}
-
-TEST(an_image_without_a_name_is_found_by_its_whole_digest)
-{
-	struct descriptor config;
-	struct descriptor manifest = put_image("amd64", "one", &config);
-	char text[DIGEST_TEXT_SIZE];
-	struct descriptor got;
-
-	assert_true(resolves(digest_format(&manifest.digest, text), NULL, &manifest));
-	text[20] = '\0';
-	assert_fails(image_resolve(store, text, NULL, &got), ERR_NOT_FOUND);
-	/* A config is no image. */
-	assert_fails(image_resolve(store, digest_format(&config.digest, text), NULL, &got),
-		     ERR_NOT_FOUND);
-}
-
-TEST(a_name_that_is_nearly_right_is_suggested)
-{
-	struct descriptor config;
-	struct descriptor manifest = put_image("amd64", "one", &config);
-	AUTO(err) struct err *err = NULL;
-	struct descriptor got;
-
-	assert_ok(ref_set(store, APP, &manifest));
-	err = image_resolve(store, "apq", "docker.io/library/apq:latest", &got);
-	assert_int_equal(err_kind(err), ERR_NOT_FOUND);
-	assert_string_equal(err_text(err), "no image 'apq' in the store");
-	assert_string_equal(err_notes(err), "did you mean 'app:latest'?");
-	err_free(STEAL(err));
-	err = image_resolve(store, "something-else", "docker.io/library/something-else:latest",
-			    &got);
-	assert_null(err_notes(err));
-}
-
-TEST(a_tag_alone_makes_no_name_near)
-{
-	static const struct {
-		const char *wanted, *notes;
-	} cases[] = {
-		{ "app:latst", "did you mean 'app:latest'?" },
-		{ "app:1.0", "did you mean 'app:latest'?" }, /* the only one of that name */
-		{ "team/ap:lates", NULL },
-		{ "xyz:latest", NULL },
-		{ "ap:latest", NULL }, /* short names are near each other */
-	};
-	struct descriptor config;
-	struct descriptor manifest = put_image("amd64", "one", &config);
-
-	assert_ok(ref_set(store, APP, &manifest));
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		AUTO(mem)
-		char *name =
-			xasprintf("docker.io/%s%s", strchr(cases[i].wanted, '/') ? "" : "library/",
-				  cases[i].wanted);
-		struct descriptor got;
-		AUTO(err) struct err *err = image_resolve(store, cases[i].wanted, name, &got);
-
-		assert_int_equal(err_kind(err), ERR_NOT_FOUND);
-		if (!cases[i].notes)
-			assert_null(err_notes(err));
-		else
-			assert_string_equal(err_notes(err), cases[i].notes);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -582,12 +375,6 @@ int main(void)
 		ROOM_TEST(an_index_is_opened_for_the_platform_that_is_wanted),
 		ROOM_TEST(indexes_do_not_nest_without_end),
 		ROOM_TEST(what_a_descriptor_says_must_be_true),
-		ROOM_TEST(an_image_is_found_by_name_and_by_the_beginning_of_its_ids),
-		ROOM_TEST(a_name_wins_over_an_id),
-		ROOM_TEST(an_id_that_may_be_two_images_is_refused),
-		ROOM_TEST(an_image_without_a_name_is_found_by_its_whole_digest),
-		ROOM_TEST(a_name_that_is_nearly_right_is_suggested),
-		ROOM_TEST(a_tag_alone_makes_no_name_near),
 	};
 
 	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
