@@ -181,7 +181,7 @@ lint:
 	sh tests/house-rules.sh
 	clang-format --dry-run --Werror $(SRC) $(SPAWNER_SRC) $(HDR) $(TESTS)
 	clang-tidy --quiet $(SRC) $(SPAWNER_SRC) $(TESTS) -- -std=gnu11 -D_GNU_SOURCE -DCAIRN_VERSION='""' -I. $(PKG_CFLAGS)
-	shellcheck -x .ci/run $(wildcard tests/*.sh tests/e2e/*.bash tests/bench/*.sh tests/fuzz/*.sh examples/*/*.sh)
+	shellcheck -x .ci/run $(wildcard tests/*.sh tests/e2e/*.bash tests/registry/*.bash tests/bench/*.sh tests/fuzz/*.sh examples/*/*.sh)
 
 help:
 	@sed -n 's/^#\t/  /p' Makefile
