@@ -77,8 +77,8 @@ static struct err *check_base(struct plan *plan, const struct plan_image *base)
 
 static void format_time(const struct plan *plan, struct timespec t, char ret[CLOCK_TEXT_SIZE])
 {
-	if (plan->opts->has_epoch && t.tv_sec >= plan->opts->epoch)
-		t = (struct timespec){ .tv_sec = plan->opts->epoch };
+	if (plan->has_epoch && t.tv_sec >= plan->epoch)
+		t = (struct timespec){ .tv_sec = plan->epoch };
 	clock_format(t, ret);
 }
 

@@ -96,12 +96,28 @@ static bool is_directory(int fd)
 	return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* A check that was given must be one, or the command line is wrong. */
+static struct err *check_override(const char *check)
+{
+	AUTO(lint_policy) struct lint_policy policy = { 0 };
+	AUTO(err) struct err *err = check ? lint_policy_parse(str_of(check), &policy) : NULL;
+
+	return err ? err_new(ERR_USAGE, "option --build-arg: BUILDKIT_DOCKERFILE_CHECK: %s",
+			     err_text(err)) :
+		     NULL;
+}
+
 static struct err *read_recipe(const struct build_opts *opts, struct recipe **ret)
 {
+	const struct recipe_override override = {
+		.syntax = build_args_get(opts->args, STR("BUILDKIT_SYNTAX")),
+		.check = build_args_get(opts->args, STR("BUILDKIT_DOCKERFILE_CHECK")),
+	};
 	AUTO(buf) struct buf bytes = BUF_INIT(SCRIPT_MAX);
 	AUTO(mem) char *name = NULL;
 	AUTO(fd) int fd = -1;
 
+	TRY(check_override(override.check));
 	if (!opts->recipe) {
 		TRY(open_in_context(opts->context, &name, &fd));
 	} else if (strcmp(opts->recipe, "-") == 0) {
@@ -120,7 +136,7 @@ static struct err *read_recipe(const struct build_opts *opts, struct recipe **re
 		TRY(read_all(fd, name, &bytes));
 	else
 		TRY(file_read_fd(fd, name, SCRIPT_MAX, &bytes));
-	return recipe_parse(name, buf_str(&bytes), ret);
+	return recipe_parse_as(name, buf_str(&bytes), &override, ret);
 }
 
 /* ---- remarks ---- */

@@ -54,9 +54,9 @@ struct build_opts {
 	bool network_given;           /* the user chose it: nothing to say about it */
 	struct compression compression;
 	bool compression_given;
-	bool has_epoch;
-	int64_t epoch;                      /* no time in the image above it, in seconds */
-	unsigned jobs;                      /* steps at a time; 0: one per CPU */
+	bool has_epoch; /* if not, that of the argument SOURCE_DATE_EPOCH counts */
+	int64_t epoch;  /* no time in the image above it, in seconds */
+	unsigned jobs;  /* steps at a time; 0: one per CPU */
 	const struct build_output *outputs; /* none: OUTPUT_STORE alone */
 	size_t output_count;
 	const struct build_events *events; /* NULL: silence */

@@ -406,14 +406,13 @@ static struct plan_step *add_step(const struct site *site, enum step_kind kind)
 static void begin_key(const struct site *site, struct plan_step *step, const char *kind,
 		      struct key *key)
 {
-	const struct build_opts *opts = site->plan->opts;
 	AUTO(mem) char *platform = platform_format(&site->stage->platform);
 
 	key_begin(key, &step->record, kind);
 	key_add_digest(key, "parent", &site->stage->key);
 	key_add(key, "platform", platform);
-	if (opts->has_epoch) {
-		AUTO(mem) char *epoch = xasprintf("%jd", (intmax_t)opts->epoch);
+	if (site->plan->has_epoch) {
+		AUTO(mem) char *epoch = xasprintf("%jd", (intmax_t)site->plan->epoch);
 
 		key_add(key, "epoch", epoch);
 	}
@@ -513,6 +512,8 @@ static struct err *apply_run(const struct site *site)
 	key_add(&key, "user", step->user);
 	key_add(&key, "directory", step->cwd);
 	key_add(&key, "network", step->network == SANDBOX_NETWORK_NONE ? "none" : "host");
+	if (site->plan->hostname)
+		key_add(&key, "host name", site->plan->hostname);
 	TRY(end_key(site, step, &key));
 	run_row(site, step);
 	return NULL;

@@ -299,6 +299,7 @@ static struct err *do_run(struct execution *ex, struct plan_step *step, const st
 			  const struct layer_stage *layer, int *ret_code)
 {
 	const struct run_site site = { .sandbox = ex->sandbox,
+				       .hostname = ex->plan->hostname,
 				       .events = ex->opts->events,
 				       .journal = ex->opts->journal,
 				       .script = ex->plan->recipe->script,
@@ -415,14 +416,14 @@ static struct err *work(struct execution *ex, struct plan_step *step, const stru
 static struct err *keep(struct execution *ex, struct plan_step *step, struct stack *stack,
 			int view_fd, struct layer_stage *layer)
 {
-	const struct build_opts *opts = ex->plan->opts;
+	const struct plan *plan = ex->plan;
 	bool empty;
 
 	TRY(diff_is_empty(layer->fs_fd, view_fd, &empty));
 	step->layer = (struct layer_meta){ 0 };
 	if (!empty) {
-		if (opts->has_epoch)
-			TRY(diff_clamp_times(layer->fs_fd, opts->epoch));
+		if (plan->has_epoch)
+			TRY(diff_clamp_times(layer->fs_fd, plan->epoch));
 		TRY(stack_seal_layer(stack, layer, &step->layer));
 		memcpy(step->record.lid, step->layer.lid, sizeof(step->layer.lid));
 		TRY(stack_push(stack, ex->plan->store, step->layer.lid));
@@ -608,7 +609,8 @@ static void tell_network(const struct plan *plan)
 		return;
 	vec_foreach (&plan->steps, step) {
 		if ((*step)->kind != STEP_RUN || !(*step)->needed || (*step)->cached ||
-		    (*step)->network != SANDBOX_NETWORK_HOST)
+		    (*step)->network != SANDBOX_NETWORK_HOST ||
+		    (*step)->instruction->run.network == RUN_NETWORK_HOST)
 			continue;
 		log_info("RUN steps use the network of this machine; --network none takes it away");
 		return;

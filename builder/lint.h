@@ -50,4 +50,9 @@ void lints_release(struct lints *lints);
 struct err *lint_policy_parse(struct str value, struct lint_policy *policy) MUST_USE;
 void lint_policy_release(struct lint_policy *policy);
 
+static inline void lint_policy_auto_(struct lint_policy *policy)
+{
+	lint_policy_release(policy);
+}
+
 #endif

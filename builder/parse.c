@@ -253,26 +253,36 @@ static struct err *parse_all(struct parser *p)
 	return NULL;
 }
 
-static struct err *take_directives(struct recipe *recipe, const struct directives *directives)
+static struct err *take_directives(struct recipe *recipe, const struct directives *directives,
+				   const struct recipe_override *override)
 {
+	struct str syntax = override->syntax ? str_of(override->syntax) : directives->syntax;
+	struct str check = override->check ? str_of(override->check) : directives->check;
+
 	recipe->escape = directives->escape;
-	if (directives->syntax.at)
-		recipe->syntax = arena_text(&recipe->arena, directives->syntax);
-	if (!directives->check.at)
+	if (syntax.at)
+		recipe->syntax = arena_text(&recipe->arena, syntax);
+	if (!check.at)
 		return NULL;
-	recipe->check = arena_text(&recipe->arena, directives->check);
-	return err_wrap(lint_policy_parse(directives->check, &recipe->lints.policy), "%s",
+	recipe->check = arena_text(&recipe->arena, check);
+	return err_wrap(lint_policy_parse(check, &recipe->lints.policy), "%s",
 			script_name(recipe->script));
 }
 
 struct err *recipe_parse(const char *name, struct str bytes, struct recipe **ret)
+{
+	return recipe_parse_as(name, bytes, &(struct recipe_override){ 0 }, ret);
+}
+
+struct err *recipe_parse_as(const char *name, struct str bytes,
+			    const struct recipe_override *override, struct recipe **ret)
 {
 	AUTO(recipe) struct recipe *recipe = xcalloc(1, sizeof(*recipe));
 	AUTO(parser) struct parser p = { .recipe = recipe, .arena = &recipe->arena };
 
 	TRY(script_new(name, bytes, &recipe->script));
 	TRY(lexer_init(&p.lexer, recipe->script));
-	TRY(take_directives(recipe, &p.lexer.directives));
+	TRY(take_directives(recipe, &p.lexer.directives, override));
 	TRY(parse_all(&p));
 	if (recipe->stage_count == 0)
 		return err_new(ERR_INVALID, "%s: %s", name,

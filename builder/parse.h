@@ -17,7 +17,16 @@
 
 struct err;
 
+/* What counts instead of the directives of the file; a member may be NULL. */
+struct recipe_override {
+	const char *syntax; /* of `# syntax=` */
+	const char *check;  /* of `# check=` */
+};
+
 /* Parse `bytes`, called `name` in errors; both are copied. */
+struct err *recipe_parse_as(const char *name, struct str bytes,
+			    const struct recipe_override *override, struct recipe **ret) MUST_USE;
+/* The same, with the directives of the file. */
 struct err *recipe_parse(const char *name, struct str bytes, struct recipe **ret) MUST_USE;
 
 /* Parse one ONBUILD text of a base image, as struct onbuild's `text` holds it. Its memory belongs

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -306,6 +307,42 @@ static struct err *make_globals(struct plan *plan)
 	return NULL;
 }
 
+/* The epoch of the options, of the build argument SOURCE_DATE_EPOCH, or of an ARG of that name before
+ * the first FROM. "context" is the time of a context that has one, which a directory has not. */
+static struct err *find_epoch(struct plan *plan)
+{
+	const struct build_opts *opts = plan->opts;
+	const char *text = build_args_get(opts->args, STR("SOURCE_DATE_EPOCH"));
+
+	if (!text)
+		text = scope_get(plan->globals, STR("SOURCE_DATE_EPOCH"));
+	plan->has_epoch = opts->has_epoch;
+	plan->epoch = opts->epoch;
+	if (plan->has_epoch || !text || !text[0] || strcmp(text, "context") == 0)
+		return NULL;
+	TRY(err_wrap(clock_parse_epoch(str_of(text), &plan->epoch), "%s: SOURCE_DATE_EPOCH",
+		     script_name(plan->recipe->script)));
+	plan->has_epoch = true;
+	return NULL;
+}
+
+/* The name of the machine that RUN finds itself on. */
+static struct err *find_hostname(struct plan *plan)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789-.";
+	const char *name = build_args_get(plan->opts->args, STR("BUILDKIT_SANDBOX_HOSTNAME"));
+
+	if (!name || !name[0])
+		return NULL;
+	if (strlen(name) > 63 || strspn(name, allowed) != strlen(name))
+		return err_new(ERR_USAGE,
+			       "--build-arg BUILDKIT_SANDBOX_HOSTNAME: '%.80s' is no host name",
+			       name);
+	plan->hostname = name;
+	return NULL;
+}
+
 /* The stage that --target names, by name or number; the last one without it. */
 static struct err *find_target(const struct plan *plan, const struct stage **ret)
 {
@@ -355,6 +392,8 @@ struct err *plan_make(struct store *store, const struct build_opts *opts, struct
 	};
 	name_stages(plan);
 	TRY(make_globals(plan));
+	TRY(find_epoch(plan));
+	TRY(find_hostname(plan));
 	TRY(find_target(plan, &target));
 	TRY(plan_stage_of(plan, target, &target->position, &plan->target));
 	*ret = STEAL(plan);

@@ -114,6 +114,9 @@ struct plan {
 	struct recipe *recipe;         /* owned */
 	struct pool *pool;             /* borrowed */
 	struct scope *globals;
+	bool has_epoch;            /* of the options, else of a global ARG SOURCE_DATE_EPOCH */
+	int64_t epoch;             /* no time in the image above it, in seconds */
+	const char *hostname;      /* of RUN; NULL: the usual one; borrowed */
 	struct plan_stage *stages; /* one per stage of the Recipe */
 	size_t stage_count;
 	struct plan_stage *target;

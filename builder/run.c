@@ -168,6 +168,7 @@ static struct err *start(const struct run_site *site, struct plan_step *step, in
 	spec.gid = user.gid;
 	spec.groups = user.groups;
 	spec.group_count = user.group_count;
+	spec.hostname = site->hostname;
 	spec.network = step->network;
 	spec.stdout_fd = write_out;
 	spec.stderr_fd = write_err;

@@ -19,6 +19,7 @@ struct run_site {
 	struct sandbox *sandbox;
 	const struct build_events *events;
 	struct journal *journal;
+	const char *hostname;        /* NULL: the usual one */
 	const struct script *script; /* for the excerpt of a failure */
 	/* Asked now and then while the command runs: true to kill it. */
 	bool (*stopped)(const void *arg);

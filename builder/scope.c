@@ -75,11 +75,27 @@ static const char *find_proxy(const char *name)
 	return NULL;
 }
 
-/* True for what is taken without an ARG. */
+/* True for what is taken without an ARG: proxies, and what is meant for the builder itself. */
 static bool is_builtin(const char *name)
 {
-	return find_proxy(name) || str_starts(str_of(name), "BUILDKIT_") ||
-	       strcmp(name, "SOURCE_DATE_EPOCH") == 0;
+	static const char *const names[] = {
+		"BUILDKIT_BUILD_NAME",
+		"BUILDKIT_CACHE_MOUNT_NS",
+		"BUILDKIT_CONTEXT_KEEP_GIT_DIR",
+		"BUILDKIT_DOCKERFILE_CHECK",
+		"BUILDKIT_INLINE_CACHE",
+		"BUILDKIT_MULTI_PLATFORM",
+		"BUILDKIT_SANDBOX_HOSTNAME",
+		"BUILDKIT_SBOM_SCAN_CONTEXT",
+		"BUILDKIT_SBOM_SCAN_STAGE",
+		"BUILDKIT_SYNTAX",
+		"SOURCE_DATE_EPOCH",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return find_proxy(name);
 }
 
 void build_args_unused(const struct build_args *args, struct strings *ret)

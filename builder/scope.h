@@ -37,7 +37,7 @@ void build_args_set(struct build_args *args, struct str name, const char *value)
 /* The value, or NULL if it was not given. Marks it as used. */
 const char *build_args_get(struct build_args *args, struct str name);
 /* The names that nobody asked for, in the order given. Names that the builder or RUN takes
- * without an ARG (BUILDKIT_..., SOURCE_DATE_EPOCH, proxies) are never among them. */
+ * without an ARG (those of BuildKit, SOURCE_DATE_EPOCH, proxies) are never among them. */
 void build_args_unused(const struct build_args *args, struct strings *ret);
 void build_args_free(struct build_args *args);
 DEFINE_AUTO(build_args)

@@ -193,7 +193,7 @@ static struct err *read_request(const struct build_values *values, const struct 
 	TRY(read_labels(&values->labels, &opts->labels));
 	TRY(read_outputs(&values->outputs, ret));
 	TRY(read_platform(values->platform, &opts->platform));
-	TRY(epoch_find(values->timestamp, &opts->has_epoch, &opts->epoch));
+	TRY(epoch_find_for_build(values->timestamp, ret->args, &opts->has_epoch, &opts->epoch));
 	opts->compression = (struct compression){ .codec = CODEC_ZSTD };
 	if (values->compression)
 		TRY(option_refuse(

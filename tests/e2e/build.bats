@@ -88,7 +88,7 @@ load robust
 	fails 3 cairn inspect "base@$id"
 	printf 'FROM other@%s\n' "$digest" >Recipe
 	fails 3 cairn build .
-	fails 1 cairn tag base "$id"
+	fails 2 cairn tag base "$id"
 	says "would hide an image"
 }
 

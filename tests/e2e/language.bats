@@ -708,3 +708,75 @@ config() {
 	equal "$(config '[.config.ExposedPorts, .config.StopSignal]')" '[{"91/tcp":{}},"SIGRTMIN+3"]'
 	fails 2 tar -xOf ours.tar g/nothing-matches
 }
+
+@test "arguments that are meant for the builder" {
+	recipe <<-'EOF'
+		# check=skip=MaintainerDeprecated
+		FROM base
+		MAINTAINER me
+		CMD shell form
+		RUN cat /proc/sys/kernel/hostname >/name; cat /etc/hosts >/hosts
+	EOF
+	run -0 cairn build --network none -t judged ctx
+	[[ $output == *JSONArgsRecommended* && $output != *MaintainerDeprecated* ]]
+	equal "$(cairn run judged cat /name)" cairn
+
+	run -0 cairn build --network none -t judged --build-arg BUILDKIT_SANDBOX_HOSTNAME=box.example ctx
+	equal "$(cairn run judged cat /name)" box.example
+	[[ $(cairn run judged cat /hosts) == *box.example* ]]
+	fails 2 cairn build --build-arg BUILDKIT_SANDBOX_HOSTNAME=a/b ctx
+	says "'a/b' is no host name"
+
+	# what is given counts instead of what the Recipe says
+	run -0 cairn build --network none --build-arg BUILDKIT_DOCKERFILE_CHECK=skip=all ctx
+	[[ $output != *warning* ]]
+	fails 1 cairn build --network none \
+		--build-arg "BUILDKIT_DOCKERFILE_CHECK=skip=JSONArgsRecommended;error=true" ctx
+	says "warning: MaintainerDeprecated"
+	says "has 1 remark, and its check directive says that remarks are errors"
+	fails 2 cairn build --build-arg BUILDKIT_DOCKERFILE_CHECK=skp=all ctx
+	says "option --build-arg: BUILDKIT_DOCKERFILE_CHECK: "
+	run -0 cairn build --network none --build-arg BUILDKIT_SYNTAX=example/other:1 ctx
+	says "UnknownSyntax"
+
+	# taken, and of no effect here; one that is misspelt is told
+	run -0 cairn build --network none --build-arg BUILDKIT_INLINE_CACHE=1 \
+		--build-arg BUILDKIT_MULTI_PLATFORM=1 --build-arg BUILDKIT_CONTEXT_KEEP_GIT_DIR=1 \
+		--build-arg BUILDKIT_CACHE_MOUNT_NS=x --build-arg BUILDKIT_BUILD_NAME=x ctx
+	[[ $output != *"is not used"* ]]
+	run -0 cairn build --network none --build-arg BUILDKIT_INLINE_CASH=1 ctx
+	says "--build-arg BUILDKIT_INLINE_CASH is not used"
+}
+
+@test "the network of the machine is told once, when a RUN that did not ask for it runs" {
+	recipe <<-'EOF'
+		FROM base
+		COPY f /
+		RUN echo a >/a
+		RUN echo b >/b
+	EOF
+	put f
+	told() {
+		grep -c "RUN steps use the network of this machine" <<<"$output" || true
+	}
+	run -0 cairn build -t judged ctx
+	equal "$(told)" 1
+	run -0 cairn build -t judged ctx
+	equal "$(told)" 0
+	run -0 cairn build --no-cache --network host ctx
+	equal "$(told)" 0
+	recipe <<-'EOF'
+		FROM base
+		RUN --network=host echo mine >/a
+		RUN --network=none echo mine >/b
+	EOF
+	run -0 cairn build ctx
+	equal "$(told)" 0
+	recipe <<-'EOF'
+		FROM base
+		COPY missing /
+		RUN echo never
+	EOF
+	run cairn build ctx
+	equal "$(told)" 0
+}

@@ -141,3 +141,42 @@ build_id() {
 	cairn export first | tar -tv --full-time -f - | awk '{ print $1, $2, $3, $6, $7, $8 }' >first.list
 	cmp first.list again.list
 }
+
+# created [OPTION]...: the time of the image that the Recipe in ctx gives.
+created() {
+	timeout 60 cairn build -q --network none -t epoch "$@" ctx >/dev/null
+	cairn inspect --raw config epoch | jq -r .created
+}
+
+@test "SOURCE_DATE_EPOCH is a build argument, too" {
+	import_base
+	mkdir ctx
+	printf 'FROM base\nRUN echo a >/a\n' >ctx/Recipe
+	local year1970=1970-01-01T00:00:05Z year1980=1980-01-01T00:00:00Z now
+	now=$(date +%Y)
+	equal "$(created --build-arg SOURCE_DATE_EPOCH=5)" "$year1970"
+	# what is said on the command line counts more than the environment, and an option most
+	equal "$(SOURCE_DATE_EPOCH=315532800 created --build-arg SOURCE_DATE_EPOCH=5)" "$year1970"
+	equal "$(SOURCE_DATE_EPOCH=315532800 created --build-arg SOURCE_DATE_EPOCH)" "$year1980"
+	equal "$(created --timestamp 315532800 --build-arg SOURCE_DATE_EPOCH=5)" "$year1980"
+	# an empty one, or the time of a directory, is none
+	[[ $(SOURCE_DATE_EPOCH=5 created --build-arg SOURCE_DATE_EPOCH=) == "$now"* ]]
+	[[ $(created --build-arg SOURCE_DATE_EPOCH=context) == "$now"* ]]
+	fails 2 timeout 60 cairn build --build-arg SOURCE_DATE_EPOCH=yesterday ctx
+	says "option --build-arg: SOURCE_DATE_EPOCH: 'yesterday'"
+}
+
+@test "an ARG before the first FROM may be the epoch, and an ARG in a stage learns it" {
+	import_base
+	mkdir ctx
+	printf 'ARG SOURCE_DATE_EPOCH=5\nFROM base\nARG SOURCE_DATE_EPOCH\nRUN echo $SOURCE_DATE_EPOCH >/a\n' >ctx/Recipe
+	equal "$(created)" 1970-01-01T00:00:05Z
+	equal "$(cairn run epoch cat /a)" 5
+	equal "$(SOURCE_DATE_EPOCH=7 created)" 1970-01-01T00:00:07Z
+	equal "$(cairn run epoch cat /a)" 7
+	equal "$(created --timestamp 9)" 1970-01-01T00:00:09Z
+	equal "$(cairn run epoch cat /a)" 9
+	sed -i 's/=5/=five/' ctx/Recipe
+	fails 1 timeout 60 cairn build ctx
+	says "Recipe: SOURCE_DATE_EPOCH: 'five'"
+}

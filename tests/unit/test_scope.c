@@ -219,10 +219,12 @@ TEST(build_arguments_that_nobody_asks_for_are_named)
 	give(args, "BUILDKIT_INLINE_CACHE", "1");
 	give(args, "SOURCE_DATE_EPOCH", "0");
 	give(args, "HTTPS_PROXY", "x");
+	give(args, "BUILDKIT_SYNTACKS", "x");
 	assert_ok(arg(stage, "used", NULL));
 	build_args_unused(args, &unused);
-	assert_int_equal(unused.len, 1);
+	assert_int_equal(unused.len, 2);
 	assert_string_equal(unused.at[0], "typo");
+	assert_string_equal(unused.at[1], "BUILDKIT_SYNTACKS");
 	strings_release(&unused);
 }
 
