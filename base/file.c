@@ -261,7 +261,7 @@ struct err *file_write_all(int fd, const void *data, size_t len, const char *nam
  * for those of sysfs, so only reaching a size above 0 saves the read that finds the end. */
 static struct err *read_to_end(int fd, const char *name, uint64_t size, size_t max, struct buf *buf)
 {
-	char piece[32 * 1024];
+	UNCLEARED char piece[32 * 1024];
 	size_t got = 0;
 
 	for (;;) {

@@ -559,7 +559,7 @@ struct source *source_tee(struct source *inner, struct sink *out)
 /* Most files are small: the large buffer is taken only when a first, small read was filled. */
 struct err *stream_copy(struct source *src, struct sink *out, uint64_t *ret_copied)
 {
-	char first[COPY_FIRST];
+	UNCLEARED char first[COPY_FIRST];
 	AUTO(mem) char *large = NULL;
 	uint64_t copied = 0;
 	size_t n;

@@ -101,7 +101,7 @@ static struct err *set_xattrs(int fd, const struct xattrs *xattrs, const char *n
 /* `len` bytes from where both stand. */
 static struct err *copy_data(int from, int to, uint64_t len, const char *name)
 {
-	char chunk[CHUNK];
+	UNCLEARED char chunk[CHUNK];
 
 	while (len > 0) {
 		size_t want = len < sizeof(chunk) ? (size_t)len : sizeof(chunk);

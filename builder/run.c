@@ -67,7 +67,7 @@ static inline void output_auto_(struct output *out)
  * lose the step, whose own writes will fail loudly enough. */
 static void take(struct output *out, struct stream *stream)
 {
-	char chunk[READ_CHUNK];
+	UNCLEARED char chunk[READ_CHUNK];
 	ssize_t got = read(stream->fd, chunk, sizeof(chunk));
 
 	if (got < 0 && (errno == EINTR || errno == EAGAIN))

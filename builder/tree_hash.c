@@ -54,7 +54,7 @@ struct err *tree_read_xattrs(const struct tree_node *node, int fd, struct xattrs
 
 static struct err *hash_data(const struct tree_node *node, int fd, uint64_t len, struct hasher *h)
 {
-	char chunk[HASH_CHUNK];
+	UNCLEARED char chunk[HASH_CHUNK];
 
 	while (len > 0) {
 		size_t want = len < sizeof(chunk) ? (size_t)len : sizeof(chunk);

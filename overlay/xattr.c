@@ -103,7 +103,7 @@ static void point(struct xattrs *set)
 
 struct err *xattrs_read(int fd, enum xattr_side side, struct xattrs *set)
 {
-	char list[XATTR_LIST_MAX];
+	UNCLEARED char list[XATTR_LIST_MAX];
 	char buf[XATTR_NAME_MAX + 1];
 	size_t len = 0;
 
@@ -157,7 +157,7 @@ struct err *xattrs_apply(int fd, enum xattr_side side, const struct tar_xattr *a
 
 struct err *xattrs_clear(int fd, enum xattr_side side)
 {
-	char list[XATTR_LIST_MAX];
+	UNCLEARED char list[XATTR_LIST_MAX];
 	char buf[XATTR_NAME_MAX + 1];
 	size_t len = 0;
 
