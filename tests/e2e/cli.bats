@@ -162,12 +162,17 @@ complete_bash() {
 	if command -v fish >/dev/null; then fish -n fish; fi
 }
 
-@test "an installation has everything in its place" {
-	need make scdoc
+# Install below $BATS_TEST_TMPDIR; $root is where.
+installed() {
 	dir=$(source_dir)
 	[ -f "$dir/Makefile" ] || skip "not run from the source tree"
 	make -s -C "$dir" install DESTDIR="$BATS_TEST_TMPDIR/dest" PREFIX=/usr
 	root=$BATS_TEST_TMPDIR/dest/usr
+}
+
+@test "an installation has everything in its place" {
+	need make scdoc
+	installed
 	"$root/bin/cairn" --version
 	[ "$(readlink "$root/bin/build")" = cairn ]
 	for command in $(commands); do
@@ -178,6 +183,34 @@ complete_bash() {
 	bash -n "$root/share/bash-completion/completions/cairn"
 	[ -s "$root/share/zsh/site-functions/_cairn" ]
 	[ -s "$root/share/fish/vendor_completions.d/cairn.fish" ]
+}
+
+@test "the installed program is hard to take over" {
+	need make readelf
+	installed
+	program=$root/bin/cairn
+	readelf -hW "$program" | grep -q 'Type: *DYN' # at another address each time
+	readelf -lW "$program" >segments
+	grep -q GNU_RELRO segments
+	grep 'GNU_STACK' segments | grep -qv RWE
+	readelf -dW "$program" >dynamic
+	grep -q 'FLAGS_1.*NOW' dynamic # with RELRO: no pointer to a library's function is writable
+	[ "$(grep -cE 'TEXTREL|RPATH|RUNPATH' dynamic)" -eq 0 ]
+	readelf --dyn-syms -W "$program" >symbols
+	grep -q __stack_chk_fail symbols
+	grep -qE '__(memcpy|snprintf|vsnprintf|read|fprintf)_chk' symbols
+	# What leaves no trace in the program is told by its debugging information.
+	if readelf -SW "$program" | grep -q debug_str; then
+		readelf -p .debug_str -W "$program" >strings
+		for flag in -ftrivial-auto-var-init=zero -fstack-clash-protection; do
+			"${CC:-cc}" -Werror "$flag" -x c -S -o /dev/null /dev/null || continue
+			grep -q -- "$flag" strings
+		done
+	fi
+	# the helper that steps are cloned from
+	readelf -lW "$dir/build/release/overlay/helper/spawner" >segments
+	grep 'GNU_STACK' segments | grep -qv RWE
+	grep -q GNU_RELRO segments
 }
 
 @test "a low soft limit of open files is no limit" {
