@@ -3,6 +3,8 @@
 #include "base/tar.h"
 
 #include <assert.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -312,4 +314,41 @@ void tar_write_padding(struct sink *out, uint64_t size)
 void tar_write_end(struct sink *out)
 {
 	sink_write(out, zeros, sizeof(zeros));
+}
+
+/* ---- what others wrote ---- */
+
+/* `*ret_is_root` is true if the path has no component but "." and empty ones. */
+static struct err *check_path(const char *path, bool *ret_is_root)
+{
+	struct str rest = str_of(path);
+
+	*ret_is_root = true;
+	while (rest.len > 0) {
+		struct str part = str_cut(&rest, '/');
+
+		if (part.len == 0 || str_is(part, "."))
+			continue;
+		if (str_is(part, ".."))
+			return err_new(ERR_INVALID, "the path leads upwards");
+		if (part.len > NAME_MAX)
+			return err_new(ERR_INVALID, "a name is longer than %d bytes", NAME_MAX);
+		*ret_is_root = false;
+	}
+	return NULL;
+}
+
+struct err *tar_check_entry(const struct tar_entry *entry)
+{
+	bool is_root;
+
+	TRY(check_path(entry->path, &is_root));
+	if (is_root && entry->type != TAR_DIR)
+		return err_new(ERR_INVALID, "the root can only be a directory");
+	if (entry->type == TAR_CHAR && entry->dev_major == 0 && entry->dev_minor == 0)
+		return err_new(ERR_INVALID, "a character device 0:0 would be a whiteout");
+	if (entry->type != TAR_HARDLINK)
+		return NULL;
+	TRY(err_wrap(check_path(entry->link, &is_root), "its target '%s'", entry->link));
+	return is_root ? err_new(ERR_INVALID, "a hard link to the root") : NULL;
 }

@@ -91,4 +91,10 @@ struct err *tar_write_header(struct sink *out, const struct tar_entry *entry) MU
 void tar_write_padding(struct sink *out, uint64_t size);
 void tar_write_end(struct sink *out); /* two zero blocks, no more */
 
+/* What can have no place below a directory, whoever unpacks it: ERR_INVALID for a name that leads
+ * upwards ("..") or has a component above NAME_MAX, a root that is no directory, a hard link to the
+ * root or out of it, and a character device 0:0, which overlayfs takes for a whiteout. A leading
+ * '/', "." and empty components are no matter. */
+struct err *tar_check_entry(const struct tar_entry *entry) MUST_USE;
+
 #endif

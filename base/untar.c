@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/cancel.h"
 #include "base/err.h"
 #include "base/pax.h"
 #include "base/readahead.h"
@@ -17,6 +18,8 @@
 /* Where Linux stops: 12 bits of major and 20 of minor number. */
 #define DEV_MAJOR_MAX 4095
 #define DEV_MINOR_MAX 1048575
+
+#define TRAILER_MAX (UINT64_C(64) << 20) /* behind the end: no tape has blocks so large */
 
 struct tar_reader {
 	struct readahead in;
@@ -482,6 +485,7 @@ static struct err *read_entry(struct tar_reader *tar)
 /* At a block of zeros, or at the end of the stream (NULL). */
 static struct err *read_end(struct tar_reader *tar, const char *block)
 {
+	uint64_t trailer = 0;
 	struct str rest;
 
 	if (tar->has_pax || tar->long_name.len > 0 || tar->long_link.len > 0)
@@ -491,7 +495,12 @@ static struct err *read_end(struct tar_reader *tar, const char *block)
 	if (block && !ustar_is_zero((const struct ustar *)block))
 		return corrupt("a block of zeros is in its place");
 	do {
+		TRY(cancel_check());
 		TRY(readahead_peek(&tar->in, &rest));
+		trailer += rest.len;
+		if (trailer > TRAILER_MAX)
+			return err_new(ERR_INVALID, "more than %ju bytes follow the archive's end",
+				       (uintmax_t)TRAILER_MAX);
 		TRY(spend(tar, rest.len));
 		readahead_took(&tar->in, rest.len);
 	} while (rest.len > 0);

@@ -31,7 +31,8 @@
  *	  LIBARCHIVE.xattr.* (the name percent-coded, the value in base64); the
  *	  former wins.
  *	- The archive ends at two zero blocks, or at the end of the stream, before
- *	  which one zero block and the padding of the last file may be missing.
+ *	  which one zero block and the padding of the last file may be missing. At most
+ *	  64 MiB may follow the two blocks; they are read and mean nothing.
  */
 #ifndef BASE_UNTAR_H
 #define BASE_UNTAR_H

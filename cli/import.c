@@ -79,6 +79,7 @@ static struct err *run_import(struct cli *cli, void *values, struct strings *ope
 	TRY(option_refuse(reference_normalize(operands->at[1], &name), NULL));
 	TRY(cli_open_store(cli, &store));
 	TRY(open_tar(path, &tar));
+	opts.name = strcmp(path, "-") == 0 ? "FILE" : path;
 	TRY(err_wrap(rootfs_import(store, tar, &opts, &manifest, &config), "import %s", path));
 	TRY(ref_set(store, name, &manifest));
 	output_text(digest_format(&config.digest, id));

@@ -103,8 +103,8 @@ static void job_auto_(struct job *job)
 
 /* ---- paths ---- */
 
-/* `raw` without "." and empty components, and without a leading or trailing '/'. ERR_INVALID for
- * "..", and for a whiteout in the place of a directory. */
+/* `raw`, which tar_check_entry() let pass, without "." and empty components, and without a leading or
+ * trailing '/'. ERR_INVALID for a whiteout in the place of a directory. */
 static struct err *clean_path(const char *raw, struct buf *out)
 {
 	struct str rest = str_of(raw);
@@ -116,8 +116,6 @@ static struct err *clean_path(const char *raw, struct buf *out)
 
 		if (part.len == 0 || str_is(part, "."))
 			continue;
-		if (str_is(part, ".."))
-			return err_new(ERR_INVALID, "the path leads upwards");
 		if (whiteout)
 			return err_new(ERR_INVALID, "a whiteout holds nothing");
 		whiteout = whiteout_reserved(part.at);
@@ -228,8 +226,6 @@ static struct err *unpack_root(struct job *job, const struct tar_entry *entry)
 {
 	bool found;
 
-	if (entry->type != TAR_DIR)
-		return err_new(ERR_INVALID, "the root can only be a directory");
 	TRY(dest_move(&job->dest, STR(""), DEST_MAKE, 0, &found));
 	TRY(dest_adopt(&job->dest, entry));
 	job->has_root = true;
@@ -309,8 +305,6 @@ static struct err *unpack_link(struct job *job, const char *name, const struct t
 	bool done;
 
 	TRY(err_wrap(clean_path(entry->link, &job->link), "its target '%s'", entry->link));
-	if (job->link.len == 0)
-		return err_new(ERR_INVALID, "a hard link to the root");
 	TRY(try_link(job, name, true, &done));
 	if (done)
 		return NULL;
@@ -530,6 +524,7 @@ static struct err *unpack_entry(struct job *job, const struct tar_entry *entry,
 	bool is_whiteout, found;
 	char *name;
 
+	TRY(tar_check_entry(entry));
 	TRY(clean_path(entry->path, &job->path));
 	if (job->path.len == 0)
 		return unpack_root(job, entry);

@@ -3,28 +3,128 @@
 #include "registry/rootfs.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/pool.h"
+#include "base/str.h"
 #include "base/stream.h"
 #include "base/untar.h"
 #include "store/blob.h"
 #include "store/image.h"
 
-/* Read a tar to its end: all of it passes through `src`, and is one. */
-static struct err *read_tar(struct source *src)
+/* ---- what it is ---- */
+
+#define HEAD_SIZE 6
+
+/* A source that keeps how it begins. */
+struct headed {
+	struct source *inner; /* owned */
+	struct str *head;     /* borrowed; its room is HEAD_SIZE */
+};
+
+static size_t headed_read(void *self, void *data, size_t len, struct err **err)
+{
+	struct headed *headed = self;
+	size_t got = source_read(headed->inner, data, len);
+	size_t room = HEAD_SIZE - headed->head->len;
+
+	if (got == 0)
+		*err = source_check(headed->inner);
+	if (room > 0) {
+		memcpy((char *)headed->head->at + headed->head->len, data, got < room ? got : room);
+		headed->head->len += got < room ? got : room;
+	}
+	return got;
+}
+
+static void headed_free(void *self)
+{
+	struct headed *headed = self;
+
+	source_free(headed->inner);
+	free(headed);
+}
+
+/* Takes ownership of `inner`. */
+static struct source *keep_head(struct source *inner, struct str *head)
+{
+	static const struct source_ops ops = { headed_read, headed_free };
+	struct headed *headed = xcalloc(1, sizeof(*headed));
+
+	*headed = (struct headed){ inner, head };
+	return source_new(&ops, headed);
+}
+
+/* It is no tar: what is it? `program` undoes it, and writes to standard output. */
+static struct err *tell_kind(struct str head, const char *name)
+{
+	static const struct {
+		const char *magic, *kind, *program;
+	} kinds[] = {
+		{ "\xfd"
+		  "7zXZ",
+		  "compressed by xz", "xz -dc" },
+		{ "BZh", "compressed by bzip2", "bzip2 -dc" },
+		{ "LZIP", "compressed by lzip", "lzip -dc" },
+		{ "\x04\x22\x4d\x18", "compressed by lz4", "lz4 -dc" },
+		{ "PK\x03\x04", "a zip archive", NULL },
+		{ "hsqs", "a squashfs image", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct err *err;
+
+		if (!str_starts(head, kinds[i].magic))
+			continue;
+		err = err_new(ERR_UNSUPPORTED, "it is %s, not a tar, plain or by gzip or zstd",
+			      kinds[i].kind);
+		if (!kinds[i].program)
+			return err;
+		return err_note(err, "%s %s | cairn import - NAME", kinds[i].program, name);
+	}
+	return NULL;
+}
+
+/* ---- the layer ---- */
+
+/* Read a tar to its end: all of it passes through `src`, and is one. `*ret_entries` counts them. */
+static struct err *read_tar(struct source *src, uint64_t *ret_entries)
 {
 	AUTO(tar_reader) struct tar_reader *tar = tar_reader_new(src, NULL);
 	const struct tar_entry *entry = NULL;
 
-	do {
+	for (*ret_entries = 0;; ++*ret_entries) {
 		TRY(cancel_check());
 		TRY(tar_reader_next(tar, &entry));
-	} while (entry);
-	return NULL;
+		if (!entry)
+			return NULL;
+		TRY(err_wrap(tar_check_entry(entry), "entry '%s'", entry->path));
+	}
+}
+
+/* The same, of what may be something else. */
+static struct err *read_any(struct source *src, const char *name)
+{
+	char room[HEAD_SIZE];
+	struct str head = { room, 0 };
+	AUTO(source) struct source *plain = keep_head(source_slice(src, UINT64_MAX), &head);
+	uint64_t entries;
+	struct err *err = read_tar(plain, &entries);
+	struct err *kind;
+
+	if (!err)
+		return head.len ? NULL : err_new(ERR_INVALID, "it is empty");
+	if (err_kind(err) != ERR_CORRUPT || entries > 0)
+		return err;
+	kind = tell_kind(head, name);
+	if (!kind)
+		return err_wrap(err, "it is no tar");
+	err_free(err); /* what it is says more */
+	return kind;
 }
 
 /* The layer: hashed, checked and compressed in one pass. */
@@ -35,22 +135,21 @@ static struct err *put_layer(struct store *store, struct source *tar,
 	AUTO(blob_writer) struct blob_writer *writer = NULL;
 	AUTO(source) struct source *plain = NULL;
 	AUTO(sink) struct sink *chain = NULL;
-	uint64_t size;
 
 	TRY(codec_open(tar, NULL, &plain));
 	TRY(blob_begin(store, &writer));
 	chain = sink_hash(codec_sink(sink_borrow(blob_sink(writer)), &opts->compression, workers),
-			  &ret->diff_id, &size);
+			  &ret->diff_id, NULL);
 	plain = source_tee(plain, chain);
-	TRY(read_tar(plain));
+	TRY(read_any(plain, opts->name ? opts->name : "-"));
 	TRY(sink_finish(chain));
-	if (size == 0)
-		return err_new(ERR_INVALID, "it is empty");
 	TRY(blob_commit(writer, NULL, &ret->blob.digest, &ret->blob.size));
 	snprintf(ret->blob.media_type, sizeof(ret->blob.media_type), "%s",
 		 image_layer_media_type(opts->compression.codec));
 	return NULL;
 }
+
+/* ---- the image ---- */
 
 static json_t *make_config(const struct rootfs_opts *opts, const struct digest *diff_id)
 {

@@ -60,8 +60,74 @@ id_of() {
 	fails 3 cairn import nothing.tar x
 	fails 2 cairn import rootfs.tar Upper/Case
 	says "lowercase"
-	fails 1 cairn import rootfs.tar x@sha256:0000
+	fails 2 cairn import rootfs.tar x@sha256:0000
 	equal "$(cairn images -q)" ""
+	no_leases
+}
+
+@test "import refuses what could not be unpacked" {
+	need_root
+	mkdir d
+	echo x >d/f
+	ln d/f d/g
+	tar -P --transform 's,^f,../f,' -C d -cf up.tar f
+	tar -P --transform 's,^f,a/../f,' -C d -cf across.tar f
+	tar -P --transform 'flags=h;s,^f,../f,' --sort=name -C d -cf link.tar f g
+	for file in up across link; do
+		fails 1 cairn import $file.tar x
+		says "the path leads upwards"
+	done
+	equal "$(cairn images -a -q)" ""
+	# all of this means below the root
+	tar -P --transform 's,^f,/f,' -C d -cf absolute.tar f
+	tar -C d -cf dotted.tar ./f
+	for file in absolute dotted; do
+		cairn import $file.tar $file
+		equal "$(cairn export $file | tar -tf -)" "$(printf './\nf')"
+	done
+}
+
+@test "import says what it has instead of a tar, and what to do" {
+	need xz bzip2
+	make_rootfs rootfs.tar
+	xz -k rootfs.tar
+	fails 1 cairn import rootfs.tar.xz base
+	says "compressed by xz"
+	says "xz -dc rootfs.tar.xz | cairn import - NAME"
+	xz -dc rootfs.tar.xz | cairn import - base
+	bzip2 -k rootfs.tar
+	fails 1 cairn import - base <rootfs.tar.bz2
+	says "bzip2 -dc FILE | cairn import - NAME"
+	head -c 2000 /dev/urandom >noise
+	fails 1 cairn import noise x
+	says "it is no tar"
+	: >empty
+	fails 1 cairn import empty x
+	says "it is empty"
+}
+
+@test "an empty tar is an image without files" {
+	need_root
+	head -c 1024 /dev/zero >two-blocks
+	tar -cf record -T /dev/null
+	for file in two-blocks record; do
+		cairn import $file $file
+		equal "$(cairn export $file | tar -tf -)" ./
+	done
+}
+
+@test "import ends with the stream, or with a signal" {
+	make_rootfs rootfs.tar
+	fails 1 timeout 60 cairn import - x < <(cat rootfs.tar /dev/zero)
+	says "follow the archive's end"
+	mkfifo pipe
+	(
+		cat rootfs.tar
+		exec sleep 60
+	) >pipe 3>&- &
+	fails 130 timeout --preserve-status -s INT 3 cairn import - x <pipe
+	kill $!
+	equal "$(cairn images -a -q)" ""
 	no_leases
 }
 

@@ -338,6 +338,44 @@ TEST(all_headers_of_an_entry_have_a_ceiling)
 	assert_int_equal(buf.len, 0);
 }
 
+TEST(what_has_no_place_below_a_directory_is_told)
+{
+	const struct {
+		struct tar_entry entry;
+		enum err_kind want;
+	} cases[] = {
+		{ ENTRY(TAR_FILE, "a/b", NULL, 0, 0), ERR_NONE },
+		{ ENTRY(TAR_FILE, "/etc/passwd", NULL, 0, 0), ERR_NONE },
+		{ ENTRY(TAR_FILE, "./a//./b", NULL, 0, 0), ERR_NONE },
+		{ ENTRY(TAR_FILE, "...", NULL, 0, 0), ERR_NONE },
+		{ ENTRY(TAR_FILE, "..a/b..", NULL, 0, 0), ERR_NONE },
+		{ ENTRY(TAR_FILE, many(255, "a", ""), NULL, 0, 0), ERR_NONE },
+		{ ENTRY(TAR_DIR, "./", NULL, 0, 0), ERR_NONE },
+		{ ENTRY(TAR_DIR, "/", NULL, 0, 0), ERR_NONE },
+		{ ENTRY(TAR_SYMLINK, "l", "../../etc", 0, 0), ERR_NONE },
+		{ ENTRY(TAR_HARDLINK, "l", "./a", 0, 0), ERR_NONE },
+		{ ENTRY(TAR_CHAR, "d", NULL, 0, 0, .dev_minor = 1), ERR_NONE },
+		{ ENTRY(TAR_CHAR, "d", NULL, 0, 0, .dev_major = 1), ERR_NONE },
+		{ ENTRY(TAR_BLOCK, "d", NULL, 0, 0), ERR_NONE },
+		{ ENTRY(TAR_FILE, "../a", NULL, 0, 0), ERR_INVALID },
+		{ ENTRY(TAR_FILE, "/../a", NULL, 0, 0), ERR_INVALID },
+		{ ENTRY(TAR_FILE, "a/../b", NULL, 0, 0), ERR_INVALID },
+		{ ENTRY(TAR_DIR, "a/..", NULL, 0, 0), ERR_INVALID },
+		{ ENTRY(TAR_DIR, "..", NULL, 0, 0), ERR_INVALID },
+		{ ENTRY(TAR_FILE, many(256, "a", "/b"), NULL, 0, 0), ERR_INVALID },
+		{ ENTRY(TAR_FILE, "./", NULL, 0, 0), ERR_INVALID },
+		{ ENTRY(TAR_SYMLINK, "/", "a", 0, 0), ERR_INVALID },
+		{ ENTRY(TAR_HARDLINK, "l", "../a", 0, 0), ERR_INVALID },
+		{ ENTRY(TAR_HARDLINK, "l", "a/../b", 0, 0), ERR_INVALID },
+		{ ENTRY(TAR_HARDLINK, "l", "./", 0, 0), ERR_INVALID },
+		{ ENTRY(TAR_HARDLINK, "../l", "a", 0, 0), ERR_INVALID },
+		{ ENTRY(TAR_CHAR, "d", NULL, 0, 0), ERR_INVALID },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_fails(tar_check_entry(&cases[i].entry), cases[i].want);
+}
+
 static int release_kept(__attribute__((unused)) void **state)
 {
 	strings_release(&kept);
@@ -354,6 +392,7 @@ int main(void)
 		cmocka_unit_test(a_record_counts_its_own_digits),
 		cmocka_unit_test(refuses_what_it_cannot_say),
 		cmocka_unit_test(all_headers_of_an_entry_have_a_ceiling),
+		cmocka_unit_test(what_has_no_place_below_a_directory_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, release_kept);

@@ -178,6 +178,43 @@ TEST(content_that_ends_early_is_an_error_of_both)
 	assert_fails(tar_reader_next(tar, &entry), ERR_CORRUPT);
 }
 
+/* Zeros, as many as there are left. */
+static size_t zeros_read(void *self, void *data, size_t len, struct err **err)
+{
+	uint64_t *left = self;
+	size_t count = len < *left ? len : (size_t)*left;
+
+	(void)err; /* cannot fail */
+	memset(data, 0, count);
+	*left -= count;
+	return count;
+}
+
+static void zeros_free(__attribute__((unused)) void *self)
+{
+}
+
+TEST(what_follows_the_end_has_an_end)
+{
+	static const struct source_ops ops = { zeros_read, zeros_free };
+	static const struct {
+		uint64_t zeros;
+		enum err_kind want;
+	} cases[] = { { 1024, ERR_NONE },
+		      { 1024 + (UINT64_C(64) << 20), ERR_NONE },
+		      { 1025 + (UINT64_C(64) << 20), ERR_INVALID },
+		      { UINT64_MAX, ERR_INVALID } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint64_t left = cases[i].zeros;
+		AUTO(source) struct source *src = source_new(&ops, &left);
+		AUTO(tar_reader) struct tar_reader *tar = tar_reader_new(src, NULL);
+		const struct tar_entry *entry;
+
+		assert_fails(tar_reader_next(tar, &entry), cases[i].want);
+	}
+}
+
 TEST(any_prefix_of_an_archive_is_read_or_refused)
 {
 	static const char *const archives[] = { "gnu-pax-global", "gnu-xattr", "bsdtar-v7",
@@ -239,6 +276,7 @@ int main(void)
 		cmocka_unit_test(does_not_care_how_the_bytes_arrive),
 		cmocka_unit_test(passes_on_the_errors_of_its_source_for_good),
 		cmocka_unit_test(content_that_ends_early_is_an_error_of_both),
+		cmocka_unit_test(what_follows_the_end_has_an_end),
 		cmocka_unit_test(any_prefix_of_an_archive_is_read_or_refused),
 		cmocka_unit_test(reads_back_what_the_canonical_writer_writes),
 	};
