@@ -222,6 +222,18 @@ claims() {
 	says "404"
 }
 
+@test "an answer can have another status, or be lost, and yet it has happened" {
+	local digest
+	digest=sha256:$(printf abc | sha256sum | cut -d' ' -f1)
+	faulty '{"target": "/lost/", "method": "POST", "lose": true}' \
+		'{"target": "/other/", "method": "POST", "as": 204, "headers": {"Location": null}}'
+	answers "52 000 0" "/v2/lost/blobs/uploads/?digest=$digest" -X POST --data abc
+	answers "0 200 3" "/v2/lost/blobs/$digest"
+	answers "0 204 0" "/v2/other/blobs/uploads/?digest=$digest" -X POST --data abc
+	! grep -qi location head
+	answers "0 200 3" "/v2/other/blobs/$digest"
+}
+
 @test "the fault server in front of a registry passes everything on and bends what it is told" {
 	private_home
 	registry_start plain plain
@@ -452,6 +464,9 @@ claims() {
 		| join(", ")')" "GET Basic eA==, CONNECT null"
 	run curl -sS -x "$(address p)" http://example.invalid/
 	equal "$(requests p 502)" 1
+	proxy_start p --map "registry.example.com=$(address f)"
+	curl -sS --fail -x "$(address p)" http://registry.example.com/v2/ >/dev/null
+	equal "$(responses p 'map(select(.event == "request"))[0].headers.host')" registry.example.com
 	proxy_start p --user who:knows
 	run curl -sS -x "$(address p)" --cacert ca/ca.crt "https://$(address f tls)/v2/"
 	says "407"

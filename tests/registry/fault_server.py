@@ -33,6 +33,8 @@ Actions, in the order of what they do:
     redirect URL    the same with status 307 and this Location
     challenge       an answer of 401 with the challenge of "auth", or with this TEXT
     whole           forget that a Range was asked for
+    as N            the true answer, but with this status
+    lose            the true answer is made, and nothing of it sent: what it did has happened
     headers         {name: value, null for none, or a list}
     encode          "gzip": the body gets a Content-Encoding
     flip N          one bit of byte N of the body is another
@@ -213,6 +215,7 @@ class Faults:
     def answer(self, request, rule):
         own = any(key in rule for key in OWN_ANSWER)
         response = self.own_answer(request, rule) if own else self.true_answer(request, rule)
+        response.status = rule.get("as", response.status)
         for name, value in rule.get("headers", {}).items():
             values = value if isinstance(value, list) else [value]
             filled = [self.fill(each, request, response) for each in values if each is not None]
@@ -235,6 +238,9 @@ class Faults:
         if not rule.get("early") and "take" not in rule:
             for _ in request.body():
                 pass
+        if rule.get("lose"):
+            self.server.answered(request, 0, 0, "lost", number)
+            return False
         sender = Sender(stream, request, response, rule)
         end = "gone"
         try:

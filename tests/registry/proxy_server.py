@@ -2,11 +2,13 @@
 """proxy_server.py - an HTTP proxy that remembers: CONNECT, and requests for whole URLs.
 
     proxy_server.py --port-file FILE --log FILE [--user NAME:PASSWORD] [--status N] [--life SECONDS]
+        [--map HOST[:PORT]=127.0.0.1:PORT]...
 
 With --user, who does not say so in Proxy-Authorization is answered 407. With --status, everything
 is answered by it. The log is that of wire.py: `target` is the place (HOST:PORT of a CONNECT, or an
 URL), `headers` has Authorization if a client let the proxy see it. `sent` counts bytes of the
-tunnel. Only loopback is reached: another host is answered 502.
+tunnel. Only loopback is reached: another host is answered 502, unless a --map says where it is, so
+that the servers of a test can have any name in the world.
 """
 
 import argparse
@@ -37,6 +39,7 @@ class Proxy:
     def __init__(self, opts):
         self.status = opts.status
         self.wanted = opts.user and "Basic " + base64.b64encode(opts.user.encode()).decode()
+        self.places = dict(pair.split("=", 1) for pair in opts.map)
         self.server = None
 
     def refuse(self, stream, request, status):
@@ -52,6 +55,7 @@ class Proxy:
             return self.refuse(stream, request, 407)
         place = request.target if request.method == "CONNECT" else \
             urllib.parse.urlsplit(request.target).netloc
+        place = self.places.get(place) or self.places.get(place.rpartition(":")[0]) or place
         host = place.rpartition(":")[0] or place
         if host not in ("127.0.0.1", "localhost", "[::1]"):
             return self.refuse(stream, request, 502)
@@ -98,6 +102,7 @@ def main():
     parser.add_argument("--log", required=True)
     parser.add_argument("--user")
     parser.add_argument("--status", type=int)
+    parser.add_argument("--map", action="append", default=[])
     parser.add_argument("--life", type=float, default=600)
     opts = parser.parse_args()
     proxy = Proxy(opts)
