@@ -301,6 +301,9 @@ const struct cli_command command_build = {
 	.operands = "[CONTEXT]",
 	.about = "Build an image from a Recipe and the files of CONTEXT, a directory (default: the "
 		 "current one). Print the image id.",
+	.examples = "build -t app .\n"
+		    "build -f Recipe.test --target test --progress plain .\n"
+		    "SOURCE_DATE_EPOCH=0 build -t app -o type=oci,dest=app.tar .",
 	.options = options,
 	.option_count = ARRAY_SIZE(options),
 	.values_size = sizeof(struct build_values),

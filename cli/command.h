@@ -35,7 +35,8 @@ struct cli_command {
 	const char *name;
 	const char *summary;  /* one line, a verb first, no period */
 	const char *operands; /* "[CONTEXT]", as shown behind the options; "" for none */
-	const char *about;    /* paragraphs of --help, a newline between two; NULL: the summary */
+	const char *about;    /* paragraphs of --help, of whole sentences, a newline between two */
+	const char *examples; /* command lines, a newline between two; NULL: none are told */
 	const struct option *options;
 	size_t option_count;
 	size_t values_size; /* of the struct that the options fill; it starts as zeros */

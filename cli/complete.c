@@ -322,6 +322,7 @@ const struct cli_command command_complete = {
 	.name = "__complete",
 	.summary = "print completions for a shell",
 	.operands = "bash|zsh|fish|images",
+	.about = "Print completions for a shell, or the names of images.",
 	.min_operands = 1,
 	.max_operands = 1,
 	.completes = COMPLETE_NOTHING,

@@ -49,6 +49,8 @@ const struct cli_command command_export = {
 	.operands = "IMAGE",
 	.about = "Write the root filesystem of an image as one tar without layers and whiteouts. "
 		 "Equal images give equal bytes.",
+	.examples = "cairn export -o app.tar app\n"
+		    "cairn export app | tar -x -C root",
 	.options = options,
 	.option_count = ARRAY_SIZE(options),
 	.values_size = sizeof(struct export_values),

@@ -89,7 +89,8 @@ void help_usage(const struct cli_command *command, struct buf *out)
 
 void help_command(const struct cli_command *command, struct buf *out)
 {
-	struct str about = str_of(command->about ? command->about : command->summary);
+	struct str about = str_of(command->about);
+	struct str examples = command->examples ? str_of(command->examples) : (struct str){ 0 };
 
 	help_usage(command, out);
 	buf_adds(out, "\n\n");
@@ -97,6 +98,13 @@ void help_command(const struct cli_command *command, struct buf *out)
 		wrap(out, str_cut(&about, '\n'), 0, 0);
 	add_options(out, "Options", command->options, command->option_count);
 	add_options(out, "Options of every command", global_options, global_option_count);
+	if (examples.len > 0)
+		buf_adds(out, "\nExamples:\n");
+	while (examples.len > 0) {
+		buf_adds(out, "  ");
+		buf_add_str(out, str_cut(&examples, '\n'));
+		buf_addc(out, '\n');
+	}
 }
 
 void help_program(struct buf *out)

@@ -154,6 +154,8 @@ const struct cli_command command_history = {
 	.operands = "IMAGE",
 	.about = "Show the instructions that made an image, the newest first, with the sizes of "
 		 "the layers that they added.",
+	.examples = "cairn history app\n"
+		    "cairn history --no-trunc app",
 	.options = options,
 	.option_count = ARRAY_SIZE(options),
 	.values_size = sizeof(struct history_values),

@@ -197,6 +197,10 @@ const struct cli_command command_images = {
 	.name = "images",
 	.summary = "list the images in the store",
 	.operands = "",
+	.about = "List every name in the store with the id and the platform of its image, its age "
+		 "and its compressed size.",
+	.examples = "cairn images\n"
+		    "cairn images --format json | jq -r \".[].name\"",
 	.options = options,
 	.option_count = ARRAY_SIZE(options),
 	.values_size = sizeof(struct images_values),

@@ -93,6 +93,7 @@ const struct cli_command command_import = {
 	.about =
 		"Make an image of one layer from the tar of a root filesystem, plain or compressed "
 		"by gzip or zstd; '-' reads standard input. Print the image id.",
+	.examples = "mmdebstrap --variant=minbase bookworm | cairn import - debian:bookworm",
 	.options = options,
 	.option_count = ARRAY_SIZE(options),
 	.values_size = sizeof(struct import_values),

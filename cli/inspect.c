@@ -267,6 +267,8 @@ const struct cli_command command_inspect = {
 	.operands = "IMAGE...",
 	.about = "Show an image: its digests, its settings, its layers. With --format json, "
 		 "an array of one object for each image, which holds manifest and config too.",
+	.examples = "cairn inspect app\n"
+		    "cairn inspect --raw config app | jq .config.Env",
 	.options = options,
 	.option_count = ARRAY_SIZE(options),
 	.values_size = sizeof(struct inspect_values),

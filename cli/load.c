@@ -43,6 +43,8 @@ const struct cli_command command_load = {
 	.about = "Load all images of an OCI layout (a directory or a tar of it) or of an archive "
 		 "made by docker save or podman save, plain or compressed by gzip or zstd; '-' "
 		 "reads standard input. Print their names.",
+	.examples = "cairn load app.tar\n"
+		    "podman save app | cairn load -",
 	.options = options,
 	.option_count = ARRAY_SIZE(options),
 	.values_size = sizeof(struct load_values),

@@ -262,6 +262,9 @@ const struct cli_command command_run = {
 	.about = "Run the command of an image, or COMMAND, in a container that is removed when it "
 		 "ends. The exit code is the command's; 125 if the container could not be run, 126 "
 		 "if the command cannot be executed, 127 if it is not there.",
+	.examples = "cairn run app\n"
+		    "cairn run -it debian:bookworm bash\n"
+		    "cairn run -e DEBUG=1 -u nobody --network none app make test",
 	.options = options,
 	.option_count = ARRAY_SIZE(options),
 	.values_size = sizeof(struct run_values),

@@ -79,6 +79,8 @@ const struct cli_command command_save = {
 	.about = "Write images to an OCI layout, in a tar or in a directory, or to an archive that "
 		 "docker load reads. Equal images give equal bytes. A directory that is an OCI "
 		 "layout already keeps its other images.",
+	.examples = "cairn save -o app.tar app\n"
+		    "cairn save --format docker-archive app | ssh host podman load",
 	.options = options,
 	.option_count = ARRAY_SIZE(options),
 	.values_size = sizeof(struct save_values),

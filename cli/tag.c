@@ -38,6 +38,7 @@ const struct cli_command command_tag = {
 	.summary = "give an image more names",
 	.operands = "IMAGE NAME...",
 	.about = "Give an image more names. A name that belongs to another image is taken from it.",
+	.examples = "cairn tag app app:1.0 registry.example.com/team/app:1.0",
 	.min_operands = 2,
 	.max_operands = OPERANDS_ANY,
 	.completes = COMPLETE_IMAGES,
@@ -168,6 +169,8 @@ const struct cli_command command_rmi = {
 	.about = "Remove names of images, and images that have none, by their ids; print what is "
 		 "gone. The data stays until no "
 		 "name, no step and no running program needs it, and is then reclaimed by a prune.",
+	.examples = "cairn rmi app:1.0\n"
+		    "cairn rmi --force 2d850ef615b7",
 	.options = rmi_options,
 	.option_count = ARRAY_SIZE(rmi_options),
 	.values_size = sizeof(struct rmi_values),

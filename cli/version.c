@@ -21,6 +21,7 @@ const struct cli_command command_version = {
 	.name = "version",
 	.summary = "show the version",
 	.operands = "",
+	.about = "Show the version of the program.",
 	.completes = COMPLETE_NOTHING,
 	.run = run_version,
 };
@@ -48,6 +49,7 @@ const struct cli_command command_help = {
 	.name = "help",
 	.summary = "show what a command does",
 	.operands = "[COMMAND]",
+	.about = "Show all commands, or what one of them does and its options.",
 	.max_operands = 1,
 	.completes = COMPLETE_COMMANDS,
 	.run = run_help,

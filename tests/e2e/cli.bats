@@ -47,6 +47,36 @@ source_dir() {
 		"$(options_in_page "$dir/cli/cairn.1.scd")"
 }
 
+@test "help is told in sentences, options in phrases" {
+	dir=$(source_dir)
+	for command in $(commands); do
+		help=$(cairn "$command" --help)
+		about=$(sed -n '3,/^$/p' <<<"$help")
+		[[ $about == [A-Z]*. ]] || { echo "$command: $about"; return 1; }
+		# the summary is a phrase, and the same in every place
+		summary=$(cairn --help | grep -E "^  $command " | sed 's/^  [a-z]* *//')
+		[[ $summary == [a-z]* && $summary != *. ]]
+		grep -qxF "cairn-$command - $summary" "$dir/cli/$command.1.scd"
+		grep -qF ":  $summary, *cairn-$command*(1)" "$dir/cli/cairn.1.scd" ||
+			grep -qF ":< $summary, *cairn-$command*(1)" "$dir/cli/cairn.1.scd"
+	done
+	# explanations of options begin in lower case and end without a period
+	for command in $(commands); do
+		cairn "$command" --help | sed -n '/^Options/,/^Examples/p' >options
+		equal "$(grep -E '^  .{3} --' options | cut -c 29- | grep -E '^[A-Z][a-z]')" ""
+		equal "$(grep -E '^ .*\.$' options)" ""
+	done
+}
+
+@test "help and manual pages give the same examples" {
+	dir=$(source_dir)
+	for command in $(commands); do
+		examples=$(cairn "$command" --help | sed -n '/^Examples:$/,$s/^  //p')
+		[ -n "$examples" ] || [[ $command == help || $command == version ]]
+		equal "$(sed -n '/^# EXAMPLES/,/^# SEE/s/^\t//p' "$dir/cli/$command.1.scd" | tr -d '\\')" "$examples"
+	done
+}
+
 @test "manual pages say what help says about choices" {
 	dir=$(source_dir)
 	for command in $(commands); do
