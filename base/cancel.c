@@ -14,6 +14,8 @@
 static atomic_int caught;    /* the first signal; 0 before it */
 static atomic_int bell = -1; /* an eventfd, rung once and never read */
 
+static _Thread_local const struct cancel_scope *current;
+
 static_assert(ATOMIC_INT_LOCK_FREE == 2, "a signal handler may touch only lock-free atomics");
 
 static void handle(int signal)
@@ -53,10 +55,40 @@ int cancel_signal(void)
 
 struct err *cancel_check(void)
 {
-	return cancel_signal() ? err_new(ERR_CANCELLED, "interrupted") : NULL;
+	if (cancel_signal())
+		return err_new(ERR_CANCELLED, "interrupted");
+	if (cancel_stopped(current))
+		return err_new(ERR_CANCELLED, "stopped because something else failed");
+	return NULL;
 }
 
 int cancel_fd(void)
 {
 	return atomic_load(&bell);
+}
+
+void cancel_stop(struct cancel_scope *scope)
+{
+	atomic_store(&scope->stopped, true);
+}
+
+bool cancel_stopped(const struct cancel_scope *scope)
+{
+	for (; scope; scope = scope->outer)
+		if (atomic_load_explicit(&scope->stopped, memory_order_relaxed))
+			return true;
+	return cancel_signal() != 0;
+}
+
+const struct cancel_scope *cancel_enter(const struct cancel_scope *scope)
+{
+	const struct cancel_scope *before = current;
+
+	current = scope;
+	return before;
+}
+
+const struct cancel_scope *cancel_current(void)
+{
+	return current;
 }

@@ -2,8 +2,8 @@
  * base/pool.c - see base/pool.h.
  *
  * `pool->lock` guards everything that changes, of the pool and of its groups,
- * but for `group->failed`, which is an atomic so that running work can ask at
- * any time. A group counts the work that it still owes an answer for; whoever
+ * but for `group->scope`, an atomic flag, so that running work can ask at any
+ * time. A group counts the work that it still owes an answer for; whoever
  * brings the count to zero wakes the one thread that waits.
  */
 
@@ -47,10 +47,10 @@ struct pool {
 
 struct group {
 	struct pool *pool;
-	pthread_cond_t empty; /* `pending` has become zero */
-	size_t pending;       /* guarded by pool->lock; tasks queued or running */
-	struct err *err;      /* guarded by pool->lock; the first */
-	atomic_bool failed;   /* work that has not begun is to be skipped */
+	pthread_cond_t empty;      /* `pending` has become zero */
+	size_t pending;            /* guarded by pool->lock; tasks queued or running */
+	struct err *err;           /* guarded by pool->lock; the one to be told */
+	struct cancel_scope scope; /* stopped: work that has not begun is to be skipped */
 };
 
 /* The pool whose thread this is: waiting for a group of it here would be a deadlock. */
@@ -102,20 +102,11 @@ struct pool *pool_new(unsigned threads)
 	return pool;
 }
 
-/* `err` if it is the first of its group, else NULL and it is freed. */
-static struct err *only_first(struct group *group, struct err *err)
-{
-	if (err && atomic_exchange(&group->failed, true)) {
-		err_free(err);
-		return NULL;
-	}
-	return err;
-}
-
 /* Run or skip `task`, and free it. The error is to be settled. */
 static struct err *perform(struct task *task)
 {
 	struct group *group = task->group;
+	const struct cancel_scope *before = cancel_enter(&group->scope);
 	struct err *err;
 
 	if (!group_cancelled(group)) {
@@ -125,18 +116,29 @@ static struct err *perform(struct task *task)
 			task->drop(task->job);
 		err = cancel_check();
 	}
+	cancel_enter(before);
 	free(task);
-	return only_first(group, err);
+	if (err)
+		cancel_stop(&group->scope);
+	return err;
 }
 
-/* One piece of work has come to its end with `err`, the group's first error or NULL. Needs the
- * lock; when it is released the group may be gone. */
-static void settle(struct group *group, struct err *err)
+/* One piece of work has come to its end with `err` or NULL. Needs the lock; when it is released
+ * the group may be gone. Returns the error that nobody is told, to be freed without the lock. */
+static struct err *settle(struct group *group, struct err *err)
 {
-	if (err)
+	const bool better = !group->err || (err_kind(group->err) == ERR_CANCELLED &&
+					    err_kind(err) != ERR_CANCELLED);
+
+	if (err && better) {
+		struct err *worse = group->err;
+
 		group->err = err;
+		err = worse;
+	}
 	if (--group->pending == 0)
 		pthread_cond_signal(&group->empty);
+	return err;
 }
 
 /* The next task, removed from the queue. Needs the lock and a queue that is not empty. */
@@ -151,6 +153,25 @@ static struct task *take_task(struct pool *pool)
 	return task;
 }
 
+/* Do one piece of work to its end. Needs the lock, and lets go of it meanwhile; but from the end
+ * of the work on it is held, unless there is an error to be dropped: whoever has waited for the
+ * group finds this thread idle. */
+static void run_task(struct pool *pool, struct task *task)
+{
+	struct group *group = task->group;
+	struct err *err;
+
+	pthread_mutex_unlock(&pool->lock);
+	err = perform(task);
+	pthread_mutex_lock(&pool->lock);
+	err = settle(group, err);
+	if (!err)
+		return;
+	pthread_mutex_unlock(&pool->lock);
+	err_free(err);
+	pthread_mutex_lock(&pool->lock);
+}
+
 static void *thread_main(void *arg)
 {
 	struct pool *pool = arg;
@@ -158,10 +179,6 @@ static void *thread_main(void *arg)
 	current_pool = pool;
 	pthread_mutex_lock(&pool->lock);
 	for (;;) {
-		struct task *task;
-		struct group *group;
-		struct err *err;
-
 		while (!pool->head && !pool->closing) {
 			pool->idle++;
 			pthread_cond_wait(&pool->wake, &pool->lock);
@@ -169,12 +186,7 @@ static void *thread_main(void *arg)
 		}
 		if (!pool->head)
 			break;
-		task = take_task(pool);
-		group = task->group;
-		pthread_mutex_unlock(&pool->lock);
-		err = perform(task);
-		pthread_mutex_lock(&pool->lock);
-		settle(group, err);
+		run_task(pool, take_task(pool));
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return NULL;
@@ -198,16 +210,19 @@ static int grow(struct pool *pool)
 static void refuse(struct task *task, int failure)
 {
 	struct group *group = task->group;
+	struct pool *pool = group->pool;
 	struct err *err;
 
 	if (task->drop)
 		task->drop(task->job);
 	free(task);
 	errno = failure;
-	err = only_first(group, err_sys("start a thread"));
-	pthread_mutex_lock(&group->pool->lock);
-	settle(group, err);
-	pthread_mutex_unlock(&group->pool->lock);
+	err = err_sys("start a thread");
+	cancel_stop(&group->scope);
+	pthread_mutex_lock(&pool->lock);
+	err = settle(group, err);
+	pthread_mutex_unlock(&pool->lock);
+	err_free(err);
 }
 
 void group_run(struct group *group, struct err *(*work)(void *job), void (*drop)(void *job),
@@ -239,7 +254,7 @@ struct group *group_new(struct pool *pool)
 
 	group->pool = pool;
 	pthread_cond_init(&group->empty, NULL);
-	atomic_init(&group->failed, false);
+	group->scope.outer = cancel_current();
 	pthread_mutex_lock(&pool->lock);
 	pool->groups++;
 	pthread_mutex_unlock(&pool->lock);
@@ -248,7 +263,7 @@ struct group *group_new(struct pool *pool)
 
 bool group_cancelled(const struct group *group)
 {
-	return atomic_load(&group->failed) || cancel_signal() != 0;
+	return cancel_stopped(&group->scope);
 }
 
 struct err *group_wait(struct group *group)
@@ -262,7 +277,7 @@ struct err *group_wait(struct group *group)
 		pthread_cond_wait(&group->empty, &pool->lock);
 	err = STEAL(group->err);
 	pthread_mutex_unlock(&pool->lock);
-	atomic_store(&group->failed, false);
+	atomic_store(&group->scope.stopped, false);
 	return err;
 }
 
@@ -270,7 +285,7 @@ void group_free(struct group *group)
 {
 	if (!group)
 		return;
-	atomic_store(&group->failed, true);
+	cancel_stop(&group->scope);
 	err_free(group_wait(group)); /* who wanted to know has waited */
 	pthread_mutex_lock(&group->pool->lock);
 	group->pool->groups--;

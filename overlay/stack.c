@@ -238,7 +238,6 @@ struct fetch {
 	const struct image *image;
 	size_t index;
 	struct progress *progress; /* may be NULL */
-	const struct group *group; /* that it is a job of; NULL if none */
 	char lid[LAYER_ID_SIZE];   /* empty until it is known */
 	bool dependent;            /* it has to be unpacked on what lies below */
 };
@@ -266,44 +265,6 @@ static struct err *find_layer(struct fetch *f, bool *ret_found)
 	return NULL;
 }
 
-/* Ends when another layer has failed. */
-struct guard {
-	struct source *inner; /* owned */
-	const struct group *group;
-};
-
-static size_t guard_read(void *self, void *data, size_t len, struct err **err)
-{
-	struct guard *g = self;
-	size_t n;
-
-	if (g->group && group_cancelled(g->group)) {
-		*err = err_new(ERR_CANCELLED, "another layer has failed");
-		return 0;
-	}
-	n = source_read(g->inner, data, len);
-	if (n == 0)
-		*err = source_check(g->inner);
-	return n;
-}
-
-static void guard_free(void *self)
-{
-	struct guard *g = self;
-
-	source_free(g->inner);
-	free(g);
-}
-
-static struct source *guard_new(struct source *inner, const struct group *group)
-{
-	static const struct source_ops ops = { guard_read, guard_free };
-	struct guard *g = xcalloc(1, sizeof(*g));
-
-	*g = (struct guard){ inner, group };
-	return source_new(&ops, g);
-}
-
 /* The tar of a layer, from its blob, which is verified on the way. */
 static struct err *open_tar(struct fetch *f, uint64_t id, struct source **ret)
 {
@@ -315,8 +276,7 @@ static struct err *open_tar(struct fetch *f, uint64_t id, struct source **ret)
 	TRY(blob_open(f->store, &blob->digest, &fd, &size));
 	src = source_from_fd(fd, "the blob");
 	src = source_verify(src, &blob->digest, blob->size);
-	src = guard_new(progress_source(f->progress, id, src), f->group);
-	return codec_open(src, NULL, ret);
+	return codec_open(progress_source(f->progress, id, src), NULL, ret);
 }
 
 /* Name the tree in `stage`, if it is what it should be. */
@@ -403,7 +363,6 @@ static struct err *fetch_dependent(struct fetch *f, const struct stack *below)
 	char text[DIGEST_TEXT_SIZE];
 	struct err *err = stack_view(below, &view_fd);
 
-	f->group = NULL;
 	if (!err)
 		err = fetch_on(f, view_fd);
 	return err_wrap(err, "layer %zu, %s", f->index + 1,
@@ -420,10 +379,8 @@ static struct err *fetch_all(struct fetch *fetches, size_t count, struct pool *p
 		return NULL;
 	}
 	group = group_new(pool);
-	for (size_t i = 0; i < count; i++) {
-		fetches[i].group = group;
+	for (size_t i = 0; i < count; i++)
 		group_run(group, fetch, NULL, &fetches[i]);
-	}
 	return group_wait(group);
 }
 

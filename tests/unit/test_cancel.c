@@ -1,4 +1,6 @@
-/* tests/unit/test_cancel.c - signals set one flag, ring one bell, and end what blocks. */
+/* tests/unit/test_cancel.c - signals set one flag, ring one bell, and end what blocks; a scope that
+ * is stopped ends what works in it.
+ */
 
 #include "tests/unit/unit.h"
 
@@ -121,6 +123,35 @@ TEST(a_read_that_blocks_is_interrupted)
 		close(fds[i]);
 }
 
+TEST(a_scope_that_is_stopped_ends_the_work_in_it_and_within_it)
+{
+	struct cancel_scope outer = { 0 }, inner = { .outer = &outer },
+			    beside = { .outer = &outer };
+
+	cancel_stop(&inner);
+	assert_true(cancel_stopped(&inner));
+	assert_false(cancel_stopped(&beside));
+	assert_false(cancel_stopped(&outer));
+	cancel_stop(&outer);
+	assert_true(cancel_stopped(&beside));
+	assert_false(cancel_stopped(NULL));
+}
+
+TEST(a_thread_asks_for_the_scope_that_it_works_in)
+{
+	struct cancel_scope scope = { 0 };
+	AUTO(err) struct err *err = NULL;
+
+	assert_null(cancel_enter(&scope));
+	assert_ptr_equal(cancel_current(), &scope);
+	assert_ok(cancel_check());
+	cancel_stop(&scope);
+	err = cancel_check();
+	assert_int_equal(err_kind(err), ERR_CANCELLED);
+	assert_ptr_equal(cancel_enter(NULL), &scope);
+	assert_ok(cancel_check());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -129,6 +160,8 @@ int main(void)
 		cmocka_unit_test(the_first_signal_wins),
 		cmocka_unit_test(a_signal_that_was_ignored_stays_ignored),
 		cmocka_unit_test(a_read_that_blocks_is_interrupted),
+		cmocka_unit_test(a_scope_that_is_stopped_ends_the_work_in_it_and_within_it),
+		cmocka_unit_test(a_thread_asks_for_the_scope_that_it_works_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -299,6 +299,130 @@ TEST(leaving_early_skips_what_has_not_begun)
 	pthread_barrier_destroy(&scene.meet);
 }
 
+/* Ends when it is told to, as work deep down would that does not know its group. */
+static struct err *linger_blindly(void *job)
+{
+	struct scene *scene = job;
+
+	pthread_barrier_wait(&scene->meet);
+	for (;;) {
+		TRY(cancel_check());
+		sched_yield();
+	}
+}
+
+static struct err *fail_late(void *job)
+{
+	struct scene *scene = job;
+
+	pthread_barrier_wait(&scene->meet);
+	return err_new(ERR_INVALID, "the cause");
+}
+
+TEST(work_that_began_is_told_of_a_failure_and_only_the_cause_is_reported)
+{
+	struct scene scene = { 0 };
+	AUTO(pool) struct pool *pool = pool_new(3);
+	AUTO(group) struct group *group = group_new(pool);
+
+	pthread_barrier_init(&scene.meet, NULL, 3);
+	for (int i = 0; i < 20; i++) { /* the group is as new each time */
+		AUTO(err) struct err *err = NULL;
+
+		group_run(group, linger_blindly, NULL, &scene);
+		group_run(group, fail_late, NULL, &scene);
+		group_run(group, linger_blindly, NULL, &scene);
+		err = group_wait(group);
+		assert_int_equal(err_kind(err), ERR_INVALID);
+		assert_string_equal(err_text(err), "the cause");
+	}
+	pthread_barrier_destroy(&scene.meet);
+}
+
+static struct err *say_stopped(void *job)
+{
+	struct scene *scene = job;
+
+	pthread_barrier_wait(&scene->meet); /* the other has begun, and fails after us */
+	return err_new(ERR_CANCELLED, "stopped");
+}
+
+static struct err *fail_after(void *job)
+{
+	struct scene *scene = job;
+
+	pthread_barrier_wait(&scene->meet);
+	while (!group_cancelled(scene->group))
+		sched_yield();
+	return err_new(ERR_CORRUPT, "the cause");
+}
+
+TEST(a_cause_that_comes_after_what_was_stopped_is_reported)
+{
+	struct scene scene = { 0 };
+	AUTO(pool) struct pool *pool = pool_new(2);
+	AUTO(group) struct group *group = group_new(pool);
+
+	scene.group = group;
+	pthread_barrier_init(&scene.meet, NULL, 2);
+	group_run(group, say_stopped, NULL, &scene);
+	group_run(group, fail_after, NULL, &scene);
+	assert_fails(group_wait(group), ERR_CORRUPT);
+	pthread_barrier_destroy(&scene.meet);
+}
+
+/* Work that has work done on another pool. */
+struct nest {
+	struct pool *inner;
+	struct scene scene;
+};
+
+static struct err *wait_for_inner(void *job)
+{
+	struct nest *nest = job;
+	AUTO(group) struct group *group = group_new(nest->inner);
+
+	group_run(group, linger_blindly, NULL, &nest->scene);
+	return group_wait(group);
+}
+
+static struct err *fail_in_nest(void *job)
+{
+	struct nest *nest = job;
+
+	return fail_late(&nest->scene);
+}
+
+TEST(a_failure_ends_what_its_siblings_have_set_going_on_other_pools)
+{
+	AUTO(pool) struct pool *outer = pool_new(2);
+	AUTO(pool) struct pool *inner = pool_new(1);
+	struct nest nest = { .inner = inner };
+	AUTO(group) struct group *group = group_new(outer);
+
+	pthread_barrier_init(&nest.scene.meet, NULL, 2);
+	group_run(group, wait_for_inner, NULL, &nest);
+	group_run(group, fail_in_nest, NULL, &nest);
+	assert_fails(group_wait(group), ERR_INVALID);
+	pthread_barrier_destroy(&nest.scene.meet);
+}
+
+TEST(work_skipped_because_the_scope_around_was_stopped_is_no_success)
+{
+	struct scene scene = { 0 };
+	struct cancel_scope around = { 0 };
+	const struct cancel_scope *before = cancel_enter(&around);
+	AUTO(pool) struct pool *pool = pool_new(1);
+	AUTO(group) struct group *group = group_new(pool);
+
+	cancel_enter(before);
+	cancel_stop(&around);
+	group_run(group, count_work, count_drop, &scene);
+	assert_fails(group_wait(group), ERR_CANCELLED);
+	assert_int_equal(scene.worked, 0);
+	assert_int_equal(scene.dropped, 1);
+}
+
 TEST(without_any_thread_the_group_fails)
 {
 	struct scene scene = { 0 };
@@ -391,6 +515,11 @@ int main(void)
 		cmocka_unit_test(groups_of_one_pool_fail_alone),
 		cmocka_unit_test(work_may_add_work_to_its_own_group),
 		cmocka_unit_test(leaving_early_skips_what_has_not_begun),
+		cmocka_unit_test(
+			work_that_began_is_told_of_a_failure_and_only_the_cause_is_reported),
+		cmocka_unit_test(a_cause_that_comes_after_what_was_stopped_is_reported),
+		cmocka_unit_test(a_failure_ends_what_its_siblings_have_set_going_on_other_pools),
+		cmocka_unit_test(work_skipped_because_the_scope_around_was_stopped_is_no_success),
 		cmocka_unit_test(without_any_thread_the_group_fails),
 		cmocka_unit_test(fewer_threads_than_wished_will_do),
 		cmocka_unit_test(nothing_can_be_freed),
