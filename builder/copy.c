@@ -370,12 +370,12 @@ static struct err *copy_dir(struct copier *c, const struct tree_node *node,
 /* Everything in a directory whose source is open as `from_fd`. */
 static struct err *copy_children(struct copier *c, const struct dir_job *dir, int from_fd)
 {
-	TRY(cancel_check());
 	for (size_t i = 0; i < dir->node->child_count; i++) {
 		const struct tree_node *node = &dir->node->children[i];
 
 		if (!node->visible)
 			continue;
+		TRY(cancel_check());
 		if (S_ISDIR(node->mode))
 			TRY(copy_dir(c, node, &dir->place, dir->depth));
 		else
@@ -451,8 +451,10 @@ struct err *copy_run(const struct tree *tree, const struct selection *selection,
 
 	vec_foreach (selection, source) {
 		AUTO(mem) char *path = tree_path(source->node);
-		struct err *err = copy_one(&c, source);
+		struct err *err = cancel_check();
 
+		if (!err)
+			err = copy_one(&c, source);
 		map_release(&c.links, free); /* what two sources share becomes two files */
 		TRY(err_wrap(err, "copy '%s'", path[0] ? path : "."));
 	}

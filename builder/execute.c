@@ -4,6 +4,11 @@
  * and who waits for it. A finished step keeps the open stack of its result as
  * long as somebody still has to start from it; the last one takes it over, so a
  * straight chain of n steps opens n directories and not n * n.
+ *
+ * Steps and blobs are two groups, since they have pools of their own, within one
+ * scope, which the first failure in either stops. `lock` is never held while
+ * the disk is at work: whoever opens an image says so in its state, and others
+ * who need the same one wait for that.
  */
 
 #include "builder/execute.h"
@@ -14,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
@@ -97,6 +103,8 @@ struct step_state {
 struct execution {
 	struct plan *plan;
 	const struct execute_opts *opts;
+	struct cancel_scope scope;         /* stopped by what fails first */
+	const struct cancel_scope *around; /* what the calling thread worked in before */
 	struct pool *unpack_pool;
 	struct pool *commit_pool; /* of few threads: each blob is compressed by many */
 	struct pool *copy_pool;   /* copies large trees */
@@ -107,8 +115,8 @@ struct execution {
 	struct layer_stage *holder; /* a staging directory that holds the skeleton */
 	struct skeleton skeleton;
 
-	pthread_mutex_t base_lock; /* guards `opened` and `stack` of images; held while unpacking */
 	pthread_mutex_t lock;
+	pthread_cond_t opened;     /* an image is no longer IMAGE_OPENING */
 	struct step_state *states; /* by number - 1; guarded by lock */
 };
 
@@ -125,22 +133,36 @@ static struct plan_image *base_of(const struct plan_stage *stage)
 	return stage->image;
 }
 
+/* Wait while somebody else opens the image; true if it is then ours to open. */
+static bool claim_image(struct execution *ex, struct plan_image *image)
+{
+	bool ours;
+
+	pthread_mutex_lock(&ex->lock);
+	while (image->state == IMAGE_OPENING)
+		pthread_cond_wait(&ex->opened, &ex->lock);
+	ours = image->state == IMAGE_CLOSED;
+	if (ours)
+		image->state = IMAGE_OPENING;
+	pthread_mutex_unlock(&ex->lock);
+	return ours;
+}
+
 /* The layers of an image, unpacked if need be, once. */
 static struct err *image_stack(struct execution *ex, struct plan_image *image, struct stack *ret)
 {
 	struct err *err = NULL;
 
-	pthread_mutex_lock(&ex->base_lock);
-	if (!image->opened) {
+	if (claim_image(ex, image)) {
 		err = stack_of_image(ex->plan->store, image->image, ex->unpack_pool, NULL,
 				     &image->stack);
-		err = err_wrap(err, "image '%s'", image->name);
-		image->opened = !err;
+		pthread_mutex_lock(&ex->lock);
+		image->state = err ? IMAGE_CLOSED : IMAGE_OPEN;
+		pthread_cond_broadcast(&ex->opened);
+		pthread_mutex_unlock(&ex->lock);
 	}
-	if (!err)
-		err = stack_copy(&image->stack, ex->plan->store, ret);
-	pthread_mutex_unlock(&ex->base_lock);
-	return err;
+	TRY(err_wrap(err, "image '%s'", image->name));
+	return stack_copy(&image->stack, ex->plan->store, ret);
 }
 
 /* Open the layers up to and with `top`; NULL: only the base of `stage`. */
@@ -165,36 +187,38 @@ static struct err *open_chain(struct execution *ex, const struct plan_stage *sta
 	return err;
 }
 
-/* Take the stack of a finished step, or open it. */
+/* The last one to start from a finished step takes its stack: true. */
+static bool take_over(struct execution *ex, struct plan_step *step, struct stack *ret)
+{
+	struct step_state *state = state_of(ex, step);
+	bool last = false;
+
+	pthread_mutex_lock(&ex->lock);
+	if (state->has_stack && --state->users == 0) {
+		*ret = state->stack;
+		state->stack = (struct stack){ 0 };
+		state->has_stack = false;
+		last = true;
+	}
+	pthread_mutex_unlock(&ex->lock);
+	return last;
+}
+
+/* The stack of a finished step, or of the base of `stage` (`top` NULL). */
 static struct err *take_stack(struct execution *ex, const struct plan_stage *stage,
 			      struct plan_step *top, struct stack *ret)
 {
-	struct step_state *state = top ? state_of(ex, top) : NULL;
-	struct err *err = NULL;
-	bool taken = false;
-
-	if (!state)
-		return open_chain(ex, stage, NULL, ret);
-	pthread_mutex_lock(&ex->lock);
-	if (state->has_stack) {
-		taken = true;
-		if (state->users > 0 && --state->users == 0) {
-			*ret = state->stack;
-			state->stack = (struct stack){ 0 };
-			state->has_stack = false;
-		} else {
-			err = stack_copy(&state->stack, ex->plan->store, ret);
-		}
-	}
-	pthread_mutex_unlock(&ex->lock);
-	return taken ? err : open_chain(ex, stage, top, ret);
+	if (top && take_over(ex, top, ret))
+		return NULL;
+	return open_chain(ex, stage, top, ret);
 }
 
-static bool stopped(const void *arg)
+/* `err`, which stops all else that goes on if it is one. */
+static struct err *stop_others(struct execution *ex, struct err *err)
 {
-	const struct execution *ex = arg;
-
-	return group_cancelled(ex->steps);
+	if (err)
+		cancel_stop(&ex->scope);
+	return err;
 }
 
 /* ---- blobs ---- */
@@ -221,7 +245,8 @@ static struct err *run_commit(void *arg)
 					   &opts->compression, opts->compression_given,
 					   pool_default_threads());
 
-	err = err_wrap(err, "make the layer of '%s'", job->step->instruction->text);
+	err = script_wrap(err, job->ex->plan->recipe->script, &job->step->instruction->position);
+	err = stop_others(job->ex, err);
 	drop_commit(job);
 	return err;
 }
@@ -302,13 +327,11 @@ static struct err *do_run(struct execution *ex, struct plan_step *step, const st
 				       .hostname = ex->plan->hostname,
 				       .events = ex->opts->events,
 				       .journal = ex->opts->journal,
-				       .script = ex->plan->recipe->script,
-				       .stopped = stopped,
-				       .arg = ex };
+				       .script = ex->plan->recipe->script };
 	AUTO(fd) int root_fd = -1;
 
 	TRY(stack_mount(stack, layer, &ex->skeleton, &root_fd));
-	return run_step(&site, step, root_fd, ret_code);
+	return (ex->opts->run ? ex->opts->run : run_step)(&site, step, root_fd, ret_code);
 }
 
 /* The ids of --chown: a number alone stands for the group, too; a name for its own group. */
@@ -542,7 +565,7 @@ static struct err *run_step_job(void *arg)
 	tell_end(ex, step, err, clock_monotonic() - began, code);
 	if (!err)
 		finish_step(ex, step, &stack);
-	return err;
+	return stop_others(ex, err);
 }
 
 static void queue_step(struct execution *ex, struct plan_step *step)
@@ -644,8 +667,9 @@ static void execution_free(struct execution *ex)
 	layer_stage_free(ex->holder);
 	if (ex->cache_fd >= 0)
 		close(ex->cache_fd);
+	pthread_cond_destroy(&ex->opened);
 	pthread_mutex_destroy(&ex->lock);
-	pthread_mutex_destroy(&ex->base_lock);
+	cancel_enter(ex->around);
 }
 
 static void execution_init(struct execution *ex, struct plan *plan, const struct execute_opts *opts)
@@ -658,12 +682,29 @@ static void execution_init(struct execution *ex, struct plan *plan, const struct
 				  .skeleton = SKELETON_INIT,
 				  .states = xcalloc(plan->steps.len, sizeof(*ex->states)) };
 	pthread_mutex_init(&ex->lock, NULL);
-	pthread_mutex_init(&ex->base_lock, NULL);
+	pthread_cond_init(&ex->opened, NULL);
+	ex->scope.outer = cancel_current();
+	ex->around = cancel_enter(&ex->scope);
 	ex->unpack_pool = pool_new(threads);
 	ex->commit_pool = pool_new(COMMIT_THREADS);
 	ex->copy_pool = pool_new(threads < COPY_THREADS ? threads : COPY_THREADS);
 	ex->steps = group_new(plan->pool);
 	ex->commits = group_new(ex->commit_pool);
+}
+
+/* All steps and the blobs that they have queued. If one kind failed the other was stopped, which
+ * is nothing to report. */
+static struct err *wait_for_steps(struct execution *ex)
+{
+	struct err *err = group_wait(ex->steps);
+	struct err *late = group_wait(ex->commits); /* steps that are done queue no more */
+
+	if (!err || (late && err_kind(err) == ERR_CANCELLED)) {
+		err_free(err);
+		return late;
+	}
+	err_free(late);
+	return err;
 }
 
 /* The steps, then the blobs that nobody has made yet. */
@@ -672,8 +713,7 @@ static struct err *execute_all(struct execution *ex)
 	if (something_missing(ex->plan))
 		TRY(prepare_sandbox(ex));
 	start_steps(ex);
-	TRY(group_wait(ex->steps));
-	TRY(group_wait(ex->commits));
+	TRY(wait_for_steps(ex));
 	if (!ex->opts->blobs)
 		return NULL;
 	TRY(commit_found(ex));

@@ -5,7 +5,8 @@
  * stage that is only copied from is needed only if a COPY from it has to run. A
  * step starts when the step below it and the stages that it copies from are
  * done; any number run at once, as many as the pool has threads. Steps with
- * the same key in other processes are waited for, not repeated.
+ * the same key in other processes are waited for, not repeated. What fails stops
+ * everything else (base/cancel.h), and only what failed is reported.
  *
  * Layers of the target's chain become blobs on threads of their own while
  * later steps run; nothing waits for them before the end.
@@ -26,10 +27,15 @@ struct journal;
  * run, `*ret_needed` all needed ones. */
 struct err *execute_lookup(struct plan *plan, unsigned *ret_needed, unsigned *ret_missing) MUST_USE;
 
+struct run_site;
+
 struct execute_opts {
 	bool blobs;                        /* the target's layers are wanted as blobs */
 	const struct build_events *events; /* may be NULL */
 	struct journal *journal;           /* may be NULL */
+	/* Runs a command; NULL: run_step(). Tests put in their own. */
+	struct err *(*run)(const struct run_site *site, struct plan_step *step, int root_fd,
+			   int *ret_code);
 };
 
 /* Run what is missing, and make the missing blobs. Afterwards every needed step has its layer,

@@ -43,8 +43,12 @@ struct plan_image {
 	struct digest key; /* of its root filesystem: the chain id, or "empty" */
 
 	/* results */
-	bool opened;        /* guarded by the execution's base lock */
-	struct stack stack; /* its layers, open */
+	enum {
+		IMAGE_CLOSED,
+		IMAGE_OPENING,
+		IMAGE_OPEN
+	} state;            /* guarded by the execution's lock */
+	struct stack stack; /* its layers, once it is open, and then never changed */
 };
 
 enum step_kind { STEP_RUN, STEP_COPY, STEP_WORKDIR };

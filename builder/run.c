@@ -236,8 +236,6 @@ struct err *run_step(const struct run_site *site, struct plan_step *step, int ro
 	while (!ended) {
 		wait_some(&out, run, POLL_MS, &ended);
 		TRY(cancel_check()); /* freeing the run kills it */
-		if (site->stopped(site->arg))
-			return err_new(ERR_CANCELLED, "stopped because another step failed");
 	}
 	drain(&out);
 	TRY(script_wrap(sandbox_wait(run, &result), site->script, &step->instruction->position));

@@ -21,15 +21,13 @@ struct run_site {
 	struct journal *journal;
 	const char *hostname;        /* NULL: the usual one */
 	const struct script *script; /* for the excerpt of a failure */
-	/* Asked now and then while the command runs: true to kill it. */
-	bool (*stopped)(const void *arg);
-	const void *arg;
 };
 
 /* Run a RUN step in the merged root `root_fd` (from overlay_mount(); used up). Both output streams
  * go whole to the step's log and, line by line, to the listener. A command that fails is
  * ERR_INVALID with its exit code in the text, which `*ret_code` has too, and place, excerpt and
- * last lines of output in its notes. ERR_CANCELLED if it was stopped. */
+ * last lines of output in its notes. ERR_CANCELLED, with the command killed, if cancel_check() says
+ * so meanwhile. */
 struct err *run_step(const struct run_site *site, struct plan_step *step, int root_fd,
 		     int *ret_code) MUST_USE;
 

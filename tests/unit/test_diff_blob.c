@@ -2,6 +2,7 @@
 
 #include "tests/unit/tree.h"
 
+#include "base/cancel.h"
 #include "base/codec.h"
 #include "overlay/diff.h"
 #include "overlay/stack.h"
@@ -246,6 +247,20 @@ TEST(a_layer_that_cannot_be_said_leaves_nothing)
 	assert_false(known.has_blob || known.has_diff_id);
 }
 
+TEST(a_blob_that_nobody_wants_any_more_is_not_made)
+{
+	struct layer_meta meta = make_layer(F("a"));
+	struct cancel_scope scope = { 0 };
+	size_t before = room_count("blobs/sha256");
+
+	cancel_stop(&scope);
+	cancel_enter(&scope);
+	assert_fails(diff_commit_blob(store, &meta, -1, &zstd, false, 2), ERR_CANCELLED);
+	cancel_enter(NULL);
+	assert_int_equal(room_count("blobs/sha256"), before);
+	assert_ok(diff_commit_blob(store, &meta, -1, &zstd, false, 2));
+}
+
 TEST(neither_workers_nor_compression_change_the_diff_id)
 {
 	static const struct compression codecs[] = {
@@ -309,6 +324,7 @@ int main(void)
 		ROOM_TEST(a_blob_that_is_lost_is_made_again),
 		ROOM_TEST(the_blob_of_a_pulled_layer_cannot_be_made_again),
 		ROOM_TEST(a_layer_that_cannot_be_said_leaves_nothing),
+		ROOM_TEST(a_blob_that_nobody_wants_any_more_is_not_made),
 		ROOM_TEST(neither_workers_nor_compression_change_the_diff_id),
 		ROOM_TEST(processes_that_want_the_same_blob_make_one),
 	};

@@ -12,61 +12,7 @@
 #include "builder/plan.h"
 #include "builder/scope.h"
 #include "builder/tree.h"
-#include "tests/unit/room.h"
-#include "tests/unit/scene.h"
-
-static struct build_args *args;
-static struct build_opts opts;
-static struct plan *plan;
-static char context_path[300];
-
-static int open_plan(void **state)
-{
-	umask(022);
-	room_open(state);
-	snprintf(context_path, sizeof(context_path), "%s/context", tmp_path);
-	assert_ok(file_remove_tree(tmp_fd, "context"));
-	assert_int_equal(mkdirat(tmp_fd, "context", 0755), 0);
-	args = build_args_new();
-	opts = (struct build_opts){ .context = context_path, .args = args };
-	platform_host(&opts.platform);
-	return 0;
-}
-
-static void drop_plan(void)
-{
-	plan_free(plan);
-	plan = NULL;
-}
-
-static int close_plan(void **state)
-{
-	drop_plan();
-	build_args_free(args);
-	return room_close(state);
-}
-
-static void fill_context(const char *scene)
-{
-	AUTO(fd) int fd = -1;
-
-	assert_ok(file_open_dir(tmp_fd, "context", &fd));
-	scene_make(fd, scene);
-}
-
-static struct err *make_plan(const char *text)
-{
-	struct recipe *recipe;
-
-	drop_plan();
-	TRY(recipe_parse("Recipe", str_of(text), &recipe));
-	return plan_make(store, &opts, recipe, NULL, &plan);
-}
-
-static void must_plan(const char *text)
-{
-	assert_ok(make_plan(text));
-}
+#include "tests/unit/kitchen.h"
 
 /* The key of the target's last step. */
 static struct digest last_key(const char *text)
@@ -477,27 +423,25 @@ TEST(a_store_in_the_context_is_no_part_of_it)
 	assert_true(plan->context->root.child_count > 0);
 }
 
-#define WITH_PLAN(name) cmocka_unit_test_setup_teardown(name, open_plan, close_plan)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_PLAN(writes_history_as_buildkit_does),
-		WITH_PLAN(writes_every_row_as_buildkit_does),
-		WITH_PLAN(the_last_writer_of_a_variable_wins),
-		WITH_PLAN(keys_follow_what_a_step_reads_and_nothing_else),
-		WITH_PLAN(keys_of_copies_follow_content_and_mode_but_no_time),
-		WITH_PLAN(a_file_changed_between_two_plans_is_seen),
-		WITH_PLAN(a_stages_key_is_part_of_what_copies_from_it),
-		WITH_PLAN(plans_only_what_the_target_needs),
-		WITH_PLAN(works_with_directories_as_users_expect),
-		WITH_PLAN(an_onbuild_of_a_stage_runs_in_its_children_once),
-		WITH_PLAN(refuses_what_is_wrong_before_anything_runs),
-		WITH_PLAN(a_word_that_was_meant_as_json_or_quoted_is_explained),
-		WITH_PLAN(an_unknown_target_is_told_with_a_near_name),
-		WITH_PLAN(the_ignore_file_named_after_the_recipe_replaces_the_contexts),
-		WITH_PLAN(an_ignore_file_that_cannot_be_read_is_an_error),
-		WITH_PLAN(a_store_in_the_context_is_no_part_of_it),
+		KITCHEN_TEST(writes_history_as_buildkit_does),
+		KITCHEN_TEST(writes_every_row_as_buildkit_does),
+		KITCHEN_TEST(the_last_writer_of_a_variable_wins),
+		KITCHEN_TEST(keys_follow_what_a_step_reads_and_nothing_else),
+		KITCHEN_TEST(keys_of_copies_follow_content_and_mode_but_no_time),
+		KITCHEN_TEST(a_file_changed_between_two_plans_is_seen),
+		KITCHEN_TEST(a_stages_key_is_part_of_what_copies_from_it),
+		KITCHEN_TEST(plans_only_what_the_target_needs),
+		KITCHEN_TEST(works_with_directories_as_users_expect),
+		KITCHEN_TEST(an_onbuild_of_a_stage_runs_in_its_children_once),
+		KITCHEN_TEST(refuses_what_is_wrong_before_anything_runs),
+		KITCHEN_TEST(a_word_that_was_meant_as_json_or_quoted_is_explained),
+		KITCHEN_TEST(an_unknown_target_is_told_with_a_near_name),
+		KITCHEN_TEST(the_ignore_file_named_after_the_recipe_replaces_the_contexts),
+		KITCHEN_TEST(an_ignore_file_that_cannot_be_read_is_an_error),
+		KITCHEN_TEST(a_store_in_the_context_is_no_part_of_it),
 	};
 
 	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);

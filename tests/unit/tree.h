@@ -174,7 +174,7 @@ static inline void tree_archive(struct buf *out, const char *lines)
 
 /* ---- directory to text ---- */
 
-struct tree {
+struct tree_listing {
 	struct buf *out;
 	struct map inodes; /* -> first path */
 	struct buf path;
@@ -236,9 +236,9 @@ static inline void tree_rest(struct buf *out, int dir_fd, const char *name, cons
 		buf_addf(out, " %u,%u", major(st->st_rdev), minor(st->st_rdev));
 }
 
-static inline void tree_dir(struct tree *tree, int dir_fd);
+static inline void tree_dir(struct tree_listing *tree, int dir_fd);
 
-static inline void tree_entry(struct tree *tree, int dir_fd, const char *name)
+static inline void tree_entry(struct tree_listing *tree, int dir_fd, const char *name)
 {
 	uint64_t id[2];
 	struct str key = { (const char *)id, sizeof(id) };
@@ -283,7 +283,7 @@ static inline void tree_entry(struct tree *tree, int dir_fd, const char *name)
 		tree->path.at[before] = '\0';
 }
 
-static inline void tree_dir(struct tree *tree, int dir_fd)
+static inline void tree_dir(struct tree_listing *tree, int dir_fd)
 {
 	AUTO(strings) struct strings names = { 0 };
 
@@ -295,7 +295,7 @@ static inline void tree_dir(struct tree *tree, int dir_fd)
 /* All that lies below `dir_fd`, sorted by bytes; with `root`, that itself first, as ".". */
 static inline void tree_text(struct buf *out, int dir_fd, bool root)
 {
-	struct tree tree = { .out = out, .path = BUF_INIT(16384) };
+	struct tree_listing tree = { .out = out, .path = BUF_INIT(16384) };
 
 	if (root)
 		tree_entry(&tree, dir_fd, ".");
