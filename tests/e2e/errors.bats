@@ -312,15 +312,6 @@ small_disk() {
 	export CAIRN_ROOT=$PWD/disk/store
 }
 
-# when_idle COMMAND...: until it works; a build's syncfs goes on for a moment after it.
-when_idle() {
-	for _ in $(seq 100); do
-		"$@" 2>/dev/null && return 0
-		sleep 0.1
-	done
-	"$@"
-}
-
 teardown() {
 	if mountpoint -q "$BATS_TEST_TMPDIR/disk"; then when_idle umount "$BATS_TEST_TMPDIR/disk"; fi
 }

@@ -67,7 +67,7 @@ as_if_new() {
 	import_base
 	build_in context --build-arg "N=$1" --iidfile other >/dev/null 2>&1
 	equal "$(cat id)" "$(cat other)"
-	rm -rf clean
+	when_idle rm -rf clean
 }
 
 @test "50 builds killed at random moments do no harm" {
@@ -77,7 +77,7 @@ as_if_new() {
 	for i in $(seq 0 49); do
 		if [ $((i % 10)) -eq 0 ]; then
 			# A new store now and then: what is checked would grow with every build.
-			rm -rf "$CAIRN_ROOT"
+			when_idle rm -rf "$CAIRN_ROOT"
 			import_base
 			build_in context --build-arg N=1000 >log 2>&1 || { cat log; false; }
 			whole=$(seconds build_in context --build-arg N=1001)

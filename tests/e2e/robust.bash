@@ -39,3 +39,12 @@ verify_store() {
 untouched() {
 	verify_store --idle
 }
+
+# when_idle COMMAND...: until it works; a build's syncfs goes on for a moment after it.
+when_idle() {
+	for _ in $(seq 100); do
+		"$@" 2>/dev/null && return 0
+		sleep 0.1
+	done
+	"$@"
+}
