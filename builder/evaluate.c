@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/path.h"
 #include "base/text.h"
 #include "builder/build.h"
 #include "builder/config.h"
@@ -519,31 +520,14 @@ static struct err *apply_run(const struct site *site)
 	return NULL;
 }
 
-/* `path` behind `base`, without empty components, "." and "..": absolute. */
+/* `path` seen from `base`: absolute and clean. */
 static char *join_path(const char *base, const char *path)
 {
-	AUTO(mem) char *joined = path[0] == '/' ? xstrdup(path) : xasprintf("%s/%s", base, path);
-	struct str rest = str_of(joined);
-	struct buf out = BUF_INIT(TEXT_MAX_BYTES);
+	AUTO(buf) struct buf clean = BUF_INIT(TEXT_MAX_BYTES);
 
-	while (rest.len > 0) {
-		struct str part = str_cut(&rest, '/');
-
-		if (part.len == 0 || str_is(part, "."))
-			continue;
-		if (!str_is(part, "..")) {
-			buf_addc(&out, '/');
-			buf_add_str(&out, part);
-			continue;
-		}
-		while (out.len > 0 && out.at[--out.len] != '/')
-			;
-		if (out.at)
-			out.at[out.len] = '\0';
-	}
-	if (out.len == 0)
-		buf_addc(&out, '/');
-	return buf_steal(&out);
+	if (path[0] == '/' || path_add(&clean, str_of(base), PATH_STAYS))
+		(void)!path_add(&clean, str_of(path), PATH_STAYS);
+	return xasprintf("/%.*s", STR_ARG(buf_str(&clean)));
 }
 
 static struct err *apply_workdir(const struct site *site)

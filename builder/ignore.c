@@ -23,6 +23,7 @@
 
 #include "base/err.h"
 #include "base/map.h"
+#include "base/path.h"
 #include "base/utf8.h"
 #include "base/vec.h"
 #include "builder/glob.h"
@@ -109,41 +110,13 @@ static struct str skip(struct str s, size_t count)
 	return (struct str){ s.at + count, s.len - count };
 }
 
-/* Drop the last name of `path`, which is not empty. */
-static void drop_name(struct buf *path)
-{
-	while (path->len > 0 && path->at[path->len - 1] != '/')
-		path->len--;
-	path->len -= path->len > 0;
-}
-
-/* The path without empty names and ".", with ".." taken back where that is possible; relative.
- * "." for nothing at all. */
+/* The clean path, relative; "." for nothing at all. */
 static char *clean_path(struct str path)
 {
 	AUTO(buf) struct buf clean = BUF_INIT(IGNORE_MAX);
-	bool rooted = str_starts(path, "/");
-	size_t names = 0; /* that ".." can take back */
 
-	while (path.at) {
-		struct str name = str_cut(&path, '/');
-		bool up = str_is(name, "..");
-
-		if (name.len == 0 || str_is(name, ".") || (up && rooted && names == 0))
-			continue;
-		if (up && names > 0) {
-			drop_name(&clean);
-			names--;
-			continue;
-		}
-		if (clean.len > 0)
-			buf_addc(&clean, '/');
-		buf_add_str(&clean, name);
-		names += !up;
-	}
-	if (clean.len == 0)
-		buf_addc(&clean, '.');
-	return str_dup(buf_str(&clean));
+	(void)!path_add(&clean, path, str_starts(path, "/") ? PATH_STAYS : PATH_KEPT);
+	return clean.len > 0 ? buf_steal(&clean) : xstrdup(".");
 }
 
 /* True if a pattern holds nothing special but a leading `**`. */

@@ -11,6 +11,7 @@
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/map.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "builder/glob.h"
@@ -23,22 +24,16 @@ void selection_release(struct selection *selection)
 	vec_release(selection);
 }
 
-/* The components of a source path: no empty ones, no ".", and ".." taken away with what it
- * follows, as far as the root. */
+/* The names in a source path, which does not lead above the root. */
 static void split_path(struct str path, struct strings *ret)
 {
-	while (path.len > 0) {
-		struct str part = str_cut(&path, '/');
+	AUTO(buf) struct buf clean = BUF_INIT(path.len);
+	struct str rest;
 
-		if (part.len == 0 || str_is(part, "."))
-			continue;
-		if (!str_is(part, "..")) {
-			vec_push(ret, str_dup(part));
-		} else if (ret->len > 0) {
-			free(*vec_last(ret));
-			ret->len--;
-		}
-	}
+	(void)!path_add(&clean, path, PATH_STAYS); /* it only gets shorter */
+	rest = buf_str(&clean);
+	while (rest.len > 0)
+		vec_push(ret, str_dup(str_cut(&rest, '/')));
 }
 
 struct search {

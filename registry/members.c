@@ -10,6 +10,7 @@
 #include "base/cancel.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "base/stream.h"
 #include "base/untar.h"
 #include "store/store.h"
@@ -50,43 +51,14 @@ static void member_free(void *arg)
 
 /* ---- names ---- */
 
-/* Take the last component away; false if there is none. */
-static bool drop_last(struct buf *path)
-{
-	const char *slash = path->len ? memrchr(path->at, '/', path->len) : NULL;
-
-	if (path->len == 0)
-		return false;
-	path->len = slash ? (size_t)(slash - path->at) : 0;
-	path->at[path->len] = '\0';
-	return true;
-}
-
-/* Append the components of `path` to `out`; false if it leaves the archive. */
-static bool add_clean(struct buf *out, struct str path)
-{
-	while (path.len > 0) {
-		struct str part = str_cut(&path, '/');
-
-		if (str_is(part, "..") && !drop_last(out))
-			return false;
-		if (part.len == 0 || str_is(part, ".") || str_is(part, ".."))
-			continue;
-		if (out->len > 0)
-			buf_addc(out, '/');
-		buf_add_str(out, part);
-	}
-	return !out->over;
-}
-
 /* The clean form of a name, seen from the directory `dir`; owned. NULL if there is none. */
 static char *clean_name(struct str dir, const char *name)
 {
 	AUTO(buf) struct buf clean = BUF_INIT(NAME_MAX_);
 
-	if (name[0] != '/' && !add_clean(&clean, dir))
+	if (name[0] != '/' && !path_add(&clean, dir, PATH_REFUSED))
 		return NULL;
-	if (!add_clean(&clean, str_of(name)) || clean.len == 0)
+	if (!path_add(&clean, str_of(name), PATH_REFUSED) || clean.len == 0)
 		return NULL;
 	return buf_steal(&clean);
 }
