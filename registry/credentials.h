@@ -66,7 +66,7 @@ static inline void credential_auto_(struct credential *credential)
 	credential_release(credential);
 }
 
-/* All zero is the default. Texts are borrowed while credentials_new() runs. */
+/* All zero is the default. `paths` is borrowed for good, texts while credentials_new() runs. */
 struct credentials_opts {
 	const struct config_paths *paths;
 	const char *creds;             /* --creds, "USER[:PASSWORD]" */
