@@ -93,7 +93,8 @@ const struct cli_command command_import = {
 	.about =
 		"Make an image of one layer from the tar of a root filesystem, plain or compressed "
 		"by gzip or zstd; '-' reads standard input. Print the image id.",
-	.examples = "mmdebstrap --variant=minbase bookworm | cairn import - debian:bookworm",
+	.examples = "mmdebstrap --variant=minbase bookworm | cairn import - debian:bookworm\n"
+		    "xz -dc rootfs.tar.xz | cairn import - base",
 	.options = options,
 	.option_count = ARRAY_SIZE(options),
 	.values_size = sizeof(struct import_values),
