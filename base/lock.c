@@ -97,8 +97,14 @@ static void catch_kick(void)
 
 static bool is_stopped(const struct wish *w)
 {
-	return cancel_signal() != 0 ||
+	return cancel_stopped(cancel_current()) ||
 	       (w->wait && w->wait->stopped && w->wait->stopped(w->wait->self));
+}
+
+/* Whether somebody may call the wait off of whom no bell tells. */
+static bool must_ask(const struct wish *w)
+{
+	return cancel_current() || (w->wait && w->wait->stopped);
 }
 
 /* Until the thread is done: with the lock, with an error, or because it was made to give up. */
@@ -106,7 +112,7 @@ static void watch(struct wish *w, pthread_t thread)
 {
 	struct pollfd events[] = { { .fd = w->done_fd, .events = POLLIN },
 				   { .fd = cancel_fd(), .events = POLLIN } };
-	const bool asks = w->wait && w->wait->stopped;
+	const bool asks = must_ask(w);
 	int pause = ASK_MS_MIN;
 
 	while (!(events[0].revents & POLLIN)) {
@@ -132,7 +138,7 @@ static void wait_for(struct wish *w)
 	pthread_once(&caught, catch_kick);
 	/* If nobody can call it off (a signal that is not caught ends the program, wait and all)
 	 * there is nothing to watch. Without a thread or a descriptor the wait works, if deafly. */
-	if ((cancel_fd() < 0 && !(w->wait && w->wait->stopped)) || done_fd < 0 ||
+	if ((cancel_fd() < 0 && !must_ask(w)) || done_fd < 0 ||
 	    pthread_create(&thread, NULL, wait_in_thread, w) != 0) {
 		take_waiting(w);
 		return;

@@ -12,8 +12,9 @@
  * forked and does not exec shares the lock and keeps it.
  *
  * Waiting costs nothing, or a few wake-ups a second if somebody may call it off
- * (struct lock_wait); it ends early with ERR_CANCELLED when that happens, and when
- * the process is told to stop (base/cancel.h), whichever thread the signal reaches.
+ * (struct lock_wait, or the scope that the thread works in, base/cancel.h); it ends
+ * early with ERR_CANCELLED when that happens, and when the process is told to stop,
+ * whichever thread the signal reaches.
  * To end a wait, SIGURG is sent to a thread of ours: the first wait gives it a
  * handler that does nothing. Programs that are started get its default again.
  */

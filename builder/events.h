@@ -48,7 +48,8 @@ struct build_event {
 	unsigned index, count; /* the step's place in its stage: 2 of 7; 0 without a stage */
 	const char *stage;     /* its name, or "stage-1"; NULL for work outside of stages */
 
-	/* STEP_BEGIN: the instruction, "RUN make". STEP_PROGRESS: what is going on, "unpack".
+	/* STEP_BEGIN: the instruction, "RUN make". STEP_PROGRESS: what is going on, "unpack", or
+	 * NULL: no longer.
 	 * STEP_END, BUILD_END: why it failed, in one line, or NULL. WARNING: the remark. */
 	const char *text;
 	const char *rule; /* of a lint, "StageNameCasing"; NULL for other warnings */
@@ -56,7 +57,7 @@ struct build_event {
 	struct str bytes; /* one line without its newline; see struct event_lines */
 	enum build_stream stream;
 
-	uint64_t done, total; /* bytes; total 0: unknown */
+	uint64_t done, total; /* bytes; total 0: unknown; both 0: nothing to be measured */
 
 	enum build_status status;
 	int exit_code;                 /* of a failed RUN (128+n: killed by signal n); else 0 */

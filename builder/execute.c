@@ -474,6 +474,54 @@ static struct err *make_step(struct execution *ex, struct plan_step *step, struc
 	return NULL;
 }
 
+/* A step whose key somebody else has. */
+struct wait {
+	struct execution *ex;
+	const struct plan_step *step;
+	bool told;
+};
+
+static void tell_progress(struct execution *ex, const struct plan_step *step, const char *text)
+{
+	events_emit(ex->opts->events, &(struct build_event){ .kind = EVENT_STEP_PROGRESS,
+							     .step = step->number,
+							     .text = text });
+}
+
+/* The step of another stage that has the same key; NULL if only another build can have it. */
+static const struct plan_step *find_twin(const struct plan *plan, const struct plan_step *step)
+{
+	vec_foreach (&plan->steps, other)
+		if (*other != step && (*other)->needed &&
+		    digest_equal(&(*other)->record.key, &step->record.key))
+			return *other;
+	return NULL;
+}
+
+static void begin_wait(void *self)
+{
+	struct wait *wait = self;
+	const struct plan_step *twin = find_twin(wait->ex->plan, wait->step);
+	AUTO(mem)
+	char *text = twin ? xasprintf("waiting for the same step of stage %s", twin->stage->name) :
+			    xstrdup("waiting for another build that makes the same step");
+
+	wait->told = true;
+	tell_progress(wait->ex, wait->step, text);
+}
+
+/* Hold the key of a step, so that nobody else makes it. */
+static struct err *hold_key(struct execution *ex, const struct plan_step *step, struct lock *ret)
+{
+	struct wait wait = { .ex = ex, .step = step };
+	const struct lock_wait how = { .begin = begin_wait, .self = &wait };
+	struct err *err = store_single(ex->plan->store, &step->record.key, &how, ret);
+
+	if (wait.told)
+		tell_progress(ex, step, NULL);
+	return err;
+}
+
 /* Make a step, or find that another process made it meanwhile. */
 static struct err *provide(struct execution *ex, struct plan_step *step, struct stack *stack,
 			   int *ret_code)
@@ -481,7 +529,7 @@ static struct err *provide(struct execution *ex, struct plan_step *step, struct 
 	AUTO(lock) struct lock single = LOCK_INIT;
 
 	if (!ex->plan->opts->no_cache) {
-		TRY(store_single(ex->plan->store, &step->record.key, NULL, &single));
+		TRY(hold_key(ex, step, &single));
 		TRY(look_up_step(ex->plan, step));
 	}
 	if (!step->cached)

@@ -101,7 +101,8 @@ static void add_progress(const struct ui_model *model, const struct ui_step *ste
 	AUTO(mem)
 	char *text = step->total ? xasprintf("%s %s of %s", step->work, text_size(step->done, done),
 					     text_size(step->total, total)) :
-				   xasprintf("%s %s", step->work, text_size(step->done, done));
+		     step->done  ? xasprintf("%s %s", step->work, text_size(step->done, done)) :
+				   xstrdup(step->work);
 
 	add_detail(model, text, size, out);
 }

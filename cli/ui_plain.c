@@ -38,13 +38,16 @@ static void add_progress(struct ui_plain_step *step, const struct build_event *e
 				0;
 	char done[TEXT_SIZE_MAX], total[TEXT_SIZE_MAX];
 
+	if (!event->text)
+		return;
 	if (part == step->told_part && event->when - step->told_when < PROGRESS_PERIOD)
 		return;
 	step->told_part = part;
 	step->told_when = event->when;
 	buf_addf(out, "#%u ", event->step);
 	text_escape(out, str_of(event->text), NULL);
-	buf_addf(out, " %s", text_size(event->done, done));
+	if (event->done || event->total)
+		buf_addf(out, " %s", text_size(event->done, done));
 	if (event->total)
 		buf_addf(out, " / %s", text_size(event->total, total));
 	buf_addc(out, '\n');

@@ -27,6 +27,7 @@ static struct {
 	atomic_int now, most; /* that are at work; and at one time */
 	atomic_int met;       /* that have come to `meet` */
 	atomic_int lingering; /* that do nothing until they are stopped */
+	atomic_int waiting;   /* that have said that they wait for somebody */
 	atomic_bool ended[10];
 } seen = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -63,7 +64,8 @@ static struct err *linger(void)
 }
 
 /* RUN ["write", PATH...]: as kitchen_run(). ["expect", PATH...]: they are there. ["meet", N]: N steps come
- * here at once. ["pause"]: a moment of work. ["linger"]: until stopped. ["fail", N]: once N linger. */
+ * here at once. ["pause"]: a moment of work. ["linger"]: until stopped. ["fail", N]: once N linger.
+ * ["fail-waiting", N]: once N wait for somebody. */
 static struct err *do_words(struct plan_step *step, int root_fd)
 {
 	const struct timespec pause = { .tv_nsec = 10000000 };
@@ -77,6 +79,10 @@ static struct err *do_words(struct plan_step *step, int root_fd)
 	}
 	if (strcmp(word, "fail") == 0) {
 		TRY(await(&seen.lingering, atoi(argv->at[1])));
+		return err_new(ERR_INVALID, "the cause");
+	}
+	if (strcmp(word, "fail-waiting") == 0) {
+		TRY(await(&seen.waiting, atoi(argv->at[1])));
 		return err_new(ERR_INVALID, "the cause");
 	}
 	if (strcmp(word, "meet") == 0) {
@@ -122,6 +128,11 @@ static void listen(__attribute__((unused)) void *self, const struct build_event 
 			atomic_fetch_add(&seen.lingering, 1);
 			err_free(linger());
 		}
+	} else if (event->kind == EVENT_STEP_PROGRESS) {
+		line = event->text ? xasprintf("%s\n", event->text) : xstrdup("no longer\n");
+		note(line);
+		if (event->text)
+			atomic_fetch_add(&seen.waiting, 1);
 	} else if (event->kind == EVENT_STEP_END) {
 		line = xasprintf("end %u %s\n", event->step, build_status_name(event->status));
 		note(line);
@@ -146,7 +157,7 @@ static struct err *execute_it(struct plan *what)
 static int open_kitchen(void **state)
 {
 	seen.text = BUF_INIT(65536);
-	seen.acted = seen.now = seen.most = seen.met = seen.lingering = 0;
+	seen.acted = seen.now = seen.most = seen.met = seen.lingering = seen.waiting = 0;
 	memset(seen.ended, 0, sizeof(seen.ended));
 	held = NULL;
 	kitchen_open(state);
@@ -337,6 +348,46 @@ TEST(a_step_that_another_process_is_making_is_waited_for)
 	}
 }
 
+static void *execute_in_thread(void *arg)
+{
+	return execute_it(arg);
+}
+
+TEST(a_step_says_once_that_it_waits_for_another_build)
+{
+	AUTO(lock) struct lock single = LOCK_INIT;
+	struct store *beside = NULL;
+	pthread_t thread;
+	void *result;
+
+	pool = pool_new(1);
+	must_plan("FROM scratch\nRUN [\"write\", \"/a\"]\nRUN [\"write\", \"/b\"]\n");
+	assert_ok(store_open(room_path, &beside));
+	assert_ok(store_single(beside, &plan->target->top->below->record.key, NULL, &single));
+	assert_int_equal(pthread_create(&thread, NULL, execute_in_thread, plan), 0);
+	assert_ok(await(&seen.waiting, 1));
+	assert_int_equal(seen.acted, 0);
+	lock_release(&single);
+	pthread_join(thread, &result);
+	assert_ok((struct err *)result);
+	assert_seen("begin RUN [\"write\", \"/a\"]\n"
+		    "waiting for another build that makes the same step\nno longer\nend 1 done\n"
+		    "begin RUN [\"write\", \"/b\"]\nend 2 done\n");
+	store_close(beside);
+}
+
+TEST(a_step_that_two_stages_have_is_made_once)
+{
+	assert_ok(build_it("FROM scratch AS a\nRUN [\"pause\"]\n"
+			   "FROM scratch AS b\nRUN [\"pause\"]\n"
+			   "FROM scratch\nCOPY --from=a / /a\nCOPY --from=b / /b\n",
+			   2));
+	assert_int_equal(seen.acted, 1);
+	assert_int_equal(count_seen("waiting for the same step of stage"), 1);
+	assert_int_equal(count_seen("end 1"), 1);
+	assert_int_equal(count_seen("end 2"), 1);
+}
+
 /* ---- failures ---- */
 
 #define SIBLINGS                                              \
@@ -376,6 +427,31 @@ TEST(a_failure_stops_a_base_from_being_unpacked)
 	held = "WORKDIR";
 	assert_stops("localhost/base", "WORKDIR /a");
 	assert_int_equal(room_count("layers"), 0);
+}
+
+/* The keys are never given back while the build lasts. */
+TEST(a_failure_stops_those_who_wait_for_another_build)
+{
+	AUTO(lock) struct lock single = LOCK_INIT;
+	AUTO(lock) struct lock base = LOCK_INIT;
+	struct image_layer layer = kitchen_image("base", F("a"), "");
+	struct store *beside = NULL;
+
+	pool = pool_new(3);
+	must_plan(
+		"FROM scratch AS bad\nRUN [\"fail-waiting\", \"1\"]\n"
+		"FROM scratch AS held\nRUN [\"write\", \"/a\"]\n"
+		"FROM localhost/base AS based\nRUN [\"write\", \"/b\"]\n"
+		"FROM scratch\nCOPY --from=bad / /\nCOPY --from=held / /\nCOPY --from=based / /\n");
+	assert_ok(store_open(room_path, &beside));
+	assert_ok(store_single(beside, &plan->stages[1].top->record.key, NULL, &single));
+	assert_ok(store_single(beside, &layer.diff_id, NULL, &base));
+	assert_cause(execute_it(plan), "Recipe:2");
+	assert_int_equal(count_seen("waiting for another build that makes the same step"), 1);
+	assert_int_equal(count_seen("failed"), 1);
+	assert_int_equal(count_seen("done"), 0);
+	assert_int_equal(seen.acted, 1);
+	store_close(beside);
 }
 
 TEST(all_of_many_siblings_stop_and_the_cause_is_told)
@@ -424,11 +500,6 @@ TEST(after_a_failure_what_was_done_is_found_again)
 }
 
 /* ---- bases ---- */
-
-static void *execute_in_thread(void *arg)
-{
-	return execute_it(arg);
-}
 
 /* Another process unpacks the base of the first stage, and takes its time. */
 TEST(a_base_that_takes_long_does_not_hold_up_another)
@@ -507,9 +578,12 @@ int main(void)
 		EXECUTE_TEST(no_more_steps_run_at_once_than_jobs),
 		EXECUTE_TEST(what_is_there_is_found_and_a_stage_that_nobody_reads_is_left_out),
 		EXECUTE_TEST(a_step_that_another_process_is_making_is_waited_for),
+		EXECUTE_TEST(a_step_says_once_that_it_waits_for_another_build),
+		EXECUTE_TEST(a_step_that_two_stages_have_is_made_once),
 		EXECUTE_TEST(a_failure_stops_the_commands_of_other_stages),
 		EXECUTE_TEST(a_failure_stops_a_copy),
 		EXECUTE_TEST(a_failure_stops_a_base_from_being_unpacked),
+		EXECUTE_TEST(a_failure_stops_those_who_wait_for_another_build),
 		EXECUTE_TEST(all_of_many_siblings_stop_and_the_cause_is_told),
 		EXECUTE_TEST(a_layer_that_cannot_be_a_blob_stops_the_steps),
 		EXECUTE_TEST(after_a_failure_what_was_done_is_found_again),

@@ -179,6 +179,22 @@ TEST(plain_tells_one_event_a_line)
 	ui_plain_release(&plain);
 }
 
+TEST(plain_tells_what_cannot_be_measured_without_a_size)
+{
+	struct ui_plain plain = { 0 };
+	AUTO(buf) struct buf out = BUF_INIT(65536);
+	struct build_event event = {
+		.kind = EVENT_STEP_PROGRESS, .when = 10 * S, .step = 1, .text = "waiting for it"
+	};
+
+	ui_plain_format(&plain, &event, &out);
+	event.text = NULL; /* it is over */
+	event.when += 10 * S;
+	ui_plain_format(&plain, &event, &out);
+	assert_string_equal(out.at, "#1 waiting for it\n");
+	ui_plain_release(&plain);
+}
+
 TEST(plain_tells_progress_now_and_then)
 {
 	struct ui_plain plain = { 0 };
@@ -334,6 +350,7 @@ int main(void)
 		cmocka_unit_test(colours_are_closed_where_they_are_opened),
 		cmocka_unit_test(no_frame_is_larger_than_its_terminal),
 		cmocka_unit_test(plain_tells_one_event_a_line),
+		cmocka_unit_test(plain_tells_what_cannot_be_measured_without_a_size),
 		cmocka_unit_test(plain_tells_progress_now_and_then),
 		cmocka_unit_test(a_frame_replaces_the_last_one_and_nothing_else),
 		cmocka_unit_test(a_narrower_terminal_has_wrapped_the_last_frame),
