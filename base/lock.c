@@ -179,16 +179,24 @@ static struct err *open_lock(int dir_fd, const char *path, int *ret_fd)
 	return file_open(dir_fd, path, O_RDWR | O_CREAT, 0600, FILE_NO_LINKS, ret_fd);
 }
 
-struct err *lock_file(int dir_fd, const char *path, enum lock_mode mode, struct lock *ret)
+/* Open the file of `wish`, and take what it is for. */
+static struct err *open_and_acquire(int dir_fd, const char *path, struct wish *wish,
+				    struct lock *ret)
 {
-	struct wish wish = { .mode = mode, .whole = true };
 	AUTO(fd) int fd = -1;
 
 	TRY(open_lock(dir_fd, path, &fd));
-	wish.fd = fd;
-	TRY(acquire(&wish, path));
+	wish->fd = fd;
+	TRY(acquire(wish, path));
 	ret->fd = STEAL_FD(fd);
 	return NULL;
+}
+
+struct err *lock_file(int dir_fd, const char *path, enum lock_mode mode, struct lock *ret)
+{
+	struct wish wish = { .mode = mode, .whole = true };
+
+	return open_and_acquire(dir_fd, path, &wish, ret);
 }
 
 struct err *lock_try_file(int dir_fd, const char *path, enum lock_mode mode, struct lock *ret,
@@ -222,13 +230,8 @@ struct err *lock_key(int dir_fd, const char *path, const struct digest *key,
 		     const struct lock_wait *wait, struct lock *ret)
 {
 	struct wish wish = { .mode = LOCK_EXCLUSIVE, .offset = key_offset(key), .wait = wait };
-	AUTO(fd) int fd = -1;
 
-	TRY(open_lock(dir_fd, path, &fd));
-	wish.fd = fd;
-	TRY(acquire(&wish, path));
-	ret->fd = STEAL_FD(fd);
-	return NULL;
+	return open_and_acquire(dir_fd, path, &wish, ret);
 }
 
 void lock_release(struct lock *lock)
