@@ -170,13 +170,10 @@ static struct err *read_image(struct load *load, const struct json_at *at)
 
 static struct err *read_manifest(struct load *load)
 {
-	AUTO(buf) struct buf text = BUF_INIT(MANIFEST_MAX);
 	AUTO(json) json_t *document = NULL;
 	struct json_at root;
 
-	TRY(members_read(load->members, MANIFEST_FILE, MANIFEST_MAX, &text));
-	TRY(json_parse(buf_str(&text), MANIFEST_MAX, MANIFEST_FILE, &document));
-	root = json_root(document, MANIFEST_FILE);
+	TRY(members_read_json(load->members, MANIFEST_FILE, MANIFEST_MAX, &document, &root));
 	TRY(json_expect_array(&root));
 	if (json_length(&root) > IMAGES_MAX)
 		return json_error(&root, "more than %d images", IMAGES_MAX);

@@ -32,14 +32,11 @@ bool layout_is(struct members *members)
 
 static struct err *check_version(struct members *members)
 {
-	AUTO(buf) struct buf text = BUF_INIT(WALK_DOCUMENT_MAX);
 	AUTO(json) json_t *document = NULL;
 	struct json_at root, at;
 	const char *version;
 
-	TRY(members_read(members, LAYOUT_FILE, WALK_DOCUMENT_MAX, &text));
-	TRY(json_parse(buf_str(&text), WALK_DOCUMENT_MAX, LAYOUT_FILE, &document));
-	root = json_root(document, LAYOUT_FILE);
+	TRY(members_read_json(members, LAYOUT_FILE, WALK_DOCUMENT_MAX, &document, &root));
 	at = json_member(&root, "imageLayoutVersion");
 	TRY(json_get_text(&at, &version));
 	if (!str_starts(str_of(version), "1."))
@@ -106,14 +103,11 @@ static struct err *walk_entry(struct walk *walk, const struct json_at *at, struc
 
 static struct err *walk_layout(struct walk *walk, struct entries *ret)
 {
-	AUTO(buf) struct buf text = BUF_INIT(WALK_DOCUMENT_MAX);
 	AUTO(json) json_t *document = NULL;
 	struct json_at root, list;
 
 	TRY(check_version(walk->members));
-	TRY(members_read(walk->members, INDEX_FILE, WALK_DOCUMENT_MAX, &text));
-	TRY(json_parse(buf_str(&text), WALK_DOCUMENT_MAX, INDEX_FILE, &document));
-	root = json_root(document, INDEX_FILE);
+	TRY(members_read_json(walk->members, INDEX_FILE, WALK_DOCUMENT_MAX, &document, &root));
 	list = json_member(&root, "manifests");
 	TRY(json_expect_array(&list));
 	for (size_t i = 0; i < json_length(&list); i++) {

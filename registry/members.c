@@ -313,6 +313,17 @@ struct err *members_read(struct members *members, const char *name, size_t max, 
 	return buf_check(buf, name);
 }
 
+struct err *members_read_json(struct members *members, const char *name, size_t max, json_t **ret,
+			      struct json_at *ret_root)
+{
+	AUTO(buf) struct buf text = BUF_INIT(max);
+
+	TRY(members_read(members, name, max, &text));
+	TRY(json_parse(buf_str(&text), max, name, ret));
+	*ret_root = json_root(*ret, name);
+	return NULL;
+}
+
 /* ---- visiting ---- */
 
 struct visit {

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "base/codec.h"
+#include "base/json.h"
 #include "base/map.h"
 #include "base/mem.h"
 
@@ -47,6 +48,10 @@ const char *members_find(struct members *members, const char *name);
  * ERR_INVALID above `max` bytes. */
 struct err *members_read(struct members *members, const char *name, size_t max, struct buf *buf)
 	MUST_USE;
+
+/* The same, read as JSON: `*ret` owns what `*ret_root` looks at, whose errors borrow `name`. */
+struct err *members_read_json(struct members *members, const char *name, size_t max, json_t **ret,
+			      struct json_at *ret_root) MUST_USE;
 
 /* One member on its way. */
 struct member_content {

@@ -142,6 +142,23 @@ TEST(documents_are_at_hand_and_bounded)
 	assert_fails(members_read(members, "plain", 4096, &text), ERR_INVALID); /* no document */
 }
 
+TEST(a_document_is_read_as_json)
+{
+	AUTO(members) struct members *members = open_tar();
+	AUTO(json) json_t *document = NULL;
+	struct json_at root, number;
+	uint64_t got;
+
+	assert_ok(members_read_json(members, "doc.json", 4096, &document, &root));
+	number = json_member(&root, "new");
+	assert_ok(json_get_size(&number, &got));
+	assert_int_equal(got, 2);
+	json_decref(STEAL(document));
+	assert_fails(members_read_json(members, "doc.json", 8, &document, &root), ERR_INVALID);
+	assert_fails(members_read_json(members, "nothing", 8, &document, &root), ERR_NOT_FOUND);
+	assert_null(document);
+}
+
 /* Note what comes: "name=content(codec)". */
 static struct err *note(void *arg, const struct member_content *member)
 {
@@ -296,6 +313,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_name_leads_to_a_file_of_the_archive_or_nowhere),
+		cmocka_unit_test(a_document_is_read_as_json),
 		cmocka_unit_test(documents_are_at_hand_and_bounded),
 		cmocka_unit_test(every_wanted_member_comes_once),
 		cmocka_unit_test(a_directory_is_an_archive_too),
