@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "builder/assemble.h"
 
-#define F(path) "f 644 0:0 1 200 " path " x\n"
 #define EPOCH 1000000000
 #define EPOCH_TEXT "2001-09-09T01:46:40Z"
 #define COMMENT "\"comment\":\"buildkit.dockerfile.v0\""

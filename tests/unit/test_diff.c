@@ -11,25 +11,6 @@
 #include "overlay/whiteout.h"
 #include "tests/unit/tmp.h"
 
-#define D(path) "d 755 0:0 0 100 " path "\n"
-#define F(path) "f 644 0:0 1 200 " path " x\n"
-#define W(path) "f 0 0:0 0 0 " path "\n"
-
-/* A directory with the tree of `lines`; without lines, an empty one. */
-static int make_tree(const char *name, const char *lines)
-{
-	const struct unpack_opts opts = { .below_fd = -1 };
-	AUTO(buf) struct buf tar = BUF_INIT(BUF_MAX);
-	AUTO(source) struct source *src = NULL;
-	struct unpack_result result;
-	int fd = tree_make(tmp_fd, name);
-
-	tree_archive(&tar, lines);
-	src = source_from_memory(tar.at, tar.len);
-	assert_ok(unpack(src, fd, &opts, &result));
-	return fd;
-}
-
 /* The archive of a tree, as bytes and as lines. */
 static struct err *diff_tree(int fd, const struct diff_opts *opts, struct buf *tar,
 			     struct buf *lines)
@@ -50,8 +31,8 @@ static void check_examples(const struct example *examples, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct example *e = &examples[i];
-		AUTO(fd) int fd = make_tree("layer", e->layer);
-		AUTO(fd) int below_fd = e->below ? make_tree("below", e->below) : -1;
+		AUTO(fd) int fd = tree_unpacked(tmp_fd, "layer", e->layer);
+		AUTO(fd) int below_fd = e->below ? tree_unpacked(tmp_fd, "below", e->below) : -1;
 		AUTO(buf) struct buf tar = BUF_INIT(BUF_MAX), got = BUF_INIT(BUF_MAX);
 		const struct diff_opts opts = { .below_fd = below_fd };
 		bool empty;
@@ -215,8 +196,8 @@ TEST(an_opaque_directory_is_told_as_what_it_hides)
 
 TEST(a_whiteout_in_an_opaque_directory_hides_like_its_absence)
 {
-	AUTO(fd) int fd = make_tree("layer", D("a") OPAQUE("a") F("a/c")), dir_fd = -1;
-	AUTO(fd) int below_fd = make_tree("below", D("a") F("a/b") F("a/c"));
+	AUTO(fd) int fd = tree_unpacked(tmp_fd, "layer", D("a") OPAQUE("a") F("a/c")), dir_fd = -1;
+	AUTO(fd) int below_fd = tree_unpacked(tmp_fd, "below", D("a") F("a/b") F("a/c"));
 	AUTO(buf) struct buf tar = BUF_INIT(BUF_MAX), got = BUF_INIT(BUF_MAX);
 	const struct diff_opts opts = { .below_fd = below_fd };
 
@@ -246,8 +227,8 @@ TEST(the_root_is_told_only_if_it_differs)
 
 TEST(what_overlayfs_keeps_for_itself_is_not_told)
 {
-	AUTO(fd) int fd = make_tree("layer", D("a") F("a/f")), dir_fd = -1;
-	AUTO(fd) int below_fd = make_tree("below", D("a"));
+	AUTO(fd) int fd = tree_unpacked(tmp_fd, "layer", D("a") F("a/f")), dir_fd = -1;
+	AUTO(fd) int below_fd = tree_unpacked(tmp_fd, "below", D("a"));
 	AUTO(buf) struct buf tar = BUF_INIT(BUF_MAX), got = BUF_INIT(BUF_MAX);
 	const struct diff_opts opts = { .below_fd = below_fd };
 
@@ -264,8 +245,9 @@ TEST(what_overlayfs_keeps_for_itself_is_not_told)
 TEST(a_flat_tree_is_told_whole)
 {
 	AUTO(fd)
-	int fd = make_tree("layer", "d 755 0:0 0 5 ./\n" D("a") W(".wh.x") OPAQUE("a")
-					    F("a/f") "h 0 0:0 0 0 b -> a/f\n");
+	int fd = tree_unpacked(tmp_fd, "layer",
+			       "d 755 0:0 0 5 ./\n" D("a") W(".wh.x") OPAQUE("a")
+				       F("a/f") "h 0 0:0 0 0 b -> a/f\n");
 	AUTO(buf) struct buf tar = BUF_INIT(BUF_MAX), got = BUF_INIT(BUF_MAX);
 	const struct diff_opts opts = { .below_fd = fd, .flat = true };
 
@@ -277,8 +259,8 @@ TEST(a_flat_tree_is_told_whole)
 
 TEST(what_cannot_be_said_is_refused_and_sockets_are_left_out)
 {
-	AUTO(fd) int fd = make_tree("layer", D("a") F("f")), sock = -1;
-	AUTO(fd) int below_fd = make_tree("below", D("a"));
+	AUTO(fd) int fd = tree_unpacked(tmp_fd, "layer", D("a") F("f")), sock = -1;
+	AUTO(fd) int below_fd = tree_unpacked(tmp_fd, "below", D("a"));
 	AUTO(buf) struct buf tar = BUF_INIT(BUF_MAX), got = BUF_INIT(BUF_MAX);
 	const struct diff_opts opts = { .below_fd = below_fd };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -402,7 +384,7 @@ TEST(a_file_that_changes_while_it_is_read_is_an_error)
 
 TEST(what_fails_in_the_sink_is_told_by_the_sink)
 {
-	AUTO(fd) int fd = make_tree("layer", F("a") F("b")), file_fd = -1;
+	AUTO(fd) int fd = tree_unpacked(tmp_fd, "layer", F("a") F("b")), file_fd = -1;
 	const struct diff_opts opts = { .below_fd = -1 };
 	struct probe probe = { .fail = true };
 	AUTO(sink) struct sink *out = sink_new(&probe_ops, &probe);
@@ -426,9 +408,10 @@ static void note(void *arg, const struct tar_entry *entry, const struct digest *
 TEST(each_entry_is_told_with_the_digest_of_its_content)
 {
 	AUTO(fd)
-	int fd = make_tree("layer", D("a") "f 644 0:0 3 1 a/abc abc\nf 644 0:0 0 1 empty\n"
-					   "h 0 0:0 0 0 hard -> a/abc\n"
-					   "l 777 0:0 0 1 soft -> x\n");
+	int fd = tree_unpacked(tmp_fd, "layer",
+			       D("a") "f 644 0:0 3 1 a/abc abc\nf 644 0:0 0 1 empty\n"
+				      "h 0 0:0 0 0 hard -> a/abc\n"
+				      "l 777 0:0 0 1 soft -> x\n");
 	AUTO(buf) struct buf tar = BUF_INIT(BUF_MAX), got = BUF_INIT(BUF_MAX);
 	const struct diff_opts opts = { .below_fd = -1, .each = note, .arg = &got };
 
@@ -453,7 +436,7 @@ TEST(the_bytes_depend_on_the_tree_alone)
 	const struct diff_opts opts = { .below_fd = -1 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
-		AUTO(fd) int fd = make_tree("layer", lines[i]), again_fd = -1;
+		AUTO(fd) int fd = tree_unpacked(tmp_fd, "layer", lines[i]), again_fd = -1;
 		AUTO(buf) struct buf tar = BUF_INIT(BUF_MAX), again = BUF_INIT(BUF_MAX);
 		AUTO(source) struct source *src = NULL;
 		const struct unpack_opts unpack_opts = { .below_fd = -1 };
@@ -477,13 +460,14 @@ TEST(the_bytes_depend_on_the_tree_alone)
 TEST(later_times_are_clamped_and_earlier_ones_kept)
 {
 	AUTO(fd)
-	int fd = make_tree("layer", "d 755 0:0 0 2000 ./\nd 755 0:0 0 2000 a\n"
-				    "f 644 0:0 1 3000 a/late x\n"
-				    "f 644 0:0 1 500 a/early x\n"
-				    "l 777 0:0 0 9999 a/link -> late\n"
-				    "p 600 0:0 0 1001 p\n"
-				    "f 644 0:0 0 0 a/.wh.gone\n"
-				    "d 755 0:0 0 10 old\n");
+	int fd = tree_unpacked(tmp_fd, "layer",
+			       "d 755 0:0 0 2000 ./\nd 755 0:0 0 2000 a\n"
+			       "f 644 0:0 1 3000 a/late x\n"
+			       "f 644 0:0 1 500 a/early x\n"
+			       "l 777 0:0 0 9999 a/link -> late\n"
+			       "p 600 0:0 0 1001 p\n"
+			       "f 644 0:0 0 0 a/.wh.gone\n"
+			       "d 755 0:0 0 10 old\n");
 	AUTO(buf) struct buf got = BUF_INIT(BUF_MAX);
 	const struct timespec half[2] = { { .tv_nsec = UTIME_OMIT },
 					  { .tv_sec = 1000, .tv_nsec = 1 } };

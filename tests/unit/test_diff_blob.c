@@ -6,13 +6,9 @@
 #include "base/codec.h"
 #include "overlay/diff.h"
 #include "overlay/stack.h"
-#include "overlay/unpack.h"
 #include "store/blob.h"
 #include "store/image.h"
 #include "tests/unit/room.h"
-
-#define D(path) "d 755 0:0 0 100 " path "\n"
-#define F(path) "f 644 0:0 1 200 " path " x\n"
 
 static const struct compression zstd = { .codec = CODEC_ZSTD };
 
@@ -20,16 +16,10 @@ static const struct compression zstd = { .codec = CODEC_ZSTD };
 static struct layer_meta make_layer(const char *lines)
 {
 	AUTO(layer_stage) struct layer_stage *stage = NULL;
-	AUTO(buf) struct buf tar = BUF_INIT(BUF_MAX);
-	AUTO(source) struct source *src = NULL;
-	const struct unpack_opts opts = { .below_fd = -1 };
 	struct layer_meta meta = { 0 };
-	struct unpack_result result;
 
-	tree_archive(&tar, lines);
-	src = source_from_memory(tar.at, tar.len);
 	assert_ok(layer_begin(store, &stage));
-	assert_ok(unpack(src, stage->fs_fd, &opts, &result));
+	tree_unpack(stage->fs_fd, lines);
 	assert_ok(layer_seal(stage, NULL, &meta));
 	return meta;
 }

@@ -15,7 +15,6 @@
 #include "builder/run.h"
 #include "store/store.h"
 
-#define F(path) "f 644 0:0 1 200 " path " x\n"
 #define PATIENCE 20000 /* milliseconds after which something has hung */
 
 /* ---- what happens, as text ---- */

@@ -7,28 +7,10 @@
 
 #include "base/log.h"
 #include "overlay/export.h"
-#include "overlay/unpack.h"
 #include "tests/unit/child.h"
 #include "tests/unit/tmp.h"
 
-#define D(path) "d 755 0:0 0 100 " path "\n"
-#define F(path) "f 644 0:0 1 200 " path " x\n"
 #define CAP "security.capability=\\x01\\x00*2\\x02\\x00\\x04\\x00*14"
-
-/* A directory with the tree of `lines`. */
-static int make_tree(const char *name, const char *lines)
-{
-	const struct unpack_opts opts = { .below_fd = -1 };
-	AUTO(buf) struct buf tar = BUF_INIT(BUF_MAX);
-	AUTO(source) struct source *src = NULL;
-	struct unpack_result result;
-	int fd = tree_make(tmp_fd, name);
-
-	tree_archive(&tar, lines);
-	src = source_from_memory(tar.at, tar.len);
-	assert_ok(unpack(src, fd, &opts, &result));
-	return fd;
-}
 
 static void assert_tree(const char *what, int fd, const char *want)
 {
@@ -50,7 +32,8 @@ static void assert_tree(const char *what, int fd, const char *want)
 TEST(the_tar_is_flat_and_begins_with_the_root)
 {
 	AUTO(fd)
-	int fd = make_tree("view", "d 555 0:0 0 5 ./\n" F("b") D("a") F("a/.wh.c") F("a/d"));
+	int fd = tree_unpacked(tmp_fd, "view",
+			       "d 555 0:0 0 5 ./\n" F("b") D("a") F("a/.wh.c") F("a/d"));
 	AUTO(buf) struct buf tar = BUF_INIT(BUF_MAX), got = BUF_INIT(BUF_MAX);
 	AUTO(sink) struct sink *out = sink_to_buf(&tar);
 
@@ -62,7 +45,7 @@ TEST(the_tar_is_flat_and_begins_with_the_root)
 
 TEST(the_directory_is_the_same_tree)
 {
-	AUTO(fd) int fd = make_tree("view", "d 700 7:7 0 5 ./\n" EVERYTHING);
+	AUTO(fd) int fd = tree_unpacked(tmp_fd, "view", "d 700 7:7 0 5 ./\n" EVERYTHING);
 	AUTO(fd) int dest_fd = tree_make(tmp_fd, "dest");
 	struct stat before, after;
 
@@ -79,14 +62,16 @@ TEST(the_directory_is_the_same_tree)
 
 TEST(what_the_destination_holds_is_merged_and_replaced)
 {
-	AUTO(fd) int fd = make_tree("view", D("a") F("a/f") "l 777 0:0 0 1 a/l -> new\n" F("b"));
 	AUTO(fd)
-	int dest_fd = make_tree("dest", "d 700 1:1 0 1 a user.old=1\n"
-					"f 600 0:0 3 1 a/f old\n"
-					"f 600 0:0 3 1 a/keep old\n"
-					"l 777 0:0 0 1 a/l -> old\n"
-					"l 777 0:0 0 1 b -> a/keep\n"
-					"d 700 0:0 0 1 c\n");
+	int fd = tree_unpacked(tmp_fd, "view", D("a") F("a/f") "l 777 0:0 0 1 a/l -> new\n" F("b"));
+	AUTO(fd)
+	int dest_fd = tree_unpacked(tmp_fd, "dest",
+				    "d 700 1:1 0 1 a user.old=1\n"
+				    "f 600 0:0 3 1 a/f old\n"
+				    "f 600 0:0 3 1 a/keep old\n"
+				    "l 777 0:0 0 1 a/l -> old\n"
+				    "l 777 0:0 0 1 b -> a/keep\n"
+				    "d 700 0:0 0 1 c\n");
 
 	assert_ok(export_dir(fd, dest_fd));
 	assert_tree("merged", dest_fd,
@@ -104,7 +89,7 @@ TEST(a_default_acl_of_the_destination_changes_no_mode)
 		const char *path;
 		mode_t mode;
 	} modes[] = { { "a", S_IFDIR | 0755 }, { "a/f", S_IFREG | 0644 }, { "f", S_IFREG | 0644 } };
-	AUTO(fd) int fd = make_tree("view", D("a") F("a/f") F("f"));
+	AUTO(fd) int fd = tree_unpacked(tmp_fd, "view", D("a") F("a/f") F("f"));
 	AUTO(fd) int dest_fd = tree_make(tmp_fd, "dest");
 
 	assert_int_equal(fsetxattr(dest_fd, "system.posix_acl_default", acl, sizeof(acl), 0), 0);
@@ -131,8 +116,8 @@ TEST(what_would_delete_or_follow_is_refused)
 	AUTO(fd) int canary_fd = tree_make(tmp_fd, "canary");
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		AUTO(fd) int fd = make_tree("view", cases[i].tree);
-		AUTO(fd) int dest_fd = make_tree("dest", cases[i].dest);
+		AUTO(fd) int fd = tree_unpacked(tmp_fd, "view", cases[i].tree);
+		AUTO(fd) int dest_fd = tree_unpacked(tmp_fd, "dest", cases[i].dest);
 		AUTO(err) struct err *err = export_dir(fd, dest_fd);
 
 		if (err_kind(err) != ERR_INVALID || !strstr(err_text(err), "'a"))
@@ -167,11 +152,12 @@ static bool export_as_nobody(void *arg)
 
 TEST(without_root_everything_is_ours)
 {
-	ordinary_view = make_tree("view", "d 555 1:2 0 5 a user.d=1\n"
-					  "c 666 0:5 0 7 a/c 1,3\n"
-					  "h 666 0:5 0 7 a/c2 -> a/c\n"
-					  "f 6755 3:4 3 1700000000 a/f abc user.f=1 " CAP "\n"
-					  "p 624 3:4 0 7 a/p\n" D("b"));
+	ordinary_view = tree_unpacked(tmp_fd, "view",
+				      "d 555 1:2 0 5 a user.d=1\n"
+				      "c 666 0:5 0 7 a/c 1,3\n"
+				      "h 666 0:5 0 7 a/c2 -> a/c\n"
+				      "f 6755 3:4 3 1700000000 a/f abc user.f=1 " CAP "\n"
+				      "p 624 3:4 0 7 a/p\n" D("b"));
 	ordinary_dest = tree_make(tmp_fd, "dest");
 	assert_int_equal(fchown(ordinary_dest, 65534, 65534), 0);
 	child_run(export_as_nobody, NULL);

@@ -18,9 +18,6 @@
 #include "overlay/unpack.h"
 #include "tests/unit/tmp.h"
 
-#define D(path) "d 755 0:0 0 100 " path "\n"
-#define F(path) "f 644 0:0 1 200 " path " x\n"
-
 static void unpack_str(struct str tar, int fd)
 {
 	AUTO(source) struct source *src = source_from_memory(tar.at, tar.len);
@@ -185,16 +182,11 @@ static char *paths_of(const char *lines)
 	return buf_steal(&paths);
 }
 
-#define LOW                                                    \
-	D("a")                                                 \
-	D("a/b")                                               \
-	F("a/b/f")                                             \
-	F("a/b/g")                                             \
-	D("a/c")                                               \
-	F("a/c/f")                                             \
-	F("a/x") D("e") F("f") F("g") "l 777 0:0 0 1 s -> a\n" \
-				      "f 644 0:0 1 5 h1 h\n"   \
-				      "h 0 0:0 0 0 h2 -> h1\n"
+#define LOW                                                                                 \
+	"" D("a") D("a/b") F("a/b/f") F("a/b/g") D("a/c") F("a/c/f") F("a/x") D("e") F("f") \
+		F("g") "l 777 0:0 0 1 s -> a\n"                                             \
+		       "f 644 0:0 1 5 h1 h\n"                                               \
+		       "h 0 0:0 0 0 h2 -> h1\n"
 #define MID                                                                                       \
 	D("a")                                                                                    \
 	D("a/b")                                                                                  \

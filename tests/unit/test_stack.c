@@ -10,10 +10,6 @@
 #include "store/image.h"
 #include "tests/unit/room.h"
 
-#define D(path) "d 755 0:0 0 100 " path "\n"
-#define F(path) "f 644 0:0 1 200 " path " x\n"
-#define W(path) "f 0 0:0 0 0 " path "\n"
-
 #define LAYERS 24
 
 /* An image in the making. */

@@ -1,6 +1,6 @@
 /* tests/unit/test_tar.c - the canonical tar, byte for byte, and what it refuses. */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/archive.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,6 @@
 
 #define NOW 1700000000
 #define BROKEN "\xff\xe4" /* not UTF-8 */
-#define BUF_MAX ((size_t)4 * 1024 * 1024)
 
 struct vector {
 	const char *golden; /* tests/golden/tar/NAME.tar, made by tests/golden/tar.py */
@@ -71,15 +70,8 @@ static void write_archive(struct buf *out, const struct vector *vector)
 static void read_golden(const char *name, struct buf *out)
 {
 	AUTO(mem) char *path = xasprintf("tests/golden/tar/%s.tar", name);
-	FILE *in = fopen(path, "rb");
-	char chunk[4096];
-	size_t len;
 
-	if (!in)
-		fail_msg("%s is missing", path);
-	while ((len = fread(chunk, 1, sizeof(chunk), in)) > 0)
-		buf_add(out, chunk, len);
-	fclose(in);
+	read_file(path, out);
 }
 
 /* How much write_archive() writes behind the headers. */

@@ -55,9 +55,6 @@ static void check_examples(const struct example *examples, size_t count, bool de
 #define CHECK_EXAMPLES(examples) check_examples((examples), ARRAY_SIZE(examples), false)
 #define CHECK_DEPENDENT(examples) check_examples((examples), ARRAY_SIZE(examples), true)
 
-#define D(path) "d 755 0:0 0 100 " path "\n"
-#define F(path) "f 644 0:0 1 200 " path " x\n"
-#define W(path) "f 0 0:0 0 0 " path "\n"
 #define OPAQUE(path) "d 755 0:0 0 100 " path " user.overlay.opaque=y\n"
 
 /* ---- plain entries ---- */

@@ -25,8 +25,15 @@
 
 #include "base/file.h"
 #include "base/map.h"
+#include "base/stream.h"
 #include "base/tar.h"
 #include "base/vec.h"
+#include "overlay/unpack.h"
+
+/* A directory, a file and what is to become a whiteout, in the usual way. */
+#define D(path) "d 755 0:0 0 100 " path "\n"
+#define F(path) "f 644 0:0 1 200 " path " x\n"
+#define W(path) "f 0 0:0 0 0 " path "\n"
 
 /* ---- text to archive ---- */
 
@@ -315,6 +322,28 @@ static inline int tree_make(int dir_fd, const char *name)
 	assert_int_equal(mkdirat(dir_fd, name, 0755), 0);
 	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(fd >= 0);
+	return fd;
+}
+
+/* The tree of `lines`, unpacked as a layer on nothing. */
+static inline void tree_unpack(int fd, const char *lines)
+{
+	const struct unpack_opts opts = { .below_fd = -1 };
+	AUTO(buf) struct buf tar = BUF_INIT(BUF_MAX);
+	AUTO(source) struct source *src = NULL;
+	struct unpack_result result;
+
+	tree_archive(&tar, lines);
+	src = source_from_memory(tar.at, tar.len);
+	assert_ok(unpack(src, fd, &opts, &result));
+}
+
+/* A fresh directory with the tree of `lines`; without lines, an empty one. */
+static inline int tree_unpacked(int dir_fd, const char *name, const char *lines)
+{
+	int fd = tree_make(dir_fd, name);
+
+	tree_unpack(fd, lines);
 	return fd;
 }
 
