@@ -33,10 +33,16 @@ static struct err *set_sink(struct output *output, int fd)
 	return NULL;
 }
 
-static struct err *open_stdout(struct output *output)
+static struct err *check_stdout(void)
 {
 	if (isatty(STDOUT_FILENO))
 		return err_new(ERR_USAGE, "standard output is a terminal: name a file");
+	return NULL;
+}
+
+static struct err *open_stdout(struct output *output)
+{
+	TRY(check_stdout());
 	free(output->path);
 	output->path = xstrdup("standard output");
 	return set_sink(output, STDOUT_FILENO);
@@ -61,14 +67,19 @@ static void name_temp(struct output *output)
 		 __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED));
 }
 
+/* The directory of `path`, owned by the caller, and the name in it, which `path` owns. */
+static char *split(const char *path, const char **ret_name)
+{
+	const char *slash = strrchr(path, '/');
+
+	*ret_name = slash ? slash + 1 : path;
+	return slash ? xmemdup(path, (size_t)(slash + 1 - path)) : xstrdup(".");
+}
+
 static struct err *open_aside(struct output *output)
 {
-	char *slash = strrchr(output->path, '/');
-	AUTO(mem)
-	char *dir =
-		slash ? xmemdup(output->path, (size_t)(slash + 1 - output->path)) : xstrdup(".");
+	AUTO(mem) char *dir = split(output->path, &output->name);
 
-	output->name = slash ? slash + 1 : output->path;
 	if (!output->name[0])
 		return err_new(ERR_INVALID, "%s is a directory", output->path);
 	output->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -121,6 +132,42 @@ struct err *output_open(const char *path, struct output **ret)
 	TRY(strcmp(path, "-") == 0 ? open_stdout(output) : open_path(output));
 	*ret = STEAL(output);
 	return NULL;
+}
+
+static struct err *check_access(const char *path, int how)
+{
+	if (access(path, how) == 0)
+		return NULL;
+	return err_sys("write to %s", path);
+}
+
+/* A file will be made beside `path`. */
+static struct err *check_aside(const char *path)
+{
+	const char *name;
+	AUTO(mem) char *dir = split(path, &name);
+	struct stat st;
+
+	if (!name[0])
+		return err_new(ERR_INVALID, "%s is a directory", path);
+	if (stat(dir, &st) < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return err_new(ERR_INVALID, "%s: no such directory", dir);
+	return check_access(dir, W_OK | X_OK);
+}
+
+struct err *output_check(const char *path)
+{
+	AUTO(mem) char *real = NULL;
+	struct stat st;
+
+	if (strcmp(path, "-") == 0)
+		return check_stdout();
+	if (stat(path, &st) < 0) /* through a link that dangles a file may come, or not */
+		return lstat(path, &st) == 0 ? NULL : check_aside(path);
+	if (S_ISDIR(st.st_mode))
+		return err_new(ERR_INVALID, "%s is a directory", path);
+	real = realpath(path, NULL);
+	return S_ISREG(st.st_mode) && real ? check_aside(real) : check_access(path, W_OK);
 }
 
 struct sink *output_sink(struct output *output)

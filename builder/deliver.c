@@ -36,7 +36,7 @@ static struct err *take_type(struct str value, struct build_output *output)
 		output->kind = kinds[i].kind;
 		return NULL;
 	}
-	return err_new(ERR_USAGE, "-o type=%.*s: the types are image, oci, docker, tar and local",
+	return err_new(ERR_USAGE, "type '%.*s' is none of: image, oci, docker, tar, local",
 		       STR_ARG(value));
 }
 
@@ -55,12 +55,11 @@ static struct err *take_fields(struct str text, struct build_output *output, str
 		} else if (str_is(key, "dest")) {
 			*ret_dest = value;
 		} else {
-			return err_new(ERR_USAGE, "-o does not know '%.*s': it takes type and dest",
-				       STR_ARG(key));
+			return err_new(ERR_USAGE, "'%.*s' is none of: type, dest", STR_ARG(key));
 		}
 	}
 	if (!typed)
-		return err_new(ERR_USAGE, "-o needs a type: type=oci|docker|tar|local|image");
+		return err_new(ERR_USAGE, "it needs a type: type=oci|docker|tar|local|image");
 	return NULL;
 }
 
@@ -76,12 +75,12 @@ struct err *deliver_parse(const char *text, struct build_output *ret)
 		TRY(take_fields(str_of(text), &output, &dest));
 	}
 	if (output.kind != OUTPUT_STORE && dest.len == 0)
-		return err_new(ERR_USAGE, "-o %s: say where to, with dest=PATH", text);
+		return err_new(ERR_USAGE, "%s: say where to, with dest=PATH", text);
 	if (output.kind == OUTPUT_STORE && dest.len > 0)
-		return err_new(ERR_USAGE, "-o %s: an image goes into the store; name it with -t",
+		return err_new(ERR_USAGE, "%s: an image goes into the store; name it with -t",
 			       text);
 	if (output.kind == OUTPUT_LOCAL && str_is(dest, "-"))
-		return err_new(ERR_USAGE, "-o %s: a directory cannot go to standard output", text);
+		return err_new(ERR_USAGE, "%s: a directory cannot go to standard output", text);
 	output.dest = dest.len ? str_dup(dest) : NULL;
 	*ret = output;
 	return NULL;
@@ -89,19 +88,31 @@ struct err *deliver_parse(const char *text, struct build_output *ret)
 
 /* ---- before the work ---- */
 
-/* The directory of a file that is to be made. */
-static struct err *check_directory(const char *path)
+/* A directory that is there, or will be made with its parents: the nearest that is there decides. */
+static struct err *check_dir(const char *dest)
 {
-	AUTO(mem) char *dir = xstrdup(path);
-	char *slash = strrchr(dir, '/');
+	AUTO(mem) char *path = xasprintf("%s%s", dest[0] == '/' ? "" : "./", dest);
+	struct stat st;
 
-	if (slash == dir)
-		slash++;
-	if (slash)
-		*slash = '\0';
-	if (access(slash ? dir : ".", W_OK | X_OK) < 0)
-		return err_sys("write into directory '%s'", slash ? dir : ".");
+	while (stat(path, &st) < 0) {
+		char *slash = strrchr(path, '/');
+
+		if (!slash || (errno != ENOENT && errno != ENOTDIR))
+			return err_sys("write into directory '%s'", dest);
+		slash[slash == path] = '\0'; /* "/" stays */
+	}
+	if (!S_ISDIR(st.st_mode))
+		return err_new(ERR_INVALID, "directory '%s' cannot be made: there is a file", dest);
+	if (access(path, W_OK | X_OK) < 0)
+		return err_sys("write into directory '%s'", dest);
 	return NULL;
+}
+
+static struct err *check_output(const struct build_output *output)
+{
+	if (output->kind == OUTPUT_STORE)
+		return NULL;
+	return output->kind == OUTPUT_LOCAL ? check_dir(output->dest) : output_check(output->dest);
 }
 
 struct err *deliver_check(const struct build_output *outputs, size_t count)
@@ -110,16 +121,12 @@ struct err *deliver_check(const struct build_output *outputs, size_t count)
 
 	for (size_t i = 0; i < count; i++) {
 		const struct build_output *output = &outputs[i];
+		bool is_stdout = output->dest && strcmp(output->dest, "-") == 0;
 
-		if (output->kind == OUTPUT_STORE || output->kind == OUTPUT_LOCAL)
-			continue; /* a directory is made with its parents */
-		if (strcmp(output->dest, "-") != 0) {
-			TRY(check_directory(output->dest));
-			continue;
-		}
-		if (to_stdout)
+		if (is_stdout && to_stdout)
 			return err_new(ERR_USAGE, "two outputs cannot share standard output");
-		to_stdout = true;
+		to_stdout = to_stdout || is_stdout;
+		TRY(err_wrap(check_output(output), "option --output"));
 	}
 	return NULL;
 }

@@ -18,8 +18,9 @@ struct err;
 struct err *deliver(struct plan *plan, const struct build_output *output,
 		    const struct build_result *result) MUST_USE;
 
-/* Find out before the work what would fail after it: a directory that is not there or not ours, two
- * outputs for standard output. */
+/* Find out before the work what would fail after it: a directory that is not there or not ours, one
+ * in the place of a file or the other way round, a terminal, two outputs for standard output.
+ * ERR_USAGE, ERR_INVALID or ERR_SYSTEM with the name of the option. */
 struct err *deliver_check(const struct build_output *outputs, size_t count) MUST_USE;
 
 /* Parse the value of -o: "type=oci,dest=FILE", "DIR" for a directory, "-" for a tar on standard

@@ -215,6 +215,12 @@ static struct err *read_request(const struct build_values *values, const struct 
 	return NULL;
 }
 
+/* Before the work, like the outputs. */
+static struct err *check_file(const char *path, const char *option)
+{
+	return path ? err_wrap(output_check(path), "option %s", option) : NULL;
+}
+
 /* ---- results ---- */
 
 static struct err *write_file(const char *path, const char *text)
@@ -284,6 +290,8 @@ static struct err *run_build(struct cli *cli, void *arg, struct strings *operand
 	struct err *err;
 
 	TRY(read_request(values, operands, &request));
+	TRY(check_file(values->iidfile, "--iidfile"));
+	TRY(check_file(values->metadata_file, "--metadata-file"));
 	TRY(cli_need_root("building"));
 	TRY(cli_open_store(cli, &store));
 	ui = ui_new(values->quiet ? UI_QUIET : (enum ui_mode)values->progress);

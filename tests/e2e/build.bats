@@ -11,6 +11,44 @@ load robust
 	fails 3 cairn inspect app
 }
 
+@test "whatever cannot be written is found before anything runs" {
+	import_base
+	printf 'FROM base\nRUN touch /x\n' >Recipe
+	mkdir dir
+	echo old >file
+	while IFS='|' read -r code text option; do
+		# shellcheck disable=SC2086
+		fails "$code" cairn build -t app $option .
+		says "$text"
+		[[ $output != *RUN* ]]
+	done <<-'END'
+		1|option --output: dir is a directory|-o type=oci,dest=dir
+		1|option --output: dir is a directory|-o type=docker,dest=dir
+		1|option --output: dir is a directory|-o type=tar,dest=dir
+		1|option --output: absent/: no such directory|-o type=tar,dest=absent/x
+		1|option --output: file/: no such directory|-o type=tar,dest=file/x
+		1|directory 'file' cannot be made|-o file
+		1|directory 'file/x/y' cannot be made|-o type=local,dest=file/x/y
+		2|option --output: type 'zip' is none of: image, oci|-o type=zip,dest=x
+		2|option --output: 'to' is none of: type, dest|-o type=tar,to=x
+		1|option --iidfile: absent/: no such directory|--iidfile absent/x
+		1|option --iidfile: dir is a directory|--iidfile dir
+		1|option --metadata-file: absent/: no such directory|--metadata-file absent/x
+	END
+	fails 3 cairn inspect app
+	equal "$(cat file)" old
+	equal "$(ls -A dir)" ""
+	# a terminal is no place for a tar
+	need script
+	printf 'FROM base\nRUN echo ran >ran; cat ran\n' >Recipe
+	fails 2 script -qec 'cairn build -o - .' /dev/null
+	says "standard output is a terminal"
+	[[ $output != *ran* ]]
+	# what is missing and can be made is made
+	run -0 cairn build -q -o type=local,dest=new/dir .
+	[ -e new/dir/ran ]
+}
+
 @test "two outputs cannot share standard output" {
 	printf 'FROM scratch\n' >Recipe
 	fails 2 cairn build -o - -o type=oci,dest=- .

@@ -122,6 +122,52 @@ TEST(says_where_nothing_can_be_written)
 	assert_fails(put("new/", "x", true), ERR_INVALID);
 }
 
+/* output_check() of a path in the test's directory. */
+static struct err *check(const char *name)
+{
+	AUTO(mem) char *path = path_of(name);
+
+	return output_check(path);
+}
+
+TEST(what_cannot_be_written_is_told_beforehand)
+{
+	static const struct {
+		const char *name;
+		enum err_kind want;
+	} cases[] = {
+		{ "new", ERR_NONE },         { "old", ERR_NONE },
+		{ "to-old", ERR_NONE },      { "dangling", ERR_NONE },
+		{ "fifo", ERR_NONE },        { "dir", ERR_INVALID },
+		{ "to-dir", ERR_INVALID },   { "new/", ERR_INVALID },
+		{ "no/file", ERR_INVALID },  { "old/file", ERR_INVALID },
+		{ "no/such/", ERR_INVALID }, { "dir/new", ERR_NONE },
+	};
+	int ends[2];
+
+	assert_ok(put("old", "x", true));
+	assert_int_equal(mkdirat(tmp_fd, "dir", 0700), 0);
+	assert_int_equal(mkfifoat(tmp_fd, "fifo", 0600), 0);
+	assert_int_equal(symlinkat("old", tmp_fd, "to-old"), 0);
+	assert_int_equal(symlinkat("dir", tmp_fd, "to-dir"), 0);
+	assert_int_equal(symlinkat("nothing", tmp_fd, "dangling"), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_fails(check(cases[i].name), cases[i].want);
+	assert_false(file_exists(tmp_fd, "new"));
+	assert_false(file_exists(tmp_fd, "nothing"));
+	assert_int_equal(pipe(ends), 0);
+	{
+		int kept = dup(STDOUT_FILENO);
+
+		assert_int_equal(dup2(ends[1], STDOUT_FILENO), STDOUT_FILENO);
+		assert_fails(output_check("-"), ERR_NONE);
+		assert_int_equal(dup2(kept, STDOUT_FILENO), STDOUT_FILENO);
+		close(kept);
+	}
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -131,6 +177,7 @@ int main(void)
 		cmocka_unit_test(a_link_to_a_pipe_stays_one),
 		cmocka_unit_test(a_link_to_nothing_is_followed),
 		cmocka_unit_test(says_where_nothing_can_be_written),
+		cmocka_unit_test(what_cannot_be_written_is_told_beforehand),
 	};
 
 	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
