@@ -78,7 +78,7 @@ const struct cli_command command_save = {
 	.operands = "IMAGE...",
 	.about = "Write images to an OCI layout, in a tar or in a directory, or to an archive that "
 		 "docker load reads. Equal images give equal bytes. A directory that is an OCI "
-		 "layout already keeps its other images.",
+		 "layout already keeps its other images; any other must be empty or absent.",
 	.examples = "cairn save -o app.tar app\n"
 		    "cairn save --format docker-archive app | ssh host podman load",
 	.options = options,

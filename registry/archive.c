@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/map.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "registry/docker_load.h"
@@ -129,6 +130,40 @@ static struct err *rename_only(struct loaded_list *list, const char *name)
 	return NULL;
 }
 
+static inline void set_auto_(struct map *set)
+{
+	map_release(set, NULL);
+}
+
+/* Two names in the archive may be one in the store: leave the first, if they mean the same image. */
+static struct err *leave_one_each(struct loaded_list *list)
+{
+	AUTO(set) struct map seen = MAP_INIT; /* name -> element, which stays where it is */
+	size_t count = 0;
+
+	for (size_t i = 0; i < list->len; i++) {
+		struct loaded *loaded = &list->at[i];
+		const struct loaded *first = map_get(&seen, str_of(loaded->name));
+
+		if (first && !digest_equal(&first->target.digest, &loaded->target.digest))
+			return err_note(
+				err_new(ERR_INVALID, "two images are called '%s'", loaded->name),
+				"none of them was given the name");
+		if (first) {
+			free(loaded->name);
+			loaded->name = NULL;
+			continue;
+		}
+		list->at[count] = *loaded;
+		if (count != i)
+			loaded->name = NULL; /* it has moved */
+		map_put(&seen, str_of(list->at[count].name), &list->at[count]);
+		count++;
+	}
+	list->len = count;
+	return NULL;
+}
+
 static struct err *settle_names(struct loaded_list *list, const char *path, const char *name)
 {
 	if (list->len == 0)
@@ -139,7 +174,7 @@ static struct err *settle_names(struct loaded_list *list, const char *path, cons
 		return rename_only(list, name);
 	vec_foreach (list, loaded)
 		TRY(settle_name(loaded, path));
-	return NULL;
+	return leave_one_each(list);
 }
 
 /* ---- loading ---- */

@@ -32,7 +32,7 @@ struct err *archive_save(struct store *store, enum archive_format format, const 
  * has there; `name` (canonical, or NULL) replaces the names of an archive of one image. A name that
  * is only a tag, as layouts may have it, belongs to the repository that the path is called. `ret`
  * lists them by their canonical names. ERR_INVALID, with `name` in the notes, for an image without
- * a name. Nothing has a name before everything is whole.
+ * a name, and for two images of one name. Nothing has a name before everything is whole.
  */
 struct err *archive_load(struct store *store, const char *path, const char *name,
 			 struct loaded_list *ret) MUST_USE;

@@ -187,16 +187,22 @@ static struct err *spool(struct store *store, struct members *members)
 	return NULL;
 }
 
-static struct err *open_path(struct store *store, const char *path, struct members *members)
+/* Its errors name the path. */
+static struct err *open_path(const char *path, struct members *members)
+{
+	if (strcmp(path, "-") != 0)
+		return file_open(AT_FDCWD, path, O_RDONLY | O_NOCTTY, 0, FILE_ANYWHERE,
+				 &members->fd);
+	members->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	return members->fd < 0 ? err_sys("open standard input") : NULL;
+}
+
+static struct err *list_all(struct store *store, struct members *members)
 {
 	struct stat st;
 
-	if (strcmp(path, "-") == 0)
-		members->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-	else
-		TRY(file_open(AT_FDCWD, path, O_RDONLY | O_NOCTTY, 0, FILE_ANYWHERE, &members->fd));
-	if (members->fd < 0 || fstat(members->fd, &st) < 0)
-		return err_sys("open");
+	if (fstat(members->fd, &st) < 0)
+		return err_sys("stat");
 	if (S_ISDIR(st.st_mode)) {
 		members->dir_fd = STEAL_FD(members->fd);
 		return NULL;
@@ -213,7 +219,8 @@ struct err *members_open(struct store *store, const char *path, struct members *
 	members->path = xstrdup(strcmp(path, "-") == 0 ? "standard input" : path);
 	members->dir_fd = -1;
 	members->fd = -1;
-	TRY(err_wrap(open_path(store, path, members), "%s", members->path));
+	TRY(open_path(path, members));
+	TRY(err_wrap(list_all(store, members), "%s", members->path));
 	*ret = STEAL(members);
 	return NULL;
 }

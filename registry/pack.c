@@ -13,6 +13,7 @@
 #include "base/output.h"
 #include "base/stream.h"
 #include "base/tar.h"
+#include "base/vec.h"
 
 struct pack {
 	char *path;            /* owned; for messages */
@@ -34,6 +35,19 @@ struct err *pack_open_tar(const char *path, struct pack **ret)
 	return NULL;
 }
 
+/* A directory that was there is empty, or a layout that we add to: no other one is strewn with files. */
+static struct err *check_dir(const char *path, int dir_fd)
+{
+	AUTO(strings) struct strings names = { 0 };
+
+	if (file_exists(dir_fd, "oci-layout"))
+		return NULL;
+	TRY(err_wrap(file_list(dir_fd, ".", &names), "list %s", path));
+	if (names.len == 0)
+		return NULL;
+	return err_new(ERR_INVALID, "directory %s is neither empty nor an OCI layout", path);
+}
+
 struct err *pack_open_dir(const char *path, struct pack **ret)
 {
 	AUTO(pack) struct pack *pack = xcalloc(1, sizeof(*pack));
@@ -45,7 +59,13 @@ struct err *pack_open_dir(const char *path, struct pack **ret)
 		return err_new(ERR_NOT_FOUND, "make directory %s: its parent does not exist", path);
 	if (!pack->made && errno != EEXIST)
 		return err_sys("make directory %s", path);
-	TRY(file_open_dir(AT_FDCWD, path, &pack->dir_fd));
+	pack->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (pack->dir_fd < 0 && errno == ENOTDIR)
+		return err_new(ERR_INVALID, "%s is a file, not a directory", path);
+	if (pack->dir_fd < 0)
+		return err_sys("open directory %s", path);
+	if (!pack->made)
+		TRY(check_dir(path, pack->dir_fd));
 	*ret = STEAL(pack);
 	return NULL;
 }

@@ -211,6 +211,9 @@ podman_here() {
 	equal "$(cairn load layout)" multi:1
 	equal "$(cairn inspect --format json multi:1 | jq -r '.[0].digest')" \
 		"$(jq -r '.manifests[0].digest' inner)"
+	fails 3 cairn inspect --platform linux/mips multi:1
+	says "nothing for linux/mips, only for linux/"
+	says "linux/s390x"
 	equal "$(cairn inspect --platform linux/s390x --format json multi:1 | jq -r '.[0].digest')" \
 		"$(jq -r '.manifests[1].digest' inner)"
 	cairn save --format oci-dir -o again multi:1
@@ -386,6 +389,50 @@ refused() {
 	fails 3 cairn save -o x.tar nothing
 	[ ! -e x.tar ]
 	fails 2 cairn save --format oci-dir app:1
+}
+
+@test "save adds to layouts alone" {
+	make_rootfs rootfs.tar
+	cairn import rootfs.tar app
+	mkdir empty home
+	echo mine >home/file
+	fails 1 cairn save --format oci-dir -o home app
+	says "neither empty nor an OCI layout"
+	equal "$(ls -A home)" file
+	fails 1 cairn save --format oci-dir -o home/file app
+	says "is a file"
+	cairn save --format oci-dir -o empty app
+	cairn save --format oci-dir -o empty app
+	run -0 cairn load empty
+}
+
+@test "a name stands for one image of an archive" {
+	make_rootfs rootfs.tar
+	cairn import --timestamp 1 rootfs.tar one
+	cairn import --timestamp 2 rootfs.tar two
+	cairn save --format oci-dir -o layout one two
+	# the same image twice, by two spellings of its name
+	jq '.manifests |= [.[0], .[0], .[1]] | .manifests[1].annotations["io.containerd.image.name"] = "library/one"' \
+		layout/index.json >index.json
+	mkdir twice
+	cp -r layout/. twice
+	cp index.json twice/index.json
+	equal "$(cairn load twice)" "$(printf 'one:latest\ntwo:latest')"
+	# two images of one name
+	cairn rmi one two
+	jq '.manifests[1].annotations = .manifests[0].annotations' layout/index.json >index.json
+	cp index.json layout/index.json
+	fails 1 cairn load layout
+	says "two images are called"
+	equal "$(cairn images -q)" ""
+}
+
+@test "what cannot be loaded is named once" {
+	fails 3 cairn load nothing.tar
+	equal "$output" "error: open nothing.tar: No such file or directory"
+	: >empty
+	fails 1 cairn load empty
+	equal "$output" "error: empty: it is no archive, or an empty one"
 }
 
 @test "a full disk leaves nothing half-written" {

@@ -281,6 +281,9 @@ TEST(a_directory_that_we_made_goes_with_our_failure)
 	pack_free(pack);
 	assert_true(file_exists(tmp_fd, "new-dir/a/b/second"));
 
+	pack = NULL;
+	assert_fails(pack_open_dir(path, &pack), ERR_INVALID); /* somebody's, and no layout */
+	assert_int_equal(mknodat(tmp_fd, "new-dir/oci-layout", S_IFREG | 0600, 0), 0);
 	assert_ok(pack_open_dir(path, &pack)); /* it was there: it stays */
 	assert_ok(pack_put_text(pack, "third", STR("3")));
 	pack_free(pack);
