@@ -24,6 +24,30 @@ struct err *image_find(struct store *store, const char *text, struct descriptor 
 	return bad ? option_refuse(err, NULL) : err;
 }
 
+/* An image that was not chosen out of an index may be for something else than was asked for. One
+ * that does not say for what it is may be for anything. */
+static struct err *check_platform(const struct image *image, const struct platform *want)
+{
+	AUTO(mem) char *wanted = platform_format(want);
+	AUTO(mem) char *had = platform_format(&image->platform);
+
+	if (!image->platform.arch[0] || platform_match(want, &image->platform) > 0)
+		return NULL;
+	return err_new(ERR_NOT_FOUND, "the image has nothing for %s, only for %s", wanted, had);
+}
+
+static struct err *open_for(struct store *store, const struct descriptor *target,
+			    const struct platform *want, struct image **ret)
+{
+	AUTO(image) struct image *image = NULL;
+
+	TRY(image_open(store, target, want, &image));
+	if (want && digest_equal(&image->manifest.digest, &target->digest))
+		TRY(check_platform(image, want));
+	*ret = STEAL(image);
+	return NULL;
+}
+
 struct err *image_find_open(struct store *store, const char *text, const char *platform,
 			    struct image **ret)
 {
@@ -33,7 +57,7 @@ struct err *image_find_open(struct store *store, const char *text, const char *p
 	if (platform)
 		TRY(option_refuse(platform_parse(platform, &want), "--platform"));
 	TRY(image_find(store, text, &target));
-	return err_wrap(image_open(store, &target, platform ? &want : NULL, ret), "image %s", text);
+	return err_wrap(open_for(store, &target, platform ? &want : NULL, ret), "image %s", text);
 }
 
 char *image_short_id(const struct digest *digest, char buf[static SHORT_ID_SIZE])

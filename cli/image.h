@@ -14,7 +14,7 @@ struct store;
 
 /* What a user wrote (registry/find.h); ERR_USAGE if it can be no name of an image. */
 struct err *image_find(struct store *store, const char *text, struct descriptor *ret) MUST_USE;
-/* The same, opened: of an index the image for `platform` ("os/arch"), or for this host if NULL. */
+/* The same, opened: of an index the image for `platform` ("os/arch"), or for this host if NULL. ERR_NOT_FOUND lists what there is instead. */
 struct err *image_find_open(struct store *store, const char *text, const char *platform,
 			    struct image **ret) MUST_USE;
 

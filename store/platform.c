@@ -111,6 +111,22 @@ static bool is_os(struct str s)
 	return false;
 }
 
+/* A word that stands alone must be known: nobody else says what it is. */
+static bool is_arch(struct str s)
+{
+	static const char *const known[] = { "386",     "amd64",   "arm",    "arm64",    "loong64",
+					     "mips",    "mipsle",  "mips64", "mips64le", "ppc64",
+					     "ppc64le", "riscv64", "s390x",  "wasm" };
+	AUTO(mem) char *text = str_dup(s);
+	struct platform p;
+
+	platform_from_parts("linux", text, "", &p);
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (strcmp(p.arch, known[i]) == 0)
+			return true;
+	return false;
+}
+
 struct err *platform_parse(const char *text, struct platform *ret)
 {
 	struct str rest = str_of(text);
@@ -124,7 +140,7 @@ struct err *platform_parse(const char *text, struct platform *ret)
 		parts[count] = str_cut(&rest, '/');
 		good = good && is_word(parts[count], count < 2 ? sizeof(p.os) : sizeof(p.variant));
 	}
-	if (!good || rest.at)
+	if (!good || rest.at || (count == 1 && !is_os(parts[0]) && !is_arch(parts[0])))
 		return err_new(ERR_INVALID,
 			       "'%.80s' is not a platform: write linux/amd64, "
 			       "linux/arm/v7 or amd64",

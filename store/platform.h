@@ -22,7 +22,8 @@ struct platform {
 };
 
 void platform_host(struct platform *ret);
-/* "linux/amd64", "linux/arm/v7", "amd64". ERR_INVALID shows the form. */
+/* "linux/amd64", "linux/arm/v7", "amd64". ERR_INVALID, for a single word that is not known too,
+ * shows the form. */
 struct err *platform_parse(const char *text, struct platform *ret) MUST_USE;
 /* The platform of an image's config or of an index entry; what is absent is NULL or empty. Names
  * that are too long for any platform that we know are cut. */

@@ -178,6 +178,31 @@ id_of() {
 	equal "$(cairn images -q)" ""
 }
 
+@test "an image for another platform than was asked for is none" {
+	need_root
+	make_rootfs rootfs.tar
+	cairn import --platform linux/s390x rootfs.tar far
+	cairn import --platform linux/arm/v6 rootfs.tar arm
+	for command in inspect history 'export -o out'; do
+		# shellcheck disable=SC2086
+		{
+			fails 3 cairn $command --platform linux/arm64 far
+			says "nothing for linux/arm64, only for linux/s390x"
+			[ ! -e out ]
+			fails 2 cairn $command --platform neverland far
+			says "option --platform: 'neverland' is not a platform"
+			run -0 cairn $command --platform s390x far
+			run -0 cairn $command far # whatever it is for
+			run -0 cairn $command --platform linux/arm/v7 arm # which runs it
+			fails 3 cairn $command --platform linux/arm/v5 arm
+			rm -f out
+		}
+	done
+	fails 125 cairn run --platform linux/arm64 far true
+	says "nothing for linux/arm64, only for linux/s390x"
+	fails 2 cairn run --platform neverland far true
+}
+
 @test "an image without a name is known by its id to every command" {
 	need_root
 	make_rootfs rootfs.tar

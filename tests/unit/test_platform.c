@@ -53,6 +53,8 @@ TEST(what_is_no_platform_is_refused_with_an_example)
 		"linux/arm/v7/x",
 		"linux/am d64",
 		"linux/amd64\n",
+		"foo",
+		"v7",
 		"linux/this-architecture-has-a-name-that-is-too-long",
 	};
 
