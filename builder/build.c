@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cancel.h"
@@ -248,31 +247,6 @@ static unsigned count_stages(const struct plan *plan)
 	return count;
 }
 
-/*
- * Let the disk catch up after we are gone: layers become trusted across a reboot once a syncfs has
- * ended, and nobody should wait for that. A grandchild, so that nobody has to reap it either; it
- * says nothing, holds only the store, and dying early costs no more than a cache miss.
- */
-static void sync_later(struct store *store)
-{
-	pid_t child = fork();
-
-	if (child > 0)
-		waitpid(child, NULL, 0);
-	if (child != 0)
-		return;
-	if (setsid() > 0 && fork() == 0) {
-		unsigned keep = (unsigned)store_fd(store);
-
-		/* Nobody may wait for us at the other end of a pipe. */
-		if (keep > 0)
-			close_range(0, keep - 1, 0);
-		close_range(keep + 1, ~0u, 0);
-		err_free(store_sync(store)); /* no markers: the layers are made again one day */
-	}
-	_exit(0);
-}
-
 static void tell_begin(struct build *build, unsigned stages, unsigned steps)
 {
 	build->told_begin = true;
@@ -367,7 +341,7 @@ struct err *build_run(struct store *store, const struct build_opts *opts, struct
 	tell_end(&build, err, ret);
 	if (ret->steps !=
 	    ret->cached) /* something ran, and may have left layers, if it failed too */
-		sync_later(store);
+		store_sync_later(store, 0);
 	return err;
 }
 

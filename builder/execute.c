@@ -37,6 +37,7 @@
 
 #define COMMIT_THREADS 2 /* blobs in the making at a time: what they need is memory */
 #define COPY_THREADS 8   /* more only wait for the file system; each holds descriptors */
+#define SYNC_PERIOD ((uint64_t)30 * 1000000000) /* how much work may be lost in a power cut */
 
 /* ---- look-up ---- */
 
@@ -452,7 +453,9 @@ static struct err *keep(struct execution *ex, struct plan_step *step, struct sta
 		TRY(stack_push(stack, ex->plan->store, step->layer.lid));
 	}
 	step->record.created = clock_now();
-	return step_put(ex->plan->store, &step->record);
+	TRY(step_put(ex->plan->store, &step->record));
+	store_sync_later(ex->plan->store, SYNC_PERIOD);
+	return NULL;
 }
 
 /* Run a step that nobody has done. */

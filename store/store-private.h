@@ -28,6 +28,15 @@
 #define STORE_BOOT_SIZE 37  /* a UUID and the NUL */
 #define STORE_PATH_SIZE 160 /* of "diffs/<hex>.<hex>", the longest relative path */
 
+struct lid {
+	char text[STORE_ID_SIZE];
+};
+
+struct lids {
+	struct lid *at;
+	size_t len, cap;
+};
+
 struct store {
 	char *path;  /* absolute, owned */
 	int root_fd; /* opened before anything is written: syncfs(2) tells of errors since */
@@ -47,9 +56,13 @@ struct store {
 
 	pthread_mutex_t lock;
 	struct map pinned;       /* guarded by lock: "<kind><name>" of every pin written */
-	struct strings unsynced; /* guarded by lock: lids that had no `synced` marker yet */
-	struct map unsynced_set; /* guarded by lock: the same, to ask */
+	struct lids unsynced;    /* guarded by lock: layers that had no `synced` marker yet */
+	struct map unsynced_set; /* guarded by lock: these and those of earlier flushes, to ask */
 	uint8_t ids_dirty[32];   /* guarded by lock: a bit for each ids/XX with a new link */
+
+	int flusher_fd;               /* guarded by flusher_lock: its socket, -1 before it runs */
+	pthread_mutex_t flusher_lock; /* held while it is started and talked to: rarely, so I/O
+				       * under it is fine */
 };
 
 /* 26 random characters. */

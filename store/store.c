@@ -132,10 +132,12 @@ static struct store *store_new(void)
 
 	store->root_fd = -1;
 	store->opened = clock_monotonic();
+	store->flusher_fd = -1;
 	atomic_init(&store->lease_fd, -1);
 	atomic_init(&store->tmp_fd, -1);
 	pthread_mutex_init(&store->lease_lock, NULL);
 	pthread_mutex_init(&store->lock, NULL);
+	pthread_mutex_init(&store->flusher_lock, NULL);
 	return store;
 }
 
@@ -155,13 +157,16 @@ void store_close(struct store *store)
 	if (!store)
 		return;
 	lease_drop(store);
+	if (store->flusher_fd >= 0)
+		close(store->flusher_fd);
 	if (store->root_fd >= 0)
 		close(store->root_fd);
 	map_release(&store->pinned, NULL);
 	map_release(&store->unsynced_set, NULL);
-	strings_release(&store->unsynced);
+	vec_release(&store->unsynced);
 	pthread_mutex_destroy(&store->lease_lock);
 	pthread_mutex_destroy(&store->lock);
+	pthread_mutex_destroy(&store->flusher_lock);
 	free(store->path);
 	free(store);
 }

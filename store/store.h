@@ -67,6 +67,13 @@ struct err *store_single(struct store *store, const struct digest *key,
 /* Make everything committed so far survive a power cut: one syncfs, then `synced` markers on
  * this process's layers. A write-back error means no markers and ERR_SYSTEM. Slow (disk). */
 struct err *store_sync(struct store *store) MUST_USE;
+/* The same by a process of its own, for which nobody waits: within `period` nanoseconds, and at
+ * once when the store is closed or this process dead. That process is started by the first call
+ * that finds a layer without a marker, but not before the store has been open for `period`: until
+ * then the call does nothing, as no more work than that is at stake. It holds nothing but the
+ * store's directory, and ends soon after us. A write-back error shows in that layers are missing.
+ * Cheap: for the end of every step. */
+void store_sync_later(struct store *store, uint64_t period);
 
 static inline void store_auto_(struct store **store)
 {
