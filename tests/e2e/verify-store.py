@@ -12,6 +12,7 @@ image is whole all the same, and the next change of a name mends the view. What 
 printed, a line each; exit code 1.
 """
 
+import fcntl
 import gzip
 import hashlib
 import json
@@ -102,13 +103,16 @@ def familiar(name):
 
 
 def check_names():
+    # A change is made to both under this lock: who looks without it may look in between.
+    with open(os.path.join(root, "lock", "index")) as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        refs = {file: json.loads(read("refs", file)) for file in names("refs")}
+        index = json.loads(read("index.json"))
     seen = {}
-    for file in names("refs"):
-        ref = json.loads(read("refs", file))
+    for file, ref in refs.items():
         check(urllib.parse.unquote(file) == ref["name"], f"ref {file} says {ref['name']}")
         check_manifest(ref, f"image {ref['name']}")
         seen[familiar(ref["name"])] = ref["digest"]
-    index = json.loads(read("index.json"))
     check(index["schemaVersion"] == 2, "index.json has no schema version")
     told = {entry["annotations"]["org.opencontainers.image.ref.name"]: entry["digest"]
             for entry in index["manifests"]}
