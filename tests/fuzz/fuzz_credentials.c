@@ -1,6 +1,7 @@
 /*
  * tests/fuzz/fuzz_credentials.c - what any document of credentials or answer of a helper gives is
- * whole: a kind with its secret, or none; an error is one that shows nothing of it.
+ * whole: a kind with its secret, or none, and none with an error; an error about an answer shows
+ * nothing of it.
  */
 
 #include <stdint.h>
@@ -28,7 +29,7 @@ static void look_up(struct credentials *c, const char *host, const char *path)
 	AUTO(credential) struct credential found = { 0 };
 	AUTO(err) struct err *err = credentials_get(c, host, path, &found);
 
-	if (err && (found.secret || strstr(err_text(err), "secret")))
+	if (err && found.secret)
 		abort();
 	must_be_whole(&found);
 }
