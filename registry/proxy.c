@@ -2,7 +2,6 @@
 
 #include "registry/proxy.h"
 
-#include <arpa/inet.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,15 +9,10 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "registry/address.h"
 #include "registry/config_paths.h"
 
 #define HOST_MAX 255
-
-/* An address in network order; `len` is 4, 16, or 0 for none. */
-struct address {
-	uint8_t bytes[16];
-	size_t len;
-};
 
 /* Who is to be reached. */
 struct target {
@@ -27,8 +21,6 @@ struct target {
 	struct address address; /* of a host that is one */
 };
 
-/* ---- addresses ---- */
-
 static void lower(char *text)
 {
 	for (; *text; text++)
@@ -36,69 +28,7 @@ static void lower(char *text)
 			*text = (char)(*text | 0x20);
 }
 
-/* An IPv4 address that is written as an IPv6 one ("::ffff:1.2.3.4") is an IPv4 address. */
-static struct address parse_address(struct str text)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	struct address found = { .len = 0 };
-	char copy[INET6_ADDRSTRLEN];
-
-	if (text.len >= sizeof(copy))
-		return found;
-	snprintf(copy, sizeof(copy), "%.*s", STR_ARG(text));
-	if (inet_pton(AF_INET, copy, found.bytes) == 1) {
-		found.len = 4;
-	} else if (inet_pton(AF_INET6, copy, found.bytes) == 1) {
-		found.len = 16;
-		if (memcmp(found.bytes, mapped, sizeof(mapped)) == 0) {
-			memmove(found.bytes, found.bytes + sizeof(mapped), 4);
-			found.len = 4;
-		}
-	}
-	return found;
-}
-
-static bool is_loopback(const struct address *address)
-{
-	static const uint8_t loopback6[16] = { [15] = 1 };
-
-	return (address->len == 4 && address->bytes[0] == 127) ||
-	       (address->len == 16 && memcmp(address->bytes, loopback6, 16) == 0);
-}
-
-/* Whether the first `bits` bits are equal. */
-static bool same_network(const struct address *a, const struct address *b, uint64_t bits)
-{
-	for (size_t i = 0; i < a->len; i++) {
-		uint64_t left = bits > 8 * i ? bits - 8 * i : 0;
-		uint8_t mask = (uint8_t)(left >= 8 ? 0xff : 0xff00 >> left);
-
-		if ((a->bytes[i] ^ b->bytes[i]) & mask)
-			return false;
-	}
-	return true;
-}
-
 /* ---- NO_PROXY ---- */
-
-/* "10.0.0.0/8": true if `entry` is a range; then `*ret` says whether it holds the target. */
-static bool is_range(struct str entry, const struct target *target, bool *ret)
-{
-	struct str bits_text = entry;
-	struct address network = parse_address(str_cut(&bits_text, '/'));
-	bool was_mapped = network.len == 4 && memchr(entry.at, ':', entry.len);
-	uint64_t bits = 0;
-	AUTO(err) struct err *err = NULL;
-
-	if (!bits_text.at || network.len == 0)
-		return false;
-	err = num_parse(bits_text, was_mapped ? 96 : 0, was_mapped ? 128 : 8 * network.len, &bits);
-	if (err)
-		return false;
-	*ret = target->address.len == network.len &&
-	       same_network(&target->address, &network, was_mapped ? bits - 96 : bits);
-	return true;
-}
 
 /* Cut ":port" off the end of `*host`, and brackets. An IPv6 address without brackets has none. */
 static struct str cut_port(struct str *host)
@@ -146,15 +76,14 @@ static bool entry_matches(struct str entry, const struct target *target)
 		return false;
 	if (str_is(entry, "*"))
 		return true;
-	if (is_range(entry, target, &inside))
+	if (address_in_range(entry, &target->address, &inside))
 		return inside;
 	port = cut_port(&entry);
 	if (port.len > 0 && !str_is(port, target->port))
 		return false;
-	address = parse_address(entry);
+	address = address_parse(entry);
 	if (address.len > 0)
-		return address.len == target->address.len &&
-		       memcmp(address.bytes, target->address.bytes, address.len) == 0;
+		return address_equal(&address, &target->address);
 	return names_host(entry, target);
 }
 
@@ -164,7 +93,7 @@ static bool is_exempt(const struct config_paths *paths, const struct target *tar
 	AUTO(mem) char *list = xstrdup(upper ? upper : config_variable(paths, "no_proxy"));
 	struct str rest;
 
-	if (strcmp(target->host, "localhost") == 0 || is_loopback(&target->address))
+	if (strcmp(target->host, "localhost") == 0 || address_is_loopback(&target->address))
 		return true;
 	if (!list)
 		return false;
@@ -241,7 +170,7 @@ static bool host_is_valid(struct str host)
 	struct str bare = is_literal ? (struct str){ host.at + 1, host.len - 2 } : host;
 
 	if (is_literal)
-		return memchr(bare.at, ':', bare.len) && parse_address(bare).len > 0;
+		return memchr(bare.at, ':', bare.len) && address_parse(bare).len > 0;
 	for (size_t i = 0; i < host.len; i++)
 		if ((unsigned char)host.at[i] <= ' ' || strchr("\x7f:[]\\%\"<>^`{|}", host.at[i]))
 			return false;
@@ -321,7 +250,7 @@ static struct err *target_of(const char *scheme, const char *host, const char *p
 	snprintf(ret->host, sizeof(ret->host), "%.*s", STR_ARG(bare));
 	lower(ret->host);
 	ret->port = port ? port : strcmp(scheme, "https") == 0 ? "443" : "80";
-	ret->address = parse_address(str_of(ret->host));
+	ret->address = address_parse(str_of(ret->host));
 	return NULL;
 }
 
