@@ -312,7 +312,7 @@ static struct err *find_manifest(struct store *store, const struct descriptor *t
 	for (int depth = 0; depth <= INDEX_DEPTH; depth++) {
 		AUTO(json) json_t *doc = NULL;
 		struct json_at root;
-		bool is_index;
+		bool is_index = false;
 
 		TRY(read_document(store, &at, MANIFEST_MAX, "manifest", &doc));
 		root = json_root(doc, "manifest");
@@ -453,7 +453,7 @@ struct err *image_configs(struct store *store, const struct descriptor *target,
 	struct digest config;
 	struct json_at root;
 	struct err *err;
-	bool is_index, has_host;
+	bool is_index = false, has_host;
 
 	TRY(read_document(store, target, MANIFEST_MAX, "manifest", &doc));
 	root = json_root(doc, "manifest");
