@@ -523,7 +523,7 @@ claims() {
 	gzip -dc <"$(layer_of liar)" | tar -tf - | grep -qx file
 }
 
-@test "the bombs unpack to zeros without end" {
+@test "the bombs unpack to one letter without end" {
 	need zstd
 	image_layout l gzip-bomb zstd-bomb >/dev/null
 	[ "$(du -sm l | cut -f1)" -lt 80 ]
@@ -534,7 +534,7 @@ claims() {
 		' 1f 8b') unpack='gzip -dc' ;;
 		esac
 		$unpack <"$digest" 2>/dev/null | head -c 50M | tail -c +513 >unpacked
-		[ ! -s unpacked ] || tr -d '\0' <unpacked | wc -c >>other-bytes
+		[ ! -s unpacked ] || tr -d x <unpacked | wc -c >>other-bytes
 	done
 	equal "$(cat other-bytes)" "$(printf '0\n0')"
 }

@@ -237,17 +237,17 @@ def image_of(layout, layer, kind, diff_id):
                                         [diff_id]))
 
 
-def zero_file(size):
-    """The tar header of a file of so many zeros."""
-    info = tarfile.TarInfo("zeros")
+def large_file(size):
+    """The tar header of a file of so many bytes. They are no zeros: holes would cost nothing."""
+    info = tarfile.TarInfo("large")
     info.size = size
     return info.tobuf(tarfile.GNU_FORMAT)
 
 
 def gzip_bomb(layout):
-    """64 GiB in 64 MB: members of 16 MiB of zeros. Its diff id is not known to anybody."""
-    member = gzip.compress(bytes(16 << 20), 9, mtime=0)
-    start = gzip.compress(zero_file(64 << 30), 9, mtime=0)
+    """64 GiB in 64 MB: members of 16 MiB of one letter. Its diff id is not known to anybody."""
+    member = gzip.compress(b"x" * (16 << 20), 9, mtime=0)
+    start = gzip.compress(large_file(64 << 30), 9, mtime=0)
     return image_of(layout, start + member * 4096, "gzip", "sha256:" + "1" * 64)
 
 
@@ -262,8 +262,8 @@ def zstd_block(kind, size, data, last=False):
 
 def zstd_bomb(layout):
     """64 GiB in 2 MB: blocks that say "128 KiB of this byte"."""
-    start = zero_file(64 << 30)
-    blocks = zstd_block(0, 512, start) + zstd_block(1, 128 << 10, b"\0") * (1 << 19)
+    start = large_file(64 << 30)
+    blocks = zstd_block(0, 512, start) + zstd_block(1, 128 << 10, b"x") * (1 << 19)
     frame = zstd_frame(17, blocks + zstd_block(0, 0, b"", last=True))
     return image_of(layout, frame, "zstd", "sha256:" + "1" * 64)
 
