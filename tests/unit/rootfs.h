@@ -107,7 +107,7 @@ static inline int rootfs_make(void **state)
 static inline int rootfs_remove(void **state)
 {
 	struct rootfs *rootfs = *state;
-	int tmp_fd;
+	int parent_fd;
 
 	if (!rootfs)
 		return 0;
@@ -116,9 +116,9 @@ static inline int rootfs_remove(void **state)
 		close(rootfs->upper_fd);
 	close(rootfs->layer_fd);
 	close(rootfs->dir_fd);
-	tmp_fd = open(tmp_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_ok(file_remove_tree(tmp_fd, strrchr(rootfs->path, '/') + 1));
-	close(tmp_fd);
+	parent_fd = open(tmp_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_ok(file_remove_tree(parent_fd, strrchr(rootfs->path, '/') + 1));
+	close(parent_fd);
 	return 0;
 }
 
