@@ -13,7 +13,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/stream.h"
 #include "store/store-private.h"
@@ -23,7 +25,11 @@
 
 struct blob_writer {
 	struct store *store;
-	char *name;              /* below tmp/<lease>, owned; NULL once it has its final name */
+	char *name;   /* in `dir_fd`, owned; NULL once it has its final name */
+	int dir_fd;   /* tmp/<lease>, borrowed; or partial/, owned */
+	bool partial; /* its bytes are worth keeping without a commit */
+	bool owns_dir;
+	uint64_t have;           /* bytes that are in the file already and need not be written */
 	int fd;                  /* owned, read and write */
 	struct sink *sink;       /* owned: hashes into `digest` and `size`, then writes to fd */
 	struct digest digest;    /* valid once the sink is finished */
@@ -209,9 +215,15 @@ struct err *blob_read(struct store *store, const struct digest *digest, size_t m
 static struct err *write_behind(void *self, const void *data, size_t len)
 {
 	struct blob_writer *w = self;
+	size_t there = w->written >= w->have      ? 0 :
+		       w->have - w->written < len ? (size_t)(w->have - w->written) :
+						    len;
 
-	TRY(file_write_all(w->fd, data, len, "a new blob"));
-	w->written += len;
+	w->written += there;
+	if (there == len)
+		return NULL;
+	TRY(file_write_all(w->fd, (const char *)data + there, len - there, "a new blob"));
+	w->written += len - there;
 	if (w->written - w->begun >= WRITE_BEHIND) {
 		/* Only a hint: the flush before the commit is what counts. */
 		(void)sync_file_range(w->fd, (off_t)w->begun, (off_t)(w->written - w->begun),
@@ -237,6 +249,7 @@ struct err *blob_begin(struct store *store, struct blob_writer **ret)
 	w->store = store;
 	w->fd = -1;
 	TRY(store_lease(store, &tmp_fd));
+	w->dir_fd = tmp_fd;
 	w->fd = openat(tmp_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (w->fd < 0)
 		return err_sys("create a new blob");
@@ -259,10 +272,78 @@ void blob_writer_free(struct blob_writer *writer)
 	sink_free(writer->sink);
 	if (writer->fd >= 0)
 		close(writer->fd);
-	if (writer->name)
-		unlinkat(atomic_load(&writer->store->tmp_fd), writer->name, 0);
+	if (writer->name && !(writer->partial && writer->written))
+		unlinkat(writer->dir_fd, writer->name, 0);
+	if (writer->owns_dir)
+		close(writer->dir_fd);
 	free(writer->name);
 	free(writer);
+}
+
+/* ---- what is continued ---- */
+
+#define PARTIAL_AGE (7 * 24 * 3600) /* seconds */
+
+/* Remove what nobody has continued for long. Whatever goes wrong, it can wait. */
+static void remove_old(int dir_fd)
+{
+	AUTO(strings) struct strings names = { 0 };
+	AUTO(err) struct err *err = file_list(dir_fd, ".", &names);
+	time_t now = clock_now().tv_sec;
+	struct stat st;
+
+	if (err)
+		return;
+	vec_foreach (&names, name)
+		if (fstatat(dir_fd, *name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    st.st_mtim.tv_sec < now - PARTIAL_AGE)
+			unlinkat(dir_fd, *name, 0);
+}
+
+struct err *blob_resume(struct store *store, const struct digest *want, struct blob_writer **ret,
+			uint64_t *ret_have)
+{
+	static const struct sink_ops ops = { .write = write_behind, .free = free_nothing };
+	AUTO(blob_writer) struct blob_writer *w = xcalloc(1, sizeof(*w));
+	char hex[STORE_PATH_SIZE];
+	struct stat st;
+
+	w->store = store;
+	w->fd = w->dir_fd = -1;
+	TRY(file_make_dirs(store->root_fd, "partial", 0700, &w->dir_fd));
+	w->owns_dir = true;
+	remove_old(w->dir_fd);
+	TRY(file_open(w->dir_fd, store_hex_path("", want, hex), O_RDWR | O_CREAT | O_APPEND, 0600,
+		      FILE_NO_LINKS, &w->fd));
+	w->name = xstrdup(hex);
+	w->partial = true;
+	if (fstat(w->fd, &st) < 0)
+		return err_sys("look at partial/%s", hex);
+	*ret_have = w->have = (uint64_t)st.st_size;
+	w->sink = sink_hash(sink_new(&ops, w), &w->digest, &w->size);
+	*ret = STEAL(w);
+	return NULL;
+}
+
+struct err *blob_read_back(struct blob_writer *writer, uint64_t offset, void *data, size_t len,
+			   size_t *ret)
+{
+	ssize_t n;
+
+	if (offset >= writer->have)
+		len = 0;
+	else if (len > writer->have - offset)
+		len = (size_t)(writer->have - offset);
+	n = len ? pread(writer->fd, data, len, (off_t)offset) : 0;
+	if (n < 0)
+		return err_sys("read partial/%s", writer->name);
+	*ret = (size_t)n;
+	return NULL;
+}
+
+void blob_forget(struct blob_writer *writer)
+{
+	writer->partial = false;
 }
 
 static struct err *check_wanted(const struct digest *found, const struct digest *want)
@@ -310,7 +391,7 @@ static struct err *publish(struct blob_writer *w)
 		return err_sys("flush a new blob");
 	TRY(store_hold(store, &hold));
 	TRY(pin_blob(store, &w->digest));
-	if (renameat(atomic_load(&store->tmp_fd), w->name, store->root_fd,
+	if (renameat(w->dir_fd, w->name, store->root_fd,
 		     store_hex_path("blobs/sha256/", &w->digest, path)) < 0)
 		return err_sys("rename to %s", path);
 	free(STEAL(w->name));
@@ -321,13 +402,19 @@ struct err *blob_commit(struct blob_writer *writer, const struct digest *want,
 			struct digest *ret_digest, uint64_t *ret_size)
 {
 	bool intact = false;
+	struct err *wrong;
 
 	assert(writer->name); /* committed once */
 	TRY(sink_finish(writer->sink));
-	TRY(check_wanted(&writer->digest, want));
+	wrong = check_wanted(&writer->digest, want);
+	if (wrong) {
+		blob_forget(writer);
+		return wrong;
+	}
 	TRY(is_intact(writer, &intact));
 	if (!intact)
 		TRY(publish(writer));
+	blob_forget(writer);
 	/* After the rename, or a flush by another thread could come between. Also for a blob that
 	 * was there: who made it may not have flushed its name yet. */
 	atomic_store(&writer->store->blobs_dirty, true);

@@ -13,6 +13,7 @@
  *	builds/<id>/          store/journal.h
  *	leases/<id>           one per running process, locked while it lives
  *	tmp/<lease>/          staging of that process
+ *	partial/<hex>         a blob that is still being fetched, or was when its maker died
  *	trash/                taken out of view, being deleted
  *	lock/                 prune, index, single
  *

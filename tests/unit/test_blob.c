@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/stream.h"
 #include "store/blob.h"
@@ -305,6 +307,91 @@ TEST(the_half_written_blob_of_a_killed_process_goes)
 	assert_int_equal(room_count("tmp"), 1);
 }
 
+/* Go on with the blob of ABC_HEX: what is there must be `have`; then write `more`. */
+static void go_on(const char *have, const char *more, struct blob_writer **ret)
+{
+	struct digest abc = digest_of(ABC_HEX);
+	char back[16] = "";
+	uint64_t there;
+	size_t n;
+
+	assert_ok(blob_resume(store, &abc, ret, &there));
+	assert_int_equal(there, strlen(have));
+	assert_ok(blob_read_back(*ret, 0, back, sizeof(back) - 1, &n));
+	assert_int_equal(n, strlen(have));
+	assert_string_equal(back, have);
+	sink_write(blob_sink(*ret), back, n);
+	sink_write(blob_sink(*ret), more, strlen(more));
+}
+
+TEST(a_partial_blob_is_kept_and_continued)
+{
+	struct digest abc = digest_of(ABC_HEX);
+	struct digest got;
+	uint64_t size = 0;
+
+	for (int i = 0; i < 3; i++) {
+		static const char *const have[] = { "", "a", "ab" };
+		static const char *const more[] = { "a", "b", "c" };
+		AUTO(blob_writer) struct blob_writer *writer = NULL;
+
+		go_on(have[i], more[i], &writer);
+		assert_true(room_has("partial/" ABC_HEX));
+		assert_false(room_has(ABC_PATH));
+		if (i == 2)
+			assert_ok(blob_commit(writer, &abc, &got, &size));
+	}
+	assert_int_equal(size, 3);
+	assert_true(digest_equal(&got, &abc));
+	assert_true(room_has(ABC_PATH));
+	assert_false(room_has("partial/" ABC_HEX));
+}
+
+TEST(a_partial_blob_that_is_wrong_is_not_kept)
+{
+	struct digest abc = digest_of(ABC_HEX);
+
+	for (int i = 0; i < 2; i++) {
+		AUTO(blob_writer) struct blob_writer *writer = NULL;
+
+		go_on("", "abx", &writer);
+		if (i)
+			assert_fails(blob_commit(writer, &abc, NULL, NULL), ERR_CORRUPT);
+		else
+			blob_forget(writer);
+		blob_writer_free(STEAL(writer));
+		assert_false(room_has("partial/" ABC_HEX));
+	}
+	assert_false(room_has(ABC_PATH));
+}
+
+TEST(of_a_partial_blob_that_has_come_otherwise_nothing_remains)
+{
+	AUTO(blob_writer) struct blob_writer *writer = NULL;
+	struct digest abc = digest_of(ABC_HEX);
+
+	assert_ok(blob_put(store, STR("abc"), &abc));
+	go_on("", "abc", &writer);
+	assert_ok(blob_commit(writer, &abc, NULL, NULL));
+	blob_writer_free(STEAL(writer));
+	assert_false(room_has("partial/" ABC_HEX));
+}
+
+TEST(a_partial_blob_that_nobody_continues_goes_after_a_week)
+{
+	AUTO(blob_writer) struct blob_writer *old = NULL;
+	AUTO(blob_writer) struct blob_writer *writer = NULL;
+	struct timespec times[2] = { { .tv_nsec = UTIME_NOW }, { .tv_sec = time(NULL) - 604900 } };
+	struct digest other = digest_of(EMPTY_HEX);
+	uint64_t have;
+
+	go_on("", "ab", &old);
+	blob_writer_free(STEAL(old));
+	assert_return_code(utimensat(store_fd(store), "partial/" ABC_HEX, times, 0), errno);
+	assert_ok(blob_resume(store, &other, &writer, &have));
+	assert_false(room_has("partial/" ABC_HEX));
+}
+
 static void *put_some(void *arg)
 {
 	struct err **err = arg;
@@ -352,6 +439,10 @@ int main(void)
 		ROOM_TEST(names_are_flushed_once),
 		ROOM_TEST(a_link_in_place_of_a_blob_is_not_followed),
 		ROOM_TEST(the_half_written_blob_of_a_killed_process_goes),
+		ROOM_TEST(a_partial_blob_is_kept_and_continued),
+		ROOM_TEST(a_partial_blob_that_is_wrong_is_not_kept),
+		ROOM_TEST(of_a_partial_blob_that_has_come_otherwise_nothing_remains),
+		ROOM_TEST(a_partial_blob_that_nobody_continues_goes_after_a_week),
 		ROOM_TEST(threads_may_write_the_same_blobs),
 	};
 
