@@ -56,7 +56,7 @@ struct err *travel_may_go(const struct url *home, const struct url *from, const 
 {
 	AUTO(mem) char *shown = url_redacted(next->text);
 
-	if (from->is_https && !next->is_https)
+	if ((home->is_https || from->is_https) && !next->is_https)
 		return err_new(ERR_INVALID, "%s sends us to plain http: %s", from->host, shown);
 	if (!next->is_https && !url_same_origin(from, next) && !url_is_private(home))
 		return err_new(ERR_INVALID, "%s sends us to plain http: %s", from->host, shown);

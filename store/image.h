@@ -53,6 +53,23 @@ struct image {
 	json_t *annotations; /* of the manifest, owned; NULL if none */
 };
 
+/* ---- documents, wherever they come from ---- */
+
+/* Whether a document is an index or a manifest. `announced` is its descriptor's media type, or
+ * empty. ERR_INVALID if type and shape disagree, ERR_UNSUPPORTED for what is no image. */
+struct err *image_document_kind(const struct json_at *root, const char *announced,
+				bool *ret_is_index) MUST_USE;
+
+/* The entry of an index that fits `want` best. ERR_NOT_FOUND lists what there is. */
+struct err *image_choose(const struct json_at *root, const struct platform *want,
+			 struct descriptor *ret) MUST_USE;
+
+/* Fill `config_blob`, `layers` (their blobs) and `annotations`. After an error `image` may be
+ * filled in part; it is still to be freed. */
+struct err *image_parse_manifest(const struct json_at *root, struct image *image) MUST_USE;
+
+/* ---- images of a store ---- */
+
 /* The image that a descriptor leads to: a manifest, or the entry of an index for `want` (NULL:
  * the host's platform). ERR_NOT_FOUND lists the platforms that there are. */
 struct err *image_open(struct store *store, const struct descriptor *target,
