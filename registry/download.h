@@ -30,9 +30,10 @@ struct taker {
 	void *self;
 };
 
-/* Fetch `blob` from the first of `repos` that has it (mirrors first). `taker` may be NULL. */
+/* Fetch `blob` from the first of `repos` that has it (mirrors first). `taker` may be NULL. `*ret_fetched`
+ * is false if it was in the store already, or another process brought it meanwhile. */
 struct err *download_blob(struct store *store, const struct repository *repos, size_t repo_count,
 			  const struct descriptor *blob, const struct taker *taker,
-			  struct progress *progress) MUST_USE;
+			  struct progress *progress, bool *ret_fetched) MUST_USE;
 
 #endif
