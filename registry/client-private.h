@@ -41,6 +41,7 @@ struct client {
 	struct map hosts;                /* guarded by lock: "host:port" -> struct host */
 	struct map warned;               /* guarded by lock: texts */
 	size_t warned_bytes;             /* likewise */
+	struct map no_mounts; /* guarded by lock: "host/path other/path" that did not work */
 };
 
 enum host_scheme { SCHEME_UNKNOWN, SCHEME_HTTPS, SCHEME_HTTP };

@@ -52,6 +52,7 @@ void client_free(struct client *client)
 	strings_release(&client->headers);
 	map_release(&client->hosts, host_free);
 	map_release(&client->warned, NULL);
+	map_release(&client->no_mounts, NULL);
 	pthread_mutex_destroy(&client->lock);
 	free(client);
 }

@@ -46,6 +46,9 @@ struct http_content {
 	uint64_t offset;        /* of the first byte in `fd` */
 	struct http_feed *feed; /* borrowed */
 	uint64_t size;          /* of what comes from `fd` or `feed` */
+	/* Told how many more bytes of `fd` or `feed` were taken, on the transport's thread; may be NULL. */
+	void (*taken)(void *taken_self, size_t n);
+	void *taken_self;
 };
 
 struct http_request {

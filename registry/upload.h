@@ -19,8 +19,9 @@
 #include "registry/repository.h"
 
 struct err;
-struct http_feed;
 struct progress;
+struct source;
+struct store;
 
 /* Where the bytes come from. */
 struct upload_source {
@@ -33,9 +34,10 @@ struct upload_source {
 
 enum upload_way { UPLOAD_PRESENT, UPLOAD_MOUNTED, UPLOAD_SENT };
 
-/* `from` are repositories of the same registry (paths) that should have the blob; may be empty. */
-struct err *upload_blob(const struct repository *repo, const struct descriptor *blob,
-			const struct upload_source *src, const struct strings *from,
+/* `store` (may be NULL) remembers which repositories have the blob, which is where it is mounted from, and
+ * uploads that broke, which another process goes on with. ERR_CORRUPT if the bytes are not the blob's. */
+struct err *upload_blob(const struct repository *repo, struct store *store,
+			const struct descriptor *blob, const struct upload_source *src,
 			struct progress *progress, enum upload_way *ret) MUST_USE;
 
 #endif

@@ -1,0 +1,701 @@
+/* registry/upload.c - see registry/upload.h. */
+
+#include "registry/upload.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/progress.h"
+#include "base/stream.h"
+#include "registry/client-private.h"
+#include "registry/header.h"
+#include "store/elsewhere.h"
+
+#define MEBIBYTE ((uint64_t)1024 * 1024)
+#define PIECE_FIRST (64 * MEBIBYTE) /* what most proxies that have a limit let through */
+#define PIECE_LEAST (1 * MEBIBYTE)
+#define PIECE_MOST (512 * MEBIBYTE) /* a registry that wants larger ones will not get them */
+#define SESSIONS_MAX 5              /* uploads that are begun for one blob */
+#define MOUNTS_MAX 3                /* repositories that are asked to give it */
+#define NOTED_SIZE MEBIBYTE         /* an upload of less is not worth remembering */
+
+struct upload {
+	const struct repository *repo;
+	struct store *store; /* may be NULL */
+	const struct descriptor *blob;
+	const struct upload_source *src;
+	struct progress *progress;
+	uint64_t id;
+	uint64_t shown; /* what progress was told */
+
+	char *name;      /* "host/path" */
+	char *location;  /* of the session, absolute; NULL: there is none */
+	uint64_t offset; /* what the registry has of it */
+	uint64_t piece;  /* bytes at a time; 0: all at once */
+	unsigned sessions;
+	atomic_ullong taken; /* by the request that is under way, or was last */
+	uint64_t broke_at;   /* where the connection broke before; 0: it did not */
+	bool hashed;         /* our own bytes were found to be right */
+	struct client_tries tries;
+};
+
+/* ---- the bytes ---- */
+
+/* A part of a stream that is opened anew for every request, on its way into it. */
+struct pump {
+	const struct upload *u;
+	uint64_t offset, size;
+	struct http_feed *feed;
+	pthread_t thread;
+	bool running;
+	struct err *err;
+};
+
+static struct err *discard(struct source *src, uint64_t len)
+{
+	char data[16 * 1024];
+
+	while (len) {
+		size_t n = source_read(src, data, len < sizeof(data) ? (size_t)len : sizeof(data));
+
+		if (n == 0) {
+			struct err *err = source_check(src);
+
+			return err ? err : err_new(ERR_CORRUPT, "the blob ends early");
+		}
+		len -= n;
+	}
+	return NULL;
+}
+
+static struct err *pump_bytes(struct pump *pump)
+{
+	AUTO(source) struct source *src = NULL;
+	AUTO(source) struct source *part = NULL;
+	uint64_t copied = 0;
+
+	TRY(pump->u->src->open(pump->u->src->self, &src));
+	TRY(discard(src, pump->offset));
+	part = source_slice(src, pump->size);
+	TRY(stream_copy(part, http_feed_sink(pump->feed), &copied));
+	if (copied < pump->size)
+		return err_new(ERR_CORRUPT, "the blob ends early");
+	/* The last piece ends with the stream, so that its verification is heard. */
+	if (pump->offset + pump->size == pump->u->blob->size) {
+		char more;
+
+		if (source_read(src, &more, 1))
+			return err_new(ERR_CORRUPT, "the blob is longer than it should be");
+		TRY(source_check(src));
+	}
+	return sink_finish(http_feed_sink(pump->feed));
+}
+
+static void *pump_run(void *arg)
+{
+	struct pump *pump = arg;
+
+	pump->err = pump_bytes(pump);
+	if (pump->err)
+		http_feed_break(pump->feed);
+	return NULL;
+}
+
+static void show(struct upload *u, uint64_t done)
+{
+	if (done > u->shown) {
+		progress_advance(u->progress, u->id, done - u->shown);
+		u->shown = done;
+	}
+}
+
+/* On the transport's thread, while ours waits for it. */
+static void taken(void *self, size_t n)
+{
+	struct upload *u = self;
+
+	show(u, u->offset + atomic_fetch_add(&u->taken, n) + n);
+}
+
+/* What a request is to carry. */
+static struct err *load(struct upload *u, uint64_t size, struct http_content *content,
+			struct pump *pump)
+{
+	*content = (struct http_content){ .size = size, .taken = taken, .taken_self = u };
+	atomic_store(&u->taken, 0);
+	if (!u->src->open) {
+		content->fd = u->src->fd;
+		content->from_fd = true;
+		content->offset = u->offset;
+		return NULL;
+	}
+	*pump = (struct pump){ .u = u, .offset = u->offset, .size = size };
+	pump->feed = http_feed_new();
+	content->feed = pump->feed;
+	if (pthread_create(&pump->thread, NULL, pump_run, pump) != 0)
+		return err_new(ERR_SYSTEM, "no thread for an upload");
+	pump->running = true;
+	return NULL;
+}
+
+/* After the request. The error of the stream explains that of the request. */
+static struct err *unload(struct pump *pump, struct err *err)
+{
+	if (pump->running) {
+		if (err)
+			http_feed_break(pump->feed);
+		pthread_join(pump->thread, NULL);
+		if (pump->err && err_kind(pump->err) != ERR_CANCELLED) {
+			err_free(err);
+			err = STEAL(pump->err);
+		}
+		err_free(pump->err);
+	}
+	http_feed_free(pump->feed);
+	return err;
+}
+
+/* ---- requests ---- */
+
+struct call {
+	enum http_method method;
+	const char *path;
+	const char *base;
+	const char *also_pull;
+	uint64_t size; /* of what it carries, from the offset on */
+	bool carries;
+	const int *accept;
+	bool once;
+};
+
+static struct err *call(struct upload *u, const struct call *call, struct http_response **ret)
+{
+	AUTO(strings) struct strings headers = { 0 };
+	AUTO(mem) char *range = NULL;
+	struct pump pump = { 0 };
+	struct client_request request = {
+		.method = call->method,
+		.place = u->repo->place,
+		.path = call->path,
+		.base = call->base,
+		.actions = "pull,push",
+		.also_pull = call->also_pull,
+		.headers = &headers,
+		.accept = call->accept,
+		.once = call->once,
+		.bulk = call->carries,
+	};
+	struct err *err = NULL;
+
+	if (call->carries) {
+		strings_push(&headers, "Content-Type: application/octet-stream");
+		err = load(u, call->size, &request.content, &pump);
+	}
+	if (call->method == HTTP_PATCH) {
+		range = xasprintf("Content-Range: %ju-%ju", (uintmax_t)u->offset,
+				  (uintmax_t)(u->offset + call->size - 1));
+		strings_push(&headers, range);
+	}
+	if (!err)
+		err = client_send(u->repo->client, &request, ret);
+	return unload(&pump, err);
+}
+
+static void drop_session(struct upload *u)
+{
+	if (u->location && u->store && u->blob->size >= NOTED_SIZE)
+		elsewhere_set_upload(u->store, &u->blob->digest, u->name, NULL);
+	free(u->location);
+	u->location = NULL;
+	u->offset = 0;
+}
+
+/* The session goes on at the Location of the response; if there is none, where it was. */
+static struct err *move_session(struct upload *u, const struct http_response *response)
+{
+	const char *location = http_header(response, "Location");
+	AUTO(url) struct url *here = NULL;
+	AUTO(url) struct url *next = NULL;
+
+	if (!location && u->location)
+		return NULL;
+	if (!location)
+		return err_new(ERR_INVALID, "%s begins an upload and does not say where",
+			       u->repo->place->host);
+	TRY(url_parse(response->url, &here));
+	TRY(url_resolve(here, location, &next));
+	free(u->location);
+	u->location = xstrdup(next->text);
+	if (u->store && u->blob->size >= NOTED_SIZE)
+		elsewhere_set_upload(u->store, &u->blob->digest, u->name, u->location);
+	return NULL;
+}
+
+/* The smallest piece that the registry takes. */
+static void heed_least(struct upload *u, const struct http_response *response)
+{
+	const char *text = http_header(response, "OCI-Chunk-Min-Length");
+	uint64_t least = 0;
+	AUTO(err) struct err *err = text ? num_parse(str_of(text), 1, PIECE_MOST, &least) : NULL;
+
+	if (!err && u->piece && u->piece < least)
+		u->piece = least;
+}
+
+static struct err *begin_session(struct upload *u)
+{
+	AUTO(http_response) struct http_response *response = NULL;
+
+	if (u->sessions++ == SESSIONS_MAX)
+		return err_new(ERR_NETWORK, "%s lost the upload %d times", u->repo->place->host,
+			       SESSIONS_MAX);
+	TRY(call(u, &(struct call){ .method = HTTP_POST, .path = "/blobs/uploads/" }, &response));
+	u->offset = 0;
+	TRY(move_session(u, response));
+	heed_least(u, response);
+	return NULL;
+}
+
+/* How far the session has come. False if the registry does not know it any more, or will not say. */
+static struct err *ask_session(struct upload *u, bool *ret)
+{
+	static const int accept[] = { 400, 403, 404, 405, 410, 416, 501, 0 };
+	AUTO(http_response) struct http_response *response = NULL;
+	const char *range;
+	uint64_t next = 0;
+
+	*ret = false;
+	TRY(call(u,
+		 &(struct call){
+			 .method = HTTP_GET,
+			 .path = u->location,
+			 .base = u->location,
+			 .accept = accept,
+		 },
+		 &response));
+	range = http_header(response, "Range");
+	if (response->status != 204 || !range || !header_upload_range(range, &next) ||
+	    next > u->blob->size)
+		return NULL;
+	TRY(move_session(u, response));
+	u->offset = next;
+	show(u, next);
+	*ret = true;
+	return NULL;
+}
+
+/* ---- the ways ---- */
+
+static char *closing_url(const struct upload *u)
+{
+	char text[DIGEST_TEXT_SIZE];
+	AUTO(mem) char *parameter = NULL;
+
+	digest_format(&u->blob->digest, text);
+	parameter = xasprintf("digest=%s", text);
+	return url_with_parameter(u->location, parameter);
+}
+
+enum outcome { DONE, AGAIN, TOO_LARGE, REFUSED };
+
+/* What the status of a request that carried bytes says. */
+static enum outcome outcome_of(int status)
+{
+	switch (status) {
+	case 413:
+		return TOO_LARGE;
+	case 404:
+	case 410:
+	case 416:
+		return AGAIN;
+	case 400:
+		return REFUSED;
+	default:
+		return DONE;
+	}
+}
+
+/* 201 and 204 are what a registry says that has the blob now; any web server says 200. */
+static struct err *believe(const struct upload *u, int status)
+{
+	bool there = true;
+
+	if (status != 201 && status != 204 && outcome_of(status) == DONE)
+		TRY(repository_blob_find(u->repo, u->blob, &there));
+	if (!there)
+		return err_new(ERR_INVALID,
+			       "%s answers %d to a blob and does not have it: is it a registry?",
+			       u->repo->place->host, status);
+	return NULL;
+}
+
+static const int accept_carried[] = { 400, 404, 410, 413, 416, 0 };
+
+/* The rest of the blob in one request, which closes the session. */
+static struct err *send_whole(struct upload *u, enum outcome *ret)
+{
+	AUTO(http_response) struct http_response *response = NULL;
+	AUTO(mem) char *url = closing_url(u);
+
+	TRY(call(u,
+		 &(struct call){
+			 .method = HTTP_PUT,
+			 .path = url,
+			 .base = u->location,
+			 .carries = true,
+			 .size = u->blob->size - u->offset,
+			 .accept = accept_carried,
+			 .once = true,
+		 },
+		 &response));
+	*ret = outcome_of(response->status);
+	return believe(u, response->status);
+}
+
+static struct err *send_piece(struct upload *u, uint64_t size, enum outcome *ret)
+{
+	AUTO(http_response) struct http_response *response = NULL;
+	const char *range;
+	uint64_t next = 0;
+
+	TRY(call(u,
+		 &(struct call){
+			 .method = HTTP_PATCH,
+			 .path = u->location,
+			 .base = u->location,
+			 .carries = true,
+			 .size = size,
+			 .accept = accept_carried,
+			 .once = true,
+		 },
+		 &response));
+	*ret = outcome_of(response->status);
+	if (*ret != DONE)
+		return NULL;
+	TRY(move_session(u, response));
+	range = http_header(response, "Range");
+	if (!range || !header_upload_range(range, &next))
+		next = u->offset + size;
+	if (next <= u->offset || next > u->offset + size)
+		return err_new(ERR_INVALID, "%s does not keep what is sent in pieces",
+			       u->repo->place->host);
+	u->offset = next;
+	show(u, next);
+	return NULL;
+}
+
+/* Piece after piece, and then the end. */
+static struct err *send_pieces(struct upload *u, enum outcome *ret)
+{
+	AUTO(http_response) struct http_response *response = NULL;
+	AUTO(mem) char *url = NULL;
+
+	while (u->offset < u->blob->size) {
+		uint64_t left = u->blob->size - u->offset;
+
+		TRY(send_piece(u, u->piece && u->piece < left ? u->piece : left, ret));
+		if (*ret != DONE)
+			return NULL;
+	}
+	url = closing_url(u);
+	TRY(call(u,
+		 &(struct call){
+			 .method = HTTP_PUT,
+			 .path = url,
+			 .base = u->location,
+			 .accept = accept_carried,
+		 },
+		 &response));
+	*ret = outcome_of(response->status);
+	return believe(u, response->status);
+}
+
+/* ---- when it does not go well ---- */
+
+/* Are the bytes what they should be? Only asked once. */
+static struct err *check_bytes(struct upload *u)
+{
+	AUTO(source) struct source *src = NULL;
+	AUTO(sink) struct sink *nowhere = sink_null();
+
+	if (u->hashed)
+		return err_new(ERR_INVALID, "%s refuses the blob, although it is whole",
+			       u->repo->place->host);
+	u->hashed = true;
+	if (u->src->open) {
+		TRY(u->src->open(u->src->self, &src));
+	} else {
+		int fd = fcntl(u->src->fd, F_DUPFD_CLOEXEC, 3);
+
+		if (fd < 0)
+			return err_sys("open the blob");
+		if (lseek(fd, 0, SEEK_SET) < 0) {
+			close(fd);
+			return err_sys("read the blob");
+		}
+		src = source_from_fd(fd, "the blob");
+	}
+	src = source_verify(STEAL(src), &u->blob->digest, u->blob->size);
+	return stream_copy(src, nowhere, NULL);
+}
+
+static struct err *shrink(struct upload *u)
+{
+	u->piece = u->piece ? u->piece / 4 : PIECE_FIRST;
+	while (u->piece >= u->blob->size && u->piece > PIECE_LEAST)
+		u->piece /= 4;
+	if (u->piece < PIECE_LEAST || u->piece >= u->blob->size)
+		return err_new(ERR_INVALID, "%s takes no request of %ju bytes",
+			       u->repo->place->host, (uintmax_t)u->blob->size);
+	client_say(u->repo->client, "%s refuses large requests: sending pieces of %ju MiB",
+		   u->repo->place->host, (uintmax_t)(u->piece / MEBIBYTE));
+	drop_session(u);
+	return NULL;
+}
+
+/* The connection broke. A second time at about the same place, something counts bytes. */
+static void notice_limit(struct upload *u)
+{
+	uint64_t here = atomic_load(&u->taken);
+
+	if (!u->piece && u->broke_at && here > MEBIBYTE && here > u->broke_at - u->broke_at / 10 &&
+	    here < u->broke_at + u->broke_at / 10) {
+		u->piece = (here / 2) & ~(MEBIBYTE - 1);
+		if (u->piece < PIECE_LEAST)
+			u->piece = PIECE_LEAST;
+	}
+	u->broke_at = here;
+}
+
+/* After a request whose fate is unknown: was it done after all, or where does it go on? */
+static struct err *recover(struct upload *u, struct err *err, bool *ret_done)
+{
+	struct err *other = NULL;
+	uint64_t before = u->offset;
+	bool known = false;
+
+	*ret_done = false;
+	if (err_kind(err) != ERR_NETWORK)
+		return err;
+	notice_limit(u);
+	if (!client_try_again(&u->tries, err, HTTP_BROKEN, NULL, &other))
+		return err;
+	err_free(err);
+	TRY(client_wait(&u->tries));
+	TRY(repository_blob_find(u->repo, u->blob, ret_done));
+	if (*ret_done)
+		return NULL;
+	TRY(ask_session(u, &known));
+	if (!known)
+		drop_session(u);
+	else if (u->offset > before)
+		u->tries.done = 0;
+	return NULL;
+}
+
+static struct err *try_once(struct upload *u, bool *ret_done)
+{
+	enum outcome outcome = DONE;
+	struct err *err;
+
+	*ret_done = false;
+	if (!u->location)
+		TRY(begin_session(u));
+	/* A session that has some bytes already gets the rest as one piece: a PUT of a rest is not
+	 * understood everywhere. */
+	err = u->piece || u->offset ? send_pieces(u, &outcome) : send_whole(u, &outcome);
+	if (err)
+		return recover(u, err, ret_done);
+	switch (outcome) {
+	case DONE:
+		*ret_done = true;
+		return NULL;
+	case TOO_LARGE:
+		return shrink(u);
+	case REFUSED:
+		TRY(check_bytes(u));
+		drop_session(u);
+		return NULL;
+	case AGAIN:
+		drop_session(u);
+		return NULL;
+	}
+	return NULL;
+}
+
+/* Where another process left off. */
+static struct err *take_up(struct upload *u)
+{
+	bool known = false;
+
+	if (!u->store || u->blob->size < NOTED_SIZE)
+		return NULL;
+	u->location = elsewhere_upload(u->store, &u->blob->digest, u->name);
+	if (!u->location)
+		return NULL;
+	/* Whatever is wrong with it, a new one is as good. */
+	err_free(ask_session(u, &known));
+	if (!known)
+		drop_session(u);
+	return NULL;
+}
+
+static struct err *send(struct upload *u)
+{
+	bool done = false;
+
+	if (!u->location)
+		TRY(take_up(u));
+	while (!done)
+		TRY(try_once(u, &done));
+	drop_session(u);
+	show(u, u->blob->size);
+	return NULL;
+}
+
+/* ---- mounting ---- */
+
+static char *pair_name(const struct upload *u, const char *from)
+{
+	return xasprintf("%s %s", u->name, from);
+}
+
+static bool is_mountable(const struct upload *u, const char *from)
+{
+	AUTO(mem) char *pair = pair_name(u, from);
+	struct client *client = u->repo->client;
+	bool known_bad;
+
+	pthread_mutex_lock(&client->lock);
+	known_bad = map_has(&client->no_mounts, str_of(pair));
+	pthread_mutex_unlock(&client->lock);
+	return !known_bad && strcmp(from, u->repo->place->path) != 0;
+}
+
+static void note_no_mount(const struct upload *u, const char *from)
+{
+	AUTO(mem) char *pair = pair_name(u, from);
+	struct client *client = u->repo->client;
+
+	pthread_mutex_lock(&client->lock);
+	map_put(&client->no_mounts, str_of(pair), client);
+	pthread_mutex_unlock(&client->lock);
+}
+
+/* Ask for it from one repository. Whatever the answer, the push goes on: with the session that was
+ * opened instead, or with one of its own. */
+static struct err *mount_from(struct upload *u, const char *from, bool *ret)
+{
+	static const int accept[] = {
+		400, 401, 403, 404, 405, 409, 412, 422, 500, 501, 502, 503, 0
+	};
+	AUTO(http_response) struct http_response *response = NULL;
+	char text[DIGEST_TEXT_SIZE];
+	AUTO(mem)
+	char *path = xasprintf("/blobs/uploads/?mount=%s&from=%s",
+			       digest_format(&u->blob->digest, text), from);
+	struct err *err = call(u,
+			       &(struct call){
+				       .method = HTTP_POST,
+				       .path = path,
+				       .also_pull = from,
+				       .accept = accept,
+				       .once = true,
+			       },
+			       &response);
+
+	*ret = false;
+	if (err_kind(err) == ERR_CANCELLED)
+		return err;
+	if (err || (response->status != 201 && response->status != 202)) {
+		err_free(err);
+		note_no_mount(u, from);
+		return NULL;
+	}
+	*ret = response->status == 201;
+	if (*ret)
+		return NULL;
+	note_no_mount(u, from);
+	err_free(move_session(u, response)); /* without a place a session is begun as usual */
+	return NULL;
+}
+
+static struct err *mount(struct upload *u, bool *ret)
+{
+	AUTO(strings) struct strings from = { 0 };
+	unsigned asked = 0;
+
+	*ret = false;
+	if (!u->store)
+		return NULL;
+	elsewhere_list(u->store, &u->blob->digest, u->repo->place->server, &from);
+	vec_foreach (&from, path) {
+		if (u->location || asked == MOUNTS_MAX)
+			break;
+		if (!is_mountable(u, *path))
+			continue;
+		asked++;
+		TRY(mount_from(u, *path, ret));
+		if (*ret)
+			break;
+	}
+	return NULL;
+}
+
+/* ---- all of it ---- */
+
+static struct err *place_blob(struct upload *u, enum upload_way *ret)
+{
+	bool there = false;
+
+	*ret = UPLOAD_PRESENT;
+	TRY(repository_blob_find(u->repo, u->blob, &there));
+	if (there)
+		return NULL;
+	*ret = UPLOAD_MOUNTED;
+	TRY(mount(u, &there));
+	if (there)
+		return NULL;
+	*ret = UPLOAD_SENT;
+	return send(u);
+}
+
+struct err *upload_blob(const struct repository *repo, struct store *store,
+			const struct descriptor *blob, const struct upload_source *src,
+			struct progress *progress, enum upload_way *ret)
+{
+	char text[DIGEST_TEXT_SIZE];
+	struct upload u = {
+		.repo = repo,
+		.store = store,
+		.blob = blob,
+		.src = src,
+		.progress = progress,
+		.name = xasprintf("%s/%s", repo->place->server, repo->place->path),
+		.tries = {
+			.client = repo->client,
+			.host = host_of(repo->client, repo->place->server),
+			.name = repo->place->host,
+			.method = HTTP_PUT,
+		},
+	};
+	struct err *err;
+
+	digest_format(&blob->digest, text);
+	u.id = progress_begin(progress, text, blob->size);
+	err = err_wrap(place_blob(&u, ret), "blob %s", text);
+	if (!err) {
+		show(&u, blob->size);
+		if (store)
+			elsewhere_add(store, &blob->digest, u.name);
+	}
+	progress_end(progress, u.id, !err);
+	free(u.location);
+	free(u.name);
+	return err;
+}
