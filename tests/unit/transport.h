@@ -115,7 +115,7 @@ static struct err *fake_send(void *self, const struct http_request *request,
 	struct fake *fake = self;
 	const char *auth = fake_header(request, "Authorization: ");
 	AUTO(mem) char *line = xasprintf("%s %s", http_method_name(request->method), request->url);
-	AUTO(buf) struct buf content = BUF_INIT((size_t)64 << 20);
+	AUTO(buf) struct buf content = BUF_INIT((size_t)128 << 20);
 	AUTO(mem) char *kept = NULL;
 	AUTO(mem) char *size = NULL;
 	struct http_response *response;
