@@ -196,9 +196,9 @@ TEST(refuses_other_formats)
 
 /* What a user may delete at the top of a store. */
 static const char *const parts[] = {
-	"lock",  "blobs",      "blobs/sha256", "refs",       "layers", "diffs",
-	"steps", "contexts",   "mounts",       "builds",     "leases", "tmp",
-	"trash", "oci-layout", "index.json",   "store.json",
+	"lock",  "ids",   "blobs",      "blobs/sha256", "refs",       "layers",
+	"diffs", "steps", "contexts",   "mounts",       "builds",     "leases",
+	"tmp",   "trash", "oci-layout", "index.json",   "store.json",
 };
 
 /* Name an image, and make a layer and a step record. */
