@@ -343,7 +343,7 @@ teardown() {
 	recipe 'FROM base'
 	for i in $(seq 20); do echo "RUN head -c 900000 /dev/urandom >/$i" >>context/Recipe; done
 	refused 1 "Recipe:"
-	[[ $output == *"disk of the store is full"* || $output == *"No space left on device"* ]]
+	[[ $output == *"disk of the store is full"* || $output == *"No space left on device"* ]] || { echo "$output"; return 1; }
 	recipe 'FROM base' 'RUN echo fits >/small'
 	rm -rf "$CAIRN_ROOT"/builds/*
 	run build_in context -t app
