@@ -213,8 +213,7 @@ got $name
 		echo ready; while :; do sleep 0.02; done")" "ready
 6"
 	SECONDS=0
-	equal "$(signalled @ready INT,INT,INT "echo ready; sleep 97")" "ready
-137"
+	# (a shell without the trap has a handler of its own, which ends it now and then)
 	equal "$(signalled @ready INT,INT,INT "trap '' INT; echo ready; sleep 97")" "ready
 137"
 	[ $SECONDS -lt 8 ] # the grace of one is ten seconds
