@@ -213,6 +213,19 @@ static struct str cut_domain(struct str *rest)
 	return str_is(first, OTHER_DEFAULT_DOMAIN) ? STR(DEFAULT_DOMAIN) : first;
 }
 
+bool reference_is_short(const char *text)
+{
+	struct str rest = str_of(text);
+
+	cut_domain(&rest);
+	return rest.at == text;
+}
+
+bool reference_is_domain(struct str text)
+{
+	return text.len <= REFERENCE_NAME_MAX && domain_is_valid(text);
+}
+
 /* `part` cut to what fits a message. */
 #define SHOWN(part) ((part).len > 200 ? 200 : (int)(part).len), (part).at
 

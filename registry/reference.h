@@ -22,7 +22,10 @@
 #ifndef REGISTRY_REFERENCE_H
 #define REGISTRY_REFERENCE_H
 
+#include <stdbool.h>
+
 #include "base/mem.h"
+#include "base/str.h"
 
 struct err;
 
@@ -50,6 +53,11 @@ char *reference_canonical(const struct reference *ref) MUST_USE;
 char *reference_familiar(const struct reference *ref) MUST_USE;
 /* "docker.io/library/app", without tag and digest. */
 char *reference_repository(const struct reference *ref) MUST_USE;
+
+/* Whether `text` begins with no registry, so that docker.io is meant. */
+bool reference_is_short(const char *text);
+/* Whether `text` is a domain by the grammar, "host[:port]". */
+bool reference_is_domain(struct str text);
 
 /* reference_parse() and reference_canonical() in one, for names that a store may keep: one with
  * a digest is ERR_INVALID, since it would name what it cannot change, and so is one called like
