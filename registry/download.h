@@ -18,15 +18,21 @@
 #include "registry/repository.h"
 
 struct err;
+struct image;
 struct progress;
 struct source;
 struct store;
 
-/* Whoever wants the bytes of a layer while they come. Called once per blob that was not there yet;
- * may be called again from the start if the transfer had to restart. `bytes` is borrowed, compressed as it
- * is, and must be read to its end. What was made of it is to be kept only if its end came without an error. */
+/* Whoever wants the bytes of a layer while they come. */
 struct taker {
+	/* Called for a blob that was not there yet; again, from the start, if the transfer had to
+	 * restart. `bytes` is borrowed, compressed as it is, and must be read to its end. What was
+	 * made of it may be kept only if its end came without an error. Called on any thread, several
+	 * at once for different blobs. */
 	struct err *(*take)(void *self, const struct descriptor *blob, struct source *bytes);
+	/* All of an image is here and nothing has named it yet: an error keeps it nameless. May be
+	 * NULL. */
+	struct err *(*finish)(void *self, const struct image *image);
 	void *self;
 };
 

@@ -19,7 +19,6 @@
 
 struct client;
 struct err;
-struct pool;
 struct progress;
 struct store;
 
@@ -30,20 +29,26 @@ struct pull_opts {
 	const struct platform *platform; /* NULL: the host's */
 	bool all_platforms;
 	const struct taker *taker; /* for layers; NULL: only blobs */
-	struct pool *pool;         /* borrowed; not the one the caller stands on */
-	struct progress *progress;
+	unsigned parallel;         /* blobs at a time; 0: 6 */
+	struct progress *progress; /* may be NULL */
 };
 
 struct pull_result {
 	struct descriptor target; /* what the name leads to: an index or a manifest */
-	struct platform platform; /* of the image that was chosen */
-	bool fetched;             /* anything came over the network but the answer "you have it" */
+	bool fetched;             /* something came that was not here */
 	uint64_t bytes;           /* of blobs that were fetched */
 };
 
-/* Pull and name it. ERR_NOT_FOUND "no such image, or it needs a login", with the places that were
- * asked; with PULL_NEVER what the store says. */
+/* Pull, and name it as `ref` says; a reference with a digest names nothing that was not named before, but with a
+ * tag beside it that tag. ERR_NOT_FOUND "no such image, or it needs a login", with the places that were
+ * asked; with PULL_NEVER what the store says. ERR_CORRUPT, ERR_INVALID, ERR_DENIED, ERR_NETWORK
+ * of the last place that was asked. On failure what has come stays, without a name. */
 struct err *pull_image(struct store *store, struct client *client, const struct reference *ref,
 		       const struct pull_opts *opts, struct pull_result *ret) MUST_USE;
+
+/* The same without a name and whatever is here: fetch what is missing of `ref` and tell what it leads to. With
+ * `all_platforms` all of it. */
+struct err *pull_unnamed(struct store *store, struct client *client, const struct reference *ref,
+			 const struct pull_opts *opts, struct pull_result *ret) MUST_USE;
 
 #endif

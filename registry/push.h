@@ -17,13 +17,14 @@
 
 struct client;
 struct err;
-struct pool;
+struct platform;
 struct progress;
 struct store;
 
 struct push_opts {
-	struct pool *pool;
-	struct progress *progress;
+	const struct platform *platform; /* of an index this image alone; NULL: all of it */
+	unsigned parallel;               /* blobs at a time; 0: 6 */
+	struct progress *progress;       /* may be NULL */
 };
 
 struct push_result {

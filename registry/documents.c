@@ -1,0 +1,172 @@
+/* registry/documents.c - see registry/documents.h. */
+
+#include "registry/documents.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/vec.h"
+#include "store/blob.h"
+#include "store/image.h"
+
+struct search {
+	struct store *store;
+	const struct sources *sources;
+	const struct platform *platform;
+	bool all;
+	struct documents *found;
+};
+
+void documents_release(struct documents *documents)
+{
+	vec_release(&documents->manifests);
+	vec_release(&documents->indexes);
+	vec_release(&documents->configs);
+	vec_release(&documents->layers);
+	map_release(&documents->seen, NULL);
+}
+
+/* From the first place that gives it. */
+static struct err *fetch(const struct sources *sources, const struct descriptor *document,
+			 struct buf *ret)
+{
+	char text[DIGEST_TEXT_SIZE];
+	struct err *err = NULL;
+
+	digest_format(&document->digest, text);
+	for (size_t i = 0; i < sources->len; i++) {
+		struct descriptor got;
+
+		err_free(err);
+		buf_reset(ret);
+		err = repository_manifest_get(&sources->at[i], text, &got, ret);
+		if (!err || err_kind(err) == ERR_CANCELLED)
+			return err;
+	}
+	return err ? err : err_new(ERR_NOT_FOUND, "manifest %s is not in the store", text);
+}
+
+struct err *documents_get(struct store *store, const struct sources *sources,
+			  const struct descriptor *document, struct buf *ret, bool *ret_fetched)
+{
+	char text[DIGEST_TEXT_SIZE];
+	struct digest digest;
+	struct err *err;
+
+	if (document->size > MANIFEST_MAX)
+		return err_new(ERR_INVALID, "manifest %s has %ju bytes, more than %zu",
+			       digest_format(&document->digest, text), (uintmax_t)document->size,
+			       MANIFEST_MAX);
+	*ret_fetched = false;
+	err = blob_read(store, &document->digest, MANIFEST_MAX, ret);
+	if (err_kind(err) == ERR_NOT_FOUND || err_kind(err) == ERR_CORRUPT) {
+		err_free(err);
+		TRY(fetch(sources, document, ret));
+		TRY(blob_put(store, buf_str(ret), &digest));
+		*ret_fetched = true;
+		err = NULL;
+	}
+	TRY(err);
+	if (ret->len != document->size)
+		return err_new(ERR_CORRUPT, "manifest %s has %zu bytes, its descriptor says %ju",
+			       digest_format(&document->digest, text), ret->len,
+			       (uintmax_t)document->size);
+	return NULL;
+}
+
+/* True if it is met for the first time. */
+static struct err *meet(struct search *search, const struct descriptor *d, bool *ret)
+{
+	char text[DIGEST_TEXT_SIZE];
+	struct str key = str_of(digest_format(&d->digest, text));
+
+	*ret = !map_has(&search->found->seen, key);
+	if (!*ret)
+		return NULL;
+	if (search->found->seen.len >= DOCUMENTS_MAX)
+		return err_new(ERR_INVALID, "the image has more than %d parts", DOCUMENTS_MAX);
+	map_put(&search->found->seen, key, search);
+	return NULL;
+}
+
+static struct err *note_blob(struct search *search, const struct json_at *at,
+			     struct descriptors *list)
+{
+	struct descriptor d;
+	bool is_new;
+
+	TRY(descriptor_parse(at, &d));
+	TRY(meet(search, &d, &is_new));
+	if (is_new)
+		vec_push(list, d);
+	return NULL;
+}
+
+static struct err *note_manifest(struct search *search, const struct descriptor *d,
+				 const struct json_at *root)
+{
+	struct json_at config = json_member(root, "config");
+	struct json_at layers = json_member(root, "layers");
+
+	TRY(note_blob(search, &config, &search->found->configs));
+	for (size_t i = 0; i < json_length(&layers); i++) {
+		struct json_at layer = json_element(&layers, i);
+
+		TRY(note_blob(search, &layer, &search->found->layers));
+	}
+	vec_push(&search->found->manifests, *d);
+	return NULL;
+}
+
+static struct err *find(struct search *search, const struct descriptor *d, int depth);
+
+static struct err *note_index(struct search *search, const struct descriptor *d,
+			      const struct json_at *root, int depth)
+{
+	struct json_at entries = json_member(root, "manifests");
+	struct descriptor entry;
+
+	vec_push(&search->found->indexes, *d);
+	if (!search->all) {
+		TRY(image_choose(root, search->platform, &entry));
+		return find(search, &entry, depth + 1);
+	}
+	for (size_t i = 0; i < json_length(&entries); i++) {
+		struct json_at at = json_element(&entries, i);
+
+		TRY(descriptor_parse(&at, &entry));
+		TRY(find(search, &entry, depth + 1));
+	}
+	return NULL;
+}
+
+static struct err *find(struct search *search, const struct descriptor *d, int depth)
+{
+	AUTO(buf) struct buf bytes = BUF_INIT(MANIFEST_MAX + 1);
+	AUTO(json) json_t *doc = NULL;
+	bool is_new, is_index, fetched;
+	struct json_at root;
+
+	if (depth > DOCUMENTS_DEPTH)
+		return err_new(ERR_INVALID, "image indexes nest more than %d deep",
+			       DOCUMENTS_DEPTH);
+	TRY(meet(search, d, &is_new));
+	if (!is_new)
+		return NULL;
+	TRY(documents_get(search->store, search->sources, d, &bytes, &fetched));
+	search->found->fetched = search->found->fetched || fetched;
+	TRY(json_parse(buf_str(&bytes), MANIFEST_MAX, "manifest", &doc));
+	root = json_root(doc, "manifest");
+	TRY(image_document_kind(&root, d->media_type, &is_index));
+	return is_index ? note_index(search, d, &root, depth) : note_manifest(search, d, &root);
+}
+
+struct err *documents_find(struct store *store, const struct sources *sources,
+			   const struct descriptor *target, const struct platform *platform,
+			   bool all, struct documents *ret)
+{
+	struct search search = { store, sources, platform, all, ret };
+
+	return find(&search, target, 0);
+}

@@ -1,0 +1,346 @@
+/* registry/pull.c - see registry/pull.h. */
+
+#include "registry/pull.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/pool.h"
+#include "base/vec.h"
+#include "registry/client.h"
+#include "registry/documents.h"
+#include "registry/registries.h"
+#include "store/blob.h"
+#include "store/elsewhere.h"
+#include "store/image.h"
+#include "store/ref.h"
+#include "store/store.h"
+
+#define PARALLEL 6 /* blobs at a time; more gain nothing from any registry that was measured */
+
+/* One pull. */
+struct pull {
+	struct store *store;
+	struct client *client;
+	const struct reference *ref;
+	const struct pull_opts *opts;
+	struct platform platform;
+
+	struct places places;      /* of the name */
+	struct places blob_places; /* of what is known by its digest: may be more */
+	struct repository *repos;  /* one per blob place */
+	struct sources sources;    /* the same */
+	struct descriptor target;  /* what the name leads to */
+	bool complete_here;        /* and all of it is in the store */
+	struct documents documents;
+	atomic_ullong bytes;
+	atomic_bool fetched;
+};
+
+static void pull_release(struct pull *p)
+{
+	places_release(&p->places);
+	places_release(&p->blob_places);
+	free(p->repos);
+	documents_release(&p->documents);
+}
+
+/* ---- what is here ---- */
+
+/* Is everything of the image, or with `all` of the index, in the store? */
+static struct err *is_whole(struct pull *p, const struct descriptor *target, bool *ret)
+{
+	AUTO(documents) struct documents documents = { 0 };
+	const struct sources nowhere = { 0 };
+	struct err *err = documents_find(p->store, &nowhere, target, &p->platform,
+					 p->opts->all_platforms, &documents);
+	bool here = true;
+
+	*ret = false;
+	if (err_kind(err) == ERR_NOT_FOUND || err_kind(err) == ERR_CORRUPT ||
+	    err_kind(err) == ERR_INVALID) {
+		err_free(err); /* then it is fetched */
+		return NULL;
+	}
+	TRY(err);
+	for (size_t i = 0; here && i < documents.configs.len; i++)
+		TRY(blob_has(p->store, &documents.configs.at[i], &here));
+	for (size_t i = 0; here && i < documents.layers.len; i++)
+		TRY(blob_has(p->store, &documents.layers.at[i], &here));
+	*ret = here;
+	return NULL;
+}
+
+/* What the store has under the name or digest. */
+static struct err *look_here(struct pull *p, bool *ret_known, bool *ret_whole)
+{
+	struct err *err;
+
+	*ret_known = *ret_whole = false;
+	if (p->ref->digest[0]) {
+		TRY(digest_parse(p->ref->digest, &p->target.digest));
+		TRY(blob_find(p->store, &p->target.digest, ret_known, &p->target.size));
+	} else {
+		AUTO(mem) char *name = reference_canonical(p->ref);
+
+		err = ref_get(p->store, name, &p->target);
+		*ret_known = !err;
+		if (err_kind(err) != ERR_NOT_FOUND)
+			TRY(err);
+		else
+			err_free(err);
+	}
+	return *ret_known ? is_whole(p, &p->target, ret_whole) : NULL;
+}
+
+/* ---- what the registry has ---- */
+
+static const char *what_to_ask(const struct reference *ref)
+{
+	return ref->digest[0] ? ref->digest : ref->tag[0] ? ref->tag : "latest";
+}
+
+static struct err *find_places(struct pull *p)
+{
+	const struct registries *registries = NULL;
+	enum registries_purpose purpose = p->ref->digest[0] ? PULL_BY_DIGEST : PULL_BY_TAG;
+
+	TRY(client_registries(p->client, &registries));
+	TRY(registries_places(registries, p->ref, purpose, &p->places));
+	TRY(registries_places(registries, p->ref, PULL_BY_DIGEST, &p->blob_places));
+	p->repos = xcalloc(p->blob_places.len, sizeof(*p->repos));
+	for (size_t i = 0; i < p->blob_places.len; i++)
+		p->repos[i] = (struct repository){ p->client, &p->blob_places.at[i] };
+	p->sources = (struct sources){ p->repos, p->blob_places.len };
+	return NULL;
+}
+
+static struct err *nobody_has_it(const struct pull *p)
+{
+	AUTO(mem) char *name = reference_familiar(p->ref);
+	AUTO(buf) struct buf asked = BUF_INIT(64 * 1024);
+	struct err *err =
+		err_new(ERR_NOT_FOUND,
+			"%s: there is no such image, or it cannot be seen without a login", name);
+
+	vec_foreach (&p->places, place)
+		buf_addf(&asked, "%s%s/%s", asked.len ? ", " : "", place->host, place->path);
+	return err_note(err, "asked: %s", asked.at);
+}
+
+/* Ask one place after the other what the name means. */
+static struct err *resolve(struct pull *p, struct descriptor *ret)
+{
+	struct err *last = NULL;
+
+	vec_foreach (&p->places, place) {
+		const struct repository repo = { p->client, place };
+		bool found = false;
+		struct err *err = repository_manifest_find(&repo, what_to_ask(p->ref), &found, ret);
+
+		if (!err && found) {
+			err_free(last);
+			return NULL;
+		}
+		if (!err)
+			continue;
+		err_free(last);
+		last = err;
+		if (err_kind(err) == ERR_CANCELLED)
+			break;
+	}
+	return last ? last : nobody_has_it(p);
+}
+
+/* ---- fetching ---- */
+
+struct job {
+	struct pull *pull;
+	const struct descriptor *blob;
+	bool is_layer;
+};
+
+static void note_origin(struct pull *p, const struct descriptor *blob)
+{
+	/* Where the name lives, which is where a push may take it from; never a mirror. */
+	const struct place *place = vec_last(&p->blob_places);
+	AUTO(mem) char *name = xasprintf("%s/%s", place->server, place->path);
+
+	elsewhere_add(p->store, &blob->digest, name);
+}
+
+static struct err *fetch_blob(void *arg)
+{
+	const struct job *job = arg;
+	struct pull *p = job->pull;
+	bool fetched = false;
+
+	TRY(download_blob(p->store, p->sources.at, p->sources.len, job->blob,
+			  job->is_layer ? p->opts->taker : NULL, p->opts->progress, &fetched));
+	if (fetched) {
+		atomic_store(&p->fetched, true);
+		atomic_fetch_add(&p->bytes, job->blob->size);
+		note_origin(p, job->blob);
+	}
+	return NULL;
+}
+
+static struct err *fetch_blobs(struct pull *p)
+{
+	const size_t configs = p->documents.configs.len, layers = p->documents.layers.len;
+	struct job *jobs = xcalloc(configs + layers + 1, sizeof(*jobs));
+	struct pool *pool = pool_new(p->opts->parallel ? p->opts->parallel : PARALLEL);
+	struct group *group = group_new(pool);
+	struct err *err;
+
+	for (size_t i = 0; i < configs + layers; i++) {
+		const bool is_layer = i >= configs;
+
+		jobs[i] = (struct job){
+			.pull = p,
+			.blob = is_layer ? &p->documents.layers.at[i - configs] :
+					   &p->documents.configs.at[i],
+			.is_layer = is_layer,
+		};
+		group_run(group, fetch_blob, NULL, &jobs[i]);
+	}
+	err = group_wait(group);
+	group_free(group);
+	pool_free(pool);
+	free(jobs);
+	return err;
+}
+
+/* All is here: is it what it says it is? */
+static struct err *finish(struct pull *p)
+{
+	vec_foreach (&p->documents.manifests, manifest) {
+		AUTO(image) struct image *image = NULL;
+
+		/* Beside images an index may hold what is said about them. */
+		if (p->documents.indexes.len && p->opts->all_platforms)
+			continue;
+		TRY(image_open(p->store, manifest, &p->platform, &image));
+		if (p->opts->taker && p->opts->taker->finish)
+			TRY(p->opts->taker->finish(p->opts->taker->self, image));
+	}
+	return NULL;
+}
+
+static struct err *fetch_all(struct pull *p)
+{
+	TRY(documents_find(p->store, &p->sources, &p->target, &p->platform, p->opts->all_platforms,
+			   &p->documents));
+	atomic_store(&p->fetched, p->documents.fetched);
+	TRY(fetch_blobs(p));
+	return finish(p);
+}
+
+static struct err *give_name(struct pull *p)
+{
+	AUTO(mem) char *name = NULL;
+	struct reference plain = *p->ref;
+
+	TRY(blob_sync(p->store));
+	if (p->ref->digest[0] && !p->ref->tag[0])
+		return NULL;
+	plain.digest[0] = '\0';
+	name = reference_canonical(&plain);
+	return ref_set(p->store, name, &p->target);
+}
+
+/* ---- the whole ---- */
+
+static void prepare(struct pull *p, struct store *store, struct client *client,
+		    const struct reference *ref, const struct pull_opts *opts)
+{
+	*p = (struct pull){ .store = store, .client = client, .ref = ref, .opts = opts };
+	if (opts->platform)
+		p->platform = *opts->platform;
+	else
+		platform_host(&p->platform);
+}
+
+static void tell(struct pull *p, struct pull_result *ret)
+{
+	*ret = (struct pull_result){
+		.target = p->target,
+		.fetched = atomic_load(&p->fetched),
+		.bytes = atomic_load(&p->bytes),
+	};
+}
+
+/* Ask the registry; `known` is whether the store has something under the name, `whole` whether all
+ * of it. */
+static struct err *go_and_ask(struct pull *p, bool known, bool whole)
+{
+	struct descriptor there;
+	struct err *err;
+
+	TRY(find_places(p));
+	err = resolve(p, &there);
+	if (err && known && whole && p->opts->policy == PULL_NEWER &&
+	    err_kind(err) == ERR_NETWORK) {
+		err_free(err); /* nothing newer can be had */
+		return NULL;
+	}
+	TRY(err);
+	if (known && whole && digest_equal(&there.digest, &p->target.digest))
+		return NULL;
+	p->target = there;
+	TRY(fetch_all(p));
+	return give_name(p);
+}
+
+static struct err *not_here(const struct pull *p)
+{
+	AUTO(mem) char *name = reference_familiar(p->ref);
+
+	return err_new(ERR_NOT_FOUND, "%s is not in the store, and is not to be pulled", name);
+}
+
+static struct err *pull(struct pull *p)
+{
+	bool known, whole;
+
+	TRY(look_here(p, &known, &whole));
+	if (p->opts->policy == PULL_NEVER)
+		return whole ? NULL : not_here(p);
+	if (whole && (p->opts->policy == PULL_MISSING || p->ref->digest[0]))
+		return NULL;
+	return go_and_ask(p, known, whole);
+}
+
+struct err *pull_image(struct store *store, struct client *client, const struct reference *ref,
+		       const struct pull_opts *opts, struct pull_result *ret)
+{
+	struct err *err;
+	struct pull p;
+
+	prepare(&p, store, client, ref, opts);
+	err = pull(&p);
+	tell(&p, ret);
+	pull_release(&p);
+	return err;
+}
+
+struct err *pull_unnamed(struct store *store, struct client *client, const struct reference *ref,
+			 const struct pull_opts *opts, struct pull_result *ret)
+{
+	struct err *err;
+	struct pull p;
+
+	prepare(&p, store, client, ref, opts);
+	err = find_places(&p);
+	if (!err)
+		err = resolve(&p, &p.target);
+	if (!err)
+		err = fetch_all(&p);
+	if (!err)
+		err = blob_sync(store);
+	tell(&p, ret);
+	pull_release(&p);
+	return err;
+}
