@@ -4,6 +4,7 @@
 
 #include "base/codec.h"
 #include "base/pool.h"
+#include "overlay/receive.h"
 #include "overlay/skeleton.h"
 #include "overlay/stack.h"
 #include "store/blob.h"
@@ -108,6 +109,41 @@ TEST(layers_are_unpacked_once)
 	assert_ok(open_sample(&sample, NULL, &second));
 	assert_view("found again", &second, false, F("a") F("b"));
 	assert_int_equal(room_count("layers"), 2);
+}
+
+/* The blob of a layer of `sample`, unpacked as a download would. */
+static struct err *receive(const struct sample *sample, size_t index, bool broken, bool *ret_kept)
+{
+	const struct descriptor *blob = &sample->layers[index].blob;
+	AUTO(buf) struct buf bytes = BUF_INIT(BUF_MAX);
+	AUTO(source) struct source *src = NULL;
+
+	assert_ok(blob_read(store, &blob->digest, BUF_MAX, &bytes));
+	src = source_from_memory(bytes.at, bytes.len);
+	if (broken)
+		src = source_limit(src, bytes.len - 1, "the transfer");
+	return receive_layer(store, blob, src, ret_kept);
+}
+
+TEST(a_layer_that_was_unpacked_on_its_way_is_found)
+{
+	/* the second needs what lies below: its parent is not in it */
+	static const char *const layers[] = { D("a") F("a/x"), F("a/y"), F("c") };
+	struct sample sample = { 0 };
+	AUTO(stack) struct stack stack = { 0 };
+	bool kept = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(layers); i++)
+		add_layer(&sample, layers[i], "zstd");
+	assert_ok(receive(&sample, 0, false, &kept));
+	assert_true(kept);
+	assert_ok(receive(&sample, 1, false, &kept));
+	assert_false(kept);
+	assert_fails(receive(&sample, 2, true, &kept), ERR_INVALID);
+	assert_int_equal(room_count("layers"), 1);
+	assert_ok(open_sample(&sample, NULL, &stack));
+	assert_view("all", &stack, false, D("a") F("a/x") F("a/y") F("c"));
+	assert_int_equal(room_count("layers"), 3);
 }
 
 TEST(any_compression_is_read)
@@ -406,6 +442,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ROOM_TEST(an_image_is_seen_as_its_layers_together),
 		ROOM_TEST(layers_are_unpacked_once),
+		ROOM_TEST(a_layer_that_was_unpacked_on_its_way_is_found),
 		ROOM_TEST(any_compression_is_read),
 		ROOM_TEST(many_layers_are_unpacked_in_parallel),
 		ROOM_TEST(a_layer_that_depends_on_what_lies_below_is_unpacked_for_it),
