@@ -78,7 +78,12 @@ static struct err *note_layers(struct load *load, struct archived *image,
 {
 	struct json_at rootfs = json_member(config, "rootfs");
 	struct json_at ids = json_member(&rootfs, "diff_ids");
+	struct json_at type = json_member(&rootfs, "type");
+	const char *type_text;
 
+	TRY(json_get_text(&type, &type_text));
+	if (strcmp(type_text, "layers") != 0)
+		return json_error(&type, "'%.80s' instead of 'layers'", type_text);
 	if (json_length(&ids) != json_length(paths))
 		return json_error(paths, "%zu layers, but the config has %zu", json_length(paths),
 				  json_length(&ids));

@@ -322,6 +322,10 @@ refused() {
 	ln -sf "$layer.tar" "spoilt/$layer.tar"
 	refused "not in the archive" 3
 	spoil docker-archive
+	sed 's/"type":"layers"/"type":"lawyers"/' "spoilt/$config.json" >spoilt/config
+	sed -i "s/$config.json/config/" spoilt/manifest.json
+	refused "'lawyers' instead of 'layers'"
+	spoil docker-archive
 	echo '[{"Config":1}]' >spoilt/manifest.json
 	refused "manifest.json"
 	spoil docker-archive
