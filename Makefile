@@ -66,7 +66,8 @@ UNITS := $(patsubst %.c,$B/%,$(wildcard tests/unit/test_*.c))
 # Unit tests of what runs on several threads: these are run under TSan, too.
 THREADED := $(filter $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c)), \
 	pool log stream codec pipeline diff diff_blob stack mount sandbox sandbox_ends store lease layer blob \
-	journal events ui plan copy progress map token client cancel execute)
+	journal events ui plan copy progress map token client cancel execute http \
+	http_send http_tls)
 FUZZ  := $(patsubst %.c,$B/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 all: $(if $(wildcard cli/main.c),$B/$(PROGRAM) $B/build,$B/libcairn.a)
@@ -91,6 +92,9 @@ $(SPAWNER): $(SPAWNER_OBJ)
 
 $(SPAWNER).o: $(SPAWNER)
 	$(call SAY,LD)cd $(@D) && $(LD) -r -b binary -z noexecstack -o spawner.o spawner
+
+# Their server speaks TLS; the program has it through libcurl alone.
+$(addprefix $B/tests/unit/test_,http http_send http_tls): LDLIBS += -lssl
 
 $B/tests/unit/%: $B/tests/unit/%.o $B/libcairn.a
 	$(call SAY,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka

@@ -53,6 +53,7 @@ struct err;
 struct curl {
 	CURL_FUNCTIONS(CURL_FIELD)
 	bool has_http2;
+	long least_tls; /* CURL_SSLVERSION_*: TLS 1.2, or more if the system says so */
 };
 #undef CURL_FIELD
 

@@ -45,6 +45,29 @@ static bool find(void *library, const char *name, void *slot)
 	return symbol;
 }
 
+/* TLS 1.2, unless the system's policy wants 1.3: libcurl would overrule it by what it is told.
+ * libssl is not linked; it has come with libcurl. */
+static long least_tls(void *library)
+{
+	const int get_min_version = 130; /* SSL_CTRL_GET_MIN_PROTO_VERSION */
+	const long tls_1_3 = 0x0304;
+	const void *(*method)(void);
+	void *(*make)(const void *method);
+	long (*control)(void *context, int command, long number, void *pointer);
+	void (*drop)(void *context);
+	long least = 0;
+	void *context;
+
+	if (!find(library, "TLS_client_method", &method) || !find(library, "SSL_CTX_new", &make) ||
+	    !find(library, "SSL_CTX_ctrl", &control) || !find(library, "SSL_CTX_free", &drop))
+		return CURL_SSLVERSION_TLSv1_2;
+	context = make(method());
+	if (context)
+		least = control(context, get_min_version, 0, NULL);
+	drop(context);
+	return least >= tls_1_3 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2;
+}
+
 static void load(void)
 {
 	void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
@@ -70,7 +93,12 @@ static void load(void)
 	}
 	table.has_http2 = info->features & CURL_VERSION_HTTP2;
 	load_tls_policy();
-	outcome = table.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? LOADED : NOT_STARTED;
+	if (table.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+		outcome = NOT_STARTED;
+		return;
+	}
+	table.least_tls = least_tls(library);
+	outcome = LOADED;
 }
 
 struct err *curl_load(const struct curl **ret)

@@ -4,7 +4,7 @@
  * No retries, no redirects, no credentials and no opinion about statuses: that
  * is registry/client.h. What is here is the shape of requests and responses, and
  * `struct transport`, by which they travel: http_transport_new() makes the real one,
- * one libcurl multi loop on a thread of its own, and a test may give another.
+ * libcurl loops on threads of their own, and a test may give another.
  *
  * libcurl is loaded when the first request is made, never before. A call blocks
  * until the head of the response is here; the body is then read as a source, at
@@ -29,8 +29,9 @@
 #include "base/stream.h"
 #include "base/vec.h"
 
-struct err;
 struct certs;
+struct config_paths;
+struct err;
 
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE };
 
@@ -81,7 +82,8 @@ struct http_response {
 	char *url;     /* owned; whence it came, after redirects; NULL from a transport */
 };
 
-void http_response_free(struct http_response *response); /* an unread body breaks the connection */
+/* An unread body breaks the connection. What the request borrowed is needed until here. */
+void http_response_free(struct http_response *response);
 DEFINE_AUTO(http_response)
 
 /* The value of the header's first line, or NULL; borrowed. Names are compared without case. */
@@ -110,7 +112,9 @@ struct http_opts {
 	unsigned connect_timeout; /* 15 s */
 	unsigned
 		stall_timeout; /* no byte in either direction: 30 s; slower than 1 KiB/s likewise */
-	unsigned per_host;     /* connections to one host at a time: 8 */
+	unsigned per_host;     /* connections to one host at a time: 8, and as many for `bulk` */
+	const struct config_paths
+		*paths; /* proxies and trusted certificates; NULL: this machine's */
 };
 
 /* The real one. Cheap: nothing is loaded, no thread runs before the first request. */
