@@ -32,6 +32,23 @@ TEST(splits_what_people_write)
 		{ "localhost", "docker.io", "library/localhost", "", "" },
 		{ "foo/foo_bar.com:8080", "docker.io", "foo/foo_bar.com", "8080", "" },
 		{ "foo.com/a__b/c--d", "foo.com", "a__b/c--d", "", "" },
+		{ "a__b", "docker.io", "library/a__b", "", "" },
+		{ "a--b", "docker.io", "library/a--b", "", "" },
+		{ "docker---rules/docker", "docker.io", "docker---rules/docker", "", "" },
+		{ "test_com/foo", "docker.io", "test_com/foo", "", "" },
+		{ "foo_bar.com:8080", "docker.io", "library/foo_bar.com", "8080", "" },
+		{ "test-com:8080/foo", "test-com:8080", "foo", "", "" },
+		{ "test:5000/repo:tag@sha256:" HEX64, "test:5000", "repo", "tag", "sha256:" HEX64 },
+		{ "b.gcr.io/test.example.com/my-app:test.example.com", "b.gcr.io",
+		  "test.example.com/my-app", "test.example.com", "" },
+		{ "docker.io/library/foo/bar", "docker.io", "library/foo/bar", "", "" },
+		{ "index.docker.io/a/b:1", "docker.io", "a/b", "1", "" },
+		{ "registry-1.docker.io/a/b", "registry-1.docker.io", "a/b", "", "" },
+		{ "EXAMPLE.com/a", "EXAMPLE.com", "a", "", "" },
+		{ "a1.b2-c3/x", "a1.b2-c3", "x", "", "" },
+		{ "dbcc1c35ac38df41fd2f5e4130b32ffdb93ebae8b3dbe638c23575912276fc9", "docker.io",
+		  "library/dbcc1c35ac38df41fd2f5e4130b32ffdb93ebae8b3dbe638c23575912276fc9", "",
+		  "" },
 		{ "Docker/docker", "Docker", "docker", "", "" },
 		{ "LOCALDOMAIN/x", "LOCALDOMAIN", "x", "", "" },
 		{ "lower:UPPER", "docker.io", "library/lower", "UPPER", "" },
@@ -76,6 +93,18 @@ TEST(refuses_what_is_no_name)
 		{ "a___b", ERR_INVALID, "bad name" },
 		{ "a._b", ERR_INVALID, "bad name" },
 		{ "a b", ERR_INVALID, "bad name" },
+		{ "dock_.er/docker", ERR_INVALID, "bad registry" },
+		{ "x/dock_.er", ERR_INVALID, "bad name" },
+		{ "x/dock-.er", ERR_INVALID, "bad name" },
+		{ "docker-/docker", ERR_INVALID, "bad name" },
+		{ "_docker/_docker", ERR_INVALID, "bad name" },
+		{ "____/____", ERR_INVALID, "bad name" },
+		{ "-docker.io/docker/docker", ERR_INVALID, "bad registry" },
+		{ "docker.io/docker/Docker", ERR_INVALID, "must be lowercase" },
+		{ "docker.io/docker///docker", ERR_INVALID, "bad name" },
+		{ "aa/asdf$$^/aa", ERR_INVALID, "bad name" },
+		{ "docker.io/", ERR_INVALID, "no name" },
+		{ "\xc3\xa9", ERR_INVALID, "bad name" },
 		{ "../a", ERR_INVALID, "bad registry" },
 		{ "a/../b", ERR_INVALID, "bad name" },
 		{ "Uppercase:tag", ERR_INVALID, "must be lowercase" },
@@ -115,6 +144,33 @@ TEST(refuses_what_is_no_name)
 			fail_msg("'%s': %s", cases[i].text, err_text(err));
 		assert_string_equal(ref.domain, "untouched");
 	}
+}
+
+TEST(a_short_name_has_no_registry)
+{
+	static const char *const shorts[] = { "app", "team/app:1", "test.com:5000", "a/b/c@x", "" };
+	static const char *const longs[] = { "docker.io/app", "index.docker.io/a",
+					     "localhost/a",   "h:1/a",
+					     "Host/a",        "[::1]/a" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(shorts); i++)
+		assert_true(reference_is_short(shorts[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(longs); i++)
+		assert_false(reference_is_short(longs[i]));
+}
+
+TEST(a_domain_is_a_host_and_perhaps_a_port)
+{
+	static const char *const good[] = { "docker.io", "localhost", "h:1", "[::1]:5000",
+					    "A-b.c" };
+	static const char *const bad[] = { "",     "h:",  "h:x",   "a/b", "-a",  "a..b",
+					   "a.b-", "u@h", "[::1",  "a b", "a_b", "https://h",
+					   ".",    "..",  "a:1:2", "[x]", "h#",  "[fe80::1%e]" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		assert_true(reference_is_domain(str_of(good[i])));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_false(reference_is_domain(str_of(bad[i])));
 }
 
 TEST(counts_domain_and_path_but_no_tag)
@@ -189,6 +245,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(splits_what_people_write),
 		cmocka_unit_test(refuses_what_is_no_name),
+		cmocka_unit_test(a_short_name_has_no_registry),
+		cmocka_unit_test(a_domain_is_a_host_and_perhaps_a_port),
 		cmocka_unit_test(counts_domain_and_path_but_no_tag),
 		cmocka_unit_test(formats_canonically_and_familiarly),
 		cmocka_unit_test(a_name_to_keep_has_no_digest),
