@@ -65,7 +65,9 @@ char *http_media_type(const struct http_response *response)
 	struct str rest = str_of(http_header(response, "Content-Type"));
 	char *type = str_dup(str_trim(str_cut(&rest, ';')));
 
-	for (char *c = type; *c; c++) /* ASCII alone, whatever the locale */
-		*c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+	for (char *c = type; *c; c++) { /* ASCII alone, whatever the locale */
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c - 'A' + 'a');
+	}
 	return type;
 }

@@ -32,10 +32,10 @@
 #define WAKE_AT ((size_t)64 * 1024)    /* a reader is woken in the middle of a turn for this */
 #define HEAD_MAX ((size_t)256 * 1024)
 #define HEAD_LINES_MAX 1000
-#define STALL_BYTES 1024       /* a second, or it is a stall */
-#define ANSWER_PATIENCE 10     /* times the stall timeout, for the answer to long content */
-#define SHORT_BODY (64 * 1024) /* is worth waiting for, to keep the connection */
-#define LINGER_MS 100          /* what a response that nobody read has, to end by itself */
+#define STALL_BYTES 1024   /* a second, or it is a stall */
+#define ANSWER_PATIENCE 10 /* times the stall timeout, for the answer to long content */
+#define SHORT_BODY ((uint64_t)64 * 1024) /* is worth waiting for, to keep the connection */
+#define LINGER_MS 100 /* what a response that nobody read has, to end by itself */
 
 /* ---- the reader's side ---- */
 

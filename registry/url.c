@@ -83,8 +83,10 @@ static char *canonical_host(char *host)
 		free(host);
 		return xstrdup(text);
 	}
-	for (char *c = host; *c; c++)
-		*c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+	for (char *c = host; *c; c++) {
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c - 'A' + 'a');
+	}
 	return host;
 }
 
