@@ -1,0 +1,164 @@
+/* builder/fetch.c - see builder/fetch.h. */
+
+#include "builder/fetch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "base/vec.h"
+#include "overlay/receive.h"
+#include "overlay/stack.h"
+#include "registry/client.h"
+#include "registry/find.h"
+#include "registry/reference.h"
+#include "registry/registries.h"
+#include "store/image.h"
+
+const char *const pull_policy_names[] = {
+	[PULL_MISSING] = "missing",
+	[PULL_ALWAYS] = "always",
+	[PULL_NEVER] = "never",
+	[PULL_NEWER] = "newer",
+	NULL,
+};
+
+/* ---- the taker ---- */
+
+static struct err *take_layer(void *self, const struct descriptor *blob, struct source *bytes)
+{
+	bool kept;
+
+	return receive_layer(self, blob, bytes, &kept);
+}
+
+/* What has not become a tree on the way does so now: layers that lean on those below them, and
+ * such whose blobs alone were here. */
+static struct err *finish_image(void *self, const struct image *image)
+{
+	AUTO(pool) struct pool *pool = pool_new(pool_default_threads());
+	AUTO(stack) struct stack stack = { 0 };
+
+	return stack_of_image(self, image, pool, NULL, &stack);
+}
+
+struct taker fetch_taker(struct store *store)
+{
+	return (struct taker){ .take = take_layer, .finish = finish_image, .self = store };
+}
+
+/* ---- what is here ---- */
+
+static bool is_for(const struct image *image, const struct platform *want)
+{
+	return !want || !image->platform.arch[0] || platform_match(want, &image->platform) > 0;
+}
+
+/* The image in the store, if it is there, can be read, and is for the platform that is wanted. An
+ * error is one only if it is none of these. */
+static struct err *look_here(struct store *store, const char *text, const struct fetch_opts *opts,
+			     bool *ret_here, struct descriptor *ret)
+{
+	AUTO(image) struct image *image = NULL;
+	struct err *err = find_image(store, text, ret);
+
+	if (!err)
+		err = image_open(store, ret, opts->platform, &image);
+	*ret_here = !err && is_for(image, opts->platform);
+	if (err_kind(err) == ERR_NOT_FOUND || err_kind(err) == ERR_CORRUPT) {
+		err_free(err); /* then it is fetched */
+		return NULL;
+	}
+	return err;
+}
+
+/* ---- what registries have ---- */
+
+/* One of the names that were meant. */
+static struct err *pull_meaning(struct store *store, struct client *client, const char *name,
+				const struct fetch_opts *opts, struct fetch_result *ret)
+{
+	const struct taker taker = fetch_taker(store);
+	const struct pull_opts pull = { .policy = opts->policy,
+					.platform = opts->platform,
+					.all_platforms = opts->all_platforms,
+					.taker = &taker,
+					.progress = opts->progress };
+	struct pull_result result;
+	struct reference ref;
+
+	TRY(reference_parse(name, &ref));
+	TRY(pull_image(store, client, &ref, &pull, &result));
+	*ret = (struct fetch_result){ .target = result.target,
+				      .name = xstrdup(name),
+				      .fetched = result.fetched,
+				      .bytes = result.bytes };
+	return NULL;
+}
+
+/* Say so if a short name is not what it is everywhere. */
+static void tell_meaning(const char *text, const char *name)
+{
+	struct reference ref;
+	AUTO(err) struct err *err = reference_parse(text, &ref);
+	AUTO(mem) char *usual = err ? NULL : reference_canonical(&ref);
+
+	if (usual && strcmp(usual, name) != 0)
+		log_info("%s is %s here", text, name);
+}
+
+/* Ask for one meaning after the other as long as there is no such image. */
+static struct err *pull_meanings(struct store *store, struct client *client, const char *text,
+				 const struct fetch_opts *opts, struct fetch_result *ret)
+{
+	const struct registries *registries = NULL;
+	AUTO(meanings) struct meanings meanings = { 0 };
+	struct err *err = NULL;
+
+	TRY(client_registries(client, &registries));
+	TRY(registries_meanings(registries, text, false, &meanings));
+	vec_foreach (&meanings.names, name) {
+		err_free(err); /* the last one speaks for all */
+		err = pull_meaning(store, client, *name, opts, ret);
+		if (!err)
+			tell_meaning(text, *name);
+		if (err_kind(err) != ERR_NOT_FOUND && err_kind(err) != ERR_DENIED)
+			return err;
+	}
+	for (size_t i = 0; i + 1 < meanings.names.len; i++)
+		err = err_note(err, "asked before, in vain: %s", meanings.names.at[i]);
+	return err;
+}
+
+/* ---- the whole ---- */
+
+/* An id can only be in the store. */
+static bool is_name(const char *text)
+{
+	struct reference ref;
+	AUTO(err) struct err *err = reference_parse(text, &ref);
+
+	return !err;
+}
+
+struct err *fetch_image(struct store *store, struct client *client, const char *text,
+			const struct fetch_opts *opts, struct fetch_result *ret)
+{
+	bool here = false;
+
+	*ret = (struct fetch_result){ 0 };
+	if (opts->policy == PULL_NEVER || !is_name(text))
+		return find_image(store, text, &ret->target);
+	/* All of an index is more than look_here() looks at. */
+	if (opts->policy == PULL_MISSING && !opts->all_platforms)
+		TRY(look_here(store, text, opts, &here, &ret->target));
+	return here ? NULL : pull_meanings(store, client, text, opts, ret);
+}
+
+void fetch_result_release(struct fetch_result *result)
+{
+	free(result->name);
+	result->name = NULL;
+}
