@@ -2,6 +2,7 @@
 
 #include "base/base64.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -41,34 +42,60 @@ static int value_of(char c)
 	return at ? (int)(at - alphabet) : -1;
 }
 
+/* What was read so far. */
+struct decoder {
+	size_t letters, padding;
+	uint32_t bits; /* of the group that is not whole */
+};
+
+/* Take one letter; false if it may not stand there. */
+static bool take(struct decoder *d, char c)
+{
+	int value = value_of(c);
+
+	d->letters++;
+	d->bits <<= 6;
+	if (c == '=')
+		return ++d->padding <= 2;
+	if (value < 0 || d->padding > 0)
+		return false;
+	d->bits |= (uint32_t)value;
+	return true;
+}
+
+/* The three bytes of a whole group. False if bits are set that nobody reads. */
+static bool flush(struct decoder *d, char *out)
+{
+	uint32_t unread = d->padding == 0 ? 0 : d->padding == 1 ? 0xff : 0xffff;
+	bool good = (d->bits & unread) == 0;
+
+	out[0] = (char)(d->bits >> 16 & 255);
+	out[1] = (char)(d->bits >> 8 & 255);
+	out[2] = (char)(d->bits & 255);
+	d->bits = 0;
+	return good;
+}
+
 struct err *base64_decode(struct str text, char **ret, size_t *ret_len)
 {
 	AUTO(mem) char *bytes = xcalloc(text.len / 4 * 3 + 4, 1);
-	size_t len = 0, letters = 0, padding = 0;
-	uint32_t bits = 0; /* of the group so far */
+	struct decoder d = { 0 };
+	size_t len = 0;
 
 	for (size_t i = 0; i < text.len; i++) {
-		char c = text.at[i];
-		int value = value_of(c);
-
-		if (c == '\r' || c == '\n')
+		if (text.at[i] == '\r' || text.at[i] == '\n')
 			continue;
-		padding += c == '=';
-		if (c == '=' ? padding > 2 : value < 0 || padding > 0)
+		if (!take(&d, text.at[i]))
 			return err_new(ERR_INVALID, "not base64");
-		bits = bits << 6 | (uint32_t)(c == '=' ? 0 : value);
-		if (++letters % 4 != 0)
+		if (d.letters % 4 != 0)
 			continue;
-		bytes[len++] = (char)(bits >> 16 & 255);
-		bytes[len++] = (char)(bits >> 8 & 255);
-		bytes[len++] = (char)(bits & 255);
-		if ((padding > 0 && bytes[len - 1]) || (padding > 1 && bytes[len - 2]))
+		if (!flush(&d, bytes + len))
 			return err_new(ERR_INVALID, "not base64");
-		bits = 0;
+		len += 3;
 	}
-	if (letters % 4 != 0)
+	if (d.letters % 4 != 0)
 		return err_new(ERR_INVALID, "not base64: it is cut off");
-	len -= padding;
+	len -= d.padding;
 	bytes[len] = '\0';
 	*ret = STEAL(bytes);
 	*ret_len = len;

@@ -8,6 +8,7 @@
 
 #include "registry/credential_helper.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -100,12 +101,14 @@ static int spawn_actions(posix_spawn_file_actions_t *actions, int in, int out)
 static int spawn(const struct credential_helper *helper, char *program, const char *verb, int in,
 		 int out, pid_t *ret)
 {
-	char *const argv[] = { program, (char *)(uintptr_t)verb, NULL };
+	AUTO(mem) char *word = xstrdup(verb);
+	char *const argv[] = { program, word, NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t none, pipe_only;
 	int failed;
 
+	assert(program);
 	sigemptyset(&none);
 	sigemptyset(&pipe_only);
 	sigaddset(&pipe_only, SIGPIPE);

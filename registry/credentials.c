@@ -50,7 +50,7 @@ void wipe_json(json_t *doc)
 	json_t *value;
 
 	if (json_is_string(doc))
-		explicit_bzero((char *)(uintptr_t)json_string_value(doc), json_string_length(doc));
+		explicit_bzero((char *)json_string_value(doc), json_string_length(doc));
 	json_object_foreach(doc, key, value) wipe_json(value);
 	for (size_t i = 0; i < json_array_size(doc); i++)
 		wipe_json(json_array_get(doc, i));

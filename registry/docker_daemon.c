@@ -32,7 +32,7 @@ struct err *docker_daemon_read(struct registries *registries)
 static struct address address_of(const char *host)
 {
 	struct str rest = str_of(host);
-	struct str bare = rest;
+	struct str bare;
 
 	if (host[0] == '[') {
 		rest = (struct str){ rest.at + 1, rest.len - 1 };

@@ -221,7 +221,7 @@ static struct err *parse_proxy(const char *name, const char *value, struct proxy
 		return err_new(ERR_INVALID, "%s is not the address of a proxy", name);
 	proxy.url = xasprintf("%s://%.*s", scheme, STR_ARG(rest));
 	*ret = proxy;
-	proxy = (struct proxy){ 0 };
+	memset(&proxy, 0, sizeof(proxy)); /* it is the caller's */
 	return NULL;
 }
 
@@ -260,7 +260,7 @@ struct err *proxy_find(const struct config_paths *paths, const char *scheme, con
 	bool is_https = strcmp(scheme, "https") == 0;
 	const char *name = is_https ? "HTTPS_PROXY" : "HTTP_PROXY";
 	const char *value = config_variable(paths, name);
-	struct target target;
+	struct target target = { .port = NULL };
 
 	*ret = (struct proxy){ 0 };
 	if (!value) {

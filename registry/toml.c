@@ -23,7 +23,9 @@
 
 char toml_peek(const struct toml *t)
 {
-	return t->at < t->text.len ? t->text.at[t->at] : '\0';
+	if (t->at == t->text.len)
+		return '\0';
+	return t->text.at[t->at];
 }
 
 bool toml_starts(const struct toml *t, const char *text)
@@ -150,14 +152,19 @@ static struct str kind_key(const json_t *const *value)
 	return (struct str){ (const char *)value, sizeof(*value) };
 }
 
+/* A map holds pointers: kind k is the address of marks[k]. */
+static char marks[TOML_TABLES + 1];
+
 void toml_set_kind(struct toml *t, const json_t *value, enum toml_kind kind)
 {
-	map_put(&t->kinds, kind_key(&value), (void *)(uintptr_t)kind); /* CLOSED is absent */
+	map_put(&t->kinds, kind_key(&value), &marks[kind]);
 }
 
 static enum toml_kind kind_of(const struct toml *t, const json_t *value)
 {
-	return (enum toml_kind)(uintptr_t)map_get(&t->kinds, kind_key(&value));
+	const char *mark = map_get(&t->kinds, kind_key(&value));
+
+	return mark ? (enum toml_kind)(mark - marks) : TOML_CLOSED;
 }
 
 /* A new table at `key` of `table`; borrowed. */

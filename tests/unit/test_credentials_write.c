@@ -245,12 +245,14 @@ static bool log_in_often(void *arg)
 
 TEST(two_that_log_in_at_once_lose_nothing)
 {
+	static char one[] = "a";
+	static char other[] = "b";
 	pid_t first, second;
 
 	machine_put("other/auth.json", "{}");
 	machine_set("REGISTRY_AUTH_FILE", machine_path("other/auth.json"));
-	first = child_start(log_in_often, (void *)(uintptr_t) "a");
-	second = child_start(log_in_often, (void *)(uintptr_t) "b");
+	first = child_start(log_in_often, one);
+	second = child_start(log_in_often, other);
 	assert_int_equal(child_wait(first), 0);
 	assert_int_equal(child_wait(second), 0);
 	for (int i = 0; i < 20; i++) {

@@ -2,6 +2,8 @@
 
 #include "tests/unit/machine.h"
 
+#include <assert.h>
+
 #include "registry/reference.h"
 #include "registry/registries.h"
 
@@ -96,6 +98,7 @@ TEST(certificates_and_headers_are_for_their_place)
 		"[host.'d.com']\nclient = [['c.pem', '']]\n");
 	assert_ok(places_of("h.com/a", PULL_BY_TAG, &places));
 	assert_int_equal(places.len, 5);
+	assert(places.at);
 	assert_true(places.at[0].has_certs);
 	assert_string_equal(places.at[0].certs.ca_files.at[0], machine_path(DIR "h.com/a.pem"));
 	assert_string_equal(places.at[0].certs.cert, "/k/both.pem");

@@ -5,17 +5,19 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "base/vec.h"
 #include "registry/config_paths.h"
 #include "registry/proxy.h"
 
 static struct err *find(const char *const *variables, const char *scheme, const char *host,
 			const char *port, struct proxy *ret)
 {
-	char *environment[8] = { NULL };
-	struct config_paths paths = { .root = "", .environment = environment };
+	AUTO(strings) struct strings environment = { 0 };
+	struct config_paths paths = { .root = "" };
 
-	for (size_t i = 0; i < ARRAY_SIZE(environment) - 1 && variables[i]; i++)
-		environment[i] = (char *)(uintptr_t)variables[i];
+	for (; *variables; variables++)
+		strings_push(&environment, *variables);
+	paths.environment = strings_argv(&environment);
 	return proxy_find(&paths, scheme, host, port, ret);
 }
 

@@ -2,6 +2,8 @@
 
 #include "tests/unit/machine.h"
 
+#include <assert.h>
+
 #include "registry/reference.h"
 #include "registry/registries.h"
 
@@ -63,6 +65,7 @@ TEST(without_configuration_a_name_is_its_place)
 	must_be("app", PUSH, "docker.io/library/app");
 	assert_ok(places_of("app", PULL_BY_TAG, &hub));
 	assert_int_equal(hub.len, 1);
+	assert(hub.at);
 	assert_string_equal(hub.at[0].host, "docker.io");
 	assert_string_equal(hub.at[0].server, "registry-1.docker.io");
 	assert_string_equal(hub.at[0].api, "/v2");
@@ -162,6 +165,7 @@ TEST(the_hub_is_matched_by_its_full_name)
 	must_be("team/app", PULL_BY_TAG, "m.com/hub/team/app~ docker.io/team/app");
 	must_be("back.com/x", PULL_BY_TAG, "docker.io/team/x");
 	assert_ok(places_of("back.com/x", PULL_BY_TAG, &places));
+	assert(places.at);
 	assert_string_equal(places.at[0].server, "registry-1.docker.io");
 }
 
