@@ -34,8 +34,9 @@ struct client *client_new(const struct client_opts *opts, struct transport trans
 		client->opts.retry_max_wait = RETRY_MAX_WAIT;
 	if (!client->opts.retry_pause)
 		client->opts.retry_pause = RETRY_PAUSE;
-	client->transport =
-		transport.ops ? transport : http_transport_new(&(struct http_opts){ 0 });
+	client->transport = transport.ops ?
+				    transport :
+				    http_transport_new(&(struct http_opts){ .paths = opts->paths });
 	client->tokens = token_cache_new();
 	pthread_mutex_init(&client->lock, NULL);
 	return client;

@@ -376,6 +376,8 @@ size_t transfer_on_content(char *at, size_t unit, size_t count, void *self)
 	transfer->may_yield = true;
 	transfer->sent += n;
 	transfer->moved += n;
+	if (transfer->content.taken)
+		transfer->content.taken(transfer->content.taken_self, n);
 	return n;
 }
 

@@ -475,7 +475,7 @@ struct err *repository_tags(const struct repository *repo, struct strings *ret)
 			.base = base,
 			.actions = "pull",
 		};
-		size_t before = ret->len, entries;
+		size_t before = ret->len, entries = 0;
 		char *next = NULL;
 
 		if (map_put(&pages, str_of(path), &pages))

@@ -154,13 +154,23 @@ static int big_file(void)
 	return fd;
 }
 
-TEST(a_range_of_a_file_is_sent)
+static void count_taken(void *self, size_t n)
+{
+	*(size_t *)self += n;
+}
+
+TEST(a_range_of_a_file_is_sent_and_told)
 {
 	struct scene scene;
 	AUTO(fd) int fd = big_file();
-	size_t offset = 12345;
+	size_t offset = 12345, told = 0;
 	const struct http_content content = {
-		.fd = fd, .from_fd = true, .offset = offset, .size = BIG - 2 * offset
+		.fd = fd,
+		.from_fd = true,
+		.offset = offset,
+		.size = BIG - 2 * offset,
+		.taken = count_taken,
+		.taken_self = &told,
 	};
 	struct http_response *response = NULL;
 
@@ -168,6 +178,7 @@ TEST(a_range_of_a_file_is_sent)
 	scene.server.arg = &offset;
 	assert_ok(scene_put(&scene, &content, &response));
 	assert_int_equal(first_byte(response), 'g');
+	assert_int_equal(told, content.size);
 	http_response_free(response);
 	scene_release(&scene);
 }
@@ -507,7 +518,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_is_sent_as_it_is),
-		cmocka_unit_test(a_range_of_a_file_is_sent),
+		cmocka_unit_test(a_range_of_a_file_is_sent_and_told),
 		cmocka_unit_test(a_file_that_has_become_shorter_is_an_error),
 		cmocka_unit_test(a_feed_is_sent_while_it_is_written),
 		cmocka_unit_test(a_feed_that_fails_never_becomes_a_short_body),
