@@ -11,6 +11,7 @@
 #include "registry/config_paths.h"
 #include "registry/credential_helper.h"
 #include "registry/credentials-private.h"
+#include "registry/header.h"
 
 #define TOKEN_USER "<token>"
 
@@ -509,20 +510,6 @@ struct err *credentials_get(struct credentials *credentials, const char *host, c
 }
 
 /* ---- headers ---- */
-
-/* RFC 9110: a token; and a value without control characters. */
-static bool header_is_valid(const char *name, const char *value)
-{
-	static const char token[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-
-	if (!name[0] || name[strspn(name, token)])
-		return false;
-	for (; *value; value++)
-		if (((unsigned char)*value < ' ' && *value != '\t') || *value == 0x7f)
-			return false;
-	return true;
-}
 
 static struct err *read_headers(const struct json_at *headers, struct strings *ret)
 {

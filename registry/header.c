@@ -185,3 +185,18 @@ char *header_warning(const char *text)
 		return NULL;
 	return buf_steal(&value);
 }
+
+/* ---- headers that we send ---- */
+
+bool header_is_valid(const char *name, const char *value)
+{
+	static const char token[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+	if (!name[0] || name[strspn(name, token)])
+		return false;
+	for (; *value; value++)
+		if (((unsigned char)*value < ' ' && *value != '\t') || *value == 0x7f)
+			return false;
+	return true;
+}

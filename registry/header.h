@@ -1,5 +1,5 @@
 /*
- * registry/header.h - what single headers of a response mean.
+ * registry/header.h - what single headers of a response mean, and whether one can be sent.
  *
  * Pure functions from text to values. A server may send anything: what is not
  * exactly understood is said to be so, and the caller goes the safe way.
@@ -39,5 +39,9 @@ char *header_link_next(const char *text) MUST_USE;
 /* The text of a `299 - "text"` Warning as registries send it (distribution-spec, warnings), NULL for
  * any other. Owned by the caller; not escaped. */
 char *header_warning(const char *text) MUST_USE;
+
+/* Whether "name: value" can be sent as it is: a token (RFC 9110, 5.6.2), and a value without control
+ * characters. */
+bool header_is_valid(const char *name, const char *value);
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "registry/config_paths.h"
+#include "registry/header.h"
 #include "registry/reference.h"
 #include "registry/registries-private.h"
 #include "registry/toml.h"
@@ -101,14 +102,6 @@ static struct err *get_certs(const struct hosts_file *f, const struct json_at *a
 	return NULL;
 }
 
-static bool is_header_text(const char *text)
-{
-	for (; *text; text++)
-		if (((unsigned char)*text < ' ' && *text != '\t') || *text == 0x7f)
-			return false;
-	return true;
-}
-
 static struct err *get_headers(const struct json_at *at, struct place *place)
 {
 	struct json_at table = json_member(at, "header");
@@ -124,8 +117,7 @@ static struct err *get_headers(const struct json_at *at, struct place *place)
 
 		TRY(get_texts(&entry, &values));
 		vec_foreach (&values, text) {
-			if (!name[0] || strpbrk(name, ": \t") || !is_header_text(name) ||
-			    !is_header_text(*text))
+			if (!header_is_valid(name, *text))
 				return json_error(&entry, "not a header");
 			vec_push(&place->headers, xasprintf("%s: %s", name, *text));
 		}

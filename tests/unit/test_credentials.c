@@ -367,6 +367,14 @@ TEST(the_helper_of_a_registry_is_asked_before_its_entry)
 	must_have_run("get h\n");
 }
 
+TEST(what_its_helper_does_not_know_is_not_taken_from_the_entry)
+{
+	put_helper();
+	machine_put("home/.docker/config.json", "{\"auths\":{\"unknown\":{\"auth\":\"" USER_PASS
+						"\"}},\"credHelpers\":{\"unknown\":\"fake\"}}");
+	must_find("unknown", "a", "none");
+}
+
 TEST(a_store_for_all_is_asked_and_entries_come_behind_it)
 {
 	put_helper();
@@ -510,6 +518,7 @@ int main(void)
 		CASE(a_broken_file_does_no_harm_before_it_is_reached),
 		CASE(headers_come_from_dockers_file),
 		CASE(the_helper_of_a_registry_is_asked_before_its_entry),
+		CASE(what_its_helper_does_not_know_is_not_taken_from_the_entry),
 		CASE(a_store_for_all_is_asked_and_entries_come_behind_it),
 		CASE(a_helper_that_fails_is_an_error_and_shows_nothing),
 		CASE(the_name_of_a_helper_is_no_path),

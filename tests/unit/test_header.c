@@ -156,6 +156,30 @@ TEST(only_a_299_warning_is_one)
 	}
 }
 
+TEST(only_a_token_and_plain_text_can_be_sent)
+{
+	static const struct {
+		const char *name, *value;
+		bool valid;
+	} cases[] = {
+		{ "X-A", "b c", true },
+		{ "!#$%&'*+-.^_`|~9aZ", "", true },
+		{ "A", "\xc3\xa9\tx", true },
+		{ "", "x", false },
+		{ "A B", "x", false },
+		{ "A:", "x", false },
+		{ "A\r", "x", false },
+		{ "\xc3\xa9", "x", false },
+		{ "A", "x\r\nHost: evil", false },
+		{ "A", "x\n", false },
+		{ "A", "\x7f", false },
+		{ "A", "\x01", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(header_is_valid(cases[i].name, cases[i].value), cases[i].valid);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +188,7 @@ int main(void)
 		cmocka_unit_test(retry_after_is_seconds_or_a_date),
 		cmocka_unit_test(finds_the_next_page_among_links),
 		cmocka_unit_test(only_a_299_warning_is_one),
+		cmocka_unit_test(only_a_token_and_plain_text_can_be_sent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
