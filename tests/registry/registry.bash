@@ -371,20 +371,20 @@ bytes_received() {
 # no_credential NAME LISTENER...: nothing secret was in a request that these listeners of a fault
 # server (or proxy) saw: no Authorization, and neither the password nor a token in any other place.
 no_credential() {
-	local name=$1 log secrets basic
+	local name=$1 log secrets basic found
 	shift
 	log=$(server "$name")/log.jsonl
 	basic=$(printf '%s:%s' "$USER_NAME" "$USER_PASSWORD" | base64 -w 0)
 	secrets=$(jq -nc '$ARGS.positional' --args "$USER_PASSWORD" "$USER_TOKEN" "$basic" token-main-)
 	# shellcheck disable=SC2016 # jq's own variables
-	run jq -c --argjson secrets "$secrets" '. as $entry
+	found=$(jq -c --argjson secrets "$secrets" '. as $entry
 		| select(.event == "request" and ($ARGS.positional | index($entry.listener)))
 		| select(.authorization or .headers.cookie or ($entry | tostring
 			| . as $text | any($secrets[]; . as $secret | $text | contains($secret))))' \
-		"$log" --args "$@"
-	if [ "$status" -ne 0 ] || [ -n "$output" ]; then
-		echo "a credential went astray (or the log cannot be read):"
-		echo "$output"
+		"$log" --args "$@") || return
+	if [ -n "$found" ]; then
+		echo "a credential went astray:"
+		echo "$found"
 		return 1
 	fi
 }

@@ -85,8 +85,6 @@ class Stream:
 
     def line(self):
         while b"\n" not in self.buffer:
-            if self.buffer.startswith(b"\x16\x03"):
-                raise Gone("speaks TLS to a port that does not")
             if len(self.buffer) > 1 << 20:
                 raise Gone("a line of more than 1 MiB")
             self.fill()
@@ -138,6 +136,11 @@ class Request:
     def __init__(self, stream, number):
         self.stream, self.number, self.received = stream, number, 0
         self.answered = False
+        if not stream.buffer:
+            stream.fill()
+        if stream.buffer.startswith(b"\x16\x03"):  # as other servers say it
+            stream.send(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\nTLS to a plain port\n")
+            raise Gone("speaks TLS to a port that does not")
         line = stream.line()
         while not line:
             line = stream.line()
