@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/err.h"
 #include "base/file.h"
@@ -164,7 +165,21 @@ static void add_bundle(const struct config_paths *paths, struct strings *ret)
 	}
 }
 
-/* Every file of a directory, but for second names of one: links to another file in it. */
+/* Whether `path` is a file of its own, and no second name of another in its directory: a link to it,
+ * as c_rehash(1) makes them. */
+static bool is_own_file(const char *path)
+{
+	AUTO(mem) char *target = NULL;
+	AUTO(err) struct err *no_link = NULL;
+	struct stat st;
+
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return false;
+	no_link = file_read_link(AT_FDCWD, path, &target);
+	return no_link || strchr(target, '/');
+}
+
+/* Every file of a directory. */
 static struct err *add_dir(const char *dir, struct strings *ret)
 {
 	AUTO(strings) struct strings names = { 0 };
@@ -177,10 +192,8 @@ static struct err *add_dir(const char *dir, struct strings *ret)
 	TRY(err_wrap(err, "SSL_CERT_DIR"));
 	vec_foreach (&names, name) {
 		AUTO(mem) char *path = xasprintf("%s/%s", dir, *name);
-		AUTO(mem) char *target = NULL;
-		AUTO(err) struct err *no_link = file_read_link(AT_FDCWD, path, &target);
 
-		if (no_link || strchr(target, '/'))
+		if (is_own_file(path))
 			strings_push(ret, path);
 	}
 	return NULL;

@@ -156,7 +156,7 @@ TEST(trusts_what_the_variables_name)
 		xasprintf("%s/other/a:%s/other/none::%s/other/b", tmp_path, tmp_path, tmp_path);
 
 	put_empty(FILES("etc/ssl/certs/ca-certificates.crt", "other/f.pem", "other/a/2",
-			"other/a/1", "other/b/3"));
+			"other/a/1", "other/a/java/x", "other/b/3"));
 	assert_int_equal(symlinkat("1", tmp_fd, "other/a/hash.0"), 0);
 	assert_int_equal(symlinkat("../f.pem", tmp_fd, "other/b/4"), 0);
 	machine_set("SSL_CERT_FILE", machine_path("other/f.pem"));
