@@ -112,7 +112,8 @@ static struct err *find_places(struct pull *p)
 	TRY(registries_places(registries, p->ref, PULL_BY_DIGEST, &p->blob_places));
 	p->repos = xcalloc(p->blob_places.len, sizeof(*p->repos));
 	for (size_t i = 0; i < p->blob_places.len; i++)
-		p->repos[i] = (struct repository){ p->client, &p->blob_places.at[i] };
+		p->repos[i] =
+			(struct repository){ .client = p->client, .place = &p->blob_places.at[i] };
 	p->sources = (struct sources){ p->repos, p->blob_places.len };
 	return NULL;
 }
@@ -136,7 +137,7 @@ static struct err *resolve(struct pull *p, struct descriptor *ret)
 	struct err *last = NULL;
 
 	vec_foreach (&p->places, place) {
-		const struct repository repo = { p->client, place };
+		const struct repository repo = { .client = p->client, .place = place };
 		bool found = false;
 		struct err *err = repository_manifest_find(&repo, what_to_ask(p->ref), &found, ret);
 

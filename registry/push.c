@@ -134,7 +134,7 @@ static struct err *find_place(struct push *p, struct client *client, const struc
 
 	TRY(client_registries(client, &registries));
 	TRY(registries_places(registries, to, PUSH, &p->places));
-	p->repo = (struct repository){ client, &p->places.at[0] };
+	p->repo = (struct repository){ client, &p->places.at[0], .pushes = true };
 	return NULL;
 }
 
@@ -174,17 +174,32 @@ static struct err *find_parts(struct push *p, struct descriptor *target)
 	return documents_find(p->store, &nowhere, target, &host, true, &p->documents);
 }
 
-static struct err *push(struct push *p, struct descriptor *target, const char *tag)
+/* What the registry has already. A tag that leads to the target leaves nothing to do. */
+static struct err *look(struct push *p, const struct descriptor *target, const char *tag,
+			bool *ret_tagged, bool *ret_there)
 {
 	char text[DIGEST_TEXT_SIZE];
 	struct descriptor there;
-	bool found = false;
+
+	TRY(repository_manifest_find(&p->repo, tag, ret_tagged, &there));
+	*ret_tagged = *ret_tagged && digest_equal(&there.digest, &target->digest);
+	*ret_there = *ret_tagged;
+	if (*ret_tagged)
+		return NULL;
+	return repository_manifest_find(&p->repo, digest_format(&target->digest, text), ret_there,
+					&there);
+}
+
+static struct err *push(struct push *p, struct descriptor *target, const char *tag)
+{
+	bool tagged, there;
 
 	if (p->opts->platform)
 		TRY(choose_image(p, target));
-	TRY(repository_manifest_find(&p->repo, digest_format(&target->digest, text), &found,
-				     &there));
-	if (!found) {
+	TRY(look(p, target, tag, &tagged, &there));
+	if (tagged)
+		return NULL;
+	if (!there) {
 		TRY(find_parts(p, target));
 		TRY(push_blobs(p));
 		TRY(push_documents(p, target));

@@ -1,9 +1,9 @@
 /*
  * registry/push.h - an image of the store into a registry.
  *
- * HEAD of the manifest by digest first: an image that is there costs that and the tag. Blobs in
- * parallel, each by upload_blob(); then the config, the manifests, the index, the tag last. Nothing is
- * ever compressed again.
+ * HEAD of the tag first: if it leads to the image there is nothing to do. Then HEAD by digest: an
+ * image that is there costs these two and the tag. Else blobs in parallel, each by upload_blob();
+ * then manifests, indexes, the tag last. Nothing is ever compressed again.
  */
 #ifndef REGISTRY_PUSH_H
 #define REGISTRY_PUSH_H

@@ -26,6 +26,7 @@
 struct repository {
 	struct client *client;
 	const struct place *place;
+	bool pushes; /* ask for tokens that allow it from the start: one for everything */
 };
 
 /* Is there such a manifest (`what` is a tag or a digest)? HEAD, and GET where HEAD will not do. What

@@ -58,8 +58,6 @@ struct err *travel_may_go(const struct url *home, const struct url *from, const 
 
 	if ((home->is_https || from->is_https) && !next->is_https)
 		return err_new(ERR_INVALID, "%s sends us to plain http: %s", from->host, shown);
-	if (!next->is_https && !url_same_origin(from, next) && !url_is_private(home))
-		return err_new(ERR_INVALID, "%s sends us to plain http: %s", from->host, shown);
 	if (url_is_private(next) && !url_is_private(home))
 		return err_new(ERR_INVALID, "%s sends us to an address inside this network: %s",
 			       from->host, shown);

@@ -53,7 +53,7 @@ static struct err *take(void *self, const struct descriptor *blob, struct source
 static struct err *fetch(struct fake_registry *registry, const struct descriptor *blob,
 			 struct seen *seen)
 {
-	struct repository repo = { registry->client, &registry->place };
+	struct repository repo = { .client = registry->client, .place = &registry->place };
 	struct taker taker = { .take = take, .self = seen };
 	bool fetched;
 
@@ -325,8 +325,9 @@ TEST(a_place_that_fails_gives_way_to_the_next)
 	fake_open(&mirror);
 	for (int i = 0; i < 6; i++) {
 		/* the mirror is wrong in each way, or does not have it */
-		struct repository repos[] = { { mirror.client, &mirror.place },
-					      { registry.client, &registry.place } };
+		struct repository repos[] = { { .client = mirror.client, .place = &mirror.place },
+					      { .client = registry.client,
+						.place = &registry.place } };
 		struct descriptor blob = fake_add_blob(&registry, "team/app", the_blob());
 		char text[DIGEST_TEXT_SIZE];
 		AUTO(mem)

@@ -415,17 +415,19 @@ TEST(a_pulled_image_is_pushed_elsewhere_with_its_digest)
 	assert_ok(pull(&registry, APP ":1", &opts, &pulled));
 	before = registry.fake.lines.len;
 
-	/* on the same registry everything is mounted: a look, three times a look and a mount, a tag */
+	/* on the same registry everything is mounted: two looks, three times a look and a mount, a tag */
 	assert_ok(push(&registry, &image, FAKE_HOST "/other:9", &result));
 	assert_true(digest_equal(&result.digest, &image.digest));
 	assert_int_equal(result.mounted, 3);
-	assert_int_equal(registry.fake.lines.len - before, 1 + 3 * 2 + 1);
+	assert_int_equal(registry.fake.lines.len - before, 2 + 3 * 2 + 1);
 	assert_true(map_has(&registry.manifests, STR("other:9")));
 
-	/* once it is there: a look and a tag */
+	/* under another tag: two looks and the tag; under its own: a look */
 	before = registry.fake.lines.len;
 	assert_ok(push(&registry, &image, FAKE_HOST "/other:10", &result));
-	assert_int_equal(registry.fake.lines.len - before, 2);
+	assert_int_equal(registry.fake.lines.len - before, 3);
+	assert_ok(push(&registry, &image, FAKE_HOST "/other:10", &result));
+	assert_int_equal(registry.fake.lines.len - before, 4);
 	assert_int_equal(result.sent + result.mounted + result.present, 0);
 }
 

@@ -18,7 +18,7 @@
 
 static struct repository repository_of(struct fake_registry *registry)
 {
-	return (struct repository){ registry->client, &registry->place };
+	return (struct repository){ .client = registry->client, .place = &registry->place };
 }
 
 static void expect_error(struct err *error, enum err_kind kind, const char *part)

@@ -57,7 +57,7 @@ static void content_make(struct content *content, size_t size)
 static struct err *upload(struct fake_registry *registry, const struct content *content,
 			  enum upload_way *ret)
 {
-	struct repository repo = { registry->client, &registry->place };
+	struct repository repo = { .client = registry->client, .place = &registry->place };
 	struct upload_source src = { .fd = content->fd };
 
 	return upload_blob(&repo, store, &content->blob, &src, NULL, ret);
