@@ -13,7 +13,8 @@
  *	builds/<id>/          store/journal.h
  *	leases/<id>           one per running process, locked while it lives
  *	tmp/<lease>/          staging of that process
- *	partial/<hex>         a blob that is still being fetched, or was when its maker died
+ *	partial/<hex>         a blob that is still being fetched, or was when its maker died (store/blob.h)
+ *	elsewhere/<hex>       store/elsewhere.h; lost without harm
  *	trash/                taken out of view, being deleted
  *	lock/                 prune, index, single
  *
