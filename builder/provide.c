@@ -1,0 +1,249 @@
+/* builder/provide.c - one step: found at last, or made in a fresh layer and kept. */
+
+#include "builder/execute-private.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "builder/build.h"
+#include "builder/copy.h"
+#include "builder/events.h"
+#include "builder/run.h"
+#include "overlay/diff.h"
+#include "overlay/user.h"
+#include "store/store.h"
+
+#define SYNC_PERIOD ((uint64_t)30 * 1000000000) /* how much work may be lost in a power cut */
+
+static struct err *do_run(struct execution *ex, struct plan_step *step, const struct stack *stack,
+			  const struct layer_stage *layer, int *ret_code)
+{
+	const struct run_site site = { .sandbox = ex->sandbox,
+				       .hostname = ex->plan->hostname,
+				       .events = ex->opts->events,
+				       .journal = ex->opts->journal,
+				       .script = ex->plan->recipe->script };
+	AUTO(fd) int root_fd = -1;
+
+	TRY(stack_mount(stack, layer, &ex->skeleton, &root_fd));
+	return (ex->opts->run ? ex->opts->run : run_step)(&site, step, root_fd, ret_code);
+}
+
+/* The ids of --chown: a number alone stands for the group, too; a name for its own group. */
+static struct err *find_owner(int view_fd, const char *text, struct copy_opts *opts)
+{
+	struct str group = str_of(text);
+	struct str user = str_cut(&group, ':');
+	AUTO(user) struct user found = { 0 };
+	AUTO(err) struct err *no_number = NULL;
+	uint64_t number;
+
+	TRY(err_wrap(user_resolve(view_fd, user, &found), "--chown=%s", text));
+	opts->given_owner = true;
+	opts->uid = found.uid;
+	opts->gid = found.gid;
+	no_number = num_parse(user, 0, INT32_MAX, &number);
+	if (!no_number)
+		opts->gid = (gid_t)number;
+	if (group.at) {
+		AUTO(mem) char *pair = xasprintf("0:%.*s", STR_ARG(group));
+		AUTO(user) struct user with_group = { 0 };
+
+		TRY(err_wrap(user_resolve(view_fd, str_of(pair), &with_group), "--chown=%s", text));
+		opts->gid = with_group.gid;
+	}
+	return NULL;
+}
+
+/* The tree and the selection of a COPY from a stage or an image. */
+static struct err *select_from(struct execution *ex, struct plan_step *step, struct tree **ret_tree,
+			       struct selection *ret)
+{
+	const struct plan_copy *copy = &step->copy;
+	AUTO(stack) struct stack stack = { 0 };
+	AUTO(mem) char *what = NULL;
+	int view_fd;
+
+	if (copy->from_stage) {
+		what = xasprintf("stage '%s'", copy->from_stage->name);
+		TRY(execution_take_stack(ex, copy->from_stage, copy->from_stage->top, &stack));
+	} else {
+		what = xasprintf("image '%s'", copy->from_image->name);
+		TRY(execution_image_stack(ex, copy->from_image, &stack));
+	}
+	TRY(stack_view(&stack, &view_fd));
+	TRY(tree_open(view_fd, NULL, NULL, ret_tree));
+	vec_foreach (&copy->sources, source)
+		TRY(selection_add(ret, *ret_tree, *source, what));
+	return selection_load(ret, *ret_tree, ex->copy_pool);
+}
+
+static struct err *do_copy(struct execution *ex, struct plan_step *step, int view_fd,
+			   const struct layer_stage *layer)
+{
+	const struct plan_copy *copy = &step->copy;
+	bool foreign = copy->from_stage || copy->from_image;
+	struct copy_opts opts = { .dest = copy->dest,
+				  .dest_is_dir = copy->dest_is_dir,
+				  .keep_owner = foreign && !copy->chown,
+				  .chmod = copy->chmod,
+				  .pool = ex->copy_pool };
+	AUTO(tree) struct tree *tree = NULL;
+	AUTO(selection) struct selection selection = { 0 };
+
+	if (copy->chown)
+		TRY(find_owner(view_fd, copy->chown, &opts));
+	if (!foreign) {
+		opts.dest_is_dir = opts.dest_is_dir || copy->selection.len > 1;
+		return copy_run(ex->plan->context, &copy->selection, &opts, view_fd, layer->fs_fd);
+	}
+	TRY(select_from(ex, step, &tree, &selection));
+	opts.dest_is_dir = opts.dest_is_dir || selection.len > 1;
+	return copy_run(tree, &selection, &opts, view_fd, layer->fs_fd);
+}
+
+static struct err *do_workdir(struct plan_step *step, int view_fd, const struct layer_stage *layer)
+{
+	AUTO(user) struct user user = { 0 };
+	AUTO(fd) int there = -1;
+	struct err *err =
+		file_open(view_fd, step->cwd, O_PATH | O_DIRECTORY, 0, FILE_IN_ROOT, &there);
+
+	if (!err)
+		return NULL;
+	err_free(err); /* it is not there: make it, or say what is in its way */
+	TRY(user_resolve(view_fd, str_of(step->user), &user));
+	return copy_make_dir(step->cwd, user.uid, user.gid, view_fd, layer->fs_fd);
+}
+
+/* Do the work of a step in a fresh layer. Errors get their place here; run_step() has given its
+ * own. */
+static struct err *work(struct execution *ex, struct plan_step *step, const struct stack *stack,
+			int view_fd, const struct layer_stage *layer, int *ret_code)
+{
+	struct err *err;
+
+	if (step->kind == STEP_RUN)
+		return do_run(ex, step, stack, layer, ret_code);
+	err = step->kind == STEP_COPY ? do_copy(ex, step, view_fd, layer) :
+					do_workdir(step, view_fd, layer);
+	return script_wrap(err, ex->plan->recipe->script, &step->instruction->position);
+}
+
+/* Seal what a step left, put it onto the stack, and write the step's record. */
+static struct err *keep(struct execution *ex, struct plan_step *step, struct stack *stack,
+			int view_fd, struct layer_stage *layer)
+{
+	const struct plan *plan = ex->plan;
+	bool empty;
+
+	TRY(diff_is_empty(layer->fs_fd, view_fd, &empty));
+	step->layer = (struct layer_meta){ 0 };
+	if (!empty) {
+		if (plan->has_epoch)
+			TRY(diff_clamp_times(layer->fs_fd, plan->epoch));
+		TRY(stack_seal_layer(stack, layer, &step->layer));
+		memcpy(step->record.lid, step->layer.lid, sizeof(step->layer.lid));
+		TRY(stack_push(stack, ex->plan->store, step->layer.lid));
+	}
+	step->record.created = clock_now();
+	TRY(step_put(ex->plan->store, &step->record));
+	store_sync_later(ex->plan->store, SYNC_PERIOD);
+	return NULL;
+}
+
+static bool in_target(const struct execution *ex, const struct plan_step *step)
+{
+	for (const struct plan_step *s = ex->plan->target->top; s; s = s->below)
+		if (s == step)
+			return true;
+	return false;
+}
+
+/* Run a step that nobody has done. */
+static struct err *make_step(struct execution *ex, struct plan_step *step, struct stack *stack,
+			     int *ret_code)
+{
+	AUTO(layer_stage) struct layer_stage *layer = NULL;
+	uint64_t began = clock_monotonic();
+	AUTO(fd) int view_fd = -1;
+
+	TRY(stack_view(stack, &view_fd));
+	TRY(stack_begin_layer(stack, ex->plan->store, &layer));
+	TRY(work(ex, step, stack, view_fd, layer, ret_code));
+	step->record.duration = clock_monotonic() - began;
+	TRY(script_wrap(keep(ex, step, stack, view_fd, layer), ex->plan->recipe->script,
+			&step->instruction->position));
+	if (ex->opts->blobs && step->record.lid[0] && in_target(ex, step))
+		commit_queue(ex, step, STEAL_FD(view_fd));
+	return NULL;
+}
+
+/* A step whose key somebody else has. */
+struct wait {
+	struct execution *ex;
+	const struct plan_step *step;
+	bool told;
+};
+
+static void tell_progress(struct execution *ex, const struct plan_step *step, const char *text)
+{
+	events_emit(ex->opts->events, &(struct build_event){ .kind = EVENT_STEP_PROGRESS,
+							     .step = step->number,
+							     .text = text });
+}
+
+/* The step of another stage that has the same key; NULL if only another build can have it. */
+static const struct plan_step *find_twin(const struct plan *plan, const struct plan_step *step)
+{
+	vec_foreach (&plan->steps, other)
+		if (*other != step && (*other)->needed &&
+		    digest_equal(&(*other)->record.key, &step->record.key))
+			return *other;
+	return NULL;
+}
+
+static void begin_wait(void *self)
+{
+	struct wait *wait = self;
+	const struct plan_step *twin = find_twin(wait->ex->plan, wait->step);
+	AUTO(mem)
+	char *text = twin ? xasprintf("waiting for the same step of stage %s", twin->stage->name) :
+			    xstrdup("waiting for another build that makes the same step");
+
+	wait->told = true;
+	tell_progress(wait->ex, wait->step, text);
+}
+
+/* Hold the key of a step, so that nobody else makes it. */
+static struct err *hold_key(struct execution *ex, const struct plan_step *step, struct lock *ret)
+{
+	struct wait wait = { .ex = ex, .step = step };
+	const struct lock_wait how = { .begin = begin_wait, .self = &wait };
+	struct err *err = store_single(ex->plan->store, &step->record.key, &how, ret);
+
+	if (wait.told)
+		tell_progress(ex, step, NULL);
+	return err;
+}
+
+struct err *provide_step(struct execution *ex, struct plan_step *step, struct stack *stack,
+			 int *ret_code)
+{
+	AUTO(lock) struct lock single = LOCK_INIT;
+
+	if (!ex->plan->opts->no_cache) {
+		TRY(hold_key(ex, step, &single));
+		TRY(execute_look_up_step(ex->plan, step));
+	}
+	if (!step->cached)
+		return make_step(ex, step, stack, ret_code);
+	if (step->record.lid[0])
+		TRY(stack_push(stack, ex->plan->store, step->record.lid));
+	return NULL;
+}

@@ -1,0 +1,98 @@
+/* builder/stacks.c - open layers: of images, and of what steps have left.
+ *
+ * A finished step keeps the open stack of its result as long as somebody still
+ * has to start from it; the last one takes it over, so a straight chain of n
+ * steps opens n directories and not n * n. The execution's lock is never held
+ * while the disk is at work: whoever opens an image says so in its state, and
+ * others who need the same one wait for that.
+ */
+
+#include "builder/execute-private.h"
+
+#include "base/err.h"
+#include "base/vec.h"
+
+/* What a step and its stage are built on in the end: an image, or nothing. */
+static struct plan_image *base_of(const struct plan_stage *stage)
+{
+	while (stage->parent)
+		stage = stage->parent;
+	return stage->image;
+}
+
+/* Wait while somebody else opens the image; true if it is then ours to open. */
+static bool claim_image(struct execution *ex, struct plan_image *image)
+{
+	bool ours;
+
+	pthread_mutex_lock(&ex->lock);
+	while (image->state == IMAGE_OPENING)
+		pthread_cond_wait(&ex->opened, &ex->lock);
+	ours = image->state == IMAGE_CLOSED;
+	if (ours)
+		image->state = IMAGE_OPENING;
+	pthread_mutex_unlock(&ex->lock);
+	return ours;
+}
+
+struct err *execution_image_stack(struct execution *ex, struct plan_image *image, struct stack *ret)
+{
+	struct err *err = NULL;
+
+	if (claim_image(ex, image)) {
+		err = stack_of_image(ex->plan->store, image->image, ex->unpack_pool, NULL,
+				     &image->stack);
+		pthread_mutex_lock(&ex->lock);
+		image->state = err ? IMAGE_CLOSED : IMAGE_OPEN;
+		pthread_cond_broadcast(&ex->opened);
+		pthread_mutex_unlock(&ex->lock);
+	}
+	TRY(err_wrap(err, "image '%s'", image->name));
+	return stack_copy(&image->stack, ex->plan->store, ret);
+}
+
+struct err *execution_open_chain(struct execution *ex, const struct plan_stage *stage,
+				 struct plan_step *top, struct stack *ret)
+{
+	struct plan_image *image = base_of(stage);
+	VEC(struct plan_step *) chain = { 0 };
+	struct err *err = NULL;
+
+	if (image)
+		err = execution_image_stack(ex, image, ret);
+	for (; top; top = top->below)
+		vec_push(&chain, top);
+	while (!err && chain.len > 0) {
+		const struct plan_step *step = chain.at[--chain.len];
+
+		if (step->record.lid[0])
+			err = stack_push(ret, ex->plan->store, step->record.lid);
+	}
+	vec_release(&chain);
+	return err;
+}
+
+/* The last one to start from a finished step takes its stack: true. */
+static bool take_over(struct execution *ex, struct plan_step *step, struct stack *ret)
+{
+	struct step_state *state = execution_state(ex, step);
+	bool last = false;
+
+	pthread_mutex_lock(&ex->lock);
+	if (state->has_stack && --state->users == 0) {
+		*ret = state->stack;
+		state->stack = (struct stack){ 0 };
+		state->has_stack = false;
+		last = true;
+	}
+	pthread_mutex_unlock(&ex->lock);
+	return last;
+}
+
+struct err *execution_take_stack(struct execution *ex, const struct plan_stage *stage,
+				 struct plan_step *top, struct stack *ret)
+{
+	if (top && take_over(ex, top, ret))
+		return NULL;
+	return execution_open_chain(ex, stage, top, ret);
+}
