@@ -456,6 +456,48 @@ TEST(some_redirects_are_not_followed)
 	}
 }
 
+/* Sends everybody to a stranger, who wants to see nothing of ours. */
+static struct fake_answer sends_away(struct fake *fake, const char *line, const char *auth,
+				     struct str body)
+{
+	(void)body;
+	if (is_to(line, "GET https://reg."))
+		return auth ?
+			       (struct fake_answer){
+				       .status = 307,
+				       .headers = { "Location: https://cdn.example.net/b" }
+			       } :
+			       NO(401);
+	return auth || fake_header(fake->request, "X-Key:") ? NO(400) : OK("far");
+}
+
+TEST(neither_a_registry_token_nor_a_header_of_ours_leaves_home)
+{
+	struct strings headers = { 0 };
+	AUTO(scene) struct scene scene = { 0 };
+	AUTO(http_response) struct http_response *response = NULL;
+	struct client_request request = { .method = HTTP_GET,
+					  .path = "/blobs/x",
+					  .actions = "pull" };
+
+	scene_open(
+		&scene, sends_away,
+		"DOCKER_AUTH_CONFIG={\"auths\":{\"reg.example.com\":{\"registrytoken\":\"rt\"}}}");
+	strings_push(&headers, "X-Key: of the request");
+	strings_push(&scene.place.headers, "X-Key: of the place");
+	request.place = &scene.place;
+	request.headers = &headers;
+	assert_ok(client_send(scene.client, &request, &response));
+	expect_lines(&scene.fake,
+		     (const char *const[]){
+			     "GET https://reg.example.com/v2/team/app/blobs/x [Bearer rt]",
+			     "GET https://cdn.example.net/b",
+			     NULL,
+		     });
+	strings_release(&headers);
+	strings_release(&scene.place.headers);
+}
+
 /* The stranger at the end of a redirect wants a token of its own. */
 static struct fake_answer vanity(struct fake *fake, const char *line, const char *auth,
 				 struct str body)
@@ -732,6 +774,7 @@ int main(void)
 		cmocka_unit_test(a_realm_that_the_user_trusts_gets_them),
 		cmocka_unit_test(a_401_without_a_challenge_is_explained_by_the_ping),
 		cmocka_unit_test(secrets_stay_at_home_when_a_redirect_leads_elsewhere),
+		cmocka_unit_test(neither_a_registry_token_nor_a_header_of_ours_leaves_home),
 		cmocka_unit_test(some_redirects_are_not_followed),
 		cmocka_unit_test(a_stranger_behind_a_redirect_gets_an_anonymous_token_at_most),
 		cmocka_unit_test(what_may_pass_is_tried_again_and_told),
