@@ -23,11 +23,6 @@ struct table_of_options {
 	size_t count;
 };
 
-static bool takes_value(const struct option *option)
-{
-	return option->kind != OPTION_IS_FLAG;
-}
-
 static void print_words(const char *const *words)
 {
 	for (size_t i = 0; words[i]; i++)
@@ -78,7 +73,7 @@ static void bash_option_values(struct table_of_options table)
 	for (size_t i = 0; i < table.count; i++) {
 		const struct option *option = &table.options[i];
 
-		if (!option->help || !takes_value(option))
+		if (!option->help || !option_takes_value(option))
 			continue;
 		if (option->letter)
 			printf("\t\t-%c|", option->letter);
@@ -180,7 +175,7 @@ static void zsh_option(const struct option *option)
 		printf(":%s:(", option->name);
 		print_words(option->words);
 		putchar(')');
-	} else if (takes_value(option)) {
+	} else if (option_takes_value(option)) {
 		putchar(':');
 		print_quoted(option->value, "[]:\\");
 		printf(":%s", option->files ? "_files" : "");
@@ -245,7 +240,7 @@ static void fish_options(const char *where, struct table_of_options table)
 			printf(" -x -a '");
 			print_words(option->words);
 			putchar('\'');
-		} else if (takes_value(option)) {
+		} else if (option_takes_value(option)) {
 			printf(option->files ? " -r -F" : " -x");
 		}
 		printf(" -d '");

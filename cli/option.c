@@ -60,16 +60,23 @@ static struct err *unknown_name(const struct reader *reader, struct str name)
 	return near ? err_note(err, "did you mean '--%s'?", near) : err;
 }
 
-static struct err *set_flag(struct found found, const char *text)
+static struct err *read_truth(const char *text, bool *ret)
 {
-	bool *field = field_of(found);
-
 	if (!text || strcmp(text, "true") == 0 || strcmp(text, "1") == 0)
-		*field = true;
+		*ret = true;
 	else if (strcmp(text, "false") == 0 || strcmp(text, "0") == 0)
-		*field = false;
+		*ret = false;
 	else
 		return err_new(ERR_USAGE, "'%.80s' is neither true nor false", text);
+	return NULL;
+}
+
+static struct err *set_switch(struct found found, const char *text)
+{
+	bool on = false;
+
+	TRY(read_truth(text, &on));
+	*(int *)field_of(found) = on ? SWITCH_ON : SWITCH_OFF;
 	return NULL;
 }
 
@@ -102,7 +109,9 @@ static struct err *set_value(struct found found, const char *text)
 {
 	switch (found.option->kind) {
 	case OPTION_IS_FLAG:
-		return set_flag(found, text);
+		return read_truth(text, field_of(found));
+	case OPTION_IS_SWITCH:
+		return set_switch(found, text);
 	case OPTION_IS_NUMBER:
 		return set_number(found, text);
 	case OPTION_IS_WORD:
@@ -137,7 +146,7 @@ static bool is_option(const struct reader *reader, const char *word)
 static struct err *take(struct reader *reader, struct found found, const char *attached,
 			const char *said)
 {
-	if (!attached && found.option->kind != OPTION_IS_FLAG) {
+	if (!attached && option_takes_value(found.option)) {
 		if (!*reader->next)
 			return err_new(ERR_USAGE, "option %s needs a value", said);
 		if (is_option(reader, *reader->next))
@@ -173,7 +182,7 @@ static struct err *read_short(struct reader *reader, const char *letters)
 
 		if (!find(reader, STR(""), *letters, &found))
 			return err_new(ERR_USAGE, "unknown option '%s'", said);
-		if (found.option->kind != OPTION_IS_FLAG) {
+		if (option_takes_value(found.option)) {
 			letters += letters[1] == '=' ? 2 : 1;
 			return take(reader, found, *letters ? letters : NULL, said);
 		}

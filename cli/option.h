@@ -34,11 +34,15 @@ struct err;
 
 enum option_kind {
 	OPTION_IS_FLAG,   /* bool */
+	OPTION_IS_SWITCH, /* int: an enum option_switch */
 	OPTION_IS_TEXT,   /* const char *, borrowed from the command line */
 	OPTION_IS_LIST,   /* struct strings, one element per use */
 	OPTION_IS_NUMBER, /* uint64_t */
 	OPTION_IS_WORD,   /* int: the index of one of `words` */
 };
+
+/* A flag that tells whether it was given at all. */
+enum option_switch { SWITCH_UNSAID, SWITCH_ON, SWITCH_OFF };
 
 struct option {
 	const char *name; /* without "--" */
@@ -46,7 +50,7 @@ struct option {
 	bool files;       /* the value is a path: completions offer files */
 	enum option_kind kind;
 	size_t offset;            /* of the field in the command's struct */
-	const char *value;        /* "PATH" in help; NULL for flags and words */
+	const char *value;        /* "PATH" in help; NULL for flags, switches and words */
 	const char *help;         /* one line; NULL: accepted, but not told */
 	const char *const *words; /* NULL-terminated */
 	uint64_t min, max;        /* of a number */
@@ -59,6 +63,8 @@ struct option {
 
 #define OPTION_FLAG(type, field, letter, name, help) \
 	{ OPTION_(type, field, letter, name, NULL, help), .kind = OPTION_IS_FLAG }
+#define OPTION_SWITCH(type, field, letter, name, help) \
+	{ OPTION_(type, field, letter, name, NULL, help), .kind = OPTION_IS_SWITCH }
 #define OPTION_TEXT(type, field, letter, name, value, help) \
 	{ OPTION_(type, field, letter, name, value, help), .kind = OPTION_IS_TEXT }
 #define OPTION_PATH(type, field, letter, name, value, help) \
@@ -71,6 +77,12 @@ struct option {
 #define OPTION_WORD(type, field, letter, name, list, help) \
 	{ OPTION_(type, field, letter, name, NULL, help), .kind = OPTION_IS_WORD, .words = (list) }
 /* clang-format on */
+
+/* Whether the next word is its value. */
+static inline bool option_takes_value(const struct option *option)
+{
+	return option->kind != OPTION_IS_FLAG && option->kind != OPTION_IS_SWITCH;
+}
 
 /* A table and the struct that it fills. */
 struct option_set {

@@ -17,6 +17,7 @@ struct values {
 	uint64_t jobs;
 	int colour;
 	const char *root;
+	int verify;
 };
 
 static const struct option own[] = {
@@ -26,6 +27,7 @@ static const struct option own[] = {
 	OPTION_LIST(struct values, tags, 't', "tag", "NAME", "call it NAME"),
 	OPTION_NUMBER(struct values, jobs, 'j', "jobs", "N", 1, 64, "N at once"),
 	OPTION_WORD(struct values, colour, 0, "colour", colours, "paint it"),
+	OPTION_SWITCH(struct values, verify, 0, "verify", "look at it"),
 };
 static const struct option common[] = {
 	OPTION_TEXT(struct values, root, 0, "root", "DIR", "store"),
@@ -116,6 +118,26 @@ TEST(reads_every_spelling_of_an_option)
 	}
 }
 
+TEST(a_switch_knows_whether_it_was_said)
+{
+	static const struct {
+		const char *line;
+		enum option_switch want;
+	} cases[] = {
+		{ "a", SWITCH_UNSAID },         { "--verify a", SWITCH_ON },
+		{ "--verify=true", SWITCH_ON }, { "--verify=false", SWITCH_OFF },
+		{ "--verify=0", SWITCH_OFF },   { "--verify=false --verify", SWITCH_ON },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct values values = { 0 };
+		AUTO(strings) struct strings operands = { 0 };
+
+		assert_ok(parse(cases[i].line, false, &values, &operands));
+		assert_int_equal(values.verify, cases[i].want);
+	}
+}
+
 TEST(says_what_is_wrong_with_a_word)
 {
 	static const struct {
@@ -127,6 +149,7 @@ TEST(says_what_is_wrong_with_a_word)
 		  NULL }, /* what is not told is not suggested */
 		{ "--xyzzy=1", "unknown option '--xyzzy'", NULL },
 		{ "-x", "unknown option '-x'", NULL },
+		{ "--verify=no", "option --verify: 'no' is neither true nor false", NULL },
 		{ "-qx", "unknown option '-x'", NULL },
 		{ "--file", "option --file needs a value", NULL },
 		{ "-qf", "option -f needs a value", NULL },
@@ -185,6 +208,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_every_spelling_of_an_option),
+		cmocka_unit_test(a_switch_knows_whether_it_was_said),
 		cmocka_unit_test(says_what_is_wrong_with_a_word),
 		cmocka_unit_test(a_refused_value_is_a_wrong_command_line),
 		cmocka_unit_test(leaves_a_command_of_its_own_alone),
