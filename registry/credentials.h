@@ -111,4 +111,8 @@ struct err *credentials_save(struct credentials *credentials, const char *key,
 struct err *credentials_erase(struct credentials *credentials, const char *key, bool *ret_found)
 	MUST_USE;
 
+/* Append the keys of all logins that the file which we write knows of, as credentials_erase() takes
+ * them. */
+struct err *credentials_keys(struct credentials *credentials, struct strings *ret) MUST_USE;
+
 #endif

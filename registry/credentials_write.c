@@ -209,9 +209,14 @@ static const char *server_of(const char *key)
 
 /* ---- login and logout ---- */
 
+static bool is_key(const char *key)
+{
+	return key[0] && key[0] != '/' && !strstr(key, "://");
+}
+
 static struct err *check_key(const char *key)
 {
-	if (!key[0] || key[0] == '/' || strstr(key, "://"))
+	if (!is_key(key))
 		return err_new(ERR_INVALID, "'%.200s' is no registry: write HOST or HOST:PORT",
 			       key);
 	return NULL;
@@ -281,4 +286,24 @@ struct err *credentials_erase(struct credentials *credentials, const char *key, 
 		return NULL;
 	}
 	return err_wrap(erase(credentials, key, ret_found), "forget the login to %s", key);
+}
+
+struct err *credentials_keys(struct credentials *credentials, struct strings *ret)
+{
+	AUTO(secret_json) json_t *doc = NULL;
+	const char *entry;
+	json_t *value;
+
+	TRY(auth_file_read(credentials->write_path, &doc));
+	json_object_foreach(json_object_get(doc, "auths"), entry, value)
+	{
+		struct str host = key_host(entry, false);
+		AUTO(mem) char *key = host.len ? str_dup(host) : xstrdup(entry);
+
+		(void)value;
+		if (!is_key(key))
+			continue;
+		strings_push(ret, key);
+	}
+	return NULL;
 }

@@ -197,6 +197,24 @@ TEST(logout_forgets_all_names_of_the_registry)
 	assert_false(found);
 }
 
+TEST(all_that_can_be_forgotten_is_listed)
+{
+	struct credentials_opts opts = { .paths = &machine };
+	AUTO(credentials) struct credentials *c = NULL;
+	AUTO(strings) struct strings keys = { 0 };
+
+	machine_set("REGISTRY_AUTH_FILE", machine_path("other/auth.json"));
+	machine_put("other/auth.json",
+		    "{\"auths\":{\"h:5000\":{},\"https://index.docker.io/v1/\":{},\"h/a\":{},"
+		    "\"\":{}}}");
+	assert_ok(credentials_new(&opts, &c));
+	assert_ok(credentials_keys(c, &keys));
+	assert_int_equal(keys.len, 3);
+	assert_string_equal(keys.at[0], "h:5000");
+	assert_string_equal(keys.at[1], "index.docker.io");
+	assert_string_equal(keys.at[2], "h/a");
+}
+
 TEST(a_helper_keeps_the_secret_where_one_is_named)
 {
 	AUTO(mem)
@@ -277,6 +295,7 @@ int main(void)
 		CASE(links_in_a_circle_end),
 		CASE(a_broken_file_is_left_alone),
 		CASE(logout_forgets_all_names_of_the_registry),
+		CASE(all_that_can_be_forgotten_is_listed),
 		CASE(a_helper_keeps_the_secret_where_one_is_named),
 		CASE(two_that_log_in_at_once_lose_nothing),
 	};
