@@ -1,0 +1,65 @@
+/* cli/network.c - see cli/network.h. */
+
+#include "cli/network.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "registry/client.h"
+
+static void say(void *self, const char *line)
+{
+	(void)self;
+	log_warn("%s", line);
+}
+
+static int tls_verify(int said)
+{
+	return said == SWITCH_ON  ? TLS_VERIFY_ALWAYS :
+	       said == SWITCH_OFF ? TLS_VERIFY_NEVER :
+				    TLS_VERIFY_CONFIGURED;
+}
+
+struct client *network_open_as(const struct network_values *values, const char *host,
+			       const char *creds)
+{
+	struct client_opts opts = {
+		.creds = creds,
+		.creds_host = host,
+		.authfile = values->authfile,
+		.trusted_realms = &values->trusted_realms,
+		.cert_dir = values->cert_dir,
+		.tls_verify = tls_verify(values->tls_verify),
+		.offline = values->offline,
+		.retry_max_wait = (unsigned)values->retry_max_wait,
+		.say = say,
+	};
+
+	return client_new(&opts, (struct transport){ 0 });
+}
+
+struct err *network_open(const struct network_values *values, const char *host, struct client **ret)
+{
+	if (values->creds && (!values->creds[0] || values->creds[0] == ':'))
+		return err_new(ERR_USAGE, "option --creds: the user is missing");
+	if (values->creds && strchr(values->creds, ':'))
+		log_warn("everybody on this machine can read a password on the command line");
+	*ret = network_open_as(values, host, values->creds);
+	return NULL;
+}
+
+const char *network_skip_scheme(const char *text)
+{
+	static const char *const schemes[] = { "docker://", "docker-image://" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++)
+		if (strncmp(text, schemes[i], strlen(schemes[i])) == 0)
+			return text + strlen(schemes[i]);
+	return text;
+}
+
+struct err *network_reference(const char *text, struct reference *ret)
+{
+	return option_refuse(reference_parse(network_skip_scheme(text), ret), NULL);
+}
