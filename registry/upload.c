@@ -143,9 +143,22 @@ static struct err *load(struct upload *u, uint64_t size, struct http_content *co
 	return NULL;
 }
 
-/* After the request. The error of the stream explains that of the request. */
-static struct err *unload(struct pump *pump, struct err *err)
+/* Have done with a request: what the server says beyond its headers is of no use, and only then will
+ * nothing be taken from the feed any more. */
+static void end_request(struct http_response *response)
 {
+	AUTO(buf) struct buf said = BUF_INIT(64 * 1024);
+
+	err_free(client_read(response, said.max, "the answer", &said));
+	source_free(response->body);
+	response->body = source_from_memory(NULL, 0);
+}
+
+/* After the request. The error of the stream explains that of the request. */
+static struct err *unload(struct pump *pump, struct http_response *response, struct err *err)
+{
+	if (response && pump->feed)
+		end_request(response);
 	if (pump->running) {
 		if (err)
 			http_feed_break(pump->feed);
@@ -203,7 +216,7 @@ static struct err *call(struct upload *u, const struct call *call, struct http_r
 	}
 	if (!err)
 		err = client_send(u->repo->client, &request, ret);
-	return unload(&pump, err);
+	return unload(&pump, err ? NULL : *ret, err);
 }
 
 static void drop_session(struct upload *u)
