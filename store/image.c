@@ -346,12 +346,22 @@ struct err *image_open(struct store *store, const struct descriptor *target,
 
 /* ---- writing an image ---- */
 
+/* What nobody could read again is not written. */
+static struct err *check_size(const char *what, uint64_t size, size_t max)
+{
+	if (size <= max)
+		return NULL;
+	return err_new(ERR_INVALID, "the %s of the image has %ju bytes, more than %zu", what,
+		       (uintmax_t)size, max);
+}
+
 static struct err *put_document(struct store *store, const json_t *doc, const char *media_type,
-				struct descriptor *ret)
+				const char *what, size_t max, struct descriptor *ret)
 {
 	AUTO(mem) char *text = json_format(doc);
 	struct descriptor d = { .size = strlen(text) };
 
+	TRY(check_size(what, d.size, max));
 	memcpy(d.media_type, media_type, strlen(media_type) + 1);
 	TRY(blob_put(store, str_of(text), &d.digest));
 	*ret = d;
@@ -362,9 +372,12 @@ struct err *image_put_manifest(struct store *store, const struct descriptor *con
 			       const struct image_layer *layers, size_t layer_count,
 			       const json_t *annotations, struct descriptor *ret_manifest)
 {
-	AUTO(json) json_t *doc = json_object();
-	json_t *list = json_array();
+	AUTO(json) json_t *doc = NULL;
+	json_t *list;
 
+	TRY(check_size("config", config->size, CONFIG_MAX));
+	doc = json_object();
+	list = json_array();
 	json_set(doc, "schemaVersion", json_integer(2));
 	json_set_text(doc, "mediaType", MEDIA_OCI_MANIFEST);
 	json_set(doc, "config", descriptor_format(config));
@@ -373,7 +386,7 @@ struct err *image_put_manifest(struct store *store, const struct descriptor *con
 		json_push(list, descriptor_format(&layers[i].blob));
 	if (json_object_size(annotations) > 0)
 		json_set(doc, "annotations", json_deep_copy(annotations));
-	TRY(put_document(store, doc, MEDIA_OCI_MANIFEST, ret_manifest));
+	TRY(put_document(store, doc, MEDIA_OCI_MANIFEST, "manifest", MANIFEST_MAX, ret_manifest));
 	TRY(id_put(store, &config->digest, &ret_manifest->digest));
 	return id_put(store, &ret_manifest->digest, &ret_manifest->digest);
 }
@@ -384,7 +397,7 @@ struct err *image_put(struct store *store, const json_t *config, const struct im
 {
 	struct descriptor config_blob;
 
-	TRY(put_document(store, config, MEDIA_OCI_CONFIG, &config_blob));
+	TRY(put_document(store, config, MEDIA_OCI_CONFIG, "config", CONFIG_MAX, &config_blob));
 	TRY(image_put_manifest(store, &config_blob, layers, layer_count, annotations,
 			       ret_manifest));
 	*ret_config = config_blob;

@@ -284,6 +284,22 @@ TEST(an_image_that_is_put_can_be_opened)
 	image_free(NULL);
 }
 
+TEST(an_image_that_nobody_could_open_is_not_put)
+{
+	const size_t max = (size_t)8 * 1024 * 1024; /* of store/image.h */
+	AUTO(mem) char *text = xcalloc(max + 1, 1);
+	AUTO(json) json_t *config = json_object();
+	struct descriptor manifest, config_blob = { .media_type = MEDIA_OCI_CONFIG };
+
+	memset(text, 'x', max);
+	json_set_text(config, "author", text);
+	assert_fails(image_put(store, config, NULL, 0, NULL, &manifest, &config_blob), ERR_INVALID);
+	config_blob.size = max + 1;
+	assert_fails(image_put_manifest(store, &config_blob, NULL, 0, NULL, &manifest),
+		     ERR_INVALID);
+	assert_int_equal(room_count("blobs/sha256"), 0);
+}
+
 TEST(a_manifest_has_its_members_in_the_usual_order)
 {
 	struct descriptor config;
@@ -371,6 +387,7 @@ int main(void)
 		cmocka_unit_test(a_config_names_as_many_diff_ids_as_there_are_layers),
 		cmocka_unit_test(chain_ids_are_those_of_the_specification),
 		ROOM_TEST(an_image_that_is_put_can_be_opened),
+		ROOM_TEST(an_image_that_nobody_could_open_is_not_put),
 		ROOM_TEST(a_manifest_has_its_members_in_the_usual_order),
 		ROOM_TEST(an_index_is_opened_for_the_platform_that_is_wanted),
 		ROOM_TEST(indexes_do_not_nest_without_end),
