@@ -213,7 +213,19 @@ static const char *entry_name(const json_t *entry)
 	return name ? name : "";
 }
 
-/* Keep the entries of an index that is there already, but for those with a name of ours. */
+/* Whether `ours` takes the place of `entry`: by its name, or without one by being the same image. */
+static bool replaces(const json_t *ours, const json_t *entry)
+{
+	const char *name = entry_name(entry);
+	const char *digest = json_string_value(json_object_get(entry, "digest"));
+
+	if (strcmp(name, entry_name(ours)) != 0)
+		return false;
+	return name[0] ||
+	       (digest && strcmp(digest, json_string_value(json_object_get(ours, "digest"))) == 0);
+}
+
+/* Keep the entries of an index that is there already, but for those that ours replace. */
 static struct err *merge_index(const struct pack *pack, json_t *manifests)
 {
 	AUTO(buf) struct buf text = BUF_INIT(WALK_DOCUMENT_MAX);
@@ -231,9 +243,7 @@ static struct err *merge_index(const struct pack *pack, json_t *manifests)
 		bool replaced = false;
 
 		for (size_t k = 0; k < ours; k++)
-			replaced =
-				replaced || strcmp(entry_name(entry),
-						   entry_name(json_array_get(manifests, k))) == 0;
+			replaced = replaced || replaces(json_array_get(manifests, k), entry);
 		if (!replaced)
 			json_array_append(manifests, entry);
 	}

@@ -56,6 +56,18 @@ podman_here() {
 	fi
 }
 
+@test "an OCI directory keeps images without a name beside another one" {
+	need jq
+	for n in 1 2; do
+		printf 'FROM scratch\nLABEL n=%s\n' $n >Recipe$n
+		cairn build -q -f Recipe$n . >id$n
+		cairn save --format oci-dir -o layout "$(cat id$n)"
+	done
+	cairn save --format oci-dir -o layout "$(cat id2)" # the same again is no other one
+	equal "$(jq '.manifests | length' layout/index.json)" 2
+	equal "$(jq -r '.manifests[].digest' layout/index.json | sort | uniq -d)" ""
+}
+
 @test "a docker archive is what skopeo expects, with the same image id" {
 	need skopeo
 	make_app
