@@ -196,10 +196,13 @@ static inline void build_auto_(struct build *build)
 	build_release(build);
 }
 
+/* Of an event: an instruction may be as long as a Recipe, and JSON spells a byte with six. */
+#define EVENT_MAX (6 * SCRIPT_MAX + (size_t)64 * 1024)
+
 static void emit_to_journal(void *self, const struct build_event *event)
 {
 	struct build *build = self;
-	AUTO(buf) struct buf line = BUF_INIT((size_t)1024 * 1024);
+	AUTO(buf) struct buf line = BUF_INIT(EVENT_MAX);
 
 	if (event->kind == EVENT_STEP_LOG)
 		return; /* the logs are files of their own, whole */

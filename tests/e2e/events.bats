@@ -51,3 +51,19 @@ null'
 	equal "$(od -An -tx1 "$journal/2.log" | tr -d '\n')" ' 61 ff 62 0a 77 6f 72 64 0a'
 	[ ! -e "$journal/1.log" ]
 }
+
+@test "the journal has an instruction of any length" {
+	need jq
+	mkdir context
+	echo a >context/a
+	{
+		printf 'FROM scratch\nCOPY \\\n'
+		for _ in $(seq 40); do printf '%s \\\n' "$(printf './%.0s' $(seq 20000))a"; done
+		echo /d/
+	} >context/Recipe
+	cairn build -q context >/dev/null
+	equal "$(jq -r .event "$CAIRN_ROOT"/builds/*/events.jsonl | tr '\n' ' ')" \
+		"build-begin step-begin step-end build-end "
+	equal "$(jq -r 'select(.event == "step-begin") | .text | length > 1600000' \
+		"$CAIRN_ROOT"/builds/*/events.jsonl)" true
+}
