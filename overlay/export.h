@@ -20,6 +20,7 @@
 struct err;
 struct sink;
 
+/* Write the tar to `out`, which is not finished: its owner hears there whether it took everything. */
 struct err *export_tar(int view_fd, struct sink *out) MUST_USE;
 /* `dest_fd` is the directory. On error it holds a part. ERR_INVALID names what is in the way. */
 struct err *export_dir(int view_fd, int dest_fd) MUST_USE;

@@ -18,6 +18,8 @@ struct journal;
 
 #define JOURNAL_KEEP 100
 
+/* Begin the journal of a build, and take the oldest ones away: those of builds that still run
+ * stay. The caller frees it. ERR_SYSTEM if it cannot be written: a build can do without. */
 struct err *journal_begin(struct store *store, struct journal **ret) MUST_USE;
 const char *journal_id(const struct journal *journal);
 /* Append one line (without its newline). Thread safe; errors are dropped: the build goes on. */

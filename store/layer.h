@@ -48,6 +48,8 @@ struct layer_stage {
 	char *name;  /* <n>, owned */
 };
 
+/* Begin a layer: empty directories below tmp/<lease>, where nobody else looks. Free it, sealed or
+ * not. Fails as the file system does; also ERR_SYSTEM for a store that cannot be written. */
 struct err *layer_begin(struct store *store, struct layer_stage **ret) MUST_USE;
 /* Seal: write the record and rename into layers/. `meta` gives what is known (not the lid);
  * on return it has the lid. With a diff id the layer is linked from diffs/ too (`chain`, the

@@ -24,6 +24,8 @@
 /* "refs/<encoded name>" in `buf`. ERR_INVALID for what cannot be a name. */
 struct err *ref_path(const char *name, char buf[static REF_PATH_SIZE]) MUST_USE;
 
+/* Read the document of a ref; `ret->name` is the caller's. ERR_CORRUPT or ERR_INVALID for what is
+ * none. */
 struct err *ref_parse(struct str text, struct ref *ret) MUST_USE;
 /* Owned by the caller, with a newline at the end. */
 char *ref_format(const struct ref *ref) MUST_USE;

@@ -44,6 +44,7 @@ struct ref_list {
 	size_t len, cap;
 };
 
+/* All names. One whose file cannot be read is left out, with a warning. */
 struct err *ref_list(struct store *store, struct ref_list *ret) MUST_USE;
 void ref_list_release(struct ref_list *list);
 
