@@ -703,7 +703,9 @@ struct err *upload_blob(const struct repository *repo, struct store *store,
 	u.id = progress_begin(progress, text, blob->size);
 	err = err_wrap(place_blob(&u, ret), "blob %s", text);
 	if (!err) {
-		show(&u, blob->size);
+		/* What was not sent has moved no bytes: a display tells it from what was. */
+		if (*ret == UPLOAD_SENT)
+			show(&u, blob->size);
 		if (store)
 			elsewhere_add(store, &blob->digest, u.name);
 	}
