@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/pool.h"
+#include "base/stream.h"
 #include "base/vec.h"
 #include "registry/client-private.h"
 #include "registry/documents.h"
@@ -60,16 +61,44 @@ static void count(struct push *p, const struct descriptor *blob, enum upload_way
 	pthread_mutex_unlock(&p->lock);
 }
 
+/* A stream of the origin is verified on its way. */
+static struct err *open_at_origin(void *self, struct source **ret)
+{
+	const struct job *job = self;
+	const struct blob_origin *origin = job->push->opts->origin;
+	struct source *bytes = NULL;
+
+	TRY(origin->open(origin->self, job->blob, &bytes));
+	*ret = source_verify(bytes, &job->blob->digest, job->blob->size);
+	return NULL;
+}
+
+static struct err *push_from_origin(struct job *job)
+{
+	const struct upload_source src = { .fd = -1, .open = open_at_origin, .self = job };
+	struct push *p = job->push;
+	enum upload_way way;
+
+	TRY(upload_blob(&p->repo, p->store, job->blob, &src, p->opts->progress, &way));
+	count(p, job->blob, way);
+	return NULL;
+}
+
 static struct err *push_blob(void *arg)
 {
-	const struct job *job = arg;
+	struct job *job = arg;
 	struct push *p = job->push;
 	AUTO(fd) int fd = -1;
 	struct upload_source src = { 0 };
 	enum upload_way way;
+	bool here = true;
 	struct err *err;
 	uint64_t size;
 
+	if (p->opts->origin)
+		TRY(blob_has(p->store, job->blob, &here));
+	if (!here)
+		return push_from_origin(job);
 	TRY(blob_open(p->store, &job->blob->digest, &fd, &size));
 	src.fd = fd;
 	err = upload_blob(&p->repo, p->store, job->blob, &src, p->opts->progress, &way);

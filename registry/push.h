@@ -19,12 +19,22 @@ struct client;
 struct err;
 struct platform;
 struct progress;
+struct source;
 struct store;
 
+/* Whoever has blobs that the store has not. */
+struct blob_origin {
+	/* The bytes from the start, unverified; called again where an upload must begin again, on any thread.
+	 * Owned by the caller. */
+	struct err *(*open)(void *self, const struct descriptor *blob, struct source **ret);
+	void *self;
+};
+
 struct push_opts {
-	const struct platform *platform; /* of an index this image alone; NULL: all of it */
-	unsigned parallel;               /* blobs at a time; 0: 6 */
-	struct progress *progress;       /* may be NULL */
+	const struct platform *platform;  /* of an index this image alone; NULL: all of it */
+	unsigned parallel;                /* blobs at a time; 0: 6 */
+	struct progress *progress;        /* may be NULL */
+	const struct blob_origin *origin; /* NULL: the store has everything */
 };
 
 struct push_result {
@@ -33,7 +43,7 @@ struct push_result {
 	uint64_t bytes;                  /* that were sent */
 };
 
-/* `target` is an image or an index of the store, whole. */
+/* `target` is an image or an index of the store: its documents, and all blobs that `origin` has not. */
 struct err *push_image(struct store *store, struct client *client, const struct descriptor *target,
 		       const struct reference *to, const struct push_opts *opts,
 		       struct push_result *ret) MUST_USE;
