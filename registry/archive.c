@@ -189,14 +189,31 @@ static struct err *load_members(struct store *store, struct members *members,
 	return err_new(ERR_INVALID, "neither an OCI layout nor an archive of docker save is in it");
 }
 
+static struct err *load_path(struct store *store, const char *path, struct loaded_list *ret)
+{
+	AUTO(members) struct members *members = NULL;
+
+	TRY(members_open(store, path, &members));
+	return err_wrap(load_members(store, members, ret), "load %s", path);
+}
+
+struct err *archive_load_unnamed(struct store *store, const char *path, bool all,
+				 struct loaded_list *ret)
+{
+	TRY(load_path(store, path, ret));
+	if (ret->len == 0)
+		return err_new(ERR_NOT_FOUND, "load %s: there is no image in it", path);
+	if (!all && ret->len > 1 && all_nameless(ret))
+		leave_host(ret);
+	return NULL;
+}
+
 struct err *archive_load(struct store *store, const char *path, const char *name,
 			 struct loaded_list *ret)
 {
 	AUTO(loaded_list) struct loaded_list list = { 0 };
-	AUTO(members) struct members *members = NULL;
 
-	TRY(members_open(store, path, &members));
-	TRY(err_wrap(load_members(store, members, &list), "load %s", path));
+	TRY(load_path(store, path, &list));
 	TRY(err_wrap(settle_names(&list, path, name), "load %s", path));
 	vec_foreach (&list, loaded)
 		TRY(ref_set(store, loaded->name, &loaded->target));

@@ -9,6 +9,7 @@
 #ifndef REGISTRY_ARCHIVE_H
 #define REGISTRY_ARCHIVE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/mem.h"
@@ -36,5 +37,12 @@ struct err *archive_save(struct store *store, enum archive_format format, const 
  */
 struct err *archive_load(struct store *store, const char *path, const char *name,
 			 struct loaded_list *ret) MUST_USE;
+
+/*
+ * Bring the blobs into the store and name nothing: the images as the archive calls them, NULL where
+ * it does not. Of several without any name the one for this host is left, unless `all`.
+ */
+struct err *archive_load_unnamed(struct store *store, const char *path, bool all,
+				 struct loaded_list *ret) MUST_USE;
 
 #endif

@@ -191,15 +191,15 @@ static struct err *save_blobs(struct walk *walk, struct pack *pack)
 static json_t *index_entry(const struct saved_image *image)
 {
 	json_t *entry = descriptor_format(&image->target);
-	AUTO(mem) char *familiar = NULL;
+	AUTO(mem) char *familiar = image->name ? reference_shorten(image->name) : NULL;
 	json_t *annotations;
 
-	if (!image->name)
+	if (!image->name && !image->literal)
 		return entry;
-	familiar = reference_shorten(image->name);
 	annotations = json_object();
-	json_set_text(annotations, NAME_CONTAINERD, image->name);
-	json_set_text(annotations, NAME_OCI, familiar);
+	if (image->name)
+		json_set_text(annotations, NAME_CONTAINERD, image->name);
+	json_set_text(annotations, NAME_OCI, image->literal ? image->literal : familiar);
 	json_set(entry, "annotations", annotations);
 	return entry;
 }

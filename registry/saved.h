@@ -8,6 +8,8 @@
 
 struct saved_image {
 	const char *name; /* canonical; borrowed; NULL for none */
+	const char *
+		literal; /* what a layout calls it, whatever the name is; borrowed; NULL: its name */
 	struct descriptor target;
 };
 
