@@ -8,6 +8,7 @@
 
 extern const struct cli_command command_build;
 extern const struct cli_command command_complete;
+extern const struct cli_command command_copy;
 extern const struct cli_command command_export;
 extern const struct cli_command command_help;
 extern const struct cli_command command_history;

@@ -21,6 +21,7 @@ const struct cli_command *const commands[] = {
 	&command_rmi,
 	&command_pull,
 	&command_push,
+	&command_copy,
 	&command_login,
 	&command_logout,
 	&command_import,

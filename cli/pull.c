@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "builder/fetch.h"
 #include "cli/commands-private.h"
 #include "cli/network.h"
 #include "cli/output.h"
@@ -210,6 +211,7 @@ static struct err *run_pull(struct cli *cli, void *arg, struct strings *operands
 	AUTO(store) struct store *store = NULL;
 	AUTO(job) struct job job = { .values = values, .array = json_array() };
 	struct platform platform;
+	struct taker taker;
 	struct err *err;
 
 	if (values->platform) {
@@ -218,9 +220,13 @@ static struct err *run_pull(struct cli *cli, void *arg, struct strings *operands
 	}
 	if (values->platform && values->all_platforms)
 		return err_new(ERR_USAGE, "either --platform or --all-platforms");
+	/* Only root can unpack; what others pull, and what is for other machines, is kept packed. */
+	if (geteuid() == 0 && !values->all_platforms)
+		job.opts.taker = &taker;
 	job.opts.policy = policy_of[values->policy];
 	job.opts.all_platforms = values->all_platforms;
 	TRY(cli_open_store(cli, &store));
+	taker = fetch_taker(store);
 	job.store = store;
 	err = pull_all(&job, operands);
 	print(&job);

@@ -18,7 +18,7 @@
 #include "base/str.h"
 #include "base/stream.h"
 #include "base/vec.h"
-#include "registry/http.h"
+#include "registry/http-private.h"
 #include "registry/url.h"
 
 struct fake_answer {
@@ -94,19 +94,47 @@ static inline const char *fake_header(const struct http_request *request, const 
 	return NULL;
 }
 
-static inline void fake_content(const struct http_request *request, struct buf *out)
+/* All that comes through a feed; false if its writer gave up. */
+static inline bool fake_drain(struct http_feed *feed, struct buf *out)
+{
+	char data[16 * 1024];
+	size_t n;
+
+	for (;;) {
+		switch (feed_take(feed, data, sizeof(data), &n)) {
+		case FEED_HAS:
+			buf_add(out, data, n);
+			break;
+		case FEED_DRY:
+			usleep(200);
+			break;
+		case FEED_ENDED:
+			feed_detach(feed);
+			return true;
+		case FEED_BROKEN:
+			feed_detach(feed);
+			return false;
+		}
+	}
+}
+
+/* What a request carries; false if it broke off. */
+static inline bool fake_content(const struct http_request *request, struct buf *out)
 {
 	const struct http_content *content = &request->content;
 	AUTO(mem) char *data = NULL;
 
 	buf_add_str(out, content->bytes);
+	if (content->feed)
+		return fake_drain(content->feed, out);
 	if (!content->from_fd)
-		return;
+		return true;
 	data = xcalloc(1, content->size + 1);
 	if (pread(content->fd, data, content->size, (off_t)content->offset) !=
 	    (ssize_t)content->size)
 		abort();
 	buf_add(out, data, content->size);
+	return true;
 }
 
 static struct err *fake_send(void *self, const struct http_request *request,
@@ -121,7 +149,10 @@ static struct err *fake_send(void *self, const struct http_request *request,
 	struct http_response *response;
 	struct fake_answer answer;
 
-	fake_content(request, &content);
+	if (!fake_content(request, &content)) {
+		*ret_trouble = HTTP_BROKEN;
+		return err_new(ERR_NETWORK, "the request broke off");
+	}
 	size = content.len ? xasprintf(" <%zu bytes>", content.len) : xstrdup("");
 	kept = xasprintf("%s%s%s%s%s", line, auth ? " [" : "", auth ? auth : "", auth ? "]" : "",
 			 size);
