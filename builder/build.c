@@ -175,14 +175,13 @@ static struct err *tell_remarks(const struct plan *plan, const struct build_even
 
 struct build {
 	struct store *store;
-	const struct build_opts *opts;
+	struct build_opts opts; /* the caller's, but for the events */
 	struct pool *pool;
 	struct journal *journal;
 	struct build_events events; /* the caller's and the journal's */
 	const struct build_events *pair[2];
 	struct build_events to_journal;
 	uint64_t began;
-	bool told_begin;
 };
 
 static void build_release(struct build *build)
@@ -220,9 +219,10 @@ static void begin_journal(struct build *build)
 		err_free(err);
 	}
 	build->to_journal = (struct build_events){ emit_to_journal, build };
-	build->pair[0] = build->opts->events;
+	build->pair[0] = build->opts.events;
 	build->pair[1] = build->journal ? &build->to_journal : NULL;
 	build->events = events_tee(build->pair);
+	build->opts.events = &build->events;
 }
 
 static bool wants_image(const struct build_opts *opts)
@@ -250,15 +250,19 @@ static unsigned count_stages(const struct plan *plan)
 	return count;
 }
 
-static void tell_begin(struct build *build, unsigned stages, unsigned steps)
+static void tell_begin(const struct build *build)
 {
-	build->told_begin = true;
-	events_emit(
-		&build->events,
-		&(struct build_event){ .kind = EVENT_BUILD_BEGIN,
-				       .text = build->journal ? journal_id(build->journal) : NULL,
-				       .stages = stages,
-				       .steps = steps });
+	events_emit(&build->events,
+		    &(struct build_event){ .kind = EVENT_BUILD_BEGIN,
+					   .text = build->journal ? journal_id(build->journal) :
+								    NULL });
+}
+
+static void tell_plan(const struct build *build, unsigned stages, unsigned steps)
+{
+	events_emit(&build->events, &(struct build_event){ .kind = EVENT_BUILD_PLAN,
+							   .stages = stages,
+							   .steps = steps });
 }
 
 /* Also an image without a name is there to stay, and to be found by its id. */
@@ -271,24 +275,24 @@ static struct err *settle_image(struct store *store, const struct build_opts *op
 /* Execute a plan and put its image together, with its names. */
 static struct err *perform(struct build *build, struct plan *plan, struct build_result *ret)
 {
-	const struct execute_opts exec = { .blobs = wants_image(build->opts),
+	const struct execute_opts exec = { .blobs = wants_image(&build->opts),
 					   .events = &build->events,
 					   .journal = build->journal };
 	unsigned missing;
 
 	TRY(execute_lookup(plan, &ret->steps, &missing));
 	ret->cached = ret->steps - missing;
-	tell_begin(build, count_stages(plan), ret->steps);
+	tell_plan(build, count_stages(plan), ret->steps);
 	TRY(tell_remarks(plan, &build->events));
 	TRY(execute(plan, &exec));
 	if (exec.blobs) {
 		TRY(assemble(plan, &ret->manifest, &ret->config));
-		TRY(settle_image(build->store, build->opts));
+		TRY(settle_image(build->store, &build->opts));
 		ret->has_image = true;
 	}
-	for (size_t i = 0; i < build->opts->output_count; i++)
-		TRY(deliver(plan, &build->opts->outputs[i], ret));
-	vec_foreach (&build->opts->tags, tag)
+	for (size_t i = 0; i < build->opts.output_count; i++)
+		TRY(deliver(plan, &build->opts.outputs[i], ret));
+	vec_foreach (&build->opts.tags, tag)
 		TRY(ref_set(build->store, *tag, &ret->manifest));
 	return NULL;
 }
@@ -315,7 +319,7 @@ static void tell_end(const struct build *build, const struct err *err,
 /* Read, plan and do. */
 static struct err *build_all(struct build *build, struct build_result *ret)
 {
-	const struct build_opts *opts = build->opts;
+	const struct build_opts *opts = &build->opts;
 	AUTO(plan) struct plan *plan = NULL;
 	struct recipe *recipe = NULL;
 
@@ -330,7 +334,7 @@ static struct err *build_all(struct build *build, struct build_result *ret)
 struct err *build_run(struct store *store, const struct build_opts *opts, struct build_result *ret)
 {
 	AUTO(build)
-	struct build build = { .store = store, .opts = opts, .began = clock_monotonic() };
+	struct build build = { .store = store, .opts = *opts, .began = clock_monotonic() };
 	struct err *err;
 
 	*ret = (struct build_result){ 0 };
@@ -338,9 +342,8 @@ struct err *build_run(struct store *store, const struct build_opts *opts, struct
 	begin_journal(&build);
 	if (build.journal)
 		ret->journal = xstrdup(journal_id(build.journal));
+	tell_begin(&build);
 	err = build_all(&build, ret);
-	if (!build.told_begin) /* there was no plan: listeners still hear a build, of nothing */
-		tell_begin(&build, 0, 0);
 	tell_end(&build, err, ret);
 	if (ret->steps !=
 	    ret->cached) /* something ran, and may have left layers, if it failed too */

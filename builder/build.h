@@ -20,10 +20,12 @@
 #include "base/mem.h"
 #include "base/vec.h"
 #include "overlay/sandbox.h"
+#include "registry/pull.h"
 #include "store/image.h"
 
 struct build_args;
 struct build_events;
+struct client;
 struct err;
 struct store;
 
@@ -48,6 +50,9 @@ struct build_opts {
 	struct strings labels; /* "name=value", set last */
 	struct build_args *args; /* --build-arg; borrowed, also marked as used */
 	struct platform platform;
+	struct client *client; /* for base images and pushes; borrowed; NULL: no network */
+	enum pull_policy pull; /* of base images; without a client never */
+	bool push;             /* every tag, to the registry that it names */
 	bool no_cache;
 	bool want_image; /* an image even if only a root filesystem is put out: its id is asked for */
 	enum sandbox_network network; /* of a RUN that does not say otherwise */

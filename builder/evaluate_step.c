@@ -205,6 +205,7 @@ static struct err *find_source(const struct site *site, struct plan_copy *copy)
 {
 	const char *from = site->in->copy.from;
 	const struct recipe *recipe = site->plan->recipe;
+	AUTO(mem) char *name = NULL;
 	const struct stage *stage;
 
 	if (!from)
@@ -222,7 +223,11 @@ static struct err *find_source(const struct site *site, struct plan_copy *copy)
 		return site_error(site, ERR_INVALID,
 				  "stage '%s' comes after stage '%s' and cannot be copied from",
 				  from, site->stage->name);
-	return plan_image_of(site->plan, from, &site->plan->opts->platform, &site->in->position,
+	name = xstrdup(from);
+	return plan_image_of(site->plan,
+			     &(struct plan_need){ .name = name,
+						  .platform = site->plan->opts->platform,
+						  .position = &site->in->position },
 			     &copy->from_image);
 }
 

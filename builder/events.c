@@ -156,6 +156,8 @@ static void set_details(json_t *object, const struct build_event *event)
 	case EVENT_BUILD_BEGIN:
 		set_number(object, "format", EVENT_FORMAT);
 		set_text(object, "id", event->text);
+		break;
+	case EVENT_BUILD_PLAN:
 		set_number(object, "stages", event->stages);
 		set_number(object, "steps", event->steps);
 		break;
@@ -166,6 +168,13 @@ static void set_details(json_t *object, const struct build_event *event)
 			set_number(object, "count", event->count);
 		}
 		set_outside_text(object, event->text);
+		break;
+	case EVENT_TRANSFER_BEGIN:
+		break;
+	case EVENT_TRANSFER_PROGRESS:
+		set_number(object, "done", event->done);
+		if (event->total)
+			set_number(object, "total", event->total);
 		break;
 	case EVENT_STEP_LOG:
 		set_text(object, "stream", event->stream == BUILD_STDERR ? "stderr" : "stdout");
@@ -181,6 +190,10 @@ static void set_details(json_t *object, const struct build_event *event)
 		set_text(object, "rule", event->rule);
 		set_outside_text(object, event->text);
 		break;
+	case EVENT_TRANSFER_END:
+		set_number(object, "done", event->done);
+		set_end(object, event);
+		break;
 	case EVENT_STEP_END:
 	case EVENT_BUILD_END:
 		set_end(object, event);
@@ -192,6 +205,10 @@ void event_format_json(const struct build_event *event, uint64_t begin, struct b
 {
 	static const char *const names[] = {
 		[EVENT_BUILD_BEGIN] = "build-begin",
+		[EVENT_BUILD_PLAN] = "build-plan",
+		[EVENT_TRANSFER_BEGIN] = "transfer-begin",
+		[EVENT_TRANSFER_PROGRESS] = "transfer-progress",
+		[EVENT_TRANSFER_END] = "transfer-end",
 		[EVENT_STEP_BEGIN] = "step-begin",
 		[EVENT_STEP_LOG] = "log",
 		[EVENT_STEP_PROGRESS] = "progress",
@@ -206,6 +223,11 @@ void event_format_json(const struct build_event *event, uint64_t begin, struct b
 	set_number(object, "at", event->when > begin ? event->when - begin : 0);
 	if (event->step)
 		set_number(object, "step", event->step);
+	if (event->transfer) {
+		set_number(object, "transfer", event->transfer);
+		set_text(object, "verb", event->verb);
+		set_bytes(object, "name", "name_base64", str_of(event->name));
+	}
 	set_details(object, event);
 	text = json_format(object);
 	buf_adds(out, text);

@@ -8,9 +8,11 @@
  * Text may hold any byte: who shows it escapes it.
  *
  * Order that listeners can rely on: BUILD_BEGIN first, BUILD_END last; of one step
- * STEP_BEGIN first, STEP_END last and exactly once. A step found in the cache
- * has both too. A step that never began has neither, and is counted by BUILD_END
- * as the difference.
+ * STEP_BEGIN first, STEP_END last and exactly once, and of one transfer likewise. A
+ * step found in the cache has both too. A step that never began has neither, and is
+ * counted by BUILD_END as the difference. BUILD_PLAN comes once, before all steps, when it
+ * is known what there is to do: base images are fetched before it. A build whose Recipe
+ * is refused has none.
  *
  * event_format_json() is the one spelling of events as JSON lines, for
  * `--progress json` and for builds/<id>/events.jsonl; cairn-build(1) documents it.
@@ -26,13 +28,17 @@
 #include "base/str.h"
 
 enum build_event_kind {
-	EVENT_BUILD_BEGIN,   /* text (the build's id, or NULL), stages, steps */
-	EVENT_STEP_BEGIN,    /* step, stage, index, count, text */
-	EVENT_STEP_LOG,      /* step, stream, bytes */
-	EVENT_STEP_PROGRESS, /* step, text, done, total */
-	EVENT_STEP_END,      /* step, status, duration, exit_code, text */
-	EVENT_WARNING,       /* step, rule, text */
-	EVENT_BUILD_END,     /* status, duration, image, manifest, text */
+	EVENT_BUILD_BEGIN,       /* text (the build's id, or NULL) */
+	EVENT_BUILD_PLAN,        /* stages, steps */
+	EVENT_TRANSFER_BEGIN,    /* transfer, verb, name */
+	EVENT_TRANSFER_PROGRESS, /* transfer, verb, name, done, total */
+	EVENT_TRANSFER_END,      /* transfer, verb, name, status, duration, done, text */
+	EVENT_STEP_BEGIN,        /* step, stage, index, count, text */
+	EVENT_STEP_LOG,          /* step, stream, bytes */
+	EVENT_STEP_PROGRESS,     /* step, text, done, total */
+	EVENT_STEP_END,          /* step, status, duration, exit_code, text */
+	EVENT_WARNING,           /* step, rule, text */
+	EVENT_BUILD_END,         /* status, duration, image, manifest, text */
 };
 
 enum build_status { BUILD_DONE, BUILD_CACHED, BUILD_FAILED, BUILD_CANCELLED };
@@ -48,16 +54,22 @@ struct build_event {
 	unsigned index, count; /* the step's place in its stage: 2 of 7; 0 without a stage */
 	const char *stage;     /* its name, or "stage-1"; NULL for work outside of stages */
 
+	unsigned transfer; /* 1.. of images from and to registries */
+	const char *verb;  /* "pull", "push" */
+	const char *name;  /* of the image, as it was written */
+
 	/* STEP_BEGIN: the instruction, "RUN make". STEP_PROGRESS: what is going on, "unpack", or
 	 * NULL: no longer.
-	 * STEP_END, BUILD_END: why it failed, in one line, or NULL. WARNING: the remark. */
+	 * STEP_END, TRANSFER_END, BUILD_END: why it failed, in one line, or NULL. WARNING: the remark. */
 	const char *text;
 	const char *rule; /* of a lint, "StageNameCasing"; NULL for other warnings */
 
 	struct str bytes; /* one line without its newline; see struct event_lines */
 	enum build_stream stream;
 
-	uint64_t done, total; /* bytes; total 0: unknown; both 0: nothing to be measured */
+	uint64_t done,
+		total; /* bytes; total 0: unknown; both 0: nothing to be measured. The total of a
+			       * transfer grows while more becomes known. */
 
 	enum build_status status;
 	int exit_code;                 /* of a failed RUN (128+n: killed by signal n); else 0 */

@@ -56,10 +56,10 @@ static bool is_for(const struct image *image, const struct platform *want)
 	return !want || !image->platform.arch[0] || platform_match(want, &image->platform) > 0;
 }
 
-/* The image in the store, if it is there, can be read, and is for the platform that is wanted. An
- * error is one only if it is none of these. */
+/* The image in the store, if it is there, can be read, and is for the platform that is wanted;
+ * `*ret_other` if it is for another. */
 static struct err *look_here(struct store *store, const char *text, const struct fetch_opts *opts,
-			     bool *ret_here, struct descriptor *ret)
+			     bool *ret_here, bool *ret_other, struct descriptor *ret)
 {
 	AUTO(image) struct image *image = NULL;
 	struct err *err = find_image(store, text, ret);
@@ -67,6 +67,7 @@ static struct err *look_here(struct store *store, const char *text, const struct
 	if (!err)
 		err = image_open(store, ret, opts->platform, &image);
 	*ret_here = !err && is_for(image, opts->platform);
+	*ret_other = !err && !*ret_here;
 	if (err_kind(err) == ERR_NOT_FOUND || err_kind(err) == ERR_CORRUPT) {
 		err_free(err); /* then it is fetched */
 		return NULL;
@@ -139,22 +140,29 @@ static bool is_name(const char *text)
 {
 	struct reference ref;
 	AUTO(err) struct err *err = reference_parse(text, &ref);
+	AUTO(mem) char *canonical = NULL;
 
+	if (err || ref.digest[0])
+		return !err;
+	err = reference_normalize(text, &canonical); /* "sha256:..." reads as a name, and is none */
 	return !err;
 }
 
 struct err *fetch_image(struct store *store, struct client *client, const char *text,
 			const struct fetch_opts *opts, struct fetch_result *ret)
 {
-	bool here = false;
+	struct fetch_opts how = *opts;
+	bool here = false, other = false;
 
 	*ret = (struct fetch_result){ 0 };
 	if (opts->policy == PULL_NEVER || !is_name(text))
 		return find_image(store, text, &ret->target);
 	/* All of an index is more than look_here() looks at. */
 	if (opts->policy == PULL_MISSING && !opts->all_platforms)
-		TRY(look_here(store, text, opts, &here, &ret->target));
-	return here ? NULL : pull_meanings(store, client, text, opts, ret);
+		TRY(look_here(store, text, opts, &here, &other, &ret->target));
+	if (other) /* then the store cannot answer for the name */
+		how.policy = PULL_ALWAYS;
+	return here ? NULL : pull_meanings(store, client, text, &how, ret);
 }
 
 void fetch_result_release(struct fetch_result *result)

@@ -11,9 +11,25 @@
 struct err *plan_stage_of(struct plan *plan, const struct stage *stage, const struct position *at,
 			  struct plan_stage **ret) MUST_USE;
 
-/* The image of that name in the store. `at` is who asks. */
-struct err *plan_image_of(struct plan *plan, const char *name, const struct platform *platform,
-			  const struct position *at, struct plan_image **ret) MUST_USE;
+/* An image that the Recipe names. */
+struct plan_need {
+	char *name;
+	struct platform platform;
+	bool exact;                      /* the Recipe names the platform */
+	const struct position *position; /* who asks */
+};
+
+/* What FROM says, expanded: the name (owned by the caller; perhaps that of a stage) and for which platform. */
+struct err *plan_base_of(struct plan *plan, const struct stage *stage, struct plan_need *ret)
+	MUST_USE;
+
+/* Fetch, side by side, the images that `target` and all below it need and that are not here. For
+ * what cannot be, an error with its place; what is wrong with the Recipe is left to planning. */
+struct err *plan_bases(struct plan *plan, const struct stage *target) MUST_USE;
+
+/* The image of a need: one that the plan has, from the store, or fetched. */
+struct err *plan_image_of(struct plan *plan, const struct plan_need *need, struct plan_image **ret)
+	MUST_USE;
 
 /* The build context, opened and with its ignore rules read. */
 struct err *plan_context(struct plan *plan, struct tree **ret) MUST_USE;

@@ -19,56 +19,7 @@
 #include "builder/scope.h"
 #include "builder/statcache.h"
 #include "builder/tree.h"
-#include "registry/find.h"
 #include "store/store.h"
-
-/* ---- images ---- */
-
-/* The key of an image's root filesystem: its chain id, whatever the image is called. */
-static struct digest rootfs_key(const struct image *image)
-{
-	struct digest none = { { 0 } };
-
-	return image->layer_count ? image->layers[image->layer_count - 1].chain_id : none;
-}
-
-static struct err *image_error(struct plan *plan, const char *name, struct err *err,
-			       const struct position *at)
-{
-	if (err_kind(err) == ERR_NOT_FOUND)
-		err = err_note(err, "'cairn images' lists what there is; 'cairn load' and "
-				    "'cairn import' bring an image into the store");
-	err = err_wrap(err, "image '%s'", name);
-	return script_wrap(err, plan->recipe->script, at);
-}
-
-struct err *plan_image_of(struct plan *plan, const char *name, const struct platform *platform,
-			  const struct position *at, struct plan_image **ret)
-{
-	struct plan_image *image;
-	struct descriptor target;
-	struct err *err;
-
-	vec_foreach (&plan->images, known) {
-		if (strcmp((*known)->name, name) == 0 &&
-		    platform_equal(&(*known)->image->platform, platform)) {
-			*ret = *known;
-			return NULL;
-		}
-	}
-	err = find_image(plan->store, name, &target);
-	if (err)
-		return image_error(plan, name, err, at);
-	image = xcalloc(1, sizeof(*image));
-	vec_push(&plan->images, image);
-	image->name = xstrdup(name);
-	err = image_open(plan->store, &target, platform, &image->image);
-	if (err)
-		return image_error(plan, name, err, at);
-	image->key = rootfs_key(image->image);
-	*ret = image;
-	return NULL;
-}
 
 /* ---- the context ---- */
 
@@ -147,17 +98,30 @@ static struct err *expand_from(struct plan *plan, const struct stage *stage, con
 
 /* The platform that a FROM line asks for: --platform, or the build's. */
 static struct err *stage_platform(struct plan *plan, const struct stage *stage,
-				  struct platform *ret)
+				  struct plan_need *need)
 {
 	AUTO(mem) char *text = NULL;
 
-	*ret = plan->opts->platform;
+	need->platform = plan->opts->platform;
 	if (!stage->platform)
 		return NULL;
 	TRY(expand_from(plan, stage, stage->platform, &text));
+	need->exact = text[0] != '\0';
 	if (!text[0])
 		return NULL;
-	return script_wrap(platform_parse(text, ret), plan->recipe->script, &stage->position);
+	return script_wrap(platform_parse(text, &need->platform), plan->recipe->script,
+			   &stage->position);
+}
+
+struct err *plan_base_of(struct plan *plan, const struct stage *stage, struct plan_need *ret)
+{
+	AUTO(mem) char *name = NULL;
+
+	*ret = (struct plan_need){ .position = &stage->position };
+	TRY(expand_from(plan, stage, stage->base, &name));
+	TRY(stage_platform(plan, stage, ret));
+	ret->name = STEAL(name);
+	return NULL;
 }
 
 /* An image of one platform is taken as it is, whatever was asked for, and so is what is built on
@@ -175,13 +139,13 @@ static void take_platform(struct plan *plan, struct plan_stage *stage, const str
 }
 
 /* Everything of `stage` that its base decides: config, scope, key. */
-static struct err *begin_stage(struct plan *plan, struct plan_stage *stage, const char *base,
-			       struct strings *ret_triggers)
+static struct err *begin_stage(struct plan *plan, struct plan_stage *stage,
+			       const struct plan_need *base, struct strings *ret_triggers)
 {
 	const struct stage *own = stage->stage;
-	const struct stage *earlier = recipe_find_stage(plan->recipe, base, own->index, false);
+	const struct stage *earlier =
+		recipe_find_stage(plan->recipe, base->name, own->index, false);
 	AUTO(strings) struct strings env = { 0 };
-	struct platform platform;
 
 	if (earlier) {
 		TRY(plan_stage_of(plan, earlier, &own->position, &stage->parent));
@@ -194,16 +158,15 @@ static struct err *begin_stage(struct plan *plan, struct plan_stage *stage, cons
 		return NULL;
 	}
 	stage->scope = scope_new_stage(plan->globals);
-	TRY(stage_platform(plan, own, &platform));
-	stage->platform = platform;
-	if (strcmp(base, "scratch") == 0) {
+	stage->platform = base->platform;
+	if (strcmp(base->name, "scratch") == 0) {
 		TRY(config_new(NULL, &stage->config));
 	} else {
-		TRY(plan_image_of(plan, base, &platform, &own->position, &stage->image));
+		TRY(plan_image_of(plan, base, &stage->image));
 		TRY(script_wrap(config_new(stage->image->image->config, &stage->config),
 				plan->recipe->script, &own->position));
 		stage->key = stage->image->key;
-		take_platform(plan, stage, &platform);
+		take_platform(plan, stage, &base->platform);
 	}
 	config_take_onbuild(stage->config, ret_triggers);
 	config_env(stage->config, &env);
@@ -237,12 +200,14 @@ static struct err *plan_stage(struct plan *plan, struct plan_stage *stage)
 	const struct stage *own = stage->stage;
 	AUTO(strings) struct strings triggers = { 0 };
 	AUTO(mem) char *base = NULL;
+	struct plan_need need;
 
-	TRY(expand_from(plan, own, own->base, &base));
+	TRY(plan_base_of(plan, own, &need));
+	base = need.name;
 	if (!base[0])
 		return script_error(plan->recipe->script, &own->position, ERR_INVALID,
 				    "'%s' is empty once its variables are filled in", own->base);
-	TRY(begin_stage(plan, stage, base, &triggers));
+	TRY(begin_stage(plan, stage, &need, &triggers));
 	TRY(run_triggers(plan, stage, &triggers));
 	for (size_t i = 0; i < own->instructions.len; i++)
 		TRY(evaluate(plan, stage, &own->instructions.at[i]));
@@ -395,6 +360,7 @@ struct err *plan_make(struct store *store, const struct build_opts *opts, struct
 	TRY(find_epoch(plan));
 	TRY(find_hostname(plan));
 	TRY(find_target(plan, &target));
+	TRY(plan_bases(plan, target));
 	TRY(plan_stage_of(plan, target, &target->position, &plan->target));
 	*ret = STEAL(plan);
 	return NULL;

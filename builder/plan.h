@@ -38,7 +38,8 @@ struct store;
 
 /* A base image, once however many stages use it. */
 struct plan_image {
-	char *name; /* as the Recipe says it */
+	char *name;            /* as the Recipe says it */
+	struct platform asked; /* for which it was wanted */
 	struct image *image;
 	struct digest key; /* of its root filesystem: the chain id, or "empty" */
 
@@ -132,6 +133,7 @@ struct plan {
 		struct plan_image **at;
 		size_t len, cap;
 	} images;
+	unsigned transfers; /* from and to registries so far: the last one's number */
 
 	/* The context, opened by the first COPY that reads it. */
 	int context_fd; /* -1: not there yet */
@@ -141,8 +143,9 @@ struct plan {
 };
 
 /* Takes ownership of `recipe`, which has the name of its file: without opts->recipe that is a file
- * in the context, and an ignore file named after it is looked for there. `pool` serves the scan of the context. Errors are about the Recipe,
- * with its place: ERR_INVALID, ERR_NOT_FOUND for an image or file, ERR_UNSUPPORTED for a part of
+ * in the context, and an ignore file named after it is looked for there. Base images that the store lacks are
+ * fetched, if the options have a client. `pool` serves the scan of the context. Errors are about the Recipe,
+ * with its place: ERR_INVALID, ERR_NOT_FOUND for an image or file, ERR_NETWORK, ERR_DENIED, ERR_UNSUPPORTED for a part of
  * the language that does not work yet. */
 struct err *plan_make(struct store *store, const struct build_opts *opts, struct recipe *recipe,
 		      struct pool *pool, struct plan **ret) MUST_USE;

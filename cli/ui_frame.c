@@ -36,11 +36,14 @@ static void add_header(const struct ui_model *model, struct term_size size, uint
 	char elapsed[TEXT_DURATION_MAX];
 	uint64_t duration = model->ended ? model->duration : now - model->begin;
 
-	buf_addf(&line, "%s  %s  ", model->ended ? verbs[model->status] : "building",
+	buf_addf(&line, "%s  %s", model->ended ? verbs[model->status] : "building",
 		 text_duration(duration, elapsed));
-	if (model->finished < model->steps || !model->ended)
+	if (model->planned)
+		buf_adds(&line, "  ");
+	if (model->planned && (model->finished < model->steps || !model->ended))
 		buf_addf(&line, "%u of ", model->finished);
-	buf_addf(&line, "%u step%s", model->steps, model->steps == 1 ? "" : "s");
+	if (model->planned)
+		buf_addf(&line, "%u step%s", model->steps, model->steps == 1 ? "" : "s");
 	if (model->cached > 0)
 		buf_addf(&line, ", %u cached", model->cached);
 	add_line(out, paint(model, TERM_BOLD), buf_str(&line), size);
@@ -97,12 +100,15 @@ static void add_detail(const struct ui_model *model, const char *text, struct te
 static void add_progress(const struct ui_model *model, const struct ui_step *step,
 			 struct term_size size, struct buf *out)
 {
+	const char *space = step->work[0] ? " " : "";
 	char done[TEXT_SIZE_MAX], total[TEXT_SIZE_MAX];
 	AUTO(mem)
-	char *text = step->total ? xasprintf("%s %s of %s", step->work, text_size(step->done, done),
-					     text_size(step->total, total)) :
-		     step->done  ? xasprintf("%s %s", step->work, text_size(step->done, done)) :
-				   xstrdup(step->work);
+	char *text = step->total ?
+			     xasprintf("%s%s%s of %s", step->work, space,
+				       text_size(step->done, done), text_size(step->total, total)) :
+		     step->done ?
+			     xasprintf("%s%s%s", step->work, space, text_size(step->done, done)) :
+			     xstrdup(step->work);
 
 	add_detail(model, text, size, out);
 }

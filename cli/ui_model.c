@@ -11,6 +11,11 @@
 
 void ui_label(const struct build_event *event, struct buf *out)
 {
+	if (event->transfer) {
+		buf_addf(out, "%s ", event->verb);
+		text_escape(out, str_of(event->name), NULL);
+		return;
+	}
 	if (event->stage) {
 		buf_addc(out, '[');
 		text_escape(out, str_of(event->stage), NULL);
@@ -24,14 +29,22 @@ static char *escaped_or_null(const char *text)
 	return text ? text_escaped(str_of(text)) : NULL;
 }
 
-/* The step of that number; made if it is new, NULL for one that cannot be shown. */
-static struct ui_step *step_of(struct ui_model *model, unsigned number)
+/* The place of the step or transfer that an event is about; 0 for what is not shown. */
+static unsigned place_of(const struct build_event *event)
 {
-	if (number == 0 || number > NUMBER_MAX)
+	if (event->step > NUMBER_MAX || event->transfer > NUMBER_MAX)
+		return 0;
+	return event->transfer ? 2 * event->transfer + 1 : 2 * event->step;
+}
+
+/* What is in that place; made if it is new, NULL for place 0. */
+static struct ui_step *step_at(struct ui_model *model, unsigned place)
+{
+	if (place == 0)
 		return NULL;
-	while (model->at.len <= number)
+	while (model->at.len <= place)
 		vec_push(&model->at, (struct ui_step){ 0 });
-	return &model->at.at[number];
+	return &model->at.at[place];
 }
 
 static void begin_step(struct ui_model *model, struct ui_step *step,
@@ -45,7 +58,7 @@ static void begin_step(struct ui_model *model, struct ui_step *step,
 	step->begun = true;
 	step->begin = event->when;
 	step->label = buf_steal(&label);
-	vec_push(&model->order, event->step);
+	vec_push(&model->order, place_of(event));
 }
 
 static void end_step(struct ui_model *model, struct ui_step *step, const struct build_event *event)
@@ -56,6 +69,8 @@ static void end_step(struct ui_model *model, struct ui_step *step, const struct 
 	step->status = event->status;
 	step->duration = event->duration;
 	step->message = escaped_or_null(event->text);
+	if (event->transfer)
+		return;
 	model->finished += event->status == BUILD_DONE || event->status == BUILD_CACHED;
 	model->cached += event->status == BUILD_CACHED;
 	model->failed += event->status == BUILD_FAILED;
@@ -84,13 +99,23 @@ static void add_progress(struct ui_step *step, const struct build_event *event)
 	step->total = event->total;
 }
 
+static void add_transferred(struct ui_step *step, const struct build_event *event)
+{
+	if (!step->work)
+		step->work = xstrdup("");
+	step->done = event->done;
+	step->total = event->total;
+}
+
 void ui_model_apply(struct ui_model *model, const struct build_event *event)
 {
-	struct ui_step *step = step_of(model, event->step);
+	struct ui_step *step = step_at(model, place_of(event));
 
 	if (event->kind == EVENT_BUILD_BEGIN) {
 		model->begun = true;
 		model->begin = event->when;
+	} else if (event->kind == EVENT_BUILD_PLAN) {
+		model->planned = true;
 		model->steps = event->steps;
 	} else if (event->kind == EVENT_BUILD_END) {
 		model->ended = true;
@@ -98,14 +123,16 @@ void ui_model_apply(struct ui_model *model, const struct build_event *event)
 		model->duration = event->duration ? event->duration : event->when - model->begin;
 	} else if (!step) {
 		return;
-	} else if (event->kind == EVENT_STEP_BEGIN) {
+	} else if (event->kind == EVENT_STEP_BEGIN || event->kind == EVENT_TRANSFER_BEGIN) {
 		begin_step(model, step, event);
-	} else if (event->kind == EVENT_STEP_END) {
+	} else if (event->kind == EVENT_STEP_END || event->kind == EVENT_TRANSFER_END) {
 		end_step(model, step, event);
 	} else if (event->kind == EVENT_STEP_LOG) {
 		add_log(model, step, event->bytes);
 	} else if (event->kind == EVENT_STEP_PROGRESS) {
 		add_progress(step, event);
+	} else if (event->kind == EVENT_TRANSFER_PROGRESS) {
+		add_transferred(step, event);
 	}
 }
 

@@ -14,6 +14,7 @@
 
 #define UI_TAIL 6 /* lines of a running step's log that are kept */
 
+/* A step, or a transfer: "pull debian:trixie". */
 struct ui_step {
 	bool begun, ended;
 	enum build_status status; /* once it has ended */
@@ -23,20 +24,21 @@ struct ui_step {
 	char *message;            /* why it failed, or NULL */
 	char *tail[UI_TAIL];      /* a ring: the newest is tail[(lines - 1) % UI_TAIL] */
 	uint64_t lines;
-	char *work; /* what is going on, "unpack", or NULL */
+	char *work; /* what is going on, "unpack"; "": only bytes are told; or NULL */
 	uint64_t done, total;
 };
 
 struct ui_model {
 	bool colours; /* of a step's own output */
-	bool begun, ended;
+	bool begun, planned, ended;
 	uint64_t begin, duration;
 	enum build_status status;
 	unsigned steps;            /* in the plan */
 	unsigned finished, cached; /* of them */
 	unsigned failed;
-	VEC(unsigned) order;    /* numbers of steps, as they began */
-	VEC(struct ui_step) at; /* by number */
+	/* Steps and transfers alike; of both kinds this is what is drawn. */
+	VEC(unsigned) order;    /* places in `at`, as they began */
+	VEC(struct ui_step) at; /* step n at 2n, transfer n at 2n + 1 */
 };
 
 void ui_model_apply(struct ui_model *model, const struct build_event *event);

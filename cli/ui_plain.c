@@ -11,13 +11,27 @@
 #define SECOND UINT64_C(1000000000)
 #define PROGRESS_PERIOD (5 * SECOND) /* progress is told this often, or at every twentieth */
 
-static struct ui_plain_step *step_of(struct ui_plain *plain, unsigned number)
+/* Steps have even places, transfers odd ones. */
+static struct ui_plain_step *step_of(struct ui_plain *plain, const struct build_event *event)
 {
-	if (number > NUMBER_MAX)
-		number = 0;
-	while (plain->at.len <= number)
+	unsigned place = event->transfer ? 2 * event->transfer + 1 : 2 * event->step;
+
+	if (event->step > NUMBER_MAX || event->transfer > NUMBER_MAX)
+		place = 0;
+	while (plain->at.len <= place)
 		vec_push(&plain->at, (struct ui_plain_step){ 0 });
-	return &plain->at.at[number];
+	return &plain->at.at[place];
+}
+
+/* What a line begins with. */
+static void add_subject(const struct build_event *event, struct buf *out)
+{
+	if (!event->transfer) {
+		buf_addf(out, "#%u ", event->step);
+		return;
+	}
+	ui_label(event, out);
+	buf_adds(out, ": ");
 }
 
 static void add_log(const struct ui_plain_step *step, const struct build_event *event,
@@ -38,16 +52,16 @@ static void add_progress(struct ui_plain_step *step, const struct build_event *e
 				0;
 	char done[TEXT_SIZE_MAX], total[TEXT_SIZE_MAX];
 
-	if (!event->text)
+	if (!event->text && !event->transfer)
 		return;
 	if (part == step->told_part && event->when - step->told_when < PROGRESS_PERIOD)
 		return;
 	step->told_part = part;
 	step->told_when = event->when;
-	buf_addf(out, "#%u ", event->step);
+	add_subject(event, out);
 	text_escape(out, str_of(event->text), NULL);
 	if (event->done || event->total)
-		buf_addf(out, " %s", text_size(event->done, done));
+		buf_addf(out, "%s%s", event->text ? " " : "", text_size(event->done, done));
 	if (event->total)
 		buf_addf(out, " / %s", text_size(event->total, total));
 	buf_addc(out, '\n');
@@ -56,9 +70,12 @@ static void add_progress(struct ui_plain_step *step, const struct build_event *e
 static void add_end(const struct build_event *event, struct buf *out)
 {
 	static const char *const words[] = { "DONE", "CACHED", "ERROR", "CANCELED" };
-	char duration[TEXT_DURATION_MAX];
+	char duration[TEXT_DURATION_MAX], done[TEXT_SIZE_MAX];
 
-	buf_addf(out, "#%u %s", event->step, words[event->status]);
+	add_subject(event, out);
+	buf_adds(out, words[event->status]);
+	if (event->transfer && event->status == BUILD_DONE)
+		buf_addf(out, " %s in", text_size(event->done, done));
 	if (event->status == BUILD_DONE)
 		buf_addf(out, " %s", text_duration(event->duration, duration));
 	if (event->text) {
@@ -79,7 +96,7 @@ static void add_warning(const struct build_event *event, struct buf *out)
 
 void ui_plain_format(struct ui_plain *plain, const struct build_event *event, struct buf *out)
 {
-	struct ui_plain_step *step = step_of(plain, event->step);
+	struct ui_plain_step *step = step_of(plain, event);
 
 	switch (event->kind) {
 	case EVENT_STEP_BEGIN:
@@ -88,19 +105,27 @@ void ui_plain_format(struct ui_plain *plain, const struct build_event *event, st
 		ui_label(event, out);
 		buf_addc(out, '\n');
 		break;
+	case EVENT_TRANSFER_BEGIN:
+		*step = (struct ui_plain_step){ .begin = event->when, .told_when = event->when };
+		ui_label(event, out);
+		buf_addc(out, '\n');
+		break;
 	case EVENT_STEP_LOG:
 		add_log(step, event, out);
 		break;
 	case EVENT_STEP_PROGRESS:
+	case EVENT_TRANSFER_PROGRESS:
 		add_progress(step, event, out);
 		break;
 	case EVENT_STEP_END:
+	case EVENT_TRANSFER_END:
 		add_end(event, out);
 		break;
 	case EVENT_WARNING:
 		add_warning(event, out);
 		break;
 	case EVENT_BUILD_BEGIN:
+	case EVENT_BUILD_PLAN:
 	case EVENT_BUILD_END:
 		break;
 	}

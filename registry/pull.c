@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "base/pool.h"
 #include "base/vec.h"
-#include "registry/client.h"
+#include "registry/client-private.h"
 #include "registry/documents.h"
 #include "registry/registries.h"
 #include "store/blob.h"
@@ -283,7 +283,8 @@ static struct err *go_and_ask(struct pull *p, bool known, bool whole)
 	TRY(find_places(p));
 	err = resolve(p, &there);
 	if (err && known && whole && p->opts->policy == PULL_NEWER &&
-	    err_kind(err) == ERR_NETWORK) {
+	    err_kind(err) != ERR_CANCELLED) {
+		client_say(p->client, "%s: what is here is used", err_text(err));
 		err_free(err); /* nothing newer can be had */
 		return NULL;
 	}

@@ -22,7 +22,12 @@ struct err;
 struct progress;
 struct store;
 
-enum pull_policy { PULL_MISSING, PULL_ALWAYS, PULL_NEVER, PULL_NEWER };
+enum pull_policy {
+	PULL_MISSING,
+	PULL_ALWAYS,
+	PULL_NEVER,
+	PULL_NEWER, /* ask as PULL_ALWAYS does, but be content with what is here if nobody answers well */
+};
 
 struct pull_opts {
 	enum pull_policy policy;

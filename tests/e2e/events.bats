@@ -20,10 +20,11 @@ failing_build() {
 	need_root
 	need jq
 	failing_build
-	equal "$(jq -r .event events | tr '\n' ' ')" "build-begin warning warning step-begin step-end $(
+	equal "$(jq -r .event events | tr '\n' ' ')" "build-begin build-plan warning warning step-begin step-end $(
 	)step-begin log log step-end build-end "
 	jq -e 'has("at") and (.at | type) == "number"' events >/dev/null
-	equal "$(jq -c 'select(.event == "build-begin") | [.format, .stages, .steps]' events)" '[1,1,2]'
+	equal "$(jq -c 'select(.event == "build-begin") | .format' events)" 1
+	equal "$(jq -c 'select(.event == "build-plan") | [.stages, .steps]' events)" '[1,2]'
 	equal "$(jq -c 'select(.event == "step-begin") | [.step, .stage, .index, .count]' events)" \
 		'[1,"stage-0",1,2]
 [2,"stage-0",2,2]'

@@ -37,7 +37,8 @@
 	}
 
 static const struct build_event story[] = {
-	{ .kind = EVENT_BUILD_BEGIN, .when = 100 * S, .stages = 2, .steps = 6 },
+	{ .kind = EVENT_BUILD_BEGIN, .when = 100 * S },
+	{ .kind = EVENT_BUILD_PLAN, .when = 100 * S, .stages = 2, .steps = 6 },
 	BEGIN(1, 0, NULL, 0, 0, "load context"),
 	END(1, 50 * MS, BUILD_DONE, 50 * MS, NULL),
 	BEGIN(2, 60 * MS, "build", 1, 3, "FROM debian"),
@@ -94,6 +95,75 @@ TEST(a_frame_shows_what_runs_and_what_is_done)
 				    "   1.0s  [stage-1 1/2] RUN apt-get install \\u{202e} evil\n"
 				    "         unpack 4.2 MB of 17 MB\n");
 	ui_model_release(&model);
+}
+
+/* What is fetched before there is a plan. */
+static const struct build_event pulls[] = {
+	{ .kind = EVENT_BUILD_BEGIN, .when = 100 * S },
+	{ .kind = EVENT_TRANSFER_BEGIN,
+	  .when = 100 * S,
+	  .transfer = 1,
+	  .verb = "pull",
+	  .name = "debian:trixie" },
+	{ .kind = EVENT_TRANSFER_BEGIN,
+	  .when = 100 * S,
+	  .transfer = 2,
+	  .verb = "pull",
+	  .name = "evil\033[0m" },
+	{ .kind = EVENT_TRANSFER_PROGRESS,
+	  .when = 101 * S,
+	  .transfer = 1,
+	  .verb = "pull",
+	  .name = "debian:trixie",
+	  .done = 4200000,
+	  .total = 17000000 },
+	{ .kind = EVENT_TRANSFER_END,
+	  .when = 101 * S,
+	  .transfer = 2,
+	  .verb = "pull",
+	  .name = "evil\033[0m",
+	  .status = BUILD_FAILED,
+	  .duration = 1 * S,
+	  .text = "there is no such image" },
+};
+
+TEST(a_frame_shows_what_is_pulled)
+{
+	struct ui_model model = { 0 };
+	AUTO(buf) struct buf out = BUF_INIT(65536);
+
+	for (size_t i = 0; i < ARRAY_SIZE(pulls); i++)
+		ui_model_apply(&model, &pulls[i]);
+	ui_frame(&model, (struct term_size){ 60, 24 }, 102 * S, &out);
+	assert_string_equal(out.at, "building  2.0s\n"
+				    "   2.0s  pull debian:trixie\n"
+				    "         4.2 MB of 17 MB\n"
+				    " failed  pull evil\\x1b[0m: there is no such image\n");
+	ui_model_release(&model);
+}
+
+TEST(lines_tell_what_is_pulled)
+{
+	struct ui_plain plain = { 0 };
+	AUTO(buf) struct buf out = BUF_INIT(65536);
+
+	for (size_t i = 0; i < ARRAY_SIZE(pulls); i++)
+		ui_plain_format(&plain, &pulls[i], &out);
+	ui_plain_format(&plain,
+			&(struct build_event){ .kind = EVENT_TRANSFER_END,
+					       .when = 103 * S,
+					       .transfer = 1,
+					       .verb = "pull",
+					       .name = "debian:trixie",
+					       .done = 17000000,
+					       .duration = 3 * S },
+			&out);
+	assert_string_equal(out.at, "pull debian:trixie\n"
+				    "pull evil\\x1b[0m\n"
+				    "pull debian:trixie: 4.2 MB / 17 MB\n"
+				    "pull evil\\x1b[0m: ERROR there is no such image\n"
+				    "pull debian:trixie: DONE 17 MB in 3.0s\n");
+	ui_plain_release(&plain);
 }
 
 TEST(the_end_lists_every_step)
@@ -346,6 +416,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_frame_shows_what_runs_and_what_is_done),
+		cmocka_unit_test(a_frame_shows_what_is_pulled),
+		cmocka_unit_test(lines_tell_what_is_pulled),
 		cmocka_unit_test(the_end_lists_every_step),
 		cmocka_unit_test(colours_are_closed_where_they_are_opened),
 		cmocka_unit_test(no_frame_is_larger_than_its_terminal),

@@ -1,0 +1,273 @@
+/*
+ * builder/bases.c - the images that a plan is built on and copies from.
+ *
+ * Planning needs the config and the layers of every base. Those that are not in the store are
+ * fetched, and so that they come side by side a walk over the Recipe finds them before it is
+ * planned: names of images depend on nothing but the ARGs before the first FROM. What the
+ * walk cannot see (triggers of a base) is fetched when planning comes to it.
+ */
+
+#include "builder/plan-private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/pool.h"
+#include "builder/build.h"
+#include "builder/fetch.h"
+#include "builder/transfer.h"
+#include "registry/find.h"
+#include "store/store.h"
+
+#define PARALLEL 8 /* images at a time */
+
+/* The key of an image's root filesystem: its chain id, whatever the image is called. */
+static struct digest rootfs_key(const struct image *image)
+{
+	struct digest none = { { 0 } };
+
+	return image->layer_count ? image->layers[image->layer_count - 1].chain_id : none;
+}
+
+static struct err *image_error(struct plan *plan, const struct plan_need *need, struct err *err)
+{
+	err = err_wrap(err, "image '%s'", need->name);
+	return script_wrap(err, plan->recipe->script, need->position);
+}
+
+/* ---- what is here ---- */
+
+static struct plan_image *find_known(struct plan *plan, const struct plan_need *need)
+{
+	vec_foreach (&plan->images, known)
+		if (strcmp((*known)->name, need->name) == 0 &&
+		    platform_equal(&(*known)->asked, &need->platform))
+			return *known;
+	return NULL;
+}
+
+static bool is_fit(const struct image *image, const struct plan_need *need)
+{
+	return !need->exact || !image->platform.arch[0] ||
+	       platform_match(&need->platform, &image->platform) > 0;
+}
+
+static bool may_fetch(const struct plan *plan)
+{
+	return plan->opts->client && plan->opts->pull != PULL_NEVER;
+}
+
+/* Add the image that a descriptor leads to. Without `any` one for another platform than the need
+ * names is ERR_NOT_FOUND. */
+static struct err *add_image(struct plan *plan, const struct plan_need *need,
+			     const struct descriptor *target, bool any, struct plan_image **ret)
+{
+	AUTO(image) struct image *image = NULL;
+	struct plan_image *added;
+
+	TRY(image_open(plan->store, target, &need->platform, &image));
+	if (!any && !is_fit(image, need))
+		return err_new(ERR_NOT_FOUND, "what is in the store is for another platform");
+	added = xcalloc(1, sizeof(*added));
+	added->name = xstrdup(need->name);
+	added->asked = need->platform;
+	added->key = rootfs_key(image);
+	added->image = STEAL(image);
+	vec_push(&plan->images, added);
+	*ret = added;
+	return NULL;
+}
+
+static struct err *look_in_store(struct plan *plan, const struct plan_need *need,
+				 struct plan_image **ret)
+{
+	struct descriptor target;
+
+	TRY(find_image(plan->store, need->name, &target));
+	return add_image(plan, need, &target, !may_fetch(plan), ret);
+}
+
+/* The image of a need, if nobody has to be asked for it; else `*ret` is NULL. */
+static struct err *find_here(struct plan *plan, const struct plan_need *need,
+			     struct plan_image **ret)
+{
+	struct err *err;
+
+	*ret = find_known(plan, need);
+	if (*ret || (may_fetch(plan) && plan->opts->pull != PULL_MISSING))
+		return NULL;
+	err = look_in_store(plan, need, ret);
+	if (err_kind(err) != ERR_NOT_FOUND && err_kind(err) != ERR_CORRUPT)
+		return err;
+	if (may_fetch(plan)) {
+		err_free(err); /* it is not here, or not whole */
+		return NULL;
+	}
+	return err_note(err, "'cairn images' lists what there is; 'cairn pull', 'cairn load' and "
+			     "'cairn import' bring an image into the store");
+}
+
+/* ---- fetching ---- */
+
+/* Fetch what a need names. On any thread. */
+static struct err *fetch(struct plan *plan, const struct plan_need *need, unsigned number,
+			 struct descriptor *ret)
+{
+	AUTO(fetch_result) struct fetch_result result = { 0 };
+	struct transfer transfer;
+	const struct fetch_opts opts = { .policy = plan->opts->pull,
+					 .platform = need->exact ? &need->platform : NULL,
+					 .progress = &transfer.progress };
+	struct err *err;
+
+	transfer_begin(&transfer, plan->opts->events, number, "pull", need->name);
+	err = fetch_image(plan->store, plan->opts->client, need->name, &opts, &result);
+	transfer_end(&transfer, err, result.fetched);
+	*ret = result.target;
+	return image_error(plan, need, err);
+}
+
+struct err *plan_image_of(struct plan *plan, const struct plan_need *need, struct plan_image **ret)
+{
+	struct descriptor target;
+
+	TRY(image_error(plan, need, find_here(plan, need, ret)));
+	if (*ret)
+		return NULL;
+	TRY(fetch(plan, need, ++plan->transfers, &target));
+	return image_error(plan, need, add_image(plan, need, &target, true, ret));
+}
+
+/* ---- the walk ---- */
+
+struct walk {
+	struct plan *plan;
+	bool *seen; /* stages by their index */
+	struct {
+		struct plan_need *at;
+		size_t len, cap;
+	} needs; /* to be fetched */
+};
+
+/* Takes ownership of `need->name`. */
+static struct err *add_need(struct walk *walk, struct plan_need need)
+{
+	struct plan_image *here;
+	struct err *err;
+
+	vec_foreach (&walk->needs, other) {
+		if (strcmp(other->name, need.name) == 0 &&
+		    platform_equal(&other->platform, &need.platform)) {
+			free(need.name);
+			return NULL;
+		}
+	}
+	err = image_error(walk->plan, &need, find_here(walk->plan, &need, &here));
+	if (err || here)
+		free(need.name);
+	else
+		vec_push(&walk->needs, need);
+	return err;
+}
+
+static struct err *walk_stage(struct walk *walk, const struct stage *stage);
+
+/* COPY --from: a stage before this one, or an image. What is neither is for planning to refuse. */
+static struct err *walk_copy(struct walk *walk, const struct stage *stage,
+			     const struct instruction *instruction)
+{
+	const struct recipe *recipe = walk->plan->recipe;
+	const char *from = instruction->copy.from;
+	const struct stage *source = recipe_find_stage(recipe, from, stage->index, true);
+
+	if (source)
+		return walk_stage(walk, source);
+	if (strspn(from, "0123456789") == strlen(from) ||
+	    recipe_find_stage(recipe, from, recipe->stage_count, true))
+		return NULL;
+	return add_need(walk, (struct plan_need){ .name = xstrdup(from),
+						  .platform = walk->plan->opts->platform,
+						  .position = &instruction->position });
+}
+
+static struct err *walk_base(struct walk *walk, const struct stage *stage)
+{
+	const struct stage *earlier;
+	struct plan_need need = { 0 };
+
+	TRY(plan_base_of(walk->plan, stage, &need));
+	earlier = recipe_find_stage(walk->plan->recipe, need.name, stage->index, false);
+	if (!earlier && need.name[0] && strcmp(need.name, "scratch") != 0)
+		return add_need(walk, need);
+	free(need.name);
+	return earlier ? walk_stage(walk, earlier) : NULL;
+}
+
+/* What `stage` needs, and all that it is built on or copies from. */
+static struct err *walk_stage(struct walk *walk, const struct stage *stage)
+{
+	if (walk->seen[stage->index])
+		return NULL;
+	walk->seen[stage->index] = true;
+	TRY(walk_base(walk, stage));
+	for (size_t i = 0; i < stage->instructions.len; i++) {
+		const struct instruction *instruction = &stage->instructions.at[i];
+
+		if (instruction->kind == INSTRUCTION_COPY && instruction->copy.from)
+			TRY(walk_copy(walk, stage, instruction));
+	}
+	return NULL;
+}
+
+struct fetch_job {
+	struct plan *plan;
+	const struct plan_need *need;
+	unsigned number;
+	struct descriptor target; /* once it is done */
+};
+
+static struct err *run_fetch(void *arg)
+{
+	struct fetch_job *job = arg;
+
+	return fetch(job->plan, job->need, job->number, &job->target);
+}
+
+static struct err *fetch_needs(struct walk *walk)
+{
+	const size_t count = walk->needs.len;
+	AUTO(mem) struct fetch_job *jobs = xcalloc(count, sizeof(*jobs));
+	AUTO(pool) struct pool *pool = pool_new(count < PARALLEL ? (unsigned)count : PARALLEL);
+	AUTO(group) struct group *group = group_new(pool);
+
+	for (size_t i = 0; i < count; i++) {
+		jobs[i] = (struct fetch_job){ .plan = walk->plan,
+					      .need = &walk->needs.at[i],
+					      .number = ++walk->plan->transfers };
+		group_run(group, run_fetch, NULL, &jobs[i]);
+	}
+	TRY(group_wait(group));
+	for (size_t i = 0; i < count; i++) {
+		struct plan_image *image;
+
+		TRY(image_error(
+			walk->plan, jobs[i].need,
+			add_image(walk->plan, jobs[i].need, &jobs[i].target, true, &image)));
+	}
+	return NULL;
+}
+
+struct err *plan_bases(struct plan *plan, const struct stage *target)
+{
+	struct walk walk = { .plan = plan, .seen = xcalloc(plan->stage_count, sizeof(bool)) };
+	struct err *err = walk_stage(&walk, target);
+
+	if (!err && walk.needs.len)
+		err = fetch_needs(&walk);
+	vec_foreach (&walk.needs, need)
+		free(need->name);
+	vec_release(&walk.needs);
+	free(walk.seen);
+	return err;
+}
