@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "registry/config_paths.h"
 
 /* Where distributions keep the roots, as one file. */
@@ -215,4 +216,69 @@ struct err *certs_trusted(const struct config_paths *paths, struct strings *ret)
 			TRY(add_dir(dir, ret));
 	}
 	return NULL;
+}
+
+/* "4042bcee.0" */
+static bool is_hash(const char *name)
+{
+	return strspn(name, "0123456789abcdef") == 8 && name[8] == '.' && name[9] >= '0' &&
+	       name[9] <= '9' && !name[10];
+}
+
+/* The file of the system that holds the same as its directory. */
+static bool is_bundle(const struct config_paths *paths, const char *path)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(bundles); i++) {
+		AUTO(mem) char *bundle = config_system_path(paths, bundles[i]);
+
+		if (strcmp(path, bundle) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void add_unhashed(const struct config_paths *paths, const char *dir,
+			 const struct strings *names, struct strings *others)
+{
+	struct map hashed = MAP_INIT;
+
+	vec_foreach (names, name) {
+		AUTO(mem) char *path = xasprintf("%s/%s", dir, *name);
+		AUTO(mem) char *target = NULL;
+		AUTO(err) struct err *no_link = NULL;
+
+		if (!is_hash(*name))
+			continue;
+		no_link = file_read_link(AT_FDCWD, path, &target);
+		if (!no_link)
+			map_put(&hashed, str_of(target), others);
+	}
+	vec_foreach (names, name) {
+		AUTO(mem) char *path = xasprintf("%s/%s", dir, *name);
+
+		if (!is_hash(*name) && !map_has(&hashed, str_of(*name)) &&
+		    !is_bundle(paths, path) && is_own_file(path))
+			strings_push(others, path);
+	}
+	map_release(&hashed, NULL);
+}
+
+char *certs_hashed_dir(const struct config_paths *paths, struct strings *others)
+{
+	const char *file = config_variable(paths, "SSL_CERT_FILE");
+	const char *dirs = config_variable(paths, "SSL_CERT_DIR");
+	AUTO(mem) char *dir = config_system_path(paths, "/etc/ssl/certs");
+	AUTO(strings) struct strings names = { 0 };
+	AUTO(err) struct err *err = NULL;
+	bool has_hashes = false;
+
+	if ((file && !is_bundle(paths, file)) || (dirs && strcmp(dirs, dir) != 0))
+		return NULL;
+	err = file_list(AT_FDCWD, dir, &names);
+	vec_foreach (&names, name)
+		has_hashes = has_hashes || is_hash(*name);
+	if (err || !has_hashes)
+		return NULL;
+	add_unhashed(paths, dir, &names, others);
+	return STEAL(dir);
 }

@@ -42,6 +42,12 @@ void certs_release(struct certs *certs);
  * system's directories too; the system's one file, which holds the same, stands for them here. */
 struct err *certs_trusted(const struct config_paths *paths, struct strings *ret) MUST_USE;
 
+/* The system's directory of certificates, where each is found by the hash of its name (c_rehash(1)),
+ * so that only those which are needed are read: all of them take 40 ms and more. What lies there without
+ * such a name is appended to `others`. NULL if there is no such directory, or if the variables want
+ * something else than it and the system's file. Owned. */
+char *certs_hashed_dir(const struct config_paths *paths, struct strings *others) MUST_USE;
+
 static inline void certs_auto_(struct certs *certs)
 {
 	certs_release(certs);

@@ -2,9 +2,9 @@
  * registry/http_trust.c - whose certificates are trusted.
  *
  * What is trusted for one host is trusted beside what is trusted everywhere, but libcurl
- * takes one file or one text. With the system's file alone it is told that file, which it
- * reads once for all connections; otherwise all files are put together and given as
- * a text. libcurl compares it by its bytes, so a connection that was made with one set never
+ * takes one directory and one file or text. What is trusted everywhere is the system's
+ * directory where there is one, of which only what is needed is read; what a host adds to it is
+ * the file, or several put together as a text. Without that directory all files are put together. libcurl compares it by its bytes, so a connection that was made with one set never
  * serves a request with another. (A callback that adds certificates would not be compared.)
  */
 
@@ -29,7 +29,8 @@ struct trust {
 	const struct config_paths *paths; /* borrowed */
 	pthread_mutex_t lock;
 	bool is_read;           /* guarded by lock, as all below */
-	struct strings trusted; /* for every host */
+	struct strings trusted; /* for every host, beside `dir` */
+	char *dir;              /* of hashed certificates, for every host; or NULL */
 	struct map bundles;     /* names of files, a line each -> struct buf, owned */
 };
 
@@ -53,6 +54,7 @@ void trust_free(struct trust *trust)
 	if (!trust)
 		return;
 	strings_release(&trust->trusted);
+	free(trust->dir);
 	map_release(&trust->bundles, bundle_free);
 	pthread_mutex_destroy(&trust->lock);
 	free(trust);
@@ -97,9 +99,12 @@ static struct err *trust_files(struct trust *trust, const struct curl *curl, CUR
 	struct curl_blob blob = { .flags = CURL_BLOB_NOCOPY };
 	struct buf *bundle;
 
-	if (files->len == 0)
+	if (files->len == 0 && !trust->dir)
 		return NULL; /* what libcurl was built with */
-	curl->easy_setopt(easy, options->dir, (char *)NULL);
+	curl->easy_setopt(easy, options->dir, trust->dir);
+	curl->easy_setopt(easy, options->file, (char *)NULL);
+	if (files->len == 0)
+		return NULL;
 	if (files->len == 1) {
 		curl->easy_setopt(easy, options->file, files->at[0]);
 		return NULL;
@@ -108,6 +113,18 @@ static struct err *trust_files(struct trust *trust, const struct curl *curl, CUR
 	blob.data = bundle->at;
 	blob.len = bundle->len;
 	curl->easy_setopt(easy, options->text, &blob);
+	return NULL;
+}
+
+/* Under the lock. */
+static struct err *read_trusted(struct trust *trust)
+{
+	if (trust->is_read)
+		return NULL;
+	trust->dir = certs_hashed_dir(trust->paths, &trust->trusted);
+	if (!trust->dir)
+		TRY(certs_trusted(trust->paths, &trust->trusted));
+	trust->is_read = true;
 	return NULL;
 }
 
@@ -121,9 +138,7 @@ static struct err *apply(struct trust *trust, const struct curl *curl, CURL *eas
 					      CURLOPT_PROXY_CAPATH };
 	AUTO(strings) struct strings files = { 0 };
 
-	if (!trust->is_read)
-		TRY(certs_trusted(trust->paths, &trust->trusted));
-	trust->is_read = true;
+	TRY(read_trusted(trust));
 	strings_copy(&files, &trust->trusted);
 	if (certs)
 		strings_copy(&files, &certs->ca_files);

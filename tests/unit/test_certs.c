@@ -172,6 +172,48 @@ TEST(trusts_what_the_variables_name)
 	must_be(&dirs_alone, "etc/ssl/certs/ca-certificates.crt other/b/3");
 }
 
+static void expect_hashed(const char *want, const char *want_others)
+{
+	AUTO(strings) struct strings others = { 0 };
+	AUTO(mem) char *dir = certs_hashed_dir(&machine, &others);
+	AUTO(mem) char *whole = want ? xasprintf("%s/%s", tmp_path, want) : NULL;
+
+	if (!dir != !whole || (dir && strcmp(dir, whole) != 0))
+		fail_msg("the directory is %s", dir ? dir : "none");
+	must_be(&others, want_others);
+}
+
+static void make_hashed(void)
+{
+	put_empty(FILES("etc/ssl/certs/ca-certificates.crt", "etc/ssl/certs/4042bcee.x",
+			"etc/ssl/certs/one.pem", "etc/ssl/certs/two.pem"));
+	assert_int_equal(symlinkat("one.pem", tmp_fd, "etc/ssl/certs/4042bcee.0"), 0);
+}
+
+TEST(a_hashed_directory_serves_unless_the_variables_want_something_else)
+{
+	const char *const others = "etc/ssl/certs/4042bcee.x etc/ssl/certs/two.pem";
+
+	put_empty(FILES("etc/ssl/certs/ca-certificates.crt", "etc/ssl/certs/one.pem"));
+	expect_hashed(NULL, "");
+	machine_reset(NULL);
+	make_hashed();
+	expect_hashed("etc/ssl/certs", others);
+	machine_set("SSL_CERT_FILE", machine_path("etc/ssl/certs/ca-certificates.crt"));
+	expect_hashed("etc/ssl/certs", others);
+	machine_set("SSL_CERT_DIR", machine_path("etc/ssl/certs"));
+	expect_hashed("etc/ssl/certs", others);
+
+	machine_reset(NULL);
+	make_hashed();
+	machine_set("SSL_CERT_DIR", "/elsewhere");
+	expect_hashed(NULL, "");
+	machine_reset(NULL);
+	make_hashed();
+	machine_set("SSL_CERT_FILE", "/elsewhere");
+	expect_hashed(NULL, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -189,6 +231,9 @@ int main(void)
 		cmocka_unit_test_setup(no_host_leads_elsewhere, machine_reset),
 		cmocka_unit_test_setup(trusts_one_file_of_the_system, machine_reset),
 		cmocka_unit_test_setup(trusts_what_the_variables_name, machine_reset),
+		cmocka_unit_test_setup(
+			a_hashed_directory_serves_unless_the_variables_want_something_else,
+			machine_reset),
 	};
 
 	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/stream.h"
 #include "registry/certs.h"
@@ -19,6 +20,7 @@
 #include "registry/http.h"
 #include "tests/unit/child.h"
 #include "tests/unit/http_server.h"
+#include "tests/unit/tmp.h"
 
 /* ---- certificates ---- */
 
@@ -83,6 +85,7 @@ struct scene {
 };
 
 static char *environment[8];
+static const char *machine_root = "/nonexistent";
 
 /* Says whether the connection has shown a certificate of the client. */
 static void serve(struct connection *c)
@@ -104,9 +107,10 @@ static int believe(int ok, X509_STORE_CTX *context)
 
 static void scene_init(struct scene *scene, const char *alternative, long seconds)
 {
-	static const struct config_paths paths = { "/nonexistent", environment, 0 };
+	static struct config_paths paths = { .environment = environment };
 	const struct http_opts opts = { .stall_timeout = 3000, .paths = &paths };
 
+	paths.root = machine_root;
 	memset(scene, 0, sizeof(*scene));
 	scene->authority = identity_new("Test Authority", NULL, 86400, NULL);
 	scene->server_identity = identity_new("server", alternative, seconds, &scene->authority);
@@ -215,6 +219,46 @@ TEST(trust_is_added_to_what_is_trusted_everywhere)
 	assert_served(&scene, "127.0.0.1", NULL, false, '-');
 	assert_served(&scene, "127.0.0.1", &certs, false, '-');
 	environment[0] = NULL;
+	identity_release(&other);
+	scene_release(&scene);
+}
+
+/* The system's directory of certificates, with one in it, found by the hash of its name. */
+static void hash_into_system(const struct identity *identity)
+{
+	int ok = 0;
+	unsigned long hash =
+		X509_NAME_hash_ex(X509_get_subject_name(identity->cert), NULL, NULL, &ok);
+	AUTO(mem) char *dir = xasprintf("%s/etc/ssl/certs", tmp_path);
+	AUTO(mem) char *path = xasprintf("%s/%08lx.0", dir, hash);
+	AUTO(mem) char *from = pem_file(identity, false);
+	AUTO(buf) struct buf text = BUF_INIT(65536);
+	AUTO(fd) int dir_fd = -1;
+
+	assert_true(ok);
+	assert_ok(file_make_dirs(AT_FDCWD, dir, 0755, &dir_fd));
+	assert_ok(file_read(AT_FDCWD, from, 65536, &text));
+	assert_ok(file_replace(dir_fd, strrchr(path, '/') + 1, buf_str(&text), 0644, FILE_QUICK));
+}
+
+TEST(the_hashed_directory_of_the_system_is_trusted_and_added_to)
+{
+	struct scene scene;
+	struct identity other;
+	AUTO(certs) struct certs certs = { 0 };
+	AUTO(mem) char *own = NULL;
+
+	machine_root = tmp_path;
+	scene_init(&scene, "IP:127.0.0.1", 86400);
+	other = identity_new("Other Authority", NULL, 86400, NULL);
+	own = pem_file(&other, false);
+	strings_push(&certs.ca_files, own);
+	hash_into_system(&other);
+	assert_refused(&scene, "127.0.0.1", NULL, "the certificate is not trusted");
+	hash_into_system(&scene.authority);
+	assert_served(&scene, "127.0.0.1", NULL, false, '-');
+	assert_served(&scene, "127.0.0.1", &certs, false, '-');
+	machine_root = "/nonexistent";
 	identity_release(&other);
 	scene_release(&scene);
 }
@@ -427,6 +471,7 @@ int main(void)
 		cmocka_unit_test(the_policy_of_the_system_counts),
 		cmocka_unit_test(trust_is_for_the_request_that_brings_it),
 		cmocka_unit_test(trust_is_added_to_what_is_trusted_everywhere),
+		cmocka_unit_test(the_hashed_directory_of_the_system_is_trusted_and_added_to),
 		cmocka_unit_test(a_certificate_is_for_its_host_and_time),
 		cmocka_unit_test(our_certificate_is_shown_where_it_belongs),
 		cmocka_unit_test(a_server_that_wants_a_certificate_says_so),
@@ -437,5 +482,5 @@ int main(void)
 	};
 
 	signal(SIGPIPE, SIG_IGN); /* SSL_write() of the server */
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
 }
