@@ -6,13 +6,16 @@
  * about the owner and then one line per pin:
  *
  *	cairn-lease 1 pid 4711 boot 0f5b6b6e-...
+ *
  *	L <lid>
  *	B <hex digest>
+ *
  *	S <hex key>
  *
- * A last line without its newline was torn and does not count. tmp/<id> belongs
- * to the lease; it is made after the lease and goes before it, so that what lies
- * in tmp/ without a lease is rubbish.
+ * A last line without its newline was torn and does not count. Each write begins
+ * with an empty line, so that one which a full disk has torn spoils no other.
+ * tmp/<id> belongs to the lease; it is made after the lease and goes before it, so
+ * that what lies in tmp/ without a lease is rubbish.
  *
  * The file is visible before it is locked. A sweeper that comes in between takes
  * it for dead and deletes it; so the owner looks, with the lock held, whether the
@@ -256,6 +259,7 @@ struct err *store_pin(struct store *store, const struct pin *pins, size_t count)
 {
 	AUTO(buf) struct buf lines = BUF_INIT(4096);
 
+	buf_addc(&lines, '\n');
 	for (size_t i = 0; i < count; i++) {
 		char line[STORE_PATH_SIZE];
 
@@ -263,13 +267,13 @@ struct err *store_pin(struct store *store, const struct pin *pins, size_t count)
 		if (!is_pinned(store, str_of(line)))
 			buf_addf(&lines, "%s\n", line);
 	}
-	if (lines.len == 0 || atomic_load(&store->read_only))
+	if (lines.len == 1 || atomic_load(&store->read_only))
 		return NULL;
 	TRY(buf_check(&lines, "a list of pins"));
 	TRY(forgive_read_only(store, ensure_lease(store, false)));
 	if (atomic_load(&store->read_only))
 		return NULL;
 	TRY(file_write_all(atomic_load(&store->lease_fd), lines.at, lines.len, "the lease"));
-	note_pinned(store, buf_str(&lines));
+	note_pinned(store, (struct str){ lines.at + 1, lines.len - 1 });
 	return NULL;
 }

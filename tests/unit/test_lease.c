@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -40,7 +41,7 @@ TEST(a_lease_is_made_by_the_first_pin_and_goes_with_the_store)
 	assert_int_equal(room_count("leases"), 1);
 	assert_int_equal(room_count("tmp"), 0); /* nothing is staged yet */
 	text = lease_text();
-	want = xasprintf("cairn-lease 1 pid %ld boot %s\nL abc\n", (long)getpid(),
+	want = xasprintf("cairn-lease 1 pid %ld boot %s\n\nL abc\n", (long)getpid(),
 			 store_boot_id(store));
 	assert_string_equal(text, want);
 	room_reopen();
@@ -57,7 +58,45 @@ TEST(a_pin_is_written_once)
 	assert_ok(store_pin(store, pins, 2));
 	assert_ok(store_pin(store, pins, 3));
 	text = lease_text();
-	assert_string_equal(strchr(text, '\n') + 1, "S k1\nL l1\nB b1\n");
+	assert_string_equal(strchr(text, '\n') + 1, "\nS k1\nL l1\n\nB b1\n");
+}
+
+/* On a disk that is full in the middle of a line. */
+static bool pin_torn(void *arg)
+{
+	const struct pin torn = { PIN_LAYER, "torn" }, whole = { PIN_LAYER, "whole" };
+	AUTO(lock) struct lock hold = LOCK_INIT;
+	AUTO(err) struct err *err = NULL;
+	struct rlimit full;
+	struct stat st;
+	CHILD_STORE(mine);
+
+	(void)arg;
+	CHECK_OK(store_hold(mine, &hold));
+	CHECK_OK(store_pin(mine, &(struct pin){ PIN_LAYER, "first" }, 1));
+	CHECK(fstat(atomic_load(&mine->lease_fd), &st) == 0);
+	CHECK(getrlimit(RLIMIT_FSIZE, &full) == 0);
+	full.rlim_cur = (rlim_t)st.st_size + 3;
+	signal(SIGXFSZ, SIG_IGN);
+	CHECK(setrlimit(RLIMIT_FSIZE, &full) == 0);
+	err = store_pin(mine, &torn, 1);
+	CHECK(err_kind(err) == ERR_SYSTEM);
+	full.rlim_cur = full.rlim_max;
+	CHECK(setrlimit(RLIMIT_FSIZE, &full) == 0);
+	CHECK_OK(store_pin(mine, &whole, 1));
+	raise(SIGKILL); /* which leaves the lease to be read */
+	return false;
+}
+
+TEST(a_pin_that_is_torn_spoils_no_other)
+{
+	AUTO(mem) char *text = NULL;
+
+	room_child(pin_torn, NULL, true);
+	text = lease_text();
+	assert_non_null(strstr(text, "\nL first\n"));
+	assert_non_null(strstr(text, "\nL whole\n"));
+	assert_null(strstr(text, "torn"));
 }
 
 static bool is_locked(const char *lease)
@@ -338,6 +377,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ROOM_TEST(a_lease_is_made_by_the_first_pin_and_goes_with_the_store),
 		ROOM_TEST(a_pin_is_written_once),
+		ROOM_TEST(a_pin_that_is_torn_spoils_no_other),
 		ROOM_TEST(a_lease_is_locked_while_its_process_lives),
 		ROOM_TEST(what_a_killed_process_staged_goes_and_what_it_sealed_stays),
 		ROOM_TEST(the_living_are_left_alone),
