@@ -32,10 +32,10 @@ struct copy_opts {
 	struct pool *pool; /* for large sources; not the one of the calling thread; may be NULL */
 };
 
-/* Copy what is selected, and loaded (selection_load()), into `fs_fd`, the upper directory of a layer on top of `below_fd` (a view of the stack).
- * ERR_INVALID for a file over a directory or the reverse, naming both, for a source that is not
- * what was scanned, also after the last of it was read, and for a character device 0:0, which would
- * be a whiteout. */
+/* Copy what is selected, and loaded (selection_load()), into `fs_fd`, the upper directory of a
+ * layer on top of `below_fd` (a view of the stack). ERR_INVALID for a file over a directory or
+ * the reverse, naming both, for a source that is not what was scanned, also after the last of it
+ * was read, and for a character device 0:0, which would be a whiteout. */
 struct err *copy_run(const struct tree *tree, const struct selection *selection,
 		     const struct copy_opts *opts, int below_fd, int fs_fd) MUST_USE;
 

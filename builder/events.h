@@ -87,7 +87,8 @@ struct build_events {
  *	events_emit(events, &(struct build_event){ .kind = EVENT_STEP_BEGIN, .step = 3, ... }); */
 void events_emit(const struct build_events *events, const struct build_event *event);
 
-/* Both listeners (each may be NULL), in this order. `pair` holds them and must outlive the result. */
+/* Both listeners (each may be NULL), in this order. `pair` holds them and must outlive the
+ * result. */
 struct build_events events_tee(const struct build_events *pair[static 2]);
 
 /* Cuts what a step writes into lines, each emitted as STEP_LOG. A line is also cut after

@@ -272,8 +272,9 @@ static struct err *make_globals(struct plan *plan)
 	return NULL;
 }
 
-/* The epoch of the options, of the build argument SOURCE_DATE_EPOCH, or of an ARG of that name before
- * the first FROM. "context" is the time of a context that has one, which a directory has not. */
+/* The epoch of the options, of the build argument SOURCE_DATE_EPOCH, or of an ARG of that name
+ * before the first FROM. "context" is the time of a context that has one, which a directory has
+ * not. */
 static struct err *find_epoch(struct plan *plan)
 {
 	const struct build_opts *opts = plan->opts;

@@ -101,8 +101,8 @@ static void wait_some(struct output *out, const struct sandbox_run *run, int tim
 	*ret_ended = fds[2].revents != 0;
 }
 
-/* What is left in the pipes after the end, and lines without one. A process that outlived the command cannot hold the
- * build up: its namespace is gone, so the pipes end at once or never. */
+/* What is left in the pipes after the end, and lines without one. A process that outlived the
+ * command cannot hold the build up: its namespace is gone, so the pipes end at once or never. */
 static void drain(struct output *out)
 {
 	for (;;) {

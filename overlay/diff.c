@@ -46,8 +46,8 @@ static void put(struct job *job, struct hasher *hasher, const void *data, size_t
 		hasher_update(hasher, data, len);
 }
 
-/* `len` bytes from where `fd` stands, which are the last of the file if `end`. Then the last read asks for a byte
- * more than there should be, so that it sees whether the file has grown. */
+/* `len` bytes from where `fd` stands, which are the last of the file if `end`. Then the last
+ * read asks for a byte more than there should be, so that it sees whether the file has grown. */
 static struct err *copy_data(struct job *job, struct hasher *hasher, int fd, uint64_t len, bool end)
 {
 	while (len > 0) {
@@ -118,7 +118,8 @@ static struct err *write_entry(void *arg, const struct walk_entry *entry)
 	struct tar_entry head = entry->tar;
 	struct digest digest;
 
-	/* The root's time is that of a directory of this store: the same image has others elsewhere. */
+	/* The root's time is that of a directory of this store: the same image has others
+	 * elsewhere. */
 	if (job->opts->flat && strcmp(head.path, "./") == 0)
 		head.mtime = 0;
 	buf_reset(&job->header);

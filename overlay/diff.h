@@ -58,7 +58,8 @@ struct err *diff_clamp_times(int fs_fd, int64_t epoch) MUST_USE;
  * walk -> tar -> SHA-256 (diff id) -> compress -> SHA-256 (digest) -> file; and write the layer's
  * `list`. Records the result with layer_update() and in `meta`. Does nothing but fill in `meta` if
  * the layer has a blob in the store already, of the right size and whatever its compression (with
- * `exact`: of this codec), or gets one from another process meanwhile. `workers`: threads for compressing.
+ * `exact`: of this codec), or gets one from another process meanwhile. `workers`: threads for
+ * compressing.
  *
  * ERR_NOT_FOUND, with a remedy, if the layer was pulled and its blob is gone: a layer has one diff
  * id, and this would make a tar that has another.

@@ -19,8 +19,9 @@ struct err;
 struct source;
 struct store;
 
-/* Read `bytes` (borrowed) to their end and keep the tree if that came without an error. `*ret_kept` is false for
- * a layer that depends on what lies below. ERR_CORRUPT and ERR_INVALID as unpack(). Any thread. */
+/* Read `bytes` (borrowed) to their end and keep the tree if that came without an error.
+ * `*ret_kept` is false for a layer that depends on what lies below. ERR_CORRUPT and ERR_INVALID
+ * as unpack(). Any thread. */
 struct err *receive_layer(struct store *store, const struct descriptor *blob, struct source *bytes,
 			  bool *ret_kept) MUST_USE;
 

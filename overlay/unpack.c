@@ -103,8 +103,8 @@ static void job_auto_(struct job *job)
 
 /* ---- paths ---- */
 
-/* `raw`, which tar_check_entry() let pass, without "." and empty components, and without a leading or
- * trailing '/'. ERR_INVALID for a whiteout in the place of a directory. */
+/* `raw`, which tar_check_entry() let pass, without "." and empty components, and without a
+ * leading or trailing '/'. ERR_INVALID for a whiteout in the place of a directory. */
 static struct err *clean_path(const char *raw, struct buf *out)
 {
 	struct str rest = str_of(raw);
@@ -573,7 +573,8 @@ static struct err *unpack_rest(struct job *job)
 
 	TRY(finish_links(job));
 	TRY(finish_hidings(job));
-	/* Nobody sees the time of a root that the layer does not bring; let it be the same always. */
+	/* Nobody sees the time of a root that the layer does not bring; let it be the same
+	 * always. */
 	root = &job->dest.levels.at[0];
 	if (!job->has_root)
 		root->mtime = (struct timespec){ 0 };

@@ -45,8 +45,8 @@ struct unpack_result {
 };
 
 /* Read an uncompressed tar from `tar` (borrowed, read to its end, from another thread if it is
- * long) into `fs_fd`, an empty directory. On error the directory's content is undefined: drop the stage. ERR_CORRUPT and
- * ERR_INVALID name the entry. */
+ * long) into `fs_fd`, an empty directory. On error the directory's content is undefined: drop
+ * the stage. ERR_CORRUPT and ERR_INVALID name the entry. */
 struct err *unpack(struct source *tar, int fs_fd, const struct unpack_opts *opts,
 		   struct unpack_result *ret) MUST_USE;
 

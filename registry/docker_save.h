@@ -8,8 +8,9 @@
  *	<hex>.tar          a layer, uncompressed, named by its diff id; once, however many images
  *	                   have it
  *
- * Names are canonical, so that every reader takes them for the same image. Layers are written plain whatever the store has: every reader takes them, and
- * equal images give equal archives.
+ * Names are canonical, so that every reader takes them for the same image. Layers
+ * are written plain whatever the store has: every reader takes them, and equal
+ * images give equal archives.
  */
 #ifndef REGISTRY_DOCKER_SAVE_H
 #define REGISTRY_DOCKER_SAVE_H

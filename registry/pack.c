@@ -35,7 +35,8 @@ struct err *pack_open_tar(const char *path, struct pack **ret)
 	return NULL;
 }
 
-/* A directory that was there is empty, or a layout that we add to: no other one is strewn with files. */
+/* A directory that was there is empty, or a layout that we add to: no other one is strewn with
+ * files. */
 static struct err *check_dir(const char *path, int dir_fd)
 {
 	AUTO(strings) struct strings names = { 0 };

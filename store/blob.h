@@ -51,10 +51,10 @@ void blob_writer_free(struct blob_writer *writer); /* without commit: nothing re
 DEFINE_AUTO(blob_writer)
 
 /* The same for a blob that comes from far away: its bytes so far are kept as partial/<hex> when
- * the writer is freed without a commit, or the process dies, and the next one goes on there.
- * The caller holds the key lock of `want` (store_single). `*ret_have` bytes are there: read them back by
- * blob_read_back() and write them to the sink, in order and first, where they are hashed and
- * not written again. What nobody has continued for a week is removed. */
+ * the writer is freed without a commit, or the process dies, and the next one goes on there. The
+ * caller holds the key lock of `want` (store_single). `*ret_have` bytes are there: read them
+ * back by blob_read_back() and write them to the sink, in order and first, where they are hashed
+ * and not written again. What nobody has continued for a week is removed. */
 struct err *blob_resume(struct store *store, const struct digest *want, struct blob_writer **ret,
 			uint64_t *ret_have) MUST_USE;
 /* Up to `len` bytes of what is there, at `offset`; 0 at its end. */

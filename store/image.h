@@ -78,8 +78,9 @@ void image_free(struct image *image);
 DEFINE_AUTO(image)
 
 /* Write config and manifest of a new image, and tell their descriptors. `config` is formatted
- * compactly as it stands; of `layers` only `blob` is used. `annotations` may be NULL. ERR_INVALID for
- * a document above the size that image_open() reads: 8 MiB of config, 4 MiB of manifest. */
+ * compactly as it stands; of `layers` only `blob` is used. `annotations` may be NULL.
+ * ERR_INVALID for a document above the size that image_open() reads: 8 MiB of config, 4 MiB of
+ * manifest. */
 struct err *image_put(struct store *store, const json_t *config, const struct image_layer *layers,
 		      size_t layer_count, const json_t *annotations,
 		      struct descriptor *ret_manifest, struct descriptor *ret_config) MUST_USE;

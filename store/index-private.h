@@ -9,11 +9,12 @@
  *
  * So a change can be put into the text where it belongs, without reading all of
  * the refs. That is done only while the text is known to be right: the file
- * lock/index remembers identity, size and times of index.json and of refs/ as they
- * were when the last change had been flushed. A change that is still on its way, or
- * whose author was killed, another tool that wrote index.json, a ref that came or
- * went in another way: all of them show, and the view is made anew from the refs. (Where times are coarse, as on tmpfs, what others
- * do within a few milliseconds of our change shows only if a size is another then.)
+ * lock/index remembers identity, size and times of index.json and of refs/ as
+ * they were when the last change had been flushed. A change that is still on its
+ * way, or whose author was killed, another tool that wrote index.json, a ref that
+ * came or went in another way: all of them show, and the view is made anew from
+ * the refs. (Where times are coarse, as on tmpfs, what others do within a few
+ * milliseconds of our change shows only if a size is another then.)
  */
 #ifndef STORE_INDEX_PRIVATE_H
 #define STORE_INDEX_PRIVATE_H
