@@ -210,9 +210,27 @@ static struct err *apply_user(const struct site *site)
 	return NULL;
 }
 
+/* "RTMIN", "RTMIN+1" to "RTMIN+15", "RTMAX-14" to "RTMAX-1", "RTMAX". */
+static bool is_realtime(const char *name)
+{
+	const bool up = strncasecmp(name, "RTMIN", 5) == 0;
+	AUTO(err) struct err *err = NULL;
+	uint64_t distance;
+
+	if (!up && strncasecmp(name, "RTMAX", 5) != 0)
+		return false;
+	if (!name[5])
+		return true;
+	if (name[5] != (up ? '+' : '-'))
+		return false;
+	err = num_parse(str_of(name + 6), 1, up ? 15 : 14, &distance);
+	return !err;
+}
+
 /* A signal's number, or its name with or without "SIG". */
 static bool is_signal(const char *text)
 {
+	static const char *const aliases[] = { "CLD", "IO", "IOT" }; /* of CHLD, POLL, ABRT */
 	const char *name = strncasecmp(text, "SIG", 3) == 0 ? text + 3 : text;
 	AUTO(err) struct err *err = NULL;
 	uint64_t number;
@@ -223,7 +241,10 @@ static bool is_signal(const char *text)
 		if (known && strcasecmp(known, name) == 0)
 			return true;
 	}
-	if (strncasecmp(name, "RTMIN", 5) == 0 || strncasecmp(name, "RTMAX", 5) == 0)
+	for (size_t i = 0; i < ARRAY_SIZE(aliases); i++)
+		if (strcasecmp(aliases[i], name) == 0)
+			return true;
+	if (is_realtime(name))
 		return true;
 	err = num_parse(str_of(text), 1, NSIG - 1, &number);
 	return !err;

@@ -105,6 +105,10 @@ TEST(writes_every_row_as_buildkit_does)
 		{ "WORKDIR /", "WORKDIR /" },
 		{ "WORKDIR a/../$v/./", "WORKDIR /val" },
 		{ "STOPSIGNAL 9", "STOPSIGNAL 9" },
+		{ "STOPSIGNAL sigio", "STOPSIGNAL sigio" }, /* an alias */
+		{ "STOPSIGNAL IOT", "STOPSIGNAL IOT" },
+		{ "STOPSIGNAL SIGRTMIN+15", "STOPSIGNAL SIGRTMIN+15" },
+		{ "STOPSIGNAL rtmax-14", "STOPSIGNAL rtmax-14" },
 		{ "SHELL [\"/bin/sh\", \"-e x\", \"-c\"]", "SHELL [/bin/sh -e x -c]" },
 		{ "CMD []", "CMD []" },
 		{ "CMD echo \"$v\"\ttab", "CMD [\"/bin/sh\" \"-c\" \"echo \\\"$v\\\"\\ttab\"]" },
@@ -303,6 +307,9 @@ TEST(refuses_what_is_wrong_before_anything_runs)
 		{ "FROM scratch\nEXPOSE 70000\n", ERR_INVALID, "70000" },
 		{ "FROM scratch\nEXPOSE 80/icmp\n", ERR_INVALID, "80/icmp" },
 		{ "FROM scratch\nSTOPSIGNAL SIGWHAT\n", ERR_INVALID, "SIGWHAT" },
+		{ "FROM scratch\nSTOPSIGNAL SIGRTMINUS\n", ERR_INVALID, "SIGRTMINUS" },
+		{ "FROM scratch\nSTOPSIGNAL SIGRTMIN+16\n", ERR_INVALID, "SIGRTMIN+16" },
+		{ "FROM scratch\nSTOPSIGNAL SIGRTMAX+1\n", ERR_INVALID, "SIGRTMAX+1" },
 		{ "FROM scratch\nCOPY --chmod=999 . /\n", ERR_INVALID, "999" },
 		{ "FROM scratch\nENV a=\"${b:?must be set}\"\n", ERR_INVALID, "b: must be set" },
 	};
