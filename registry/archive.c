@@ -221,3 +221,61 @@ struct err *archive_load(struct store *store, const char *path, const char *name
 	list = (struct loaded_list){ 0 };
 	return NULL;
 }
+
+/* ---- one of several ---- */
+
+static bool is_called(const struct loaded *loaded, const char *name)
+{
+	AUTO(mem) char *want = NULL;
+	AUTO(mem) char *have = NULL;
+	AUTO(err) struct err *bad = NULL;
+
+	if (!loaded->name)
+		return false;
+	if (strcmp(loaded->name, name) == 0)
+		return true;
+	bad = reference_normalize(name, &want);
+	if (!bad)
+		bad = reference_normalize(loaded->name, &have);
+	return !bad && strcmp(want, have) == 0;
+}
+
+static struct err *which_one(enum err_kind kind, const char *path, const char *story,
+			     const struct loaded_list *list)
+{
+	struct err *err = err_new(kind, "%s: %s", path, story);
+
+	vec_foreach (list, loaded)
+		err = err_note(err, "%s", loaded->name ? loaded->name : "(without a name)");
+	return err;
+}
+
+struct err *archive_choose(const char *path, const char *name, const struct loaded_list *list,
+			   struct descriptor *ret)
+{
+	const struct loaded *found = NULL;
+
+	vec_foreach (list, loaded) {
+		if (name && !is_called(loaded, name))
+			continue;
+		if (found && !digest_equal(&found->target.digest, &loaded->target.digest))
+			return which_one(ERR_INVALID, path,
+					 "there is more than one image: say which", list);
+		found = loaded;
+	}
+	if (!found)
+		return which_one(ERR_NOT_FOUND, path, "there is no image of that name", list);
+	*ret = found->target;
+	return NULL;
+}
+
+struct err *archive_list(struct store *store, const char *path, struct loaded_list *ret)
+{
+	AUTO(members) struct members *members = NULL;
+
+	TRY(members_open(store, path, &members));
+	if (!layout_is(members))
+		return err_new(ERR_UNSUPPORTED, "%s: only an OCI layout has manifests of its own",
+			       path);
+	return err_wrap(layout_list(store, members, ret), "%s", path);
+}

@@ -45,4 +45,13 @@ struct err *archive_load(struct store *store, const char *path, const char *name
 struct err *archive_load_unnamed(struct store *store, const char *path, bool all,
 				 struct loaded_list *ret) MUST_USE;
 
+/* What an OCI layout has, without loading it: names and targets, no platforms. ERR_UNSUPPORTED for a
+ * docker archive. */
+struct err *archive_list(struct store *store, const char *path, struct loaded_list *ret) MUST_USE;
+
+/* The one that `name` means, as it is written there or as a canonical name; without a name the only
+ * one. ERR_NOT_FOUND, or ERR_INVALID for several, with the names in the notes. */
+struct err *archive_choose(const char *path, const char *name, const struct loaded_list *list,
+			   struct descriptor *ret) MUST_USE;
+
 #endif

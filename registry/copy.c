@@ -23,52 +23,7 @@ struct copy {
 	struct copy_result *result;
 };
 
-/* ---- an archive ---- */
-
-static bool is_called(const struct loaded *loaded, const char *name)
-{
-	AUTO(mem) char *want = NULL;
-	AUTO(mem) char *have = NULL;
-	AUTO(err) struct err *bad = NULL;
-
-	if (!loaded->name)
-		return false;
-	if (strcmp(loaded->name, name) == 0)
-		return true;
-	bad = reference_normalize(name, &want);
-	if (!bad)
-		bad = reference_normalize(loaded->name, &have);
-	return !bad && strcmp(want, have) == 0;
-}
-
-static struct err *which_one(const struct location *at, const struct loaded_list *list,
-			     const char *story)
-{
-	struct err *err =
-		err_new(at->name ? ERR_NOT_FOUND : ERR_INVALID, "%s: %s", at->path, story);
-
-	vec_foreach (list, loaded)
-		err = err_note(err, "%s", loaded->name ? loaded->name : "(without a name)");
-	return err;
-}
-
-static struct err *choose_loaded(const struct location *at, const struct loaded_list *list,
-				 struct descriptor *ret)
-{
-	const struct loaded *found = NULL;
-
-	vec_foreach (list, loaded) {
-		if (at->name && !is_called(loaded, at->name))
-			continue;
-		if (found && !digest_equal(&found->target.digest, &loaded->target.digest))
-			return which_one(at, list, "there is more than one image: say which");
-		found = loaded;
-	}
-	if (!found)
-		return which_one(at, list, "there is no image of that name");
-	*ret = found->target;
-	return NULL;
-}
+/* ---- the source ---- */
 
 static struct err *load(const struct copy *c, struct descriptor *ret)
 {
@@ -76,10 +31,8 @@ static struct err *load(const struct copy *c, struct descriptor *ret)
 	const struct location *at = c->from->at;
 
 	TRY(archive_load_unnamed(c->store, at->path, false, &list));
-	return choose_loaded(at, &list, ret);
+	return archive_choose(at->path, at->name, &list, ret);
 }
-
-/* ---- the source ---- */
 
 /* Of an index that is in the store, the one image that is meant. */
 static struct err *choose_image(const struct copy *c, struct descriptor *target)

@@ -156,6 +156,18 @@ struct err *layout_load(struct store *store, struct members *members, struct loa
 	return NULL;
 }
 
+struct err *layout_list(struct store *store, struct members *members, struct loaded_list *ret)
+{
+	AUTO(walk) struct walk walk = { .store = store, .members = members };
+	AUTO(entries) struct entries entries = { 0 };
+	const struct platform unknown = { .os = "" };
+
+	TRY(walk_layout(&walk, &entries));
+	vec_foreach (&entries, entry)
+		loaded_add(ret, entry->name, &entry->target, &unknown);
+	return NULL;
+}
+
 /* ---- saving ---- */
 
 static struct err *save_blob(const struct walk *walk, const char *name, const struct descriptor *d,

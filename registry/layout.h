@@ -35,6 +35,10 @@ bool layout_is(struct members *members);
 struct err *layout_load(struct store *store, struct members *members, struct loaded_list *ret)
 	MUST_USE;
 
+/* Its images by their names, without loading anything. Platforms are left empty. */
+struct err *layout_list(struct store *store, struct members *members, struct loaded_list *ret)
+	MUST_USE;
+
 /* Write a layout that holds these images. Every blob is hashed on its way: ERR_CORRUPT names one
  * that the store has lost or damaged. Of an index, those manifests are taken whose blobs are all
  * in the store. */
