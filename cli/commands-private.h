@@ -9,11 +9,15 @@
 extern const struct cli_command command_build;
 extern const struct cli_command command_complete;
 extern const struct cli_command command_copy;
+extern const struct cli_command command_delete;
+extern const struct cli_command command_digest;
+extern const struct cli_command command_tags;
 extern const struct cli_command command_export;
 extern const struct cli_command command_help;
 extern const struct cli_command command_history;
 extern const struct cli_command command_images;
 extern const struct cli_command command_import;
+extern const struct cli_command command_index;
 extern const struct cli_command command_inspect;
 extern const struct cli_command command_load;
 extern const struct cli_command command_login;

@@ -8,8 +8,11 @@
 #include "builder/duration.h"
 #include "cli/commands-private.h"
 #include "cli/image.h"
+#include "cli/index_view.h"
 #include "cli/output.h"
+#include "cli/remote.h"
 #include "cli/table.h"
+#include "registry/index.h"
 #include "store/blob.h"
 #include "store/store.h"
 
@@ -25,6 +28,7 @@ struct inspect_values {
 	int format;
 	int raw;
 	const char *platform;
+	struct network_values network;
 };
 
 static const struct option options[] = {
@@ -33,6 +37,7 @@ static const struct option options[] = {
 		    "which image of an index"),
 	OPTION_WORD(struct inspect_values, raw, 0, "raw", documents,
 		    "print this document alone, byte for byte as it is stored"),
+	NETWORK_OPTIONS(struct inspect_values, network),
 };
 
 /* ---- for people ---- */
@@ -225,13 +230,11 @@ static struct err *print_raw(struct store *store, const struct descriptor *docum
 	return NULL;
 }
 
-static struct err *inspect_one(struct store *store, const struct inspect_values *values,
-			       const char *name, json_t *array)
+static struct err *show(struct store *store, const struct inspect_values *values, const char *name,
+			const struct image *image, json_t *array)
 {
-	AUTO(image) struct image *image = NULL;
-	AUTO(json) json_t *object = NULL;
+	json_t *object = NULL;
 
-	TRY(image_find_open(store, name, values->platform, &image));
 	if (values->raw != RAW_NONE)
 		return print_raw(store, values->raw == RAW_CONFIG ? &image->config_blob :
 								    &image->manifest);
@@ -240,8 +243,77 @@ static struct err *inspect_one(struct store *store, const struct inspect_values 
 		return NULL;
 	}
 	TRY(describe(store, name, image, &object));
-	json_array_append(array, object);
+	json_push(array, object);
 	return NULL;
+}
+
+/* ---- in a registry ---- */
+
+/* What the name leads to, and whether it is an index; the document is in the store then. */
+static struct err *ask(struct store *store, const struct remote *remote, struct descriptor *ret,
+		       bool *ret_is_index)
+{
+	AUTO(buf) struct buf bytes = BUF_INIT(MANIFEST_MAX + 1);
+	AUTO(json) json_t *document = NULL;
+	struct json_at root;
+	bool fetched;
+
+	TRY(origin_resolve(remote->origin, ret));
+	TRY(documents_get(store, origin_sources(remote->origin), ret, &bytes, &fetched));
+	TRY(json_parse(buf_str(&bytes), MANIFEST_MAX, "manifest", &document));
+	root = json_root(document, "manifest");
+	return image_document_kind(&root, ret->media_type, ret_is_index);
+}
+
+static struct err *show_index(struct store *store, const struct inspect_values *values,
+			      const char *name, const struct descriptor *target, json_t *array)
+{
+	AUTO(json) json_t *index = NULL;
+
+	if (values->raw == RAW_MANIFEST)
+		return print_raw(store, target);
+	TRY(index_read(store, target, &index));
+	if (values->format == FORMAT_TEXT)
+		index_view_print(name, target, index);
+	else
+		json_push(array, index_view_describe(name, target, index));
+	return NULL;
+}
+
+/* Of an index the index itself, unless an image in it is asked for. Layers stay where they are. */
+static struct err *inspect_remote(struct store *store, const struct inspect_values *values,
+				  const char *text, json_t *array)
+{
+	AUTO(remote) struct remote remote = { .client = NULL };
+	AUTO(image) struct image *image = NULL;
+	struct descriptor target;
+	struct platform want;
+	bool is_index = false;
+
+	if (values->platform)
+		TRY(option_refuse(platform_parse(values->platform, &want), "--platform"));
+	else
+		platform_host(&want);
+	TRY(remote_open(&values->network, text, &remote));
+	TRY(ask(store, &remote, &target, &is_index));
+	if (is_index && !values->platform && values->raw != RAW_CONFIG)
+		return show_index(store, values, remote.name, &target, array);
+	TRY(remote_fetch_documents(&remote, store, &target, &want, false));
+	TRY(image_open(store, &target, &want, &image));
+	return show(store, values, remote.name, image, array);
+}
+
+/* ---- the command ---- */
+
+static struct err *inspect_one(struct store *store, const struct inspect_values *values,
+			       const char *name, json_t *array)
+{
+	AUTO(image) struct image *image = NULL;
+
+	if (remote_is(name))
+		return inspect_remote(store, values, name, array);
+	TRY(image_find_open(store, name, values->platform, &image));
+	return show(store, values, name, image, array);
 }
 
 static struct err *run_inspect(struct cli *cli, void *arg, struct strings *operands)
@@ -265,9 +337,12 @@ const struct cli_command command_inspect = {
 	.name = "inspect",
 	.summary = "show all about an image",
 	.operands = "IMAGE...",
-	.about = "Show an image: its digests, its settings, its layers. With --format json, "
-		 "an array of one object for each image, which holds manifest and config too.",
+	.about = "Show an image of the store, or in a registry (docker://NAME): its digests, its "
+		 "settings, its layers. Of an index in a registry the images in it are shown. With "
+		 "--format json, an array of one object for each image, which holds manifest and "
+		 "config too.",
 	.examples = "cairn inspect app\n"
+		    "cairn inspect --platform linux/arm64 docker://debian:trixie\n"
 		    "cairn inspect --raw config app | jq .config.Env",
 	.options = options,
 	.option_count = ARRAY_SIZE(options),

@@ -16,6 +16,7 @@
 #include "cli/output.h"
 #include "cli/transfer.h"
 #include "registry/client.h"
+#include "store/ref.h"
 #include "store/store.h"
 
 enum { FORMAT_TEXT, FORMAT_JSON };
@@ -39,8 +40,22 @@ static const struct option options[] = {
 	NETWORK_OPTIONS(struct push_values, network),
 };
 
+/* Does the store call something so? What reads as a name may be an id. */
+static struct err *expect_name(struct store *store, const struct reference *ref, const char *text)
+{
+	AUTO(mem) char *name = reference_canonical(ref);
+	struct descriptor target;
+	struct err *err = ref_get(store, name, &target);
+
+	if (err_kind(err) != ERR_NOT_FOUND)
+		return err;
+	err_free(err);
+	return err_new(ERR_USAGE, "'%.80s' is an id, not a name: say where to push it", text);
+}
+
 /* Where to: DEST, or the image's own name. */
-static struct err *find_target(const struct strings *operands, struct reference *ret)
+static struct err *find_target(struct store *store, const struct strings *operands,
+			       struct reference *ret)
 {
 	const char *image = operands->at[0];
 	struct err *err;
@@ -53,6 +68,8 @@ static struct err *find_target(const struct strings *operands, struct reference 
 		return err_new(ERR_USAGE, "'%.80s' is an id, not a name: say where to push it",
 			       image);
 	}
+	if (!ret->digest[0])
+		return expect_name(store, ret, image);
 	ret->digest[0] = '\0'; /* it says which image; the tag says what it is to be called */
 	return NULL;
 }
@@ -126,7 +143,7 @@ static struct err *run_push(struct cli *cli, void *arg, struct strings *operands
 		TRY(option_refuse(output_check(values->digestfile), "--digestfile"));
 	TRY(cli_open_store(cli, &store));
 	TRY(image_find(store, operands->at[0], &image));
-	TRY(find_target(operands, &to));
+	TRY(find_target(store, operands, &to));
 	name = reference_canonical(&to);
 	TRY(err_wrap(push(store, values, &image, &to, &result), "push %s", name));
 	digest_format(&result.digest, digest);
