@@ -4,8 +4,8 @@
  * Making and unpacking a layer is a chain of work on one stream of bytes: walk,
  * hash, compress, hash, write; or read, hash, decompress, hash, unpack. These decorators cut
  * such a chain in two, each part with its own thread, and a ring of PIPELINE_SLOTS
- * buffers of PIPELINE_SLOT bytes between them. So a chain of any length takes a few
- * megabytes, whatever the layer's size, and the slower part sets the pace.
+ * buffers of PIPELINE_SLOT bytes between them. So a cut takes a megabyte (two were no
+ * faster), whatever the layer's size, and the slower part sets the pace.
  *
  * A thread is started only once a whole slot is full: most layers are smaller, and
  * go through in the thread of whoever writes them.
@@ -25,7 +25,7 @@ struct sink;
 struct source;
 
 #define PIPELINE_SLOT ((size_t)256 * 1024)
-#define PIPELINE_SLOTS 8
+#define PIPELINE_SLOTS 4
 
 /* What is written is written to `inner`, which it owns, by a thread of its own. sink_finish()
  * waits for it, and finishes `inner`. */

@@ -5,6 +5,7 @@
 #include "base/codec.h"
 #include "base/err.h"
 #include "base/stream.h"
+#include "overlay/pipeline.h"
 #include "overlay/unpack.h"
 #include "store/descriptor.h"
 #include "store/layer.h"
@@ -21,15 +22,16 @@ struct err *receive_layer(struct store *store, const struct descriptor *blob, st
 			  bool *ret_kept)
 {
 	AUTO(layer_stage) struct layer_stage *stage = NULL;
+	AUTO(source) struct source *ahead = pipeline_source(source_slice(bytes, UINT64_MAX));
 	AUTO(source) struct source *tar = NULL;
 	const struct unpack_opts opts = { .below_fd = -1 };
 	struct unpack_result result;
 	struct layer_meta meta;
 
 	TRY(layer_begin(store, &stage));
-	TRY(codec_open(source_slice(bytes, UINT64_MAX), NULL, &tar));
+	TRY(codec_open(source_slice(ahead, UINT64_MAX), NULL, &tar));
 	TRY(unpack(tar, stage->fs_fd, &opts, &result));
-	TRY(drain(bytes));
+	TRY(drain(ahead));
 	*ret_kept = !result.dependent;
 	if (result.dependent)
 		return NULL;

@@ -3,9 +3,10 @@
  *
  * The compressed bytes are read once, by whoever keeps the blob (registry/download.h); here they
  * are decompressed and unpacked as they come, so that a pulled image can be mounted as soon as
- * its last byte is here. The tree is named by the diff id that its tar turned out to have: a
- * wrong one is merely never looked for. A layer that needs what lies below is left for
- * stack_of_image(), which does it from the blob.
+ * its last byte is here. Keeping the blob, decompressing and unpacking each have a thread. The
+ * tree is named by the diff id that its tar turned out to have: a wrong one is merely never
+ * looked for. A layer that needs what lies below is left for stack_of_image(), which does it
+ * from the blob.
  */
 #ifndef OVERLAY_RECEIVE_H
 #define OVERLAY_RECEIVE_H
