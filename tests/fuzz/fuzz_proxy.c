@@ -24,8 +24,7 @@ static struct err *find(char *value, char *no_proxy, const char *host, struct pr
 
 static void must_be_plain(const char *url)
 {
-	char *again = xasprintf("https_proxy=%s", url);
-	AUTO(mem) char *owned = again;
+	AUTO(mem) char *again = xasprintf("https_proxy=%s", url);
 	AUTO(proxy) struct proxy proxy = { 0 };
 	AUTO(err) struct err *err = find(again, NULL, "example.com", &proxy);
 
@@ -53,7 +52,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	AUTO(err) struct err *err = find(variable, no_proxy, host, &with);
 	AUTO(err) struct err *plain = find(variable, NULL, host, &without);
 
+	/* NO_PROXY takes a proxy away or its error, and adds none. */
 	if (with.url && (!without.url || strcmp(with.url, without.url) != 0))
+		abort();
+	if (err && !plain)
+		abort();
+	if ((err && with.url) || (plain && without.url))
 		abort();
 	if (without.url)
 		must_be_plain(without.url);
