@@ -67,7 +67,8 @@ UNITS := $(patsubst %.c,$B/%,$(wildcard tests/unit/test_*.c))
 THREADED := $(filter $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c)), \
 	pool log stream codec pipeline diff diff_blob stack mount sandbox sandbox_ends store lease layer blob \
 	journal events ui plan copy progress map token client cancel execute http \
-	http_send http_tls credentials)
+	http_send http_tls credentials assemble deliver file layer_roundtrip layout lock process \
+	pull_push unpack)
 FUZZ  := $(patsubst %.c,$B/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 all: $(if $(wildcard cli/main.c),$B/$(PROGRAM) $B/build,$B/libcairn.a)
