@@ -66,6 +66,15 @@ static struct err *nameless(const struct err *why)
 	return err_note(err, "--name NAME gives it one");
 }
 
+/* One name would not do for them. */
+static struct err *several_nameless(const struct loaded_list *list)
+{
+	struct err *err =
+		err_new(ERR_INVALID, "there are %zu images, none of which has a name", list->len);
+
+	return err_note(err, "write an archive of each, and load that with --name NAME");
+}
+
 /* Make a name canonical. In a layout a name may be only a tag. */
 static struct err *settle_name(struct loaded *loaded, const char *path)
 {
@@ -93,12 +102,14 @@ static bool all_nameless(const struct loaded_list *list)
 	return true;
 }
 
-/* Of nameless images for several platforms, leave the one for this host. */
+/* Of nameless images for several platforms, leave the one for this host. Several of them that suit
+ * it alike all stay: no order of the archive chooses between them. */
 static void leave_host(struct loaded_list *list)
 {
 	struct platform host;
 	const struct loaded *best = NULL;
 	unsigned best_match = 0;
+	bool tie = false;
 
 	platform_host(&host);
 	vec_foreach (list, loaded) {
@@ -107,9 +118,12 @@ static void leave_host(struct loaded_list *list)
 		if (match > best_match) {
 			best = loaded;
 			best_match = match;
+			tie = false;
+		} else if (best && match == best_match) {
+			tie = tie || !digest_equal(&loaded->target.digest, &best->target.digest);
 		}
 	}
-	if (best) {
+	if (best && !tie) {
 		list->at[0] = *best; /* names are NULL: nothing is lost */
 		list->len = 1;
 	}
@@ -172,6 +186,8 @@ static struct err *settle_names(struct loaded_list *list, const char *path, cons
 		leave_host(list);
 	if (name)
 		return rename_only(list, name);
+	if (list->len > 1 && all_nameless(list))
+		return several_nameless(list);
 	vec_foreach (list, loaded)
 		TRY(settle_name(loaded, path));
 	return leave_one_each(list);

@@ -204,6 +204,23 @@ podman_here() {
 	done
 }
 
+@test "of nameless images that suit this host alike none is chosen" {
+	make_app
+	cairn import --timestamp 2 rootfs.tar b
+	cairn save --format oci-dir -o layout app:1 b
+	jq '.manifests |= map(del(.annotations))' layout/index.json >index.json
+	cp index.json layout/index.json
+	export CAIRN_ROOT=$BATS_TEST_TMPDIR/new
+	fails 1 cairn load --name one layout
+	says "there are 2 images: one name is not enough"
+	fails 1 cairn load layout
+	says "there are 2 images, none of which has a name"
+	equal "$(cairn images -q)" ""
+	# the same one twice is one
+	jq '.manifests[1] = .manifests[0]' index.json >layout/index.json
+	equal "$(cairn load --name one layout)" one:latest
+}
+
 @test "an index is kept whole, and the image of this host is found in it" {
 	make_app
 	cairn import --platform linux/s390x rootfs.tar foreign
