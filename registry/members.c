@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "base/stream.h"
 #include "base/untar.h"
+#include "registry/foreign.h"
 #include "store/store.h"
 
 #define LINKS_MAX 8    /* links from a name to its file */
@@ -165,6 +166,23 @@ static struct err *list_tar(struct members *members)
 	return NULL;
 }
 
+/* It could not be read as a tar: say what it is instead, if its first bytes tell. Consumes `err`. */
+static struct err *tell_kind(struct members *members, const char *path, struct err *err)
+{
+	char head[FOREIGN_HEAD];
+	ssize_t n = pread(members->fd, head, sizeof(head), 0);
+	struct err *kind;
+
+	if (err_kind(err) != ERR_CORRUPT || members->map.len > 0 || n <= 0)
+		return err;
+	kind = foreign_kind((struct str){ head, (size_t)n }, strcmp(path, "-") == 0 ? "FILE" : path,
+			    "cairn load -");
+	if (!kind)
+		return err;
+	err_free(err);
+	return kind;
+}
+
 /* ---- opening ---- */
 
 /* Replace what can be read only once by a copy without a name. */
@@ -197,9 +215,10 @@ static struct err *open_path(const char *path, struct members *members)
 	return members->fd < 0 ? err_sys("open standard input") : NULL;
 }
 
-static struct err *list_all(struct store *store, struct members *members)
+static struct err *list_all(struct store *store, const char *path, struct members *members)
 {
 	struct stat st;
+	struct err *err;
 
 	if (fstat(members->fd, &st) < 0)
 		return err_sys("stat");
@@ -209,7 +228,8 @@ static struct err *list_all(struct store *store, struct members *members)
 	}
 	if (!S_ISREG(st.st_mode))
 		TRY(spool(store, members));
-	return list_tar(members);
+	err = list_tar(members);
+	return err ? tell_kind(members, path, err) : NULL;
 }
 
 struct err *members_open(struct store *store, const char *path, struct members **ret)
@@ -220,7 +240,7 @@ struct err *members_open(struct store *store, const char *path, struct members *
 	members->dir_fd = -1;
 	members->fd = -1;
 	TRY(open_path(path, members));
-	TRY(err_wrap(list_all(store, members), "%s", members->path));
+	TRY(err_wrap(list_all(store, path, members), "%s", members->path));
 	*ret = STEAL(members);
 	return NULL;
 }

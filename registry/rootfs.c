@@ -13,24 +13,23 @@
 #include "base/str.h"
 #include "base/stream.h"
 #include "base/untar.h"
+#include "registry/foreign.h"
 #include "store/blob.h"
 #include "store/image.h"
 
 /* ---- what it is ---- */
 
-#define HEAD_SIZE 6
-
 /* A source that keeps how it begins. */
 struct headed {
 	struct source *inner; /* owned */
-	struct str *head;     /* borrowed; its room is HEAD_SIZE */
+	struct str *head;     /* borrowed; its room is FOREIGN_HEAD */
 };
 
 static size_t headed_read(void *self, void *data, size_t len, struct err **err)
 {
 	struct headed *headed = self;
 	size_t got = source_read(headed->inner, data, len);
-	size_t room = HEAD_SIZE - headed->head->len;
+	size_t room = FOREIGN_HEAD - headed->head->len;
 
 	if (got == 0)
 		*err = source_check(headed->inner);
@@ -59,36 +58,6 @@ static struct source *keep_head(struct source *inner, struct str *head)
 	return source_new(&ops, headed);
 }
 
-/* It is no tar: what is it? `program` undoes it, and writes to standard output. */
-static struct err *tell_kind(struct str head, const char *name)
-{
-	static const struct {
-		const char *magic, *kind, *program;
-	} kinds[] = {
-		{ "\xfd"
-		  "7zXZ",
-		  "compressed by xz", "xz -dc" },
-		{ "BZh", "compressed by bzip2", "bzip2 -dc" },
-		{ "LZIP", "compressed by lzip", "lzip -dc" },
-		{ "\x04\x22\x4d\x18", "compressed by lz4", "lz4 -dc" },
-		{ "PK\x03\x04", "a zip archive", NULL },
-		{ "hsqs", "a squashfs image", NULL },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		struct err *err;
-
-		if (!str_starts(head, kinds[i].magic))
-			continue;
-		err = err_new(ERR_UNSUPPORTED, "it is %s, not a tar, plain or by gzip or zstd",
-			      kinds[i].kind);
-		if (!kinds[i].program)
-			return err;
-		return err_note(err, "%s %s | cairn import - NAME", kinds[i].program, name);
-	}
-	return NULL;
-}
-
 /* ---- the layer ---- */
 
 /* Read a tar to its end: all of it passes through `src`, and is one. `*ret_entries` counts them. */
@@ -109,7 +78,7 @@ static struct err *read_tar(struct source *src, uint64_t *ret_entries)
 /* The same, of what may be something else. */
 static struct err *read_any(struct source *src, const char *name)
 {
-	char room[HEAD_SIZE];
+	char room[FOREIGN_HEAD];
 	struct str head = { room, 0 };
 	AUTO(source) struct source *plain = keep_head(source_slice(src, UINT64_MAX), &head);
 	uint64_t entries;
@@ -120,7 +89,7 @@ static struct err *read_any(struct source *src, const char *name)
 		return head.len ? NULL : err_new(ERR_INVALID, "it is empty");
 	if (err_kind(err) != ERR_CORRUPT || entries > 0)
 		return err;
-	kind = tell_kind(head, name);
+	kind = foreign_kind(head, name, "cairn import - NAME");
 	if (!kind)
 		return err_wrap(err, "it is no tar");
 	err_free(err); /* what it is says more */

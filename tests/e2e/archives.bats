@@ -460,6 +460,20 @@ refused() {
 	equal "$(cairn images -q)" ""
 }
 
+@test "load says what it has instead of an archive, and what to do" {
+	need xz bzip2
+	make_app
+	cairn save -o app.tar app:1
+	xz -k app.tar
+	fails 1 cairn load app.tar.xz
+	says "app.tar.xz: it is compressed by xz, not a tar"
+	says "xz -dc app.tar.xz | cairn load -"
+	equal "$(xz -dc app.tar.xz | cairn load -)" app:1
+	bzip2 -k app.tar
+	fails 1 cairn load - <app.tar.bz2
+	says "bzip2 -dc FILE | cairn load -"
+}
+
 @test "what cannot be loaded is named once" {
 	fails 3 cairn load nothing.tar
 	equal "$output" "error: open nothing.tar: No such file or directory"
