@@ -173,12 +173,23 @@ static struct err *read_image(struct load *load, const struct json_at *at)
 	return read_config(load, image, path, &layers);
 }
 
+/* A directory of skopeo's has a file of the same name, which is the manifest of one image. */
+static struct err *refuse_dir(void)
+{
+	struct err *err = err_new(ERR_UNSUPPORTED, "it is an image as skopeo's 'dir:' writes it, "
+						   "not an archive of docker save");
+
+	return err_note(err, "skopeo copy dir:DIR oci:LAYOUT:NAME makes a layout of it");
+}
+
 static struct err *read_manifest(struct load *load)
 {
 	AUTO(json) json_t *document = NULL;
 	struct json_at root;
 
 	TRY(members_read_json(load->members, MANIFEST_FILE, MANIFEST_MAX, &document, &root));
+	if (json_is_object(root.value))
+		return refuse_dir();
 	TRY(json_expect_array(&root));
 	if (json_length(&root) > IMAGES_MAX)
 		return json_error(&root, "more than %d images", IMAGES_MAX);

@@ -474,6 +474,17 @@ refused() {
 	says "bzip2 -dc FILE | cairn load -"
 }
 
+@test "a directory of skopeo's other form is refused by its name" {
+	need skopeo
+	make_app
+	cairn save -o app.tar app:1
+	copy oci-archive:app.tar:app:1 dir:copied
+	fails 1 cairn load copied
+	says "it is an image as skopeo's 'dir:' writes it"
+	copy dir:copied oci:layout:app:2
+	equal "$(cairn load layout)" app:2
+}
+
 @test "what cannot be loaded is named once" {
 	fails 3 cairn load nothing.tar
 	equal "$output" "error: open nothing.tar: No such file or directory"
