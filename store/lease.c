@@ -171,7 +171,7 @@ static struct err *ensure_lease(struct store *store, bool staging)
 	if (!err && staging && atomic_load(&store->tmp_fd) < 0)
 		err = make_staging(store);
 	pthread_mutex_unlock(&store->lease_lock);
-	return err_wrap(err, "take a lease");
+	return err_wrap(err, "store %s: take a lease", store_path(store));
 }
 
 struct err *store_lease(struct store *store, int *ret_dir)

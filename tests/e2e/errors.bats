@@ -364,6 +364,7 @@ teardown() {
 	run -0 cairn history app
 	recipe 'FROM base' 'RUN echo other >/other'
 	fails 1 build_in context
+	says "store $CAIRN_ROOT: take a lease: "
 	says "Read-only file system"
 	fails 1 cairn tag app more
 	says "Read-only file system"
