@@ -166,7 +166,7 @@ def unescape(text):
 
 def check_list(lid):
     """The files of a layer are those of its list: same size, same bytes."""
-    lines = read("layers", lid, "list").decode().splitlines()
+    lines = os.fsdecode(read("layers", lid, "list")).split("\n")[:-1]
     check(lines and lines[-1] == "end", f"layer {lid}: its list is cut short")
     told = {}
     for line in lines[:-1]:
