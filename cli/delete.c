@@ -91,9 +91,10 @@ static void tell(const struct remote *remote, const struct doomed *doomed)
 {
 	char digest[DIGEST_TEXT_SIZE];
 
-	fprintf(stderr, "%s is %s\n", remote->name, digest_format(&doomed->digest, digest));
-	if (!remote->ref.digest[0])
+	if (!remote->ref.digest[0]) {
+		fprintf(stderr, "%s is %s\n", remote->name, digest_format(&doomed->digest, digest));
 		return;
+	}
 	vec_foreach (&doomed->tags, tag)
 		fprintf(stderr, "with it goes the tag %s\n", *tag);
 	if (!doomed->all_known)

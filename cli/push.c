@@ -148,7 +148,8 @@ static struct err *run_push(struct cli *cli, void *arg, struct strings *operands
 	TRY(err_wrap(push(store, values, &image, &to, &result), "push %s", name));
 	digest_format(&result.digest, digest);
 	TRY(write_digest(values->digestfile, digest));
-	if (!values->transfer.quiet)
+	if (!values->transfer.quiet && values->transfer.progress != UI_QUIET &&
+	    values->transfer.progress != UI_JSON)
 		print_counts(name, &result);
 	if (values->format == FORMAT_JSON)
 		print_json(name, digest, &result);

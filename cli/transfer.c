@@ -162,10 +162,10 @@ static void event_put(json_t *event, struct buf *out)
 static void event_begin(const struct transfer_ui *t, uint64_t id, const char *what, uint64_t total,
 			struct buf *out)
 {
-	json_t *event = event_new(t, "transfer-begin");
+	json_t *event = event_new(t, "blob-begin");
 
-	set_number(event, "id", id);
-	json_set_text(event, "text", what);
+	set_number(event, "blob", id);
+	json_set_text(event, "name", what);
 	if (total)
 		set_number(event, "total", total);
 	event_put(event, out);
@@ -176,10 +176,13 @@ static void event_about(const struct transfer_ui *t, const char *name, uint64_t 
 {
 	json_t *event = event_new(t, name);
 
-	set_number(event, "id", id);
+	set_number(event, "blob", id);
 	set_number(event, "done", item->done);
 	if (item->ended) {
-		json_set_text(event, "status", item->ok ? "done" : "failed");
+		json_set_text(event, "status",
+			      !item->ok                  ? "failed" :
+			      item->total && !item->done ? "cached" :
+							   "done");
 		set_number(event, "duration", item->duration);
 	}
 	event_put(event, out);
@@ -221,7 +224,7 @@ static void tell_progress(struct transfer_ui *t, uint64_t id)
 	if (t->mode == UI_PLAIN)
 		transfer_line_progress(item, now, &text);
 	else
-		event_about(t, "transfer-progress", id, item, &text);
+		event_about(t, "blob-progress", id, item, &text);
 	pthread_mutex_unlock(&t->lock);
 	put(&text);
 	pthread_mutex_unlock(&t->screen);
@@ -259,7 +262,7 @@ static void take_end(void *self, uint64_t id, bool ok)
 	if (t->mode == UI_PLAIN)
 		transfer_line_end(item, &text);
 	else if (t->mode == UI_JSON)
-		event_about(t, "transfer-end", id, item, &text);
+		event_about(t, "blob-end", id, item, &text);
 	pthread_mutex_unlock(&t->lock);
 	put(&text);
 	if (writes)

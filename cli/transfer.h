@@ -4,8 +4,8 @@
  *	tty     a live picture at the bottom of the terminal (cli/transfer_frame.h),
  *	        and a line of sums at the end
  *	plain   a line when a blob begins and ends, and every ten seconds between
- *	json    a JSON object per event: transfer-begin, transfer-progress (at most two a
- *	        second for a blob), transfer-end, warning
+ *	json    a JSON object per event: blob-begin, blob-progress (at most two a second for
+ *	        one), blob-end, remark, warning
  *	quiet   nothing but warnings
  *	auto    tty where standard error is a terminal, else plain
  *

@@ -284,7 +284,7 @@ platforms() {
 	cairn push app:1 "$host/a:2" 2>lines
 	[ "$(grep -c ' done in ' lines)" -eq 0 ]
 	cairn push --progress json app:1 "$host/b:1" 2>&1 >/dev/null | grep '^{' >events
-	equal "$(jq -r .event events | sort | uniq -c | tr -s ' \n' ' ')" " 2 transfer-begin 2 transfer-end "
+	equal "$(jq -r .event events | sort | uniq -c | tr -s ' \n' ' ')" " 2 blob-begin 2 blob-end "
 	cairn push -q app:1 "$host/c:1" 2>lines
 	equal "$(cat lines)" ""
 }
