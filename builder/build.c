@@ -21,7 +21,10 @@
 #include "builder/parse.h"
 #include "builder/plan.h"
 #include "builder/scope.h"
+#include "builder/transfer.h"
 #include "builder/tree.h"
+#include "registry/push.h"
+#include "registry/reference.h"
 #include "store/blob.h"
 #include "store/id.h"
 #include "store/journal.h"
@@ -272,6 +275,40 @@ static struct err *settle_image(struct store *store, const struct build_opts *op
 	return opts->tags.len ? NULL : id_sync(store);
 }
 
+/* ---- pushing ---- */
+
+static struct err *push_tag(struct build *build, struct plan *plan, const char *tag,
+			    const struct descriptor *image)
+{
+	AUTO(mem) char *name = reference_shorten(tag);
+	char digest[DIGEST_TEXT_SIZE];
+	struct push_result result = { 0 };
+	struct transfer transfer;
+	const struct push_opts opts = { .progress = &transfer.progress };
+	struct reference ref;
+	struct err *err;
+
+	TRY(reference_parse(tag, &ref));
+	transfer_begin(&transfer, &build->events, ++plan->transfers, "push", name);
+	err = push_image(build->store, build->opts.client, image, &ref, &opts, &result);
+	transfer_end(&transfer, err, result.sent || result.mounted);
+	TRY(err_wrap(err, "push %s", name));
+	log_info("pushed %s@%s", name, digest_format(&result.digest, digest));
+	return NULL;
+}
+
+/* One after the other: what the first brought, the next finds there. */
+static struct err *push_tags(struct build *build, struct plan *plan, const struct descriptor *image)
+{
+	if (!build->opts.push)
+		return NULL;
+	vec_foreach (&build->opts.tags, tag)
+		TRY(push_tag(build, plan, *tag, image));
+	return NULL;
+}
+
+/* ---- the whole ---- */
+
 /* Execute a plan and put its image together, with its names. */
 static struct err *perform(struct build *build, struct plan *plan, struct build_result *ret)
 {
@@ -294,7 +331,7 @@ static struct err *perform(struct build *build, struct plan *plan, struct build_
 		TRY(deliver(plan, &build->opts.outputs[i], ret));
 	vec_foreach (&build->opts.tags, tag)
 		TRY(ref_set(build->store, *tag, &ret->manifest));
-	return NULL;
+	return push_tags(build, plan, &ret->manifest);
 }
 
 static void tell_end(const struct build *build, const struct err *err,

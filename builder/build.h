@@ -39,7 +39,9 @@ enum output_kind {
 
 struct build_output {
 	enum output_kind kind;
-	char *dest; /* a path, or "-" for standard output; NULL for OUTPUT_STORE */
+	char *dest;  /* a path, or "-" for standard output; NULL for OUTPUT_STORE */
+	char *names; /* OUTPUT_STORE: what to call the image, "a,b"; NULL if not given */
+	bool push;   /* OUTPUT_STORE: to the registries that the names say */
 };
 
 struct build_opts {

@@ -21,6 +21,11 @@
 
 static struct err *take_type(struct str value, struct build_output *output)
 {
+	if (str_is(value, "registry")) {
+		output->kind = OUTPUT_STORE;
+		output->push = true;
+		return NULL;
+	}
 	static const struct {
 		const char *name;
 		enum output_kind kind;
@@ -36,52 +41,89 @@ static struct err *take_type(struct str value, struct build_output *output)
 		output->kind = kinds[i].kind;
 		return NULL;
 	}
-	return err_new(ERR_USAGE, "type '%.*s' is none of: image, oci, docker, tar, local",
+	return err_new(ERR_USAGE,
+		       "type '%.*s' is none of: image, registry, oci, docker, tar, local",
 		       STR_ARG(value));
 }
 
-/* "key=value,key=value". `*ret_dest` is borrowed from `text`. */
-static struct err *take_fields(struct str text, struct build_output *output, struct str *ret_dest)
+/* What is borrowed from the value of -o. */
+struct fields {
+	struct str dest, names;
+};
+
+/* The next of "a,b", where one in quotes may hold commas. */
+static struct str next_field(struct str *text)
+{
+	struct str field;
+
+	if (text->at[0] != '"')
+		return str_cut(text, ',');
+	*text = (struct str){ text->at + 1, text->len - 1 };
+	field = str_cut(text, '"');
+	if (text->at)
+		str_cut(text, ',');
+	return field;
+}
+
+static struct err *take_push(struct str value, struct build_output *output)
+{
+	output->push = !value.at || str_is(value, "true") || str_is(value, "1");
+	if (!output->push && !str_is(value, "false") && !str_is(value, "0"))
+		return err_new(ERR_USAGE, "push=%.*s: it is true or false", STR_ARG(value));
+	return NULL;
+}
+
+/* "key=value,key=value". */
+static struct err *take_fields(struct str text, struct build_output *output, struct fields *ret)
 {
 	bool typed = false;
 
 	while (text.at && text.len > 0) {
-		struct str value = str_cut(&text, ',');
+		struct str value = next_field(&text);
 		struct str key = str_cut(&value, '=');
 
 		if (str_is(key, "type")) {
 			TRY(take_type(value, output));
 			typed = true;
 		} else if (str_is(key, "dest")) {
-			*ret_dest = value;
+			ret->dest = value;
+		} else if (str_is(key, "name")) {
+			ret->names = value;
+		} else if (str_is(key, "push")) {
+			TRY(take_push(value, output));
 		} else {
-			return err_new(ERR_USAGE, "'%.*s' is none of: type, dest", STR_ARG(key));
+			return err_new(ERR_USAGE, "'%.*s' is none of: type, dest, name, push",
+				       STR_ARG(key));
 		}
 	}
 	if (!typed)
-		return err_new(ERR_USAGE, "it needs a type: type=oci|docker|tar|local|image");
+		return err_new(ERR_USAGE,
+			       "it needs a type: type=oci|docker|tar|local|image|registry");
 	return NULL;
 }
 
 struct err *deliver_parse(const char *text, struct build_output *ret)
 {
 	struct build_output output = { .kind = OUTPUT_LOCAL };
-	struct str dest = str_of(text);
+	struct fields fields = { .dest = str_of(text) };
 
 	if (strcmp(text, "-") == 0) {
 		output.kind = OUTPUT_TAR;
 	} else if (strchr(text, '=')) {
-		dest = (struct str){ NULL, 0 };
-		TRY(take_fields(str_of(text), &output, &dest));
+		fields = (struct fields){ 0 };
+		TRY(take_fields(str_of(text), &output, &fields));
 	}
-	if (output.kind != OUTPUT_STORE && dest.len == 0)
+	if (output.kind != OUTPUT_STORE && fields.dest.len == 0)
 		return err_new(ERR_USAGE, "%s: say where to, with dest=PATH", text);
-	if (output.kind == OUTPUT_STORE && dest.len > 0)
+	if (output.kind == OUTPUT_STORE && fields.dest.len > 0)
 		return err_new(ERR_USAGE, "%s: an image goes into the store; name it with -t",
 			       text);
-	if (output.kind == OUTPUT_LOCAL && str_is(dest, "-"))
+	if (output.kind != OUTPUT_STORE && (output.push || fields.names.len))
+		return err_new(ERR_USAGE, "%s: only an image has a name and can be pushed", text);
+	if (output.kind == OUTPUT_LOCAL && str_is(fields.dest, "-"))
 		return err_new(ERR_USAGE, "%s: a directory cannot go to standard output", text);
-	output.dest = dest.len ? str_dup(dest) : NULL;
+	output.dest = fields.dest.len ? str_dup(fields.dest) : NULL;
+	output.names = fields.names.len ? str_dup(fields.names) : NULL;
 	*ret = output;
 	return NULL;
 }

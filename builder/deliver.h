@@ -24,7 +24,8 @@ struct err *deliver(struct plan *plan, const struct build_output *output,
 struct err *deliver_check(const struct build_output *outputs, size_t count) MUST_USE;
 
 /* Parse the value of -o: "type=oci,dest=FILE", "DIR" for a directory, "-" for a tar on standard
- * output. `ret->dest` is owned by the caller, and NULL for OUTPUT_STORE. ERR_USAGE says what is
+ * output; "type=image,name=NAME,push=true" and "type=registry", which is that with a push. The texts of
+ * `ret` are owned by the caller; `dest` is NULL for OUTPUT_STORE. ERR_USAGE says what is
  * wrong with it. */
 struct err *deliver_parse(const char *text, struct build_output *ret) MUST_USE;
 

@@ -12,11 +12,14 @@
 #include "base/stream.h"
 #include "builder/build.h"
 #include "builder/deliver.h"
+#include "builder/fetch.h"
 #include "builder/scope.h"
 #include "cli/commands-private.h"
 #include "cli/epoch.h"
+#include "cli/network.h"
 #include "cli/output.h"
 #include "cli/ui.h"
+#include "registry/client.h"
 #include "registry/reference.h"
 #include "store/store.h"
 
@@ -28,8 +31,9 @@ struct build_values {
 	const char *compression, *timestamp;
 	const char *iidfile, *metadata_file;
 	uint64_t jobs;
-	int network, progress;
-	bool no_cache, quiet;
+	int network, progress, pull;
+	bool no_cache, push, quiet;
+	struct network_values registries;
 	bool ignored;
 };
 
@@ -55,11 +59,15 @@ static const struct option options[] = {
 		    "run every step, whatever is in the cache"),
 	OPTION_LIST(struct build_values, outputs, 'o', "output", "DEST",
 		    "also write type=oci|docker|tar|local,dest=PATH; a bare DEST is a directory "
-		    "for the root filesystem, '-' a tar of it on standard output"),
+		    "for the root filesystem, '-' a tar of it on standard output; type=registry "
+		    "pushes"),
 	OPTION_TEXT(struct build_values, platform, 0, "platform", "OS/ARCH",
 		    "build for this platform; only the host's for now"),
 	OPTION_WORD(struct build_values, progress, 0, "progress", ui_mode_names,
 		    "how to show what goes on"),
+	OPTION_BARE_WORD(struct build_values, pull, 0, "pull", pull_policy_names, "always",
+			 "when to ask registries for base images (default: missing)"),
+	OPTION_FLAG(struct build_values, push, 0, "push", "push the image under each of its names"),
 	OPTION_FLAG(struct build_values, quiet, 'q', "quiet",
 		    "print nothing but the image id; --progress quiet"),
 	OPTION_LIST(struct build_values, tags, 't', "tag", "NAME", "call the image NAME"),
@@ -67,6 +75,7 @@ static const struct option options[] = {
 		    "stop at this stage, by name or number"),
 	OPTION_TEXT(struct build_values, timestamp, 0, "timestamp", "SECONDS",
 		    "no time in the image is later, since 1970 (default: SOURCE_DATE_EPOCH)"),
+	NETWORK_OPTIONS(struct build_values, registries),
 	/* Scripts written for other builders say these; here they are how things are. */
 	OPTION_FLAG(struct build_values, ignored, 0, "compress", NULL),
 	OPTION_FLAG(struct build_values, ignored, 0, "force-rm", NULL),
@@ -79,6 +88,8 @@ static const struct option options[] = {
 struct request {
 	struct build_opts opts;
 	struct build_args *args;      /* owned */
+	struct reference first_tag;   /* whom --creds are for */
+	struct client *client;        /* owned */
 	struct build_output *outputs; /* owned, with their dest */
 	size_t output_count;
 };
@@ -88,8 +99,11 @@ static void request_auto_(struct request *request)
 	strings_release(&request->opts.tags);
 	strings_release(&request->opts.labels);
 	build_args_free(request->args);
-	for (size_t i = 0; i < request->output_count; i++)
-		free((char *)request->outputs[i].dest);
+	client_free(request->client);
+	for (size_t i = 0; i < request->output_count; i++) {
+		free(request->outputs[i].dest);
+		free(request->outputs[i].names);
+	}
 	free(request->outputs);
 }
 
@@ -135,6 +149,25 @@ static struct err *read_tags(const struct strings *list, struct strings *ret)
 	return NULL;
 }
 
+/* The names of -o type=image,name=A,B: as those of -t, among which they may be already. */
+static struct err *add_names(const char *names, struct strings *tags)
+{
+	struct str rest = str_of(names);
+
+	while (rest.at) {
+		AUTO(mem) char *text = str_dup(str_cut(&rest, ','));
+		AUTO(mem) char *name = NULL;
+		bool known = false;
+
+		TRY(option_refuse(reference_normalize(text, &name), "--output"));
+		vec_foreach (tags, tag)
+			known = known || strcmp(*tag, name) == 0;
+		if (!known)
+			strings_push(tags, name);
+	}
+	return NULL;
+}
+
 static struct err *read_outputs(const struct strings *list, struct request *request)
 {
 	request->outputs = xcalloc(list->len, sizeof(*request->outputs));
@@ -142,6 +175,10 @@ static struct err *read_outputs(const struct strings *list, struct request *requ
 		TRY(option_refuse(deliver_parse(*text, &request->outputs[request->output_count]),
 				  "--output"));
 		request->output_count++;
+	}
+	for (size_t i = 0; i < request->output_count; i++) {
+		request->opts.push = request->opts.push || request->outputs[i].push;
+		TRY(add_names(request->outputs[i].names, &request->opts.tags));
 	}
 	return NULL;
 }
@@ -175,6 +212,25 @@ static struct err *read_context(const struct strings *operands, const char **ret
 	return NULL;
 }
 
+/* The client for base images and pushes. */
+static struct err *read_registries(const struct build_values *values, struct request *request)
+{
+	const struct strings *tags = &request->opts.tags;
+
+	request->opts.pull = (enum pull_policy)values->pull;
+	request->opts.push = request->opts.push || values->push;
+	if (request->opts.push && tags->len == 0)
+		return err_new(ERR_USAGE, "option --push: say where to, with -t NAME");
+	if (values->registries.creds && tags->len == 0)
+		return err_new(ERR_USAGE, "option --creds: they are for the registry of the first "
+					  "-t NAME, and there is none");
+	if (tags->len > 0)
+		TRY(reference_parse(tags->at[0], &request->first_tag));
+	TRY(network_open(&values->registries, request->first_tag.domain, &request->client));
+	request->opts.client = request->client;
+	return NULL;
+}
+
 /* Images have nothing of the user's file mode mask: work under the usual one, and keep the user's
  * for what is made outside the store. */
 static mode_t set_umask_aside(void)
@@ -192,6 +248,7 @@ static struct err *read_request(const struct build_values *values, const struct 
 	TRY(read_tags(&values->tags, &opts->tags));
 	TRY(read_labels(&values->labels, &opts->labels));
 	TRY(read_outputs(&values->outputs, ret));
+	TRY(read_registries(values, ret));
 	TRY(read_platform(values->platform, &opts->platform));
 	TRY(epoch_find_for_build(values->timestamp, ret->args, &opts->has_epoch, &opts->epoch));
 	opts->compression = (struct compression){ .codec = CODEC_ZSTD };
@@ -311,7 +368,8 @@ const struct cli_command command_build = {
 		 "current one). Print the image id.",
 	.examples = "build -t app .\n"
 		    "build -f Recipe.test --target test --progress plain .\n"
-		    "SOURCE_DATE_EPOCH=0 build -t app -o type=oci,dest=app.tar .",
+		    "SOURCE_DATE_EPOCH=0 build -t app -o type=oci,dest=app.tar .\n"
+		    "build --pull --push -t registry.example.com/team/app:1.2 .",
 	.options = options,
 	.option_count = ARRAY_SIZE(options),
 	.values_size = sizeof(struct build_values),

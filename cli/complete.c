@@ -171,7 +171,7 @@ static void zsh_option(const struct option *option)
 		printf("'%s--%s[", many, option->name);
 	print_quoted(option->help, "[]:\\");
 	putchar(']');
-	if (option->kind == OPTION_IS_WORD) {
+	if (option->kind == OPTION_IS_WORD && !option->bare) {
 		printf(":%s:(", option->name);
 		print_words(option->words);
 		putchar(')');
@@ -236,7 +236,7 @@ static void fish_options(const char *where, struct table_of_options table)
 		printf("complete %s -l %s", where, option->name);
 		if (option->letter)
 			printf(" -s %c", option->letter);
-		if (option->kind == OPTION_IS_WORD) {
+		if (option->kind == OPTION_IS_WORD && !option->bare) {
 			printf(" -x -a '");
 			print_words(option->words);
 			putchar('\'');

@@ -42,7 +42,7 @@ static void add_row(struct buf *out, const char *name, const char *text)
 	wrap(out, str_of(text), COLUMN, COLUMN);
 }
 
-/* "PATH", or "tty|plain" of a choice; owned by the caller. NULL for a flag. */
+/* "PATH", or "tty|plain" of a choice, or "[=tty|plain]"; owned by the caller. NULL for a flag. */
 static char *value_text(const struct option *option)
 {
 	AUTO(buf) struct buf text = BUF_INIT(4096);
@@ -50,7 +50,9 @@ static char *value_text(const struct option *option)
 	if (option->kind != OPTION_IS_WORD)
 		return xstrdup(option->value);
 	for (size_t i = 0; option->words[i]; i++)
-		buf_addf(&text, "%s%s", i ? "|" : "", option->words[i]);
+		buf_addf(&text, "%s%s", i ? "|" : option->bare ? "[=" : "", option->words[i]);
+	if (option->bare)
+		buf_addc(&text, ']');
 	return buf_steal(&text);
 }
 
@@ -60,7 +62,7 @@ static void add_option(struct buf *out, const struct option *option)
 	char letter[] = { '-', option->letter, ',', '\0' };
 	AUTO(mem)
 	char *name = xasprintf("  %-3s --%s%s%s", option->letter ? letter : "", option->name,
-			       value ? " " : "", value ? value : "");
+			       value && !option->bare ? " " : "", value ? value : "");
 
 	add_row(out, name, option->help);
 }

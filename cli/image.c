@@ -6,7 +6,11 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "builder/fetch.h"
+#include "cli/network.h"
 #include "cli/option.h"
+#include "cli/transfer.h"
+#include "registry/client.h"
 #include "registry/find.h"
 #include "registry/reference.h"
 
@@ -57,6 +61,46 @@ struct err *image_find_open(struct store *store, const char *text, const char *p
 	if (platform)
 		TRY(option_refuse(platform_parse(platform, &want), "--platform"));
 	TRY(image_find(store, text, &target));
+	return err_wrap(open_for(store, &target, platform ? &want : NULL, ret), "image %s", text);
+}
+
+/* Fetch it, whatever is here. */
+static struct err *fetch(struct store *store, const char *text, const struct platform *want,
+			 const struct image_fetch *how, struct descriptor *ret)
+{
+	AUTO(transfer_ui) struct transfer_ui *shown = NULL;
+	AUTO(fetch_result) struct fetch_result result = { 0 };
+	AUTO(client) struct client *client = NULL;
+	struct fetch_opts opts = { .policy = how->policy, .platform = want };
+	struct reference ref = { 0 };
+
+	TRY(option_refuse(reference_parse(text, &ref), NULL));
+	TRY(network_open(how->network, ref.domain, &client));
+	shown = transfer_ui_new(how->shown);
+	opts.progress = transfer_ui_progress(shown);
+	TRY(fetch_image(store, client, text, &opts, &result));
+	*ret = result.target;
+	return NULL;
+}
+
+struct err *image_fetch_open(struct store *store, const char *text, const char *platform,
+			     const struct image_fetch *how, struct image **ret)
+{
+	struct descriptor target;
+	struct reference ref;
+	AUTO(err) struct err *no_name = reference_parse(text, &ref);
+	struct platform want;
+	struct err *err;
+
+	if (no_name || how->policy == PULL_NEVER || how->policy == PULL_MISSING) {
+		err = image_find_open(store, text, platform, ret);
+		if (no_name || how->policy == PULL_NEVER || err_kind(err) != ERR_NOT_FOUND)
+			return err;
+		err_free(err); /* then it is fetched */
+	}
+	if (platform)
+		TRY(option_refuse(platform_parse(platform, &want), "--platform"));
+	TRY(fetch(store, text, platform ? &want : NULL, how, &target));
 	return err_wrap(open_for(store, &target, platform ? &want : NULL, ret), "image %s", text);
 }
 

@@ -83,8 +83,13 @@ static struct err *set_switch(struct found found, const char *text)
 static struct err *set_word(struct found found, const char *text)
 {
 	const char *const *words = found.option->words;
+	const char *bare = found.option->bare;
 	AUTO(buf) struct buf list = BUF_INIT(4096);
 
+	if (bare && (!text || strcmp(text, "true") == 0))
+		text = bare;
+	else if (bare && strcmp(text, "false") == 0)
+		text = words[0];
 	for (int i = 0; words[i]; i++) {
 		if (strcmp(words[i], text) == 0) {
 			*(int *)field_of(found) = i;

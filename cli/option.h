@@ -53,6 +53,8 @@ struct option {
 	const char *value;        /* "PATH" in help; NULL for flags, switches and words */
 	const char *help;         /* one line; NULL: accepted, but not told */
 	const char *const *words; /* NULL-terminated */
+	const char *bare;         /* of a word: what the option means alone; then a value is attached, with
+				   * "=", and may be true (`bare`) or false (the first word) too */
 	uint64_t min, max;        /* of a number */
 };
 
@@ -76,12 +78,15 @@ struct option {
 	  .min = (low), .max = (high) }
 #define OPTION_WORD(type, field, letter, name, list, help) \
 	{ OPTION_(type, field, letter, name, NULL, help), .kind = OPTION_IS_WORD, .words = (list) }
+#define OPTION_BARE_WORD(type, field, letter, name, list, alone, help) \
+	{ OPTION_(type, field, letter, name, NULL, help), .kind = OPTION_IS_WORD, .words = (list), \
+	  .bare = (alone) }
 /* clang-format on */
 
 /* Whether the next word is its value. */
 static inline bool option_takes_value(const struct option *option)
 {
-	return option->kind != OPTION_IS_FLAG && option->kind != OPTION_IS_SWITCH;
+	return option->kind != OPTION_IS_FLAG && option->kind != OPTION_IS_SWITCH && !option->bare;
 }
 
 /* A table and the struct that it fills. */

@@ -15,9 +15,12 @@
 #include "base/pool.h"
 #include "base/str.h"
 #include "builder/config.h"
+#include "builder/fetch.h"
 #include "cli/commands-private.h"
 #include "cli/image.h"
+#include "cli/network.h"
 #include "cli/relay.h"
+#include "cli/transfer.h"
 #include "overlay/sandbox.h"
 #include "overlay/skeleton.h"
 #include "overlay/stack.h"
@@ -32,8 +35,10 @@ static const char *const networks[] = { "host", "none", NULL };
 struct run_values {
 	struct strings env;
 	const char *entrypoint, *user, *workdir, *platform;
-	int network;
+	int network, pull;
 	bool interactive, tty, rm;
+	struct network_values registries;
+	struct transfer_values shown;
 };
 
 static const struct option options[] = {
@@ -46,10 +51,14 @@ static const struct option options[] = {
 	OPTION_WORD(struct run_values, network, 0, "network", networks, "what it reaches"),
 	OPTION_TEXT(struct run_values, platform, 0, "platform", "OS/ARCH",
 		    "which image of an index"),
+	OPTION_WORD(struct run_values, pull, 0, "pull", pull_policy_names,
+		    "when to ask the registry for the image (default: missing)"),
 	OPTION_FLAG(struct run_values, rm, 0, "rm", "nothing: the container is always removed"),
 	OPTION_FLAG(struct run_values, tty, 't', "tty", "give the command a terminal"),
 	OPTION_TEXT(struct run_values, user, 'u', "user", "USER[:GROUP]", "run as this user"),
 	OPTION_TEXT(struct run_values, workdir, 'w', "workdir", "DIR", "run in this directory"),
+	TRANSFER_OPTIONS(struct run_values, shown),
+	NETWORK_OPTIONS(struct run_values, registries),
 };
 
 /* ---- what runs ---- */
@@ -239,6 +248,8 @@ static struct err *run_container(struct cli *cli, const struct run_values *value
 static struct err *run_run(struct cli *cli, void *arg, struct strings *operands)
 {
 	const struct run_values *values = arg;
+	const struct image_fetch how = { (enum pull_policy)values->pull, &values->registries,
+					 &values->shown };
 	AUTO(store) struct store *store = NULL;
 	AUTO(image) struct image *image = NULL;
 	AUTO(strings) struct strings argv = { 0 };
@@ -249,7 +260,7 @@ static struct err *run_run(struct cli *cli, void *arg, struct strings *operands)
 	cli->exit_code = FAILED;
 	TRY(cli_need_root("running an image"));
 	TRY(cli_open_store(cli, &store));
-	TRY(image_find_open(store, operands->at[0], values->platform, &image));
+	TRY(image_fetch_open(store, operands->at[0], values->platform, &how, &image));
 	TRY(make_argv(image, values, operands, &argv));
 	TRY(open_container(store, image, &container));
 	return run_container(cli, values, image, &container, &argv);
