@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "base/pool.h"
+#include "base/text.h"
 #include "builder/build.h"
 #include "builder/fetch.h"
 #include "builder/transfer.h"
@@ -110,6 +111,29 @@ static struct err *find_here(struct plan *plan, const struct plan_need *need,
 
 /* ---- fetching ---- */
 
+/* A name that no registry had may be meant for something that is here. */
+static struct err *explain(const struct plan *plan, const struct plan_need *need, struct err *err)
+{
+	const struct recipe *recipe = plan->recipe;
+	AUTO(mem) const char **names = xcalloc(recipe->stage_count, sizeof(*names));
+	AUTO(err) struct err *here = NULL;
+	struct descriptor target;
+	const char *near;
+	size_t count = 0;
+
+	if (!err || err_kind(err) == ERR_CANCELLED)
+		return err;
+	for (size_t i = 0; i < recipe->stage_count; i++)
+		if (recipe->stages[i].name)
+			names[count++] = recipe->stages[i].name;
+	near = text_nearest(str_of(need->name), names, count);
+	if (near)
+		err = err_note(err, "there is no stage '%s' either: did you mean '%s'?", need->name,
+			       near);
+	here = find_image(plan->store, need->name, &target);
+	return here ? err_note(err, "%s", err_text(here)) : err;
+}
+
 /* Fetch what a need names. On any thread. */
 static struct err *fetch(struct plan *plan, const struct plan_need *need, unsigned number,
 			 struct descriptor *ret)
@@ -125,7 +149,7 @@ static struct err *fetch(struct plan *plan, const struct plan_need *need, unsign
 	err = fetch_image(plan->store, plan->opts->client, need->name, &opts, &result);
 	transfer_end(&transfer, err, result.fetched);
 	*ret = result.target;
-	return image_error(plan, need, err);
+	return image_error(plan, need, explain(plan, need, err));
 }
 
 struct err *plan_image_of(struct plan *plan, const struct plan_need *need, struct plan_image **ret)

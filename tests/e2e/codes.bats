@@ -116,7 +116,7 @@ expect_codes() {
 		2|option --platform: 'x y'|cairn run --platform 'x y' base
 		2|option --user: an empty name|cairn run -u '' base
 		2|option --workdir: 'x' is not absolute|cairn run -w x base
-		125|no image 'absent'|cairn run absent
+		125|no image 'absent'|cairn run --pull never absent
 		125|no user 'someone'|cairn run -u someone base true
 		127|cannot execute 'absent'|cairn run base absent
 		126|cannot execute '/etc/passwd'|cairn run base /etc/passwd

@@ -112,8 +112,10 @@ nothing_ran() {
 @test "a stage that is not there" {
 	import_base
 	recipe 'FROM base AS build' 'FROM base' 'COPY --from=biuld /a /b'
-	refused 3 "Recipe:3: "
+	refused 3 "Recipe:3: " --pull=never
 	says "'biuld'"
+	refused 5 "Recipe:3: " --offline
+	says "there is no stage 'biuld' either: did you mean 'build'?"
 	recipe 'FROM base AS build' 'RUN true'
 	refused 2 "option --target: Recipe has no stage 'biuld' (did you mean build?)" --target biuld
 	refused 2 "option --target: Recipe has no stage '7'" --target 7
@@ -187,11 +189,11 @@ nothing_ran() {
 @test "an image that is not in the store" {
 	import_base
 	recipe 'FROM nothing'
-	refused 3 "Recipe:1: image 'nothing': no image 'nothing' in the store"
+	refused 3 "Recipe:1: image 'nothing': no image 'nothing' in the store" --pull=never
 	says "'cairn images' lists what there is"
 	recipe 'FROM base' 'COPY --from=registry.example.com/a/b:1 /a /b'
-	refused 3 "no image 'registry.example.com/a/b:1' in the store"
-	fails 125 cairn run nothing # its own codes, apart from those of the command
+	refused 3 "no image 'registry.example.com/a/b:1' in the store" --pull=never
+	fails 125 cairn run --pull never nothing # its own codes, apart from those of the command
 	fails 3 cairn save -o x nothing
 	fails 3 cairn export nothing
 }

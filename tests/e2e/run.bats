@@ -53,7 +53,7 @@ image_with() {
 	fails 127 cairn run app nothing
 	says "cannot execute 'nothing'"
 	fails 126 cairn run app /etc/passwd
-	fails 125 cairn run nothing
+	fails 125 cairn run --pull never nothing
 	says "no image"
 	fails 125 cairn run app
 	says "no command"

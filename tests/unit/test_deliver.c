@@ -43,7 +43,7 @@ static int close_delivery(void **state)
 static struct err *deliver_to(enum output_kind kind, const char *name)
 {
 	AUTO(mem) char *dest = xasprintf("%s/%s", out_path, name);
-	const struct build_output output = { kind, dest };
+	const struct build_output output = { .kind = kind, .dest = dest };
 
 	return deliver(plan, &output, &result);
 }
@@ -101,6 +101,37 @@ TEST(the_forms_of_an_output_are_those_of_other_tools)
 	}
 }
 
+TEST(an_image_may_be_named_and_pushed)
+{
+	static const struct {
+		const char *text;
+		const char *names; /* NULL: none */
+		bool push;
+	} cases[] = {
+		{ "type=image", NULL, false },
+		{ "type=registry", NULL, true },
+		{ "type=registry,name=a", "a", true },
+		{ "type=image,push=true,name=a", "a", true },
+		{ "type=image,name=a,push", "a", true },
+		{ "type=image,push=false,name=a", "a", false },
+		{ "type=image,\"name=a,b\",push=true", "a,b", true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct build_output output = { 0 };
+
+		assert_ok(deliver_parse(cases[i].text, &output));
+		assert_int_equal(output.kind, OUTPUT_STORE);
+		if (output.push != cases[i].push)
+			fail_msg("%s: push %d", cases[i].text, output.push);
+		if (cases[i].names)
+			assert_string_equal(output.names, cases[i].names);
+		else
+			assert_null(output.names);
+		free(output.names);
+	}
+}
+
 TEST(what_is_wrong_with_an_output_is_told)
 {
 	static const struct {
@@ -110,9 +141,12 @@ TEST(what_is_wrong_with_an_output_is_told)
 		{ "", "say where to" },
 		{ "type=oci", "say where to" },
 		{ "type=oci,dest=", "say where to" },
-		{ "type=disk,dest=a", "'disk' is none of: image, oci" },
+		{ "type=disk,dest=a", "'disk' is none of: image, registry, oci" },
 		{ "dest=a", "needs a type" },
-		{ "type=oci,name=x,dest=a", "'name' is none of: type, dest" },
+		{ "type=oci,colour=x,dest=a", "'colour' is none of: type, dest" },
+		{ "type=oci,name=x,dest=a", "only an image has a name" },
+		{ "type=tar,push=true,dest=a", "can be pushed" },
+		{ "type=image,push=maybe", "true or false" },
 		{ "=", "'' is none of: type, dest" },
 		{ "type=image,dest=a", "goes into the store" },
 		{ "type=local,dest=-", "standard output" },
@@ -131,12 +165,13 @@ TEST(what_is_wrong_with_an_output_is_told)
 TEST(what_would_fail_after_the_work_is_found_before_it)
 {
 	char *here = xasprintf("%s/a.tar", out_path), *nowhere = xasprintf("%s/no/a", out_path);
-	const struct build_output good[] = {
-		{ OUTPUT_OCI, here }, { OUTPUT_STORE, NULL }, { OUTPUT_LOCAL, nowhere }
-	}; /* made with its parents */
-	const struct build_output missing = { OUTPUT_TAR, nowhere };
-	const struct build_output twice[] = { { OUTPUT_TAR, (char *)"-" },
-					      { OUTPUT_OCI, (char *)"-" } };
+	const struct build_output good[] = { { .kind = OUTPUT_OCI, .dest = here },
+					     { .kind = OUTPUT_STORE, .dest = NULL },
+					     { .kind = OUTPUT_LOCAL,
+					       .dest = nowhere } }; /* made with its parents */
+	const struct build_output missing = { .kind = OUTPUT_TAR, .dest = nowhere };
+	const struct build_output twice[] = { { .kind = OUTPUT_TAR, .dest = (char *)"-" },
+					      { .kind = OUTPUT_OCI, .dest = (char *)"-" } };
 	AUTO(err) struct err *err = deliver_check(&missing, 1);
 
 	assert_ok(deliver_check(good, ARRAY_SIZE(good)));
@@ -263,6 +298,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_forms_of_an_output_are_those_of_other_tools),
+		cmocka_unit_test(an_image_may_be_named_and_pushed),
 		cmocka_unit_test(what_is_wrong_with_an_output_is_told),
 		DELIVER_TEST(what_would_fail_after_the_work_is_found_before_it),
 		DELIVER_TEST(a_tar_and_a_directory_hold_the_root_filesystem),

@@ -17,7 +17,7 @@ struct values {
 	uint64_t jobs;
 	int colour;
 	const char *root;
-	int verify;
+	int verify, shade;
 };
 
 static const struct option own[] = {
@@ -28,6 +28,7 @@ static const struct option own[] = {
 	OPTION_NUMBER(struct values, jobs, 'j', "jobs", "N", 1, 64, "N at once"),
 	OPTION_WORD(struct values, colour, 0, "colour", colours, "paint it"),
 	OPTION_SWITCH(struct values, verify, 0, "verify", "look at it"),
+	OPTION_BARE_WORD(struct values, shade, 0, "shade", colours, "blue", "paint it so"),
 };
 static const struct option common[] = {
 	OPTION_TEXT(struct values, root, 0, "root", "DIR", "store"),
@@ -204,9 +205,42 @@ TEST(leaves_a_command_of_its_own_alone)
 	assert_string_equal(got, "q f=- t=[] j=0 c=red r=- | app ls -l -- --file");
 }
 
+TEST(a_word_may_stand_alone)
+{
+	static const struct {
+		const char *line;
+		int shade;
+		const char *operands;
+	} cases[] = {
+		{ "x", 0, "x" },
+		{ "--shade x", 2, "x" }, /* the next word is its own */
+		{ "--shade=green x", 1, "x" },
+		{ "--shade=true", 2, "" },
+		{ "--shade=green --shade=false", 0, "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct values values = { 0 };
+		AUTO(strings) struct strings operands = { 0 };
+		AUTO(mem) char *all = NULL;
+
+		assert_ok(parse(cases[i].line, false, &values, &operands));
+		all = joined(&operands);
+		if (values.shade != cases[i].shade || strcmp(all, cases[i].operands) != 0)
+			fail_msg("%s: %d, '%s'", cases[i].line, values.shade, all);
+	}
+	{
+		struct values values = { 0 };
+		AUTO(strings) struct strings operands = { 0 };
+
+		assert_fails(parse("--shade=pink", false, &values, &operands), ERR_USAGE);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_word_may_stand_alone),
 		cmocka_unit_test(reads_every_spelling_of_an_option),
 		cmocka_unit_test(a_switch_knows_whether_it_was_said),
 		cmocka_unit_test(says_what_is_wrong_with_a_word),
