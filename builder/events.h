@@ -54,9 +54,10 @@ struct build_event {
 	unsigned index, count; /* the step's place in its stage: 2 of 7; 0 without a stage */
 	const char *stage;     /* its name, or "stage-1"; NULL for work outside of stages */
 
-	unsigned transfer; /* 1.. of images from and to registries */
-	const char *verb;  /* "pull", "push" */
-	const char *name;  /* of the image, as it was written */
+	unsigned transfer;        /* 1.. of images from and to registries */
+	enum build_stream stream; /* of `bytes` */
+	const char *verb;         /* "pull", "push" */
+	const char *name;         /* of the image, as it was written */
 
 	/* STEP_BEGIN: the instruction, "RUN make". STEP_PROGRESS: what is going on, "unpack", or
 	 * NULL: no longer.
@@ -65,7 +66,6 @@ struct build_event {
 	const char *rule; /* of a lint, "StageNameCasing"; NULL for other warnings */
 
 	struct str bytes; /* one line without its newline; see struct event_lines */
-	enum build_stream stream;
 
 	uint64_t done,
 		total; /* bytes; total 0: unknown; both 0: nothing to be measured. The total of a

@@ -134,7 +134,7 @@ static struct err *run_copy(struct cli *cli, void *arg, struct strings *operands
 	AUTO(end) struct end from = { .client = NULL };
 	AUTO(end) struct end to = { .client = NULL };
 	AUTO(store) struct store *store = NULL;
-	struct copy_result result;
+	struct copy_result result = { 0 };
 
 	if (values->all && values->platform)
 		return err_new(ERR_USAGE, "either --platform or --all");

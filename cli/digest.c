@@ -104,7 +104,7 @@ static struct err *run_digest(struct cli *cli, void *arg, struct strings *operan
 
 	TRY(cli_open_store(cli, &store));
 	vec_foreach (operands, name) {
-		struct descriptor found;
+		struct descriptor found = { 0 };
 		json_t *object;
 
 		TRY(find_digest(store, values, *name, &found));

@@ -135,7 +135,7 @@ static struct err *run_push(struct cli *cli, void *arg, struct strings *operands
 	AUTO(store) struct store *store = NULL;
 	AUTO(mem) char *name = NULL;
 	char digest[DIGEST_TEXT_SIZE];
-	struct push_result result;
+	struct push_result result = { 0 };
 	struct descriptor image;
 	struct reference to;
 

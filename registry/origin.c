@@ -72,7 +72,7 @@ const struct repository *origin_home(const struct origin *origin)
 static struct err *nobody_has_it(const struct origin *origin)
 {
 	AUTO(mem) char *name = reference_familiar(origin->ref);
-	AUTO(buf) struct buf asked = BUF_INIT(64 * 1024);
+	AUTO(buf) struct buf asked = BUF_INIT((size_t)64 * 1024);
 
 	vec_foreach (&origin->places, place)
 		buf_addf(&asked, "%s%s/%s", asked.len ? ", " : "", place->host, place->path);

@@ -121,7 +121,7 @@ static struct err *find_places(struct pull *p)
 static struct err *nobody_has_it(const struct pull *p)
 {
 	AUTO(mem) char *name = reference_familiar(p->ref);
-	AUTO(buf) struct buf asked = BUF_INIT(64 * 1024);
+	AUTO(buf) struct buf asked = BUF_INIT((size_t)64 * 1024);
 	struct err *err =
 		err_new(ERR_NOT_FOUND,
 			"%s: there is no such image, or it cannot be seen without a login", name);

@@ -147,7 +147,7 @@ static struct err *load(struct upload *u, uint64_t size, struct http_content *co
  * nothing be taken from the feed any more. */
 static void end_request(struct http_response *response)
 {
-	AUTO(buf) struct buf said = BUF_INIT(64 * 1024);
+	AUTO(buf) struct buf said = BUF_INIT((size_t)64 * 1024);
 
 	err_free(client_read(response, said.max, "the answer", &said));
 	source_free(response->body);

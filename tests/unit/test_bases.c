@@ -319,6 +319,7 @@ TEST(a_fetch_is_told)
 	opts.pull = PULL_ALWAYS;
 	must_plan("FROM " TEAM "one\n");
 	err = make_plan("FROM " TEAM "none\n");
+	assert_int_equal(err_kind(err), ERR_NOT_FOUND);
 	assert_string_equal(heard.at, "begin 1 pull " TEAM "one\nend 1 done bytes\n"
 				      "begin 1 pull " TEAM "one\nend 1 cached none\n"
 				      "begin 1 pull " TEAM "none\nend 1 failed none\n");

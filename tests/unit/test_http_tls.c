@@ -414,8 +414,10 @@ static bool obeys_policy(void *arg)
 /* First of all tests: the children must find libcrypto as it is at a start. */
 TEST(the_policy_of_the_system_counts)
 {
+	char version[] = "1.3";
+
 	child_run(obeys_policy, NULL);
-	child_run(obeys_policy, (void *)(uintptr_t) "1.3");
+	child_run(obeys_policy, version);
 }
 
 /* ---- proxies ---- */
@@ -455,8 +457,10 @@ TEST(a_proxy_carries_requests_and_sees_no_secret_of_tls)
 	AUTO(err) struct err *err = NULL;
 
 	server_start(&proxy, serve_proxy);
-	variables[0] = plain = xasprintf("HTTP_PROXY=http://127.0.0.1:%u", proxy.port);
-	variables[1] = tunnel = xasprintf("HTTPS_PROXY=http://127.0.0.1:%u", proxy.port);
+	plain = xasprintf("HTTP_PROXY=http://127.0.0.1:%u", proxy.port);
+	tunnel = xasprintf("HTTPS_PROXY=http://127.0.0.1:%u", proxy.port);
+	variables[0] = plain;
+	variables[1] = tunnel;
 	assert_ok(ask_through(&transport, "http://registry.example.com/v2/", &trouble));
 	err = ask_through(&transport, "https://registry.example.com/v2/", &trouble);
 	assert_int_equal(trouble, HTTP_PROXY);
