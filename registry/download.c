@@ -71,17 +71,19 @@ static struct err *skip(struct download *d, uint64_t len)
 	return NULL;
 }
 
-static struct err *connect_at(struct download *d)
+/* This place will not do. Is there another? */
+static struct err *move_on(struct download *d, struct err *err)
 {
-	uint64_t offset = 0;
-
-	TRY(client_wait(&d->tries));
-	TRY(repository_blob_get(&d->repos[d->repo], d->blob, d->at, &d->response, &offset));
-	d->pieced = d->pieced || d->at > 0;
-	return offset < d->at ? skip(d, d->at - offset) : NULL;
+	if (err_kind(err) == ERR_CANCELLED || d->repo + 1 == d->repo_count)
+		return err;
+	client_say(d->tries.client, "%s: trying another place", err_text(err));
+	err_free(err);
+	d->repo++;
+	start_tries(d);
+	return NULL;
 }
 
-/* A transfer broke, or could not begin. Is there a way to go on? */
+/* A transfer broke. Is there a way to go on? */
 static struct err *recover(struct download *d, struct err *err)
 {
 	struct err *other = NULL;
@@ -95,13 +97,23 @@ static struct err *recover(struct download *d, struct err *err)
 		err_free(err);
 		return NULL;
 	}
-	if (err_kind(err) == ERR_CANCELLED || d->repo + 1 == d->repo_count)
-		return err;
-	client_say(d->tries.client, "%s: trying another place", err_text(err));
-	err_free(err);
-	d->repo++;
-	start_tries(d);
-	return NULL;
+	return move_on(d, err);
+}
+
+/* No error and no response: it must be begun again. A request that got no answer was tried by the
+ * client as often as it may be. */
+static struct err *connect_at(struct download *d)
+{
+	uint64_t offset = 0;
+	struct err *err;
+
+	TRY(client_wait(&d->tries));
+	d->pieced = d->pieced || d->at > 0;
+	err = repository_blob_get(&d->repos[d->repo], d->blob, d->at, &d->response, &offset);
+	if (err)
+		return move_on(d, err);
+	err = offset < d->at ? skip(d, d->at - offset) : NULL;
+	return err ? recover(d, err) : NULL;
 }
 
 static struct err *read_back(struct download *d, void *data, size_t len, size_t *ret)
@@ -116,11 +128,13 @@ static struct err *read_back(struct download *d, void *data, size_t len, size_t 
 static struct err *read_on(struct download *d, void *data, size_t len, size_t *ret)
 {
 	uint64_t left = d->blob->size - d->at;
-	struct err *err = d->response ? NULL : connect_at(d);
+	struct err *err;
 
 	*ret = 0;
-	if (err)
-		return recover(d, err);
+	if (!d->response)
+		TRY(connect_at(d));
+	if (!d->response)
+		return NULL;
 	/* One byte more than there should be, to see whether it is there. */
 	if (len > left)
 		len = (size_t)left + (len > left);

@@ -360,7 +360,7 @@ static struct err *check_start(const struct repository *repo, const struct descr
 	if (response->status == 206) {
 		if (!range || !header_content_range(range, &got) || got.first != offset ||
 		    got.last >= blob->size || (got.has_total && got.total != blob->size))
-			return err_new(ERR_NETWORK, "%s answers another range than was asked for",
+			return err_new(ERR_CORRUPT, "%s answers another range than was asked for",
 				       repo->place->host);
 		*ret_offset = offset;
 		return NULL;

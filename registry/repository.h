@@ -50,7 +50,7 @@ struct err *repository_manifest_delete(const struct repository *repo, const char
 struct err *repository_blob_find(const struct repository *repo, const struct descriptor *blob,
 				 bool *ret) MUST_USE;
 /* The bytes from `offset` on (0 or Range), as they come and not verified. `*ret_offset` is where the
- * answer really starts: 0 if the registry ignores ranges. */
+ * answer really starts: 0 if the registry ignores ranges. ERR_CORRUPT for another range. */
 struct err *repository_blob_get(const struct repository *repo, const struct descriptor *blob,
 				uint64_t offset, struct http_response **ret, uint64_t *ret_offset)
 	MUST_USE;

@@ -161,6 +161,73 @@ static bool noting(struct fake_registry *registry, const char *line, struct str 
 	return false;
 }
 
+/* Never gives the blob; `counter` says how often it was asked. */
+static bool overloaded(struct fake_registry *registry, const char *line, struct str body,
+		       struct fake_answer *ret)
+{
+	(void)line, (void)body;
+	registry->counter++;
+	*ret = (struct fake_answer){ .status = 503 };
+	return true;
+}
+
+static bool silent(struct fake_registry *registry, const char *line, struct str body,
+		   struct fake_answer *ret)
+{
+	(void)line, (void)body;
+	registry->counter++;
+	*ret = (struct fake_answer){ .trouble = HTTP_BROKEN };
+	return true;
+}
+
+TEST(what_the_client_gave_up_is_not_tried_all_over_again)
+{
+	bool (*const faults[])(struct fake_registry *, const char *, struct str,
+			       struct fake_answer *) = { overloaded, silent };
+
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
+		AUTO(fake_registry) struct fake_registry registry = { .fault = faults[i] };
+		struct descriptor blob;
+		struct seen seen = { 0 };
+
+		fake_open(&registry);
+		blob = fake_add_blob(&registry, "team/app", the_blob());
+		expect_nothing(fetch(&registry, &blob, &seen), ERR_NETWORK, "", &blob, &seen);
+		assert_int_equal(registry.counter, 6); /* once, and five repeats */
+	}
+}
+
+/* Breaks after two MiB, and then answers from a place of its own, once. */
+static bool elsewhere(struct fake_registry *registry, const char *line, struct str body,
+		      struct fake_answer *ret)
+{
+	struct fake_path path;
+
+	(void)body;
+	if (registry->counter > 1 || !fake_parse(line, &path))
+		return false;
+	*ret = fake_get(registry, &path, false);
+	if (registry->counter++ == 0)
+		ret->cut = 2 << 20;
+	else
+		ret->headers[0] = "Content-Range: bytes 0-99/5242880";
+	fake_path_release(&path);
+	return true;
+}
+
+TEST(another_range_than_was_asked_for_is_a_reason_to_begin_again)
+{
+	AUTO(fake_registry) struct fake_registry registry = { .fault = elsewhere };
+	struct descriptor blob;
+	struct seen seen = { 0 };
+
+	fake_open(&registry);
+	blob = fake_add_blob(&registry, "team/app", the_blob());
+	assert_ok(fetch(&registry, &blob, &seen));
+	expect_blob(&blob, &seen);
+	assert_int_equal(registry.fake.lines.len, 3);
+}
+
 TEST(what_has_come_is_kept_for_the_next_time)
 {
 	AUTO(fake_registry) struct fake_registry registry = { .fault = always_breaking };
@@ -352,6 +419,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ROOM_TEST(a_blob_comes_whole_and_is_taken_on_the_way),
 		ROOM_TEST(a_transfer_that_breaks_goes_on_where_it_was),
+		ROOM_TEST(what_the_client_gave_up_is_not_tried_all_over_again),
+		ROOM_TEST(another_range_than_was_asked_for_is_a_reason_to_begin_again),
 		ROOM_TEST(what_has_come_is_kept_for_the_next_time),
 		ROOM_TEST(a_registry_without_ranges_is_read_past_what_is_here),
 		ROOM_TEST(bytes_that_are_not_the_blob_get_no_name_and_are_not_kept),

@@ -367,7 +367,7 @@ TEST(a_range_is_only_believed_if_it_is_the_one_asked_for)
 		blob = fake_add_blob(&registry, "team/app", STR("content"));
 		if (!cases[i].ok) {
 			expect_error(repository_blob_get(&repo, &blob, 3, &response, &offset),
-				     ERR_NETWORK, "another range");
+				     ERR_CORRUPT, "another range");
 			continue;
 		}
 		assert_ok(repository_blob_get(&repo, &blob, 3, &response, &offset));
