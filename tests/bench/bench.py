@@ -7,6 +7,7 @@ whole process tree that was waited for. Runs of the tools alternate, so that a c
 machine's mood hits both; of buildah's slow ones there is one. On a busy machine compare CPU
 seconds. Peak memory comes from one more run, under time(1); without that program it cannot be
 less than this script's own. System calls are counted by strace, in a run of their own.
+Pushes and pulls are those of transfer.py.
 Needs root.
 """
 
@@ -22,6 +23,8 @@ import sys
 import tempfile
 import time
 from collections import namedtuple
+
+import transfer
 
 WORKLOADS = {}
 Workload = namedtuple("Workload", "function runs peer_runs budget_ms files data")
@@ -366,9 +369,25 @@ def table(results):
               f" {cells[5]:>10} {cells[6]:>10} {cells[7]:>7}")
 
 
+def measure_transfers(names, program, top):
+    """In a process of its own: see apart()."""
+    if not (shutil.which("docker-registry") and os.path.exists("/usr/bin/time")):
+        print("no docker-registry(1) or no time(1): nothing is pushed or pulled")
+        return {}
+    reader, writer = multiprocessing.Pipe(False)
+
+    def work():
+        text = source_text(random.Random(7), 32 * 1000 * 1000)
+        writer.send(transfer.measure(names, program, top, text))
+
+    apart(work)
+    return reader.recv()
+
+
 def main():
     program = os.path.abspath(sys.argv[1])
-    names = sys.argv[2:] or list(WORKLOADS)
+    names = sys.argv[2:] or list(WORKLOADS) + transfer.WORKLOADS
+    transfers = [name for name in names if name in transfer.WORKLOADS]
     top = tempfile.mkdtemp(prefix="cairn-bench-")
     disk = os.path.join(top, "disk")
     mount = os.path.join(top, "mnt")
@@ -381,12 +400,15 @@ def main():
         tools = [Cairn(program, mount)]
         if shutil.which("buildah"):
             tools.append(Buildah(mount))
-        for name in names:
+        for name in (name for name in names if name not in transfers):
             base = make_base(top, WORKLOADS[name].data)
             results[name] = measure(name, tools, mount, base)
             show(name, results[name])
             shutil.rmtree(os.path.join(mount, "context"))
-        table(results)
+        if results:
+            table(results)
+        if transfers:
+            results.update(measure_transfers(transfers, program, mount))
         digests = reproducible(program, mount, make_base(top))
         print(f"\nbuilt twice with SOURCE_DATE_EPOCH: {' and '.join(digests)}")
     finally:
