@@ -3,304 +3,20 @@
 #include "registry/upload.h"
 
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/progress.h"
 #include "base/stream.h"
-#include "registry/client-private.h"
 #include "registry/header.h"
+#include "registry/upload-private.h"
 #include "store/elsewhere.h"
 
 #define MEBIBYTE ((uint64_t)1024 * 1024)
 #define PIECE_FIRST (64 * MEBIBYTE) /* what most proxies that have a limit let through */
 #define PIECE_LEAST (1 * MEBIBYTE)
-#define PIECE_MOST (512 * MEBIBYTE) /* a registry that wants larger ones will not get them */
-#define SESSIONS_MAX 5              /* uploads that are begun for one blob */
-#define MOUNTS_MAX 3                /* repositories that are asked to give it */
-#define NOTED_SIZE MEBIBYTE         /* an upload of less is not worth remembering */
-
-struct upload {
-	const struct repository *repo;
-	struct store *store; /* may be NULL */
-	const struct descriptor *blob;
-	const struct upload_source *src;
-	struct progress *progress;
-	uint64_t id;
-	uint64_t shown; /* what progress was told */
-
-	char *name;      /* "host/path" */
-	char *location;  /* of the session, absolute; NULL: there is none */
-	uint64_t offset; /* what the registry has of it */
-	uint64_t piece;  /* bytes at a time; 0: all at once */
-	unsigned sessions;
-	atomic_ullong taken; /* by the request that is under way, or was last */
-	uint64_t broke_at;   /* where the connection broke before; 0: it did not */
-	bool hashed;         /* our own bytes were found to be right */
-	struct client_tries tries;
-};
-
-/* ---- the bytes ---- */
-
-/* A part of a stream that is opened anew for every request, on its way into it. */
-struct pump {
-	const struct upload *u;
-	uint64_t offset, size;
-	struct http_feed *feed;
-	pthread_t thread;
-	bool running;
-	struct err *err;
-};
-
-static struct err *discard(struct source *src, uint64_t len)
-{
-	char data[16 * 1024];
-
-	while (len) {
-		size_t n = source_read(src, data, len < sizeof(data) ? (size_t)len : sizeof(data));
-
-		if (n == 0) {
-			struct err *err = source_check(src);
-
-			return err ? err : err_new(ERR_CORRUPT, "the blob ends early");
-		}
-		len -= n;
-	}
-	return NULL;
-}
-
-static struct err *pump_bytes(struct pump *pump)
-{
-	AUTO(source) struct source *src = NULL;
-	AUTO(source) struct source *part = NULL;
-	uint64_t copied = 0;
-
-	TRY(pump->u->src->open(pump->u->src->self, &src));
-	TRY(discard(src, pump->offset));
-	part = source_slice(src, pump->size);
-	TRY(stream_copy(part, http_feed_sink(pump->feed), &copied));
-	if (copied < pump->size)
-		return err_new(ERR_CORRUPT, "the blob ends early");
-	/* The last piece ends with the stream, so that its verification is heard. */
-	if (pump->offset + pump->size == pump->u->blob->size) {
-		char more;
-
-		if (source_read(src, &more, 1))
-			return err_new(ERR_CORRUPT, "the blob is longer than it should be");
-		TRY(source_check(src));
-	}
-	return sink_finish(http_feed_sink(pump->feed));
-}
-
-static void *pump_run(void *arg)
-{
-	struct pump *pump = arg;
-
-	pump->err = pump_bytes(pump);
-	if (pump->err)
-		http_feed_break(pump->feed);
-	return NULL;
-}
-
-static void show(struct upload *u, uint64_t done)
-{
-	if (done > u->shown) {
-		progress_advance(u->progress, u->id, done - u->shown);
-		u->shown = done;
-	}
-}
-
-/* On the transport's thread, while ours waits for it. */
-static void taken(void *self, size_t n)
-{
-	struct upload *u = self;
-
-	show(u, u->offset + atomic_fetch_add(&u->taken, n) + n);
-}
-
-/* What a request is to carry. */
-static struct err *load(struct upload *u, uint64_t size, struct http_content *content,
-			struct pump *pump)
-{
-	*content = (struct http_content){ .size = size, .taken = taken, .taken_self = u };
-	atomic_store(&u->taken, 0);
-	if (!u->src->open) {
-		content->fd = u->src->fd;
-		content->from_fd = true;
-		content->offset = u->offset;
-		return NULL;
-	}
-	*pump = (struct pump){ .u = u, .offset = u->offset, .size = size };
-	pump->feed = http_feed_new();
-	content->feed = pump->feed;
-	if (pthread_create(&pump->thread, NULL, pump_run, pump) != 0)
-		return err_new(ERR_SYSTEM, "no thread for an upload");
-	pump->running = true;
-	return NULL;
-}
-
-/* Have done with a request: what the server says beyond its headers is of no use, and only then will
- * nothing be taken from the feed any more. */
-static void end_request(struct http_response *response)
-{
-	AUTO(buf) struct buf said = BUF_INIT((size_t)64 * 1024);
-
-	err_free(client_read(response, said.max, "the answer", &said));
-	source_free(response->body);
-	response->body = source_from_memory(NULL, 0);
-}
-
-/* After the request. The error of the stream explains that of the request. */
-static struct err *unload(struct pump *pump, struct http_response *response, struct err *err)
-{
-	if (response && pump->feed)
-		end_request(response);
-	if (pump->running) {
-		if (err)
-			http_feed_break(pump->feed);
-		pthread_join(pump->thread, NULL);
-		if (pump->err && err_kind(pump->err) != ERR_CANCELLED) {
-			err_free(err);
-			err = STEAL(pump->err);
-		}
-		err_free(pump->err);
-	}
-	http_feed_free(pump->feed);
-	return err;
-}
-
-/* ---- requests ---- */
-
-struct call {
-	enum http_method method;
-	const char *path;
-	const char *base;
-	const char *also_pull;
-	uint64_t size; /* of what it carries, from the offset on */
-	bool carries;
-	const int *accept;
-	bool once;
-};
-
-static struct err *call(struct upload *u, const struct call *call, struct http_response **ret)
-{
-	AUTO(strings) struct strings headers = { 0 };
-	AUTO(mem) char *range = NULL;
-	struct pump pump = { 0 };
-	struct client_request request = {
-		.method = call->method,
-		.place = u->repo->place,
-		.path = call->path,
-		.base = call->base,
-		.actions = "pull,push",
-		.also_pull = call->also_pull,
-		.headers = &headers,
-		.accept = call->accept,
-		.once = call->once,
-		.bulk = call->carries,
-	};
-	struct err *err = NULL;
-
-	if (call->carries) {
-		strings_push(&headers, "Content-Type: application/octet-stream");
-		err = load(u, call->size, &request.content, &pump);
-	}
-	if (call->method == HTTP_PATCH) {
-		range = xasprintf("Content-Range: %ju-%ju", (uintmax_t)u->offset,
-				  (uintmax_t)(u->offset + call->size - 1));
-		strings_push(&headers, range);
-	}
-	if (!err)
-		err = client_send(u->repo->client, &request, ret);
-	return unload(&pump, err ? NULL : *ret, err);
-}
-
-static void drop_session(struct upload *u)
-{
-	if (u->location && u->store && u->blob->size >= NOTED_SIZE)
-		elsewhere_set_upload(u->store, &u->blob->digest, u->name, NULL);
-	free(u->location);
-	u->location = NULL;
-	u->offset = 0;
-}
-
-/* The session goes on at the Location of the response; if there is none, where it was. */
-static struct err *move_session(struct upload *u, const struct http_response *response)
-{
-	const char *location = http_header(response, "Location");
-	AUTO(url) struct url *here = NULL;
-	AUTO(url) struct url *next = NULL;
-
-	if (!location && u->location)
-		return NULL;
-	if (!location)
-		return err_new(ERR_INVALID, "%s begins an upload and does not say where",
-			       u->repo->place->host);
-	TRY(url_parse(response->url, &here));
-	TRY(url_resolve(here, location, &next));
-	free(u->location);
-	u->location = xstrdup(next->text);
-	if (u->store && u->blob->size >= NOTED_SIZE)
-		elsewhere_set_upload(u->store, &u->blob->digest, u->name, u->location);
-	return NULL;
-}
-
-/* The smallest piece that the registry takes. */
-static void heed_least(struct upload *u, const struct http_response *response)
-{
-	const char *text = http_header(response, "OCI-Chunk-Min-Length");
-	uint64_t least = 0;
-	AUTO(err) struct err *err = text ? num_parse(str_of(text), 1, PIECE_MOST, &least) : NULL;
-
-	if (!err && u->piece && u->piece < least)
-		u->piece = least;
-}
-
-static struct err *begin_session(struct upload *u)
-{
-	AUTO(http_response) struct http_response *response = NULL;
-
-	if (u->sessions++ == SESSIONS_MAX)
-		return err_new(ERR_NETWORK, "%s lost the upload %d times", u->repo->place->host,
-			       SESSIONS_MAX);
-	TRY(call(u, &(struct call){ .method = HTTP_POST, .path = "/blobs/uploads/" }, &response));
-	u->offset = 0;
-	TRY(move_session(u, response));
-	heed_least(u, response);
-	return NULL;
-}
-
-/* How far the session has come. False if the registry does not know it any more, or will not say. */
-static struct err *ask_session(struct upload *u, bool *ret)
-{
-	static const int accept[] = { 400, 403, 404, 405, 410, 416, 501, 0 };
-	AUTO(http_response) struct http_response *response = NULL;
-	const char *range;
-	uint64_t next = 0;
-
-	*ret = false;
-	TRY(call(u,
-		 &(struct call){
-			 .method = HTTP_GET,
-			 .path = u->location,
-			 .base = u->location,
-			 .accept = accept,
-		 },
-		 &response));
-	range = http_header(response, "Range");
-	if (response->status != 204 || !range || !header_upload_range(range, &next) ||
-	    next > u->blob->size)
-		return NULL;
-	TRY(move_session(u, response));
-	u->offset = next;
-	show(u, next);
-	*ret = true;
-	return NULL;
-}
+#define MOUNTS_MAX 3 /* repositories that are asked to give it */
 
 /* ---- the ways ---- */
 
@@ -355,17 +71,17 @@ static struct err *send_whole(struct upload *u, enum outcome *ret)
 	AUTO(http_response) struct http_response *response = NULL;
 	AUTO(mem) char *url = closing_url(u);
 
-	TRY(call(u,
-		 &(struct call){
-			 .method = HTTP_PUT,
-			 .path = url,
-			 .base = u->location,
-			 .carries = true,
-			 .size = u->blob->size - u->offset,
-			 .accept = accept_carried,
-			 .once = true,
-		 },
-		 &response));
+	TRY(upload_send(u,
+			&(struct upload_call){
+				.method = HTTP_PUT,
+				.path = url,
+				.base = u->location,
+				.carries = true,
+				.size = u->blob->size - u->offset,
+				.accept = accept_carried,
+				.once = true,
+			},
+			&response));
 	*ret = outcome_of(response->status);
 	return believe(u, response->status);
 }
@@ -376,21 +92,21 @@ static struct err *send_piece(struct upload *u, uint64_t size, enum outcome *ret
 	const char *range;
 	uint64_t next = 0;
 
-	TRY(call(u,
-		 &(struct call){
-			 .method = HTTP_PATCH,
-			 .path = u->location,
-			 .base = u->location,
-			 .carries = true,
-			 .size = size,
-			 .accept = accept_carried,
-			 .once = true,
-		 },
-		 &response));
+	TRY(upload_send(u,
+			&(struct upload_call){
+				.method = HTTP_PATCH,
+				.path = u->location,
+				.base = u->location,
+				.carries = true,
+				.size = size,
+				.accept = accept_carried,
+				.once = true,
+			},
+			&response));
 	*ret = outcome_of(response->status);
 	if (*ret != DONE)
 		return NULL;
-	TRY(move_session(u, response));
+	TRY(upload_move_session(u, response));
 	range = http_header(response, "Range");
 	if (!range || !header_upload_range(range, &next))
 		next = u->offset + size;
@@ -398,7 +114,7 @@ static struct err *send_piece(struct upload *u, uint64_t size, enum outcome *ret
 		return err_new(ERR_INVALID, "%s does not keep what is sent in pieces",
 			       u->repo->place->host);
 	u->offset = next;
-	show(u, next);
+	upload_show(u, next);
 	return NULL;
 }
 
@@ -416,14 +132,14 @@ static struct err *send_pieces(struct upload *u, enum outcome *ret)
 			return NULL;
 	}
 	url = closing_url(u);
-	TRY(call(u,
-		 &(struct call){
-			 .method = HTTP_PUT,
-			 .path = url,
-			 .base = u->location,
-			 .accept = accept_carried,
-		 },
-		 &response));
+	TRY(upload_send(u,
+			&(struct upload_call){
+				.method = HTTP_PUT,
+				.path = url,
+				.base = u->location,
+				.accept = accept_carried,
+			},
+			&response));
 	*ret = outcome_of(response->status);
 	return believe(u, response->status);
 }
@@ -467,7 +183,7 @@ static struct err *shrink(struct upload *u)
 			       u->repo->place->host, (uintmax_t)u->blob->size);
 	client_say(u->repo->client, "%s refuses large requests: sending pieces of %ju MiB",
 		   u->repo->place->host, (uintmax_t)(u->piece / MEBIBYTE));
-	drop_session(u);
+	upload_drop_session(u);
 	return NULL;
 }
 
@@ -503,9 +219,9 @@ static struct err *recover(struct upload *u, struct err *err, bool *ret_done)
 	TRY(repository_blob_find(u->repo, u->blob, ret_done));
 	if (*ret_done)
 		return NULL;
-	TRY(ask_session(u, &known));
+	TRY(upload_ask_session(u, &known));
 	if (!known)
-		drop_session(u);
+		upload_drop_session(u);
 	else if (u->offset > before)
 		u->tries.done = 0;
 	return NULL;
@@ -518,7 +234,7 @@ static struct err *try_once(struct upload *u, bool *ret_done)
 
 	*ret_done = false;
 	if (!u->location)
-		TRY(begin_session(u));
+		TRY(upload_begin_session(u));
 	/* A session that has some bytes already gets the rest as one piece: a PUT of a rest is not
 	 * understood everywhere. */
 	err = u->piece || u->offset ? send_pieces(u, &outcome) : send_whole(u, &outcome);
@@ -532,10 +248,10 @@ static struct err *try_once(struct upload *u, bool *ret_done)
 		return shrink(u);
 	case REFUSED:
 		TRY(check_bytes(u));
-		drop_session(u);
+		upload_drop_session(u);
 		return NULL;
 	case AGAIN:
-		drop_session(u);
+		upload_drop_session(u);
 		return NULL;
 	}
 	return NULL;
@@ -546,15 +262,15 @@ static struct err *take_up(struct upload *u)
 {
 	bool known = false;
 
-	if (!u->store || u->blob->size < NOTED_SIZE)
+	if (!u->store || u->blob->size < UPLOAD_NOTED_SIZE)
 		return NULL;
 	u->location = elsewhere_upload(u->store, &u->blob->digest, u->name);
 	if (!u->location)
 		return NULL;
 	/* Whatever is wrong with it, a new one is as good. */
-	err_free(ask_session(u, &known));
+	err_free(upload_ask_session(u, &known));
 	if (!known)
-		drop_session(u);
+		upload_drop_session(u);
 	return NULL;
 }
 
@@ -566,8 +282,8 @@ static struct err *send(struct upload *u)
 		TRY(take_up(u));
 	while (!done)
 		TRY(try_once(u, &done));
-	drop_session(u);
-	show(u, u->blob->size);
+	upload_drop_session(u);
+	upload_show(u, u->blob->size);
 	return NULL;
 }
 
@@ -612,15 +328,15 @@ static struct err *mount_from(struct upload *u, const char *from, bool *ret)
 	AUTO(mem)
 	char *path = xasprintf("/blobs/uploads/?mount=%s&from=%s",
 			       digest_format(&u->blob->digest, text), from);
-	struct err *err = call(u,
-			       &(struct call){
-				       .method = HTTP_POST,
-				       .path = path,
-				       .also_pull = from,
-				       .accept = accept,
-				       .once = true,
-			       },
-			       &response);
+	struct err *err = upload_send(u,
+				      &(struct upload_call){
+					      .method = HTTP_POST,
+					      .path = path,
+					      .also_pull = from,
+					      .accept = accept,
+					      .once = true,
+				      },
+				      &response);
 
 	*ret = false;
 	if (err_kind(err) == ERR_CANCELLED)
@@ -634,7 +350,8 @@ static struct err *mount_from(struct upload *u, const char *from, bool *ret)
 	if (*ret)
 		return NULL;
 	note_no_mount(u, from);
-	err_free(move_session(u, response)); /* without a place a session is begun as usual */
+	err_free(
+		upload_move_session(u, response)); /* without a place a session is begun as usual */
 	return NULL;
 }
 
@@ -705,7 +422,7 @@ struct err *upload_blob(const struct repository *repo, struct store *store,
 	if (!err) {
 		/* What was not sent has moved no bytes: a display tells it from what was. */
 		if (*ret == UPLOAD_SENT)
-			show(&u, blob->size);
+			upload_show(&u, blob->size);
 		if (store)
 			elsewhere_add(store, &blob->digest, u.name);
 	}
