@@ -21,7 +21,7 @@ has() {
 		cairn help "$command" >options 2>&1 || skip "cairn has no $command yet"
 	done
 	PATIENCE=()
-	for command in '--progress plain' '--retry 4' '--retry-max-wait 5'; do
+	for command in '--progress plain' '--retry 3' '--retry-max-wait 5'; do
 		# shellcheck disable=SC2206 # two words
 		! grep -q -- "${command% *} *[A-Z]" options || PATIENCE+=($command)
 	done

@@ -308,13 +308,13 @@ in_order_everywhere() {
 	before=$(requests plain)
 	timeout 60 cairn build --network none -t again context
 	equal "$(requests plain)" "$before"
-	timeout 60 cairn build --network none --pull always -t again context
+	timeout 60 cairn build --network none --pull=always -t again context
 	[ "$(requests plain)" -gt "$before" ]
 	server_stop plain
 	timeout 60 cairn build --network none -t again context
-	fails 5 timeout 60 cairn build --network none --pull always --retry 1 -t again context
-	fails 3 timeout 60 cairn build --network none --pull never -t again - <<<"FROM $(address plain)/gone:1"
-	run timeout 60 cairn build --network none --offline -t again - <<<"FROM $(address plain)/gone:1"
+	fails 5 timeout 60 cairn build --network none --pull=always -t again context
+	fails 3 timeout 60 cairn build --network none --pull=never -t again -f - context <<<"FROM $(address plain)/gone:1"
+	run timeout 60 cairn build --network none --offline -t again -f - context <<<"FROM $(address plain)/gone:1"
 	[ "$status" -ne 0 ]
 	says offline
 }
@@ -344,9 +344,9 @@ in_order_everywhere() {
 	for tag in 1 2 x; do
 		skopeo copy --quiet --dest-tls-verify=false "oci:$WHOLE:1" "docker://$(address plain)/a/b:$tag"
 	done
-	equal "$(cairn digest "$(address plain)/a/b:1")" "$DIGEST"
-	equal "$(cairn tags "$(address plain)/a/b")" $'1\n2\nx'
-	equal "$(cairn inspect "docker://$(address plain)/a/b:1" | jq -r '.[0].digest')" "$DIGEST"
-	fails 3 cairn digest "$(address plain)/a/b:none"
+	equal "$(cairn digest "docker://$(address plain)/a/b:1")" "$DIGEST"
+	equal "$(cairn tags "$(address plain)/a/b" | sort)" $'1\n2\nx'
+	equal "$(cairn inspect --format json "docker://$(address plain)/a/b:1" | jq -r '.[0].digest')" "$DIGEST"
+	fails 3 cairn digest "docker://$(address plain)/a/b:none"
 	fails 3 cairn tags "$(address plain)/none"
 }
