@@ -64,7 +64,7 @@ null'
 	} >context/Recipe
 	cairn build -q context >/dev/null
 	equal "$(jq -r .event "$CAIRN_ROOT"/builds/*/events.jsonl | tr '\n' ' ')" \
-		"build-begin step-begin step-end build-end "
+		"build-begin build-plan step-begin step-end build-end "
 	equal "$(jq -r 'select(.event == "step-begin") | .text | length > 1600000' \
 		"$CAIRN_ROOT"/builds/*/events.jsonl)" true
 }
