@@ -2,6 +2,7 @@
 
 #include "builder/deliver.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -154,6 +155,7 @@ static struct err *check_output(const struct build_output *output)
 {
 	if (output->kind == OUTPUT_STORE)
 		return NULL;
+	assert(output->dest); /* deliver_parse() asks for it */
 	return output->kind == OUTPUT_LOCAL ? check_dir(output->dest) : output_check(output->dest);
 }
 

@@ -1,5 +1,6 @@
 /* cli/login.c - who we are to a registry: login and logout. */
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
@@ -137,6 +138,7 @@ static struct err *find_user(const struct login_values *values, char **ret)
 		TRY(ask("user", false, ret));
 	else
 		return err_new(ERR_USAGE, "who? --username says it where there is no terminal");
+	assert(*ret);
 	if (!(*ret)[0] || strchr(*ret, ':'))
 		return err_new(ERR_USAGE, "'%.80s' cannot be a user", *ret);
 	return NULL;
@@ -156,6 +158,7 @@ static struct err *find_password(const struct login_values *values, char **ret)
 		return err_new(ERR_USAGE, "without a terminal the password comes by "
 					  "--password-stdin");
 	}
+	assert(*ret);
 	return (*ret)[0] ? NULL : err_new(ERR_USAGE, "the password is empty");
 }
 

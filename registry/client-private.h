@@ -108,7 +108,7 @@ bool client_try_again(struct client_tries *tries, const struct err *err, enum ht
 
 /* What is known of "host:port"; lives as long as the client. */
 struct host *host_of(struct client *client, const char *authority);
-void host_free(void *host);
+void host_free(void *value);
 /* A copy of what it wants; `auth` is AUTH_UNKNOWN if it never said. */
 void host_get_want(struct host *host, struct host_want *ret);
 void host_set_want(struct host *host, enum host_auth auth, const char *realm, const char *service);

@@ -145,7 +145,7 @@ static struct err *find(struct search *search, const struct descriptor *d, int d
 {
 	AUTO(buf) struct buf bytes = BUF_INIT(MANIFEST_MAX + 1);
 	AUTO(json) json_t *doc = NULL;
-	bool is_new, is_index, fetched;
+	bool is_new = false, is_index = false, fetched = false;
 	struct json_at root;
 
 	if (depth > DOCUMENTS_DEPTH)

@@ -1,5 +1,6 @@
 /* registry/realm.c - tokens from token servers. See registry/client-private.h. */
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -207,7 +208,7 @@ static struct err *ask_until(const struct realm_ask *ask, const struct url *real
 	for (;;) {
 		AUTO(http_response) struct http_response *response = NULL;
 		struct err *err, *other = NULL;
-		enum http_trouble trouble;
+		enum http_trouble trouble = HTTP_FINE;
 
 		TRY(client_wait(&tries));
 		err = ask_at(ask, realm, hop, with_secret, &response, &trouble);
@@ -307,6 +308,7 @@ static struct err *fetch(void *arg, struct token *ret)
 	AUTO(url) struct url *realm = NULL;
 
 	TRY(find_realm(ask, &realm));
+	assert(realm);
 	if (ask->credential && ask->credential->kind == CREDENTIAL_IDENTITY) {
 		TRY(by_post(ask, realm, &response));
 		if ((response->status != 404 && response->status != 405) || !ask->credential->user)

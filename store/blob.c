@@ -282,7 +282,7 @@ void blob_writer_free(struct blob_writer *writer)
 
 /* ---- what is continued ---- */
 
-#define PARTIAL_AGE (7 * 24 * 3600) /* seconds */
+#define PARTIAL_AGE ((time_t)7 * 24 * 3600) /* seconds */
 
 /* Remove what nobody has continued for long. Whatever goes wrong, it can wait. */
 static void remove_old(int dir_fd)

@@ -55,9 +55,11 @@ static void write_lines(struct store *store, const struct digest *digest, const 
 	if (text.over)
 		return;
 	err = file_make_dirs(store->root_fd, "elsewhere", 0700, &dir_fd);
-	if (!err)
-		err = file_replace(dir_fd, store_hex_path("", digest, hex), buf_str(&text), 0600,
-				   FILE_QUICK);
+	if (err)
+		return;
+	/* What is not noted is asked for again. */
+	err_free(file_replace(dir_fd, store_hex_path("", digest, hex), buf_str(&text), 0600,
+			      FILE_QUICK));
 }
 
 void elsewhere_add(struct store *store, const struct digest *digest, const char *repository)

@@ -50,7 +50,7 @@ static struct ref *find(const struct ref_list *list, const char *familiar)
 /* Something to point at, different for every number. */
 static struct descriptor target_of(unsigned number, struct str media_type)
 {
-	struct descriptor d = { .size = number * 1000003u };
+	struct descriptor d = { .size = (uint64_t)number * 1000003 };
 	bool printable = number % 2 && media_type.len > 0 && media_type.len < sizeof(d.media_type);
 
 	for (size_t i = 0; i < media_type.len; i++)
@@ -100,6 +100,7 @@ static void change(struct ref_list *list, const char *name, const struct descrip
 		vec_push(list, (struct ref){ .name = xstrdup(name), .target = *target });
 	} else if (ref) {
 		free(ref->name);
+		check(list->at && list->len > 0);
 		*ref = list->at[--list->len];
 	}
 }

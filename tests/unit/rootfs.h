@@ -60,7 +60,7 @@ static inline void rootfs_fill(const struct rootfs *rootfs)
 		"tty",   "chown",    "echo", "umount", "wc",    "test",    "dd",       "setsid",
 	};
 	int from = open(BUSYBOX, O_RDONLY | O_CLOEXEC);
-	struct stat st;
+	struct stat st = { 0 };
 	int to;
 
 	assert_int_equal(mkdirat(rootfs->layer_fd, "bin", 0755), 0);

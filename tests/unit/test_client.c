@@ -94,7 +94,7 @@ static struct err *get(struct scene *scene, const char *path, int *ret_status, c
 static void expect_body(struct scene *scene, const char *want)
 {
 	AUTO(mem) char *body = NULL;
-	int status;
+	int status = 0;
 
 	assert_ok(get(scene, "/manifests/1", &status, &body));
 	assert_int_equal(status, 200);

@@ -38,14 +38,14 @@ static unsigned refs_flushed; /* how often a child did so that was stopped at ev
 static void note_flush(pid_t pid)
 {
 	struct __ptrace_syscall_info info;
-	char link[64], path[512] = "";
+	char name[64], target[512] = "";
 
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) <= 0 ||
 	    info.op != PTRACE_SYSCALL_INFO_ENTRY || info.entry.nr != SYS_fsync)
 		return;
-	snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)pid, (int)info.entry.args[0]);
-	if (readlink(link, path, sizeof(path) - 1) > 0)
-		refs_flushed += str_ends(str_of(path), "/refs");
+	snprintf(name, sizeof(name), "/proc/%d/fd/%d", (int)pid, (int)info.entry.args[0]);
+	if (readlink(name, target, sizeof(target) - 1) > 0)
+		refs_flushed += str_ends(str_of(target), "/refs");
 }
 
 /* Let the child run until it enters its n-th system call and kill it there; whether it died.

@@ -157,7 +157,7 @@ static bool noting(struct fake_registry *registry, const char *line, struct str 
 	const char *range = fake_header(registry->fake.request, "Range: bytes=");
 
 	(void)line, (void)body, (void)ret;
-	registry->counter = range ? atoi(range) : 0;
+	registry->counter = range ? (int)strtol(range, NULL, 10) : 0;
 	return false;
 }
 

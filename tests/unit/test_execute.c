@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/cancel.h"
@@ -77,16 +78,16 @@ static struct err *do_words(struct plan_step *step, int root_fd)
 		return linger();
 	}
 	if (strcmp(word, "fail") == 0) {
-		TRY(await(&seen.lingering, atoi(argv->at[1])));
+		TRY(await(&seen.lingering, (int)strtol(argv->at[1], NULL, 10)));
 		return err_new(ERR_INVALID, "the cause");
 	}
 	if (strcmp(word, "fail-waiting") == 0) {
-		TRY(await(&seen.waiting, atoi(argv->at[1])));
+		TRY(await(&seen.waiting, (int)strtol(argv->at[1], NULL, 10)));
 		return err_new(ERR_INVALID, "the cause");
 	}
 	if (strcmp(word, "meet") == 0) {
 		atomic_fetch_add(&seen.met, 1);
-		return await(&seen.met, atoi(argv->at[1]));
+		return await(&seen.met, (int)strtol(argv->at[1], NULL, 10));
 	}
 	if (strcmp(word, "pause") == 0)
 		nanosleep(&pause, NULL);

@@ -340,7 +340,7 @@ TEST(a_range_is_only_believed_if_it_is_the_one_asked_for)
 		int status;
 		const char *header;
 		bool ok;
-		uint64_t offset;
+		unsigned offset;
 	} cases[] = {
 		{ 206, "Content-Range: bytes 3-6/7", true, 3 },
 		{ 206, "Content-Range: bytes 3-6/*", true, 3 },

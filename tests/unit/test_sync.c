@@ -12,7 +12,7 @@
 #include "tests/unit/room.h"
 
 #define MS ((uint64_t)1000000)
-#define HOUR (3600 * 1000 * MS)
+#define HOUR (3600 * MS * 1000)
 
 static struct layer_meta seal(struct store *in)
 {
