@@ -53,9 +53,9 @@ struct option {
 	const char *value;        /* "PATH" in help; NULL for flags, switches and words */
 	const char *help;         /* one line; NULL: accepted, but not told */
 	const char *const *words; /* NULL-terminated */
-	const char *bare;         /* of a word: what the option means alone; then a value is attached, with
+	const char *bare;  /* of a word: what the option means alone; then a value is attached, with
 				   * "=", and may be true (`bare`) or false (the first word) too */
-	uint64_t min, max;        /* of a number */
+	uint64_t min, max; /* of a number */
 };
 
 /* clang-format off */
