@@ -73,6 +73,19 @@ static struct err *is_whole(struct pull *p, const struct descriptor *target, boo
 	return NULL;
 }
 
+/* Was the digest ever pulled under this name? The same bytes under another one would build here and
+ * nowhere else. */
+static bool is_of_name(const struct pull *p)
+{
+	AUTO(strings) struct strings paths = { 0 };
+
+	elsewhere_list(p->store, &p->target.digest, p->ref->domain, &paths);
+	vec_foreach (&paths, path)
+		if (strcmp(*path, p->ref->path) == 0)
+			return true;
+	return false;
+}
+
 /* What the store has under the name or digest. */
 static struct err *look_here(struct pull *p, bool *ret_known, bool *ret_whole)
 {
@@ -82,6 +95,7 @@ static struct err *look_here(struct pull *p, bool *ret_known, bool *ret_whole)
 	if (p->ref->digest[0]) {
 		TRY(digest_parse(p->ref->digest, &p->target.digest));
 		TRY(blob_find(p->store, &p->target.digest, ret_known, &p->target.size));
+		*ret_known = *ret_known && is_of_name(p);
 	} else {
 		AUTO(mem) char *name = reference_canonical(p->ref);
 
@@ -245,6 +259,11 @@ static struct err *give_name(struct pull *p)
 	struct reference plain = *p->ref;
 
 	TRY(blob_sync(p->store));
+	if (p->ref->digest[0]) {
+		AUTO(mem) char *repository = reference_repository(p->ref);
+
+		elsewhere_add(p->store, &p->target.digest, repository);
+	}
 	if (p->ref->digest[0] && !p->ref->tag[0])
 		return NULL;
 	plain.digest[0] = '\0';

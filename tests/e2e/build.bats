@@ -29,7 +29,7 @@ load robust
 		1|option --output: file/: no such directory|-o type=tar,dest=file/x
 		1|directory 'file' cannot be made|-o file
 		1|directory 'file/x/y' cannot be made|-o type=local,dest=file/x/y
-		2|option --output: type 'zip' is none of: image, oci|-o type=zip,dest=x
+		2|option --output: type 'zip' is none of: image, registry, oci|-o type=zip,dest=x
 		2|option --output: 'to' is none of: type, dest|-o type=tar,to=x
 		1|option --iidfile: absent/: no such directory|--iidfile absent/x
 		1|option --iidfile: dir is a directory|--iidfile dir
@@ -125,7 +125,7 @@ load robust
 	fails 3 cairn inspect "other@$digest"
 	fails 3 cairn inspect "base@$id"
 	printf 'FROM other@%s\n' "$digest" >Recipe
-	fails 3 cairn build .
+	fails 3 cairn build --pull=never .
 	fails 2 cairn tag base "$id"
 	says "would hide an image"
 }

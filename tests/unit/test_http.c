@@ -405,24 +405,40 @@ TEST(many_transfers_at_once_share_few_connections)
 	scene_release(&scene);
 }
 
+/* More than any pair of sockets holds. */
+static void serve_endless(struct connection *c)
+{
+	static const char piece[8192];
+
+	if (!connection_request(c))
+		return;
+	connection_say(c, "HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n");
+	while (connection_write(c, piece, sizeof(piece)))
+		atomic_fetch_add(&c->server->bytes, sizeof(piece));
+}
+
 TEST(a_slow_reader_stops_the_sender_and_is_no_stall)
 {
 	struct scene scene;
 	struct http_response *response = NULL;
 	unsigned long long sent;
-	size_t wrong;
-	char first;
+	char piece[10000];
+	size_t n;
 
-	scene_init(&scene, serve_big);
+	scene_init(&scene, serve_endless);
 	assert_ok(scene_get(&scene, &response));
 	usleep(4 * QUICK * 1000);
 	sent = atomic_load(&scene.server.bytes);
 	usleep(2 * QUICK * 1000);
 	assert_int_equal(atomic_load(&scene.server.bytes), sent);
-	assert_true(sent < BIG);
-	assert_ok(read_big(response, &wrong));
-	assert_int_equal(wrong, 0);
-	assert_int_equal(source_read(response->body, &first, 1), 0);
+	assert_true(sent < 1073741824);
+	for (unsigned long long at = 0; at < 2 * sent; at += n) {
+		n = source_read(response->body, piece, sizeof(piece));
+		if (n == 0)
+			assert_ok(source_check(response->body));
+		assert_true(n > 0);
+	}
+	assert_true(atomic_load(&scene.server.bytes) > sent);
 	http_response_free(response);
 	scene_release(&scene);
 }
@@ -594,6 +610,8 @@ TEST(a_signal_ends_all_waits)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		/* first: its child is forked while there is one thread, as TSan wants it */
+		cmocka_unit_test(a_signal_ends_all_waits),
 		cmocka_unit_test(a_response_has_status_headers_and_body),
 		cmocka_unit_test(a_request_asks_for_nothing_of_its_own_accord),
 		cmocka_unit_test(a_header_cannot_become_two),
@@ -611,7 +629,6 @@ int main(void)
 		cmocka_unit_test(a_reset_is_an_error_in_head_and_body),
 		cmocka_unit_test(chunks_are_put_together_and_trailers_are_no_headers),
 		cmocka_unit_test(a_stall_ends_the_transfer),
-		cmocka_unit_test(a_signal_ends_all_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

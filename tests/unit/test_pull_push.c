@@ -117,6 +117,7 @@ TEST(a_digest_decides_and_needs_no_network_when_it_is_here)
 	char digest[DIGEST_TEXT_SIZE];
 	AUTO(mem) char *text = NULL;
 	AUTO(mem) char *both = NULL;
+	AUTO(mem) char *other = NULL;
 
 	fake_open(&registry);
 	image = add_image(&registry, "team/app", "amd64");
@@ -127,6 +128,11 @@ TEST(a_digest_decides_and_needs_no_network_when_it_is_here)
 	assert_int_equal(registry.fake.lines.len, 5);
 	assert_ok(pull(&registry, text, &opts, &result));
 	assert_int_equal(registry.fake.lines.len, 5);
+
+	/* the same bytes under a name that nobody has given them */
+	opts.policy = PULL_NEVER;
+	other = xasprintf(FAKE_HOST "/other@%s", digest);
+	expect_error(pull(&registry, other, &opts, &result), ERR_NOT_FOUND, "not to be pulled");
 }
 
 TEST(what_is_not_there_says_where_it_was_looked_for)
