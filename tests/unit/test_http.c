@@ -18,13 +18,13 @@
 #include "tests/unit/http_server.h"
 
 #define MILLION 1000000
-#define QUICK 300 /* milliseconds: the stall timeout of these tests */
+#define QUICK 700 /* milliseconds: the stall timeout of these tests */
 
 /* One transport and one server. */
 struct scene {
 	struct server server;
 	struct transport transport;
-	enum http_trouble trouble;
+	enum http_trouble trouble; /* of the last request */
 };
 
 static void scene_init(struct scene *scene, void (*serve)(struct connection *c))
@@ -51,8 +51,12 @@ static struct err *scene_send(struct scene *scene, enum http_method method, cons
 {
 	AUTO(mem) char *url = xasprintf("http://127.0.0.1:%u%s", scene->server.port, path);
 	const struct http_request request = { .method = method, .url = url, .bulk = bulk };
+	enum http_trouble trouble; /* several threads may be here */
+	struct err *err =
+		scene->transport.ops->send(scene->transport.self, &request, ret, &trouble);
 
-	return scene->transport.ops->send(scene->transport.self, &request, ret, &scene->trouble);
+	__atomic_store_n(&scene->trouble, trouble, __ATOMIC_RELAXED);
+	return err;
 }
 
 static struct err *scene_get(struct scene *scene, struct http_response **ret)
