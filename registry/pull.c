@@ -11,7 +11,7 @@
 #include "base/vec.h"
 #include "registry/client-private.h"
 #include "registry/documents.h"
-#include "registry/registries.h"
+#include "registry/origin.h"
 #include "store/blob.h"
 #include "store/elsewhere.h"
 #include "store/image.h"
@@ -28,12 +28,8 @@ struct pull {
 	const struct pull_opts *opts;
 	struct platform platform;
 
-	struct places places;      /* of the name */
-	struct places blob_places; /* of what is known by its digest: may be more */
-	struct repository *repos;  /* one per blob place */
-	struct sources sources;    /* the same */
-	struct descriptor target;  /* what the name leads to */
-	bool complete_here;        /* and all of it is in the store */
+	struct origin *origin;    /* owned; NULL until the registry is asked */
+	struct descriptor target; /* what the name leads to */
 	struct documents documents;
 	atomic_ullong bytes;
 	atomic_bool fetched;
@@ -41,9 +37,7 @@ struct pull {
 
 static void pull_release(struct pull *p)
 {
-	places_release(&p->places);
-	places_release(&p->blob_places);
-	free(p->repos);
+	origin_free(p->origin);
 	documents_release(&p->documents);
 }
 
@@ -109,66 +103,6 @@ static struct err *look_here(struct pull *p, bool *ret_known, bool *ret_whole)
 	return *ret_known ? is_whole(p, &p->target, ret_whole) : NULL;
 }
 
-/* ---- what the registry has ---- */
-
-static const char *what_to_ask(const struct reference *ref)
-{
-	return ref->digest[0] ? ref->digest : ref->tag[0] ? ref->tag : "latest";
-}
-
-static struct err *find_places(struct pull *p)
-{
-	const struct registries *registries = NULL;
-	enum registries_purpose purpose = p->ref->digest[0] ? PULL_BY_DIGEST : PULL_BY_TAG;
-
-	TRY(client_registries(p->client, &registries));
-	TRY(registries_places(registries, p->ref, purpose, &p->places));
-	TRY(registries_places(registries, p->ref, PULL_BY_DIGEST, &p->blob_places));
-	p->repos = xcalloc(p->blob_places.len, sizeof(*p->repos));
-	for (size_t i = 0; i < p->blob_places.len; i++)
-		p->repos[i] =
-			(struct repository){ .client = p->client, .place = &p->blob_places.at[i] };
-	p->sources = (struct sources){ p->repos, p->blob_places.len };
-	return NULL;
-}
-
-static struct err *nobody_has_it(const struct pull *p)
-{
-	AUTO(mem) char *name = reference_familiar(p->ref);
-	AUTO(buf) struct buf asked = BUF_INIT((size_t)64 * 1024);
-	struct err *err =
-		err_new(ERR_NOT_FOUND,
-			"%s: there is no such image, or it cannot be seen without a login", name);
-
-	vec_foreach (&p->places, place)
-		buf_addf(&asked, "%s%s/%s", asked.len ? ", " : "", place->host, place->path);
-	return err_note(err, "asked: %s", asked.at);
-}
-
-/* Ask one place after the other what the name means. */
-static struct err *resolve(struct pull *p, struct descriptor *ret)
-{
-	struct err *last = NULL;
-
-	vec_foreach (&p->places, place) {
-		const struct repository repo = { .client = p->client, .place = place };
-		bool found = false;
-		struct err *err = repository_manifest_find(&repo, what_to_ask(p->ref), &found, ret);
-
-		if (!err && found) {
-			err_free(last);
-			return NULL;
-		}
-		if (!err)
-			continue;
-		err_free(last);
-		last = err;
-		if (err_kind(err) == ERR_CANCELLED)
-			break;
-	}
-	return last ? last : nobody_has_it(p);
-}
-
 /* ---- fetching ---- */
 
 struct job {
@@ -180,7 +114,7 @@ struct job {
 static void note_origin(struct pull *p, const struct descriptor *blob)
 {
 	/* Where the name lives, which is where a push may take it from; never a mirror. */
-	const struct place *place = vec_last(&p->blob_places);
+	const struct place *place = origin_home(p->origin)->place;
 	AUTO(mem) char *name = xasprintf("%s/%s", place->server, place->path);
 
 	elsewhere_add(p->store, &blob->digest, name);
@@ -192,8 +126,9 @@ static struct err *fetch_blob(void *arg)
 	struct pull *p = job->pull;
 	bool fetched = false;
 
-	TRY(download_blob(p->store, p->sources.at, p->sources.len, job->blob,
-			  job->is_layer ? p->opts->taker : NULL, p->opts->progress, &fetched));
+	TRY(download_blob(p->store, origin_sources(p->origin)->at, origin_sources(p->origin)->len,
+			  job->blob, job->is_layer ? p->opts->taker : NULL, p->opts->progress,
+			  &fetched));
 	if (fetched) {
 		atomic_store(&p->fetched, true);
 		atomic_fetch_add(&p->bytes, job->blob->size);
@@ -246,8 +181,8 @@ static struct err *finish(struct pull *p)
 
 static struct err *fetch_all(struct pull *p)
 {
-	TRY(documents_find(p->store, &p->sources, &p->target, &p->platform, p->opts->all_platforms,
-			   &p->documents));
+	TRY(documents_find(p->store, origin_sources(p->origin), &p->target, &p->platform,
+			   p->opts->all_platforms, &p->documents));
 	atomic_store(&p->fetched, p->documents.fetched);
 	TRY(fetch_blobs(p));
 	return finish(p);
@@ -299,8 +234,8 @@ static struct err *go_and_ask(struct pull *p, bool known, bool whole)
 	struct descriptor there;
 	struct err *err;
 
-	TRY(find_places(p));
-	err = resolve(p, &there);
+	TRY(origin_open(p->client, p->ref, &p->origin));
+	err = origin_resolve(p->origin, &there);
 	if (err && known && whole && p->opts->policy == PULL_NEWER &&
 	    err_kind(err) != ERR_CANCELLED) {
 		client_say(p->client, "%s: what is here is used", err_text(err));
@@ -354,9 +289,9 @@ struct err *pull_unnamed(struct store *store, struct client *client, const struc
 	struct pull p;
 
 	prepare(&p, store, client, ref, opts);
-	err = find_places(&p);
+	err = origin_open(client, ref, &p.origin);
 	if (!err)
-		err = resolve(&p, &p.target);
+		err = origin_resolve(p.origin, &p.target);
 	if (!err)
 		err = fetch_all(&p);
 	if (!err)
