@@ -1,14 +1,17 @@
 /*
- * builder/evaluate-private.h - what the two halves of evaluating an instruction share.
+ * builder/evaluate-private.h - what the files that evaluate instructions share.
  *
  *	evaluate.c       the table of instructions, and those that only change the config
- *	evaluate_step.c  RUN, WORKDIR, COPY, ADD: those that make a step, and its key
+ *	evaluate_step.c  what every step begins with; RUN, WORKDIR, ADD: a step and its key
+ *	evaluate_copy.c  the same of COPY
  */
 #ifndef BUILDER_EVALUATE_PRIVATE_H
 #define BUILDER_EVALUATE_PRIVATE_H
 
 #include "base/err.h"
 #include "builder/plan-private.h"
+
+struct key;
 
 #define TEXT_MAX_BYTES ((size_t)16 * 1024 * 1024)
 
@@ -42,7 +45,23 @@ static inline void words_to_strings(const struct words *words, struct strings *r
 		strings_push(ret, words->at[i]);
 }
 
-/* Instructions that make a step. */
+/* ---- for instructions that make a step ---- */
+
+/* ERR_UNSUPPORTED "WHAT does not work yet". */
+struct err *site_not_yet(const struct site *site, const char *what) MUST_USE;
+/* A step on top of what the stage has so far. Stages that it needs are planned, and their steps
+ * numbered, before. */
+struct plan_step *site_add_step(const struct site *site, enum step_kind kind);
+/* Begin a key with what every step depends on; `kind` is that of key_begin(). */
+void site_begin_key(const struct site *site, struct plan_step *step, const char *kind,
+		    struct key *key);
+/* Finish it: it is the key of the stage so far, too. */
+struct err *site_end_key(const struct site *site, struct plan_step *step, struct key *key) MUST_USE;
+/* The WORKDIR so far. */
+const char *site_directory(const struct site *site);
+/* `path` seen from `base`: absolute and clean. The caller's. */
+char *site_join_path(const char *base, const char *path) MUST_USE;
+
 struct err *evaluate_run(const struct site *site) MUST_USE;
 struct err *evaluate_workdir(const struct site *site) MUST_USE;
 struct err *evaluate_copy(const struct site *site) MUST_USE;

@@ -1,0 +1,160 @@
+/* builder/evaluate_copy.c - COPY: its step, and the key that decides its result. */
+
+#include "builder/evaluate-private.h"
+
+#include <string.h>
+
+#include "builder/build.h"
+#include "builder/key.h"
+#include "builder/scope.h"
+
+static struct err *check_copy(const struct site *site)
+{
+	const struct copy *copy = &site->in->copy;
+
+	if (copy->heredocs.len)
+		return site_not_yet(site, "a heredoc as a source of COPY");
+	if (copy->link)
+		return site_not_yet(site, "COPY --link");
+	if (copy->parents)
+		return site_not_yet(site, "COPY --parents");
+	if (copy->excludes.len)
+		return site_not_yet(site, "COPY --exclude");
+	return NULL;
+}
+
+/* --from: a stage before this one, by name or number, or an image. */
+static struct err *find_source(const struct site *site, struct plan_copy *copy)
+{
+	const char *from = site->in->copy.from;
+	const struct recipe *recipe = site->plan->recipe;
+	AUTO(mem) char *name = NULL;
+	const struct stage *stage;
+
+	if (!from)
+		return NULL;
+	stage = recipe_find_stage(recipe, from, site->stage->stage->index, true);
+	if (stage)
+		return plan_stage_of(site->plan, stage, &site->in->position, &copy->from_stage);
+	if (from[0] && strspn(from, "0123456789") == strlen(from))
+		return site_error(site, ERR_INVALID, "there is no stage %s before stage '%s'", from,
+				  site->stage->name);
+	stage = recipe_find_stage(recipe, from, recipe->stage_count, true);
+	if (stage == site->stage->stage)
+		return site_error(site, ERR_INVALID, "stage '%s' cannot copy from itself", from);
+	if (stage)
+		return site_error(site, ERR_INVALID,
+				  "stage '%s' comes after stage '%s' and cannot be copied from",
+				  from, site->stage->name);
+	name = xstrdup(from);
+	return plan_image_of(site->plan,
+			     &(struct plan_need){ .name = name,
+						  .platform = site->plan->opts->platform,
+						  .position = &site->in->position },
+			     &copy->from_image);
+}
+
+/* Select and digest one source of the context. */
+static struct err *add_context_source(const struct site *site, struct plan_copy *copy,
+				      const char *pattern, struct key *key)
+{
+	AUTO(selection) struct selection found = { 0 };
+	AUTO(hasher) struct hasher *h = hasher_new();
+	AUTO(mem) char *name = xasprintf("source %s", pattern);
+	struct digest digest;
+	struct tree *tree;
+
+	TRY(plan_context(site->plan, &tree));
+	TRY(site_wrap(site,
+		      site_hint_json(site, pattern,
+				     selection_add(&found, tree, pattern, "the build context"))));
+	TRY(site_wrap(site, selection_digest(&found, tree, false, site->plan->pool, h)));
+	TRY(hasher_finish(h, &digest));
+	key_add_digest(key, name, &digest);
+	vec_foreach (&found, item)
+		vec_push(&copy->selection, *item);
+	found.len = 0;
+	return NULL;
+}
+
+static struct err *key_of_sources(const struct site *site, struct plan_copy *copy, struct key *key)
+{
+	if (copy->from_stage)
+		key_add_digest(key, "from", &copy->from_stage->key);
+	if (copy->from_image)
+		key_add_digest(key, "from", &copy->from_image->key);
+	vec_foreach (&copy->sources, source) {
+		if (copy->from_stage || copy->from_image)
+			key_add(key, "source", *source);
+		else
+			TRY(add_context_source(site, copy, *source, key));
+	}
+	return NULL;
+}
+
+/* `ret_dest` is the destination as it is written in the history: expanded, and no more. */
+static struct err *expand_copy(const struct site *site, struct plan_copy *copy, char **ret_dest)
+{
+	const struct copy *in = &site->in->copy;
+	AUTO(mem) char *dest = NULL;
+	struct str end;
+
+	for (size_t i = 0; i < in->sources.len; i++) {
+		char *source;
+
+		TRY(site_hint_json(site, in->sources.at[i],
+				   site_expand(site, in->sources.at[i], &source)));
+		vec_push(&copy->sources, source);
+	}
+	TRY(site_hint_json(site, in->destination, site_expand(site, in->destination, &dest)));
+	end = str_of(dest);
+	copy->dest_is_dir = copy->sources.len > 1 || end.len == 0 || str_ends(end, "/") ||
+			    str_is(end, ".") || str_ends(end, "/.");
+	copy->dest = site_join_path(site_directory(site), dest);
+	if (in->chown)
+		TRY(site_expand(site, in->chown, &copy->chown));
+	if (in->chmod) {
+		TRY(site_expand(site, in->chmod, &copy->mode));
+		TRY(site_wrap(site, chmod_parse(str_of(copy->mode), &copy->chmod)));
+	}
+	*ret_dest = STEAL(dest);
+	return NULL;
+}
+
+static void copy_row(const struct site *site, struct plan_step *step, const char *dest)
+{
+	struct buf row = BUF_INIT(TEXT_MAX_BYTES);
+
+	buf_adds(&row, "COPY");
+	if (step->copy.chown)
+		buf_addf(&row, " --chown=%s", step->copy.chown);
+	if (step->copy.mode)
+		buf_addf(&row, " --chmod=%s", step->copy.mode);
+	vec_foreach (&step->copy.sources, source)
+		buf_addf(&row, " %s", *source);
+	buf_addf(&row, " %s # buildkit", dest);
+	site_add_row(site, buf_steal(&row), step);
+}
+
+struct err *evaluate_copy(const struct site *site)
+{
+	AUTO(mem) char *dest = NULL;
+	struct plan_copy found = { 0 };
+	struct plan_step *step;
+	AUTO(key) struct key key = { 0 };
+
+	TRY(check_copy(site));
+	TRY(find_source(site, &found)); /* plans the other stage, and numbers its steps, first */
+	step = site_add_step(site, STEP_COPY);
+	step->copy = found;
+	TRY(expand_copy(site, &step->copy, &dest));
+	site_begin_key(site, step, "copy 2", &key);
+	TRY(key_of_sources(site, &step->copy, &key));
+	key_add(&key, "destination", step->copy.dest);
+	key_add(&key, "into directory", step->copy.dest_is_dir ? "yes" : "no");
+	key_add(&key, "chown", step->copy.chown ? step->copy.chown : "");
+	key_add(&key, "chmod", step->copy.mode ? step->copy.mode : "");
+	TRY(site_end_key(site, step, &key));
+	copy_row(site, step, dest);
+	return NULL;
+}
