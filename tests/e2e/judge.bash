@@ -7,6 +7,11 @@
 # Compared: the root filesystems by compare.py, all but the top directory itself (the judge's
 # storage has a mode of its own for it), and what a container would get from the configs.
 
+# buildkit_runs: see buildkit.bash; without it there is one judge.
+buildkit_runs() {
+	false
+}
+
 JUDGED=$BATS_FILE_TMPDIR/judge
 
 judge() {
@@ -34,6 +39,7 @@ judge_has() {
 both_have() {
 	cairn import "$1" "$2"
 	judge inspect --type image "$2" >/dev/null 2>&1 || judge_has "$2"
+	! buildkit_runs || buildkit image inspect "$2" >/dev/null 2>&1 || buildkit_has "$2"
 }
 
 # make_base TAR: make_rootfs with every applet of busybox, and with the places where the judge
@@ -82,6 +88,7 @@ same_image() {
 	# shellcheck disable=SC2086
 	python3 "$BATS_TEST_DIRNAME/compare.py" ours.tar theirs.tar . ${EXCEPT_PATHS:-}
 	same_config judged "${EXCEPT_CONFIG:-.}"
+	! buildkit_runs || same_as_buildkit "$context" "$@"
 }
 
 # make_debian TAR OPTION...: a root filesystem of the distribution that runs the tests, from where
