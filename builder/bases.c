@@ -14,7 +14,6 @@
 
 #include "base/err.h"
 #include "base/pool.h"
-#include "base/text.h"
 #include "builder/build.h"
 #include "builder/fetch.h"
 #include "builder/transfer.h"
@@ -105,6 +104,7 @@ static struct err *find_here(struct plan *plan, const struct plan_need *need,
 		err_free(err); /* it is not here, or not whole */
 		return NULL;
 	}
+	err = plan_note_near(plan, need->name, err);
 	return err_note(err, "'cairn images' lists what there is; 'cairn pull', 'cairn load' and "
 			     "'cairn import' bring an image into the store");
 }
@@ -114,22 +114,12 @@ static struct err *find_here(struct plan *plan, const struct plan_need *need,
 /* A name that no registry had may be meant for something that is here. */
 static struct err *explain(const struct plan *plan, const struct plan_need *need, struct err *err)
 {
-	const struct recipe *recipe = plan->recipe;
-	AUTO(mem) const char **names = xcalloc(recipe->stage_count, sizeof(*names));
 	AUTO(err) struct err *here = NULL;
 	struct descriptor target;
-	const char *near;
-	size_t count = 0;
 
 	if (!err || err_kind(err) == ERR_CANCELLED)
 		return err;
-	for (size_t i = 0; i < recipe->stage_count; i++)
-		if (recipe->stages[i].name)
-			names[count++] = recipe->stages[i].name;
-	near = text_nearest(str_of(need->name), names, count);
-	if (near)
-		err = err_note(err, "there is no stage '%s' either: did you mean '%s'?", need->name,
-			       near);
+	err = plan_note_near(plan, need->name, err);
 	here = find_image(plan->store, need->name, &target);
 	return here ? err_note(err, "%s", err_text(here)) : err;
 }
@@ -203,11 +193,11 @@ static struct err *walk_copy(struct walk *walk, const struct stage *stage,
 {
 	const struct recipe *recipe = walk->plan->recipe;
 	const char *from = instruction->copy.from;
-	const struct stage *source = recipe_find_stage(recipe, from, stage->index, true);
+	const struct plan_name name = plan_look_up(walk->plan, from, stage->index, true);
 
-	if (source)
-		return walk_stage(walk, source);
-	if (strspn(from, "0123456789") == strlen(from) ||
+	if (name.kind == NAME_STAGE)
+		return walk_stage(walk, name.stage);
+	if (name.kind != NAME_IMAGE || strspn(from, "0123456789") == strlen(from) ||
 	    recipe_find_stage(recipe, from, recipe->stage_count, true))
 		return NULL;
 	return add_need(walk, (struct plan_need){ .name = xstrdup(from),
@@ -217,15 +207,15 @@ static struct err *walk_copy(struct walk *walk, const struct stage *stage,
 
 static struct err *walk_base(struct walk *walk, const struct stage *stage)
 {
-	const struct stage *earlier;
 	struct plan_need need = { 0 };
+	struct plan_name name;
 
 	TRY(plan_base_of(walk->plan, stage, &need));
-	earlier = recipe_find_stage(walk->plan->recipe, need.name, stage->index, false);
-	if (!earlier && need.name[0] && strcmp(need.name, "scratch") != 0)
+	name = plan_look_up(walk->plan, need.name, stage->index, false);
+	if (name.kind == NAME_IMAGE && need.name[0])
 		return add_need(walk, need);
 	free(need.name);
-	return earlier ? walk_stage(walk, earlier) : NULL;
+	return name.kind == NAME_STAGE ? walk_stage(walk, name.stage) : NULL;
 }
 
 /* What `stage` needs, and all that it is built on or copies from. */

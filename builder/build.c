@@ -363,8 +363,9 @@ static struct err *build_all(struct build *build, struct build_result *ret)
 	TRY(deliver_check(opts->outputs, opts->output_count));
 	TRY(read_recipe(opts, &recipe));
 	TRY(plan_make(build->store, opts, recipe, build->pool, &plan));
-	if (plan->context) /* only a cache: without it, more is read again */
-		err_free(tree_remember(plan->context));
+	vec_foreach (&plan->contexts, context)
+		if ((*context)->cache) /* only a cache: without it, more is read again */
+			err_free(tree_remember((*context)->tree));
 	return perform(build, plan, ret);
 }
 

@@ -44,8 +44,15 @@ struct build_output {
 	bool push;   /* OUTPUT_STORE: to the registries that the names say */
 };
 
+/* --build-context NAME=VALUE. Both borrowed. */
+struct build_context {
+	const char *name, *value; /* value: a directory */
+};
+
 struct build_opts {
-	const char *context;   /* a directory */
+	const char *context; /* a directory */
+	const struct build_context *contexts;
+	size_t context_count;
 	const char *recipe;    /* -f: a path, "-" for standard input, NULL to search the context */
 	const char *target;    /* a stage's name or number; NULL: the last stage */
 	struct strings tags;   /* canonical names (registry/reference.h) */

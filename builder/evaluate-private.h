@@ -36,6 +36,13 @@ struct err *site_hint_json(const struct site *site, const char *word, struct err
  * without a declaration becomes a remark. */
 struct err *site_expand(const struct site *site, const char *text, char **ret) MUST_USE;
 
+/* plan_from_of() for this instruction. */
+struct err *site_from(const struct site *site, const char *text, bool numbers,
+		      struct plan_from *ret) MUST_USE;
+
+/* Note that a step takes files from there. */
+void step_reads(struct plan_step *step, const struct plan_from *from);
+
 /* A row of the history; `step` is NULL for one without a layer. Takes ownership of `created_by`. */
 void site_add_row(const struct site *site, char *created_by, struct plan_step *step);
 

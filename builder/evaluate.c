@@ -80,6 +80,21 @@ struct err *site_expand(const struct site *site, const char *text, char **ret)
 	return NULL;
 }
 
+struct err *site_from(const struct site *site, const char *text, bool numbers,
+		      struct plan_from *ret)
+{
+	return plan_from_of(site->plan, site->stage, &site->in->position, text, numbers, ret);
+}
+
+void step_reads(struct plan_step *step, const struct plan_from *from)
+{
+	vec_foreach (&step->reads, stage)
+		if (*stage == from->stage)
+			return;
+	if (from->stage)
+		vec_push(&step->reads, from->stage);
+}
+
 void site_add_row(const struct site *site, char *created_by, struct plan_step *step)
 {
 	struct plan_stage *stage = site->stage;

@@ -23,38 +23,16 @@ static struct err *check_copy(const struct site *site)
 	return NULL;
 }
 
-/* --from: a stage before this one, by name or number, or an image. */
+/* Where the files come from: the build's context, or what --from says. */
 static struct err *find_source(const struct site *site, struct plan_copy *copy)
 {
 	const char *from = site->in->copy.from;
-	const struct recipe *recipe = site->plan->recipe;
-	AUTO(mem) char *name = NULL;
-	const struct stage *stage;
 
-	if (!from)
-		return NULL;
-	stage = recipe_find_stage(recipe, from, site->stage->stage->index, true);
-	if (stage)
-		return plan_stage_of(site->plan, stage, &site->in->position, &copy->from_stage);
-	if (from[0] && strspn(from, "0123456789") == strlen(from))
-		return site_error(site, ERR_INVALID, "there is no stage %s before stage '%s'", from,
-				  site->stage->name);
-	stage = recipe_find_stage(recipe, from, recipe->stage_count, true);
-	if (stage == site->stage->stage)
-		return site_error(site, ERR_INVALID, "stage '%s' cannot copy from itself", from);
-	if (stage)
-		return site_error(site, ERR_INVALID,
-				  "stage '%s' comes after stage '%s' and cannot be copied from",
-				  from, site->stage->name);
-	name = xstrdup(from);
-	return plan_image_of(site->plan,
-			     &(struct plan_need){ .name = name,
-						  .platform = site->plan->opts->platform,
-						  .position = &site->in->position },
-			     &copy->from_image);
+	copy->from.context = site->plan->context;
+	return from ? site_from(site, from, true, &copy->from) : NULL;
 }
 
-/* Select and digest one source of the context. */
+/* Select and digest one source of a context. */
 static struct err *add_context_source(const struct site *site, struct plan_copy *copy,
 				      const char *pattern, struct key *key)
 {
@@ -64,10 +42,10 @@ static struct err *add_context_source(const struct site *site, struct plan_copy 
 	struct digest digest;
 	struct tree *tree;
 
-	TRY(plan_context(site->plan, &tree));
-	TRY(site_wrap(site,
-		      site_hint_json(site, pattern,
-				     selection_add(&found, tree, pattern, "the build context"))));
+	TRY(plan_tree_of(site->plan, copy->from.context, &tree));
+	TRY(site_wrap(site, site_hint_json(site, pattern,
+					   selection_add(&found, tree, pattern,
+							 copy->from.context->what))));
 	TRY(site_wrap(site, selection_digest(&found, tree, false, site->plan->pool, h)));
 	TRY(hasher_finish(h, &digest));
 	key_add_digest(key, name, &digest);
@@ -79,12 +57,12 @@ static struct err *add_context_source(const struct site *site, struct plan_copy 
 
 static struct err *key_of_sources(const struct site *site, struct plan_copy *copy, struct key *key)
 {
-	if (copy->from_stage)
-		key_add_digest(key, "from", &copy->from_stage->key);
-	if (copy->from_image)
-		key_add_digest(key, "from", &copy->from_image->key);
+	const struct digest *from = plan_from_key(&copy->from);
+
+	if (from)
+		key_add_digest(key, "from", from);
 	vec_foreach (&copy->sources, source) {
-		if (copy->from_stage || copy->from_image)
+		if (from)
 			key_add(key, "source", *source);
 		else
 			TRY(add_context_source(site, copy, *source, key));
@@ -147,6 +125,7 @@ struct err *evaluate_copy(const struct site *site)
 	TRY(find_source(site, &found)); /* plans the other stage, and numbers its steps, first */
 	step = site_add_step(site, STEP_COPY);
 	step->copy = found;
+	step_reads(step, &step->copy.from);
 	TRY(expand_copy(site, &step->copy, &dest));
 	site_begin_key(site, step, "copy 2", &key);
 	TRY(key_of_sources(site, &step->copy, &key));

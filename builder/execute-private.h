@@ -78,6 +78,11 @@ struct err *execution_open_chain(struct execution *ex, const struct plan_stage *
 struct err *execution_take_stack(struct execution *ex, const struct plan_stage *stage,
 				 struct plan_step *top, struct stack *ret) MUST_USE;
 
+/* What a finished stage, an image or scratch holds, read-only (O_PATH); both results are the caller's.
+ * `*ret_what` names it in texts. For a stage that is among the `reads` of the step; not for a context, which has a tree. */
+struct err *execution_view(struct execution *ex, const struct plan_from *from, char **ret_what,
+			   int *ret_fd) MUST_USE;
+
 /* ---- provide.c ---- */
 
 /* Make a step, or find that another process made it meanwhile. `stack` is what it starts from, and

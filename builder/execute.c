@@ -44,18 +44,15 @@ struct err *execute_look_up_step(struct plan *plan, struct plan_step *step)
 	return NULL;
 }
 
-static struct plan_step *source_of(const struct plan_step *step)
-{
-	return step->copy.from_stage ? step->copy.from_stage->top : NULL;
-}
-
-/* Mark a step, all below it, and what the missing ones among them copy from. */
+/* Mark a step, all below it, and what the missing ones among them read. */
 static void need(struct plan_step *step)
 {
 	for (; step && !step->needed; step = step->below) {
 		step->needed = true;
-		if (!step->cached)
-			need(source_of(step)); /* as deep as stages copy from one another */
+		if (step->cached)
+			continue;
+		vec_foreach (&step->reads, stage)
+			need((*stage)->top); /* as deep as stages copy from one another */
 	}
 }
 
@@ -197,7 +194,8 @@ static void start_steps(struct execution *ex)
 			continue;
 		}
 		depend(ex, *step, (*step)->below);
-		depend(ex, *step, source_of(*step));
+		vec_foreach (&(*step)->reads, stage)
+			depend(ex, *step, (*stage)->top);
 		if (execution_state(ex, *step)->pending == 0)
 			vec_push(&ready, *step);
 	}

@@ -1,5 +1,11 @@
 /*
  * builder/plan-private.h - what planning stages and evaluating instructions share.
+ *
+ *	plan.c       stages, bases and what needs what
+ *	bases.c      images
+ *	contexts.c   directories
+ *	from.c       what a name stands for: a context, a stage or an image
+ *	evaluate*.c  instructions (builder/evaluate-private.h)
  */
 #ifndef BUILDER_PLAN_PRIVATE_H
 #define BUILDER_PLAN_PRIVATE_H
@@ -31,8 +37,54 @@ struct err *plan_bases(struct plan *plan, const struct stage *target) MUST_USE;
 struct err *plan_image_of(struct plan *plan, const struct plan_need *need, struct plan_image **ret)
 	MUST_USE;
 
-/* The build context, opened and with its ignore rules read. */
-struct err *plan_context(struct plan *plan, struct tree **ret) MUST_USE;
+/* ---- contexts.c ---- */
+
+/* Make the contexts that the options name. Nothing is opened yet. */
+struct err *plan_contexts(struct plan *plan) MUST_USE;
+
+/* A context that was fetched, with nothing excluded; `fd` is its directory. Takes ownership of `fd` and copies
+ * `what`, which names it in texts. The plan's to free. */
+struct plan_context *plan_add_context(struct plan *plan, const char *what, int fd);
+
+/* The tree of a context, opened and with its ignore rules read by the first who asks. */
+struct err *plan_tree_of(struct plan *plan, struct plan_context *context, struct tree **ret)
+	MUST_USE;
+
+/* The context that --build-context names so, or NULL. Case does not count, nor do a registry and a tag that are
+ * meant anyway: "docker.io/library/app:latest" is "app". */
+struct plan_context *plan_find_context(const struct plan *plan, const char *name);
+
+void plan_context_free(struct plan_context *context);
+
+/* ---- from.c ---- */
+
+/* What a name in a Recipe stands for, before anything is planned, opened or fetched. */
+struct plan_name {
+	enum plan_name_kind { NAME_SCRATCH, NAME_CONTEXT, NAME_STAGE, NAME_IMAGE } kind;
+	struct plan_context *context; /* NAME_CONTEXT */
+	const struct stage *stage;    /* NAME_STAGE; it may be one that a context replaces */
+};
+
+/* The first that there is: a named context, one of the first `before` stages, with `numbers` also
+ * by its number, or an image. No context can be called "scratch". */
+struct plan_name plan_look_up(const struct plan *plan, const char *name, size_t before,
+			      bool numbers);
+
+/* Resolve a --from, or the `from` of a mount, for an instruction of `stage` at `at`: plans a stage, finds or fetches
+ * an image. `numbers` as COPY has it: in a mount "0" is the name of an image. Errors have their place:
+ * ERR_INVALID for a stage that comes later, and for a cycle. */
+struct err *plan_from_of(struct plan *plan, const struct plan_stage *stage,
+			 const struct position *at, const char *text, bool numbers,
+			 struct plan_from *ret) MUST_USE;
+
+/* The key of what files are taken from; NULL for a context, of which what is read is in the key,
+ * file by file. */
+const struct digest *plan_from_key(const struct plan_from *from);
+
+/* Add notes to the error of an image that nobody has: a stage or a context of a similar name may have been meant. */
+struct err *plan_note_near(const struct plan *plan, const char *name, struct err *err) MUST_USE;
+
+/* ---- evaluate.c ---- */
 
 /* Apply one instruction to a stage that is being planned: its scope, its config, its rows, its
  * steps. Errors carry the place. */

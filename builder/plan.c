@@ -2,88 +2,16 @@
 
 #include "builder/plan-private.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "builder/build.h"
 #include "builder/config.h"
 #include "builder/expand.h"
-#include "builder/ignore.h"
 #include "builder/parse.h"
 #include "builder/scope.h"
-#include "builder/statcache.h"
-#include "builder/tree.h"
-#include "store/store.h"
-
-/* ---- the context ---- */
-
-/* Read one ignore file, if it is there. Its absence alone is no error: rules that cannot be read
- * must not let into the image what they were to keep out. */
-static struct err *read_ignore_file(struct plan *plan, int dir_fd, const char *name,
-				    enum file_follow follow)
-{
-	AUTO(buf) struct buf bytes = BUF_INIT(IGNORE_MAX);
-	AUTO(fd) int fd = -1;
-	struct err *err = file_open(dir_fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, follow, &fd);
-
-	if (err_kind(err) == ERR_NOT_FOUND) {
-		err_free(err);
-		return NULL;
-	}
-	TRY(err);
-	TRY(file_read_fd(fd, name, IGNORE_MAX, &bytes));
-	return ignore_parse(name, buf_str(&bytes), &plan->ignore);
-}
-
-/* Read the first of these ignore files that exists: beside the Recipe and named after it, then in
- * the context. One in the context that leads out of it is an error. */
-static struct err *read_ignore(struct plan *plan)
-{
-	static const char *const suffixes[] = { ".containerignore", ".dockerignore" };
-	const char *given = plan->opts->recipe;
-	const char *recipe = given ? given : script_name(plan->recipe->script);
-	const int beside = given ? AT_FDCWD : plan->context_fd;
-	const enum file_follow follow = given ? FILE_ANYWHERE : FILE_BENEATH;
-	const bool has_name = strcmp(recipe, "-") != 0;
-
-	for (size_t i = 0; has_name && !plan->ignore && i < ARRAY_SIZE(suffixes); i++) {
-		AUTO(mem) char *own = xasprintf("%s%s", recipe, suffixes[i]);
-
-		TRY(read_ignore_file(plan, beside, own, follow));
-	}
-	for (size_t i = 0; !plan->ignore && i < ARRAY_SIZE(suffixes); i++)
-		TRY(read_ignore_file(plan, plan->context_fd, suffixes[i], FILE_BENEATH));
-	if (!plan->ignore)
-		plan->ignore = ignore_new();
-	return NULL;
-}
-
-struct err *plan_context(struct plan *plan, struct tree **ret)
-{
-	if (!plan->context) {
-		AUTO(fd) int fd = -1;
-
-		if (!plan->opts->context)
-			return err_new(ERR_INVALID, "this build has no context to copy from");
-		TRY(err_wrap(file_open_dir(AT_FDCWD, plan->opts->context, &plan->context_fd),
-			     "the build context"));
-		TRY(read_ignore(plan));
-		TRY(statcache_open(plan->store, plan->context_fd, &plan->cache));
-		fd = fcntl(plan->context_fd, F_DUPFD_CLOEXEC, 3);
-		if (fd < 0)
-			return err_sys("open the build context");
-		TRY(tree_open(STEAL_FD(fd), plan->ignore, plan->cache, &plan->context));
-		TRY(tree_skip(plan->context, store_fd(plan->store)));
-	}
-	*ret = plan->context;
-	return NULL;
-}
 
 /* ---- stages ---- */
 
@@ -143,12 +71,11 @@ static struct err *begin_stage(struct plan *plan, struct plan_stage *stage,
 			       const struct plan_need *base, struct strings *ret_triggers)
 {
 	const struct stage *own = stage->stage;
-	const struct stage *earlier =
-		recipe_find_stage(plan->recipe, base->name, own->index, false);
+	const struct plan_name found = plan_look_up(plan, base->name, own->index, false);
 	AUTO(strings) struct strings env = { 0 };
 
-	if (earlier) {
-		TRY(plan_stage_of(plan, earlier, &own->position, &stage->parent));
+	if (found.kind == NAME_STAGE) {
+		TRY(plan_stage_of(plan, found.stage, &own->position, &stage->parent));
 		stage->config = config_copy(stage->parent->config);
 		stage->scope = scope_new_child(stage->parent->scope);
 		stage->top = stage->parent->top;
@@ -159,7 +86,10 @@ static struct err *begin_stage(struct plan *plan, struct plan_stage *stage,
 	}
 	stage->scope = scope_new_stage(plan->globals);
 	stage->platform = base->platform;
-	if (strcmp(base->name, "scratch") == 0) {
+	if (found.kind == NAME_CONTEXT)
+		return script_error(plan->recipe->script, &own->position, ERR_UNSUPPORTED,
+				    "a stage on top of %s does not work yet", found.context->what);
+	if (found.kind == NAME_SCRATCH) {
 		TRY(config_new(NULL, &stage->config));
 	} else {
 		TRY(plan_image_of(plan, base, &stage->image));
@@ -353,10 +283,9 @@ struct err *plan_make(struct store *store, const struct build_opts *opts, struct
 	AUTO(plan) struct plan *plan = xcalloc(1, sizeof(*plan));
 	const struct stage *target;
 
-	*plan = (struct plan){
-		.store = store, .opts = opts, .recipe = recipe, .pool = pool, .context_fd = -1
-	};
+	*plan = (struct plan){ .store = store, .opts = opts, .recipe = recipe, .pool = pool };
 	name_stages(plan);
+	TRY(plan_contexts(plan));
 	TRY(make_globals(plan));
 	TRY(find_epoch(plan));
 	TRY(find_hostname(plan));
@@ -374,6 +303,7 @@ static void step_free(struct plan_step *step)
 	strings_release(&step->argv);
 	strings_release(&step->env);
 	strings_release(&step->proxies);
+	vec_release(&step->reads);
 	free(step->user);
 	free(step->cwd);
 	strings_release(&step->copy.sources);
@@ -412,11 +342,9 @@ void plan_free(struct plan *plan)
 		free(*image);
 	}
 	vec_release(&plan->images);
-	tree_free(plan->context);
-	statcache_free(plan->cache);
-	ignore_free(plan->ignore);
-	if (plan->context_fd >= 0)
-		close(plan->context_fd);
+	vec_foreach (&plan->contexts, context)
+		plan_context_free(*context);
+	vec_release(&plan->contexts);
 	scope_free(plan->globals);
 	recipe_free(plan->recipe);
 	free(plan);

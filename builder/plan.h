@@ -32,9 +32,13 @@
 struct build_opts;
 struct config;
 struct err;
+struct ignore;
+struct plan_stage;
 struct pool;
 struct scope;
+struct statcache;
 struct store;
+struct tree;
 
 /* A base image, once however many stages use it. */
 struct plan_image {
@@ -52,19 +56,37 @@ struct plan_image {
 	struct stack stack; /* its layers, once it is open, and then never changed */
 };
 
+/* A directory tree that steps read: the build's own context, one that --build-context names, or one
+ * that was fetched for a single instruction. It is opened by the first who asks for its tree. */
+struct plan_context {
+	char *name; /* as --build-context has it; NULL for all others */
+	char *what; /* for texts: "the build context", "context 'name'" */
+	char *path; /* a directory of this machine; NULL: there is none, or it was fetched */
+	bool local; /* such a directory: with ignore rules, and digests that are remembered */
+
+	int fd;                  /* -1: not open; set by whoever fetched it */
+	struct ignore *ignore;   /* NULL: there are no rules */
+	struct statcache *cache; /* NULL: not local */
+	struct tree *tree;       /* NULL: not open */
+};
+
+/* Where a COPY or a mount takes its files from. All NULL is scratch, the empty directory. */
+struct plan_from {
+	struct plan_stage *stage;
+	struct plan_image *image;
+	struct plan_context *context;
+};
+
 enum step_kind { STEP_RUN, STEP_COPY, STEP_WORKDIR };
 
-struct plan_stage;
-
 struct plan_copy {
-	struct plan_stage *from_stage; /* NULL: from an image or the context */
-	struct plan_image *from_image; /* NULL: from a stage or the context */
-	struct strings sources;        /* expanded */
-	struct selection selection;    /* of the context; empty otherwise */
-	char *dest;                    /* absolute */
-	bool dest_is_dir;              /* a trailing slash, or several sources */
-	char *chown;                   /* expanded; NULL if not given */
-	char *mode;                    /* the same of --chmod */
+	struct plan_from from;      /* without --from the build's context */
+	struct strings sources;     /* expanded */
+	struct selection selection; /* of a context; empty otherwise */
+	char *dest;                 /* absolute */
+	bool dest_is_dir;           /* a trailing slash, or several sources */
+	char *chown;                /* expanded; NULL if not given */
+	char *mode;                 /* the same of --chmod */
 	struct chmod_spec chmod;
 };
 
@@ -75,6 +97,10 @@ struct plan_step {
 	struct plan_step *below; /* the step whose result it starts from; NULL: the base */
 	const struct instruction *instruction; /* in the recipe, also for ONBUILD triggers */
 	unsigned index;                        /* 1.. among the steps of its stage */
+	struct {
+		struct plan_stage **at;
+		size_t len, cap;
+	} reads; /* stages that it takes files from: they are done before it begins */
 
 	struct strings argv;    /* RUN */
 	struct strings env;     /* RUN: in the key */
@@ -134,12 +160,11 @@ struct plan {
 		size_t len, cap;
 	} images;
 	unsigned transfers; /* from and to registries so far: the last one's number */
-
-	/* The context, opened by the first COPY that reads it. */
-	int context_fd; /* -1: not there yet */
-	struct ignore *ignore;
-	struct statcache *cache;
-	struct tree *context;
+	struct {
+		struct plan_context **at;
+		size_t len, cap;
+	} contexts;                   /* all of them */
+	struct plan_context *context; /* the build's own, among them */
 };
 
 /* Takes ownership of `recipe`, which has the name of its file: without opts->recipe that is a file

@@ -60,23 +60,15 @@ static struct err *find_owner(int view_fd, const char *text, struct copy_opts *o
 	return NULL;
 }
 
-/* The tree and the selection of a COPY from a stage or an image. */
+/* The tree and the selection of a COPY from a stage, an image or scratch. */
 static struct err *select_from(struct execution *ex, struct plan_step *step, struct tree **ret_tree,
 			       struct selection *ret)
 {
 	const struct plan_copy *copy = &step->copy;
-	AUTO(stack) struct stack stack = { 0 };
 	AUTO(mem) char *what = NULL;
 	int view_fd;
 
-	if (copy->from_stage) {
-		what = xasprintf("stage '%s'", copy->from_stage->name);
-		TRY(execution_take_stack(ex, copy->from_stage, copy->from_stage->top, &stack));
-	} else {
-		what = xasprintf("image '%s'", copy->from_image->name);
-		TRY(execution_image_stack(ex, copy->from_image, &stack));
-	}
-	TRY(stack_view(&stack, &view_fd));
+	TRY(execution_view(ex, &copy->from, &what, &view_fd));
 	TRY(tree_open(view_fd, NULL, NULL, ret_tree));
 	vec_foreach (&copy->sources, source)
 		TRY(selection_add(ret, *ret_tree, *source, what));
@@ -87,7 +79,7 @@ static struct err *do_copy(struct execution *ex, struct plan_step *step, int vie
 			   const struct layer_stage *layer)
 {
 	const struct plan_copy *copy = &step->copy;
-	bool foreign = copy->from_stage || copy->from_image;
+	const bool foreign = !copy->from.context;
 	struct copy_opts opts = { .dest = copy->dest,
 				  .dest_is_dir = copy->dest_is_dir,
 				  .keep_owner = foreign && !copy->chown,
@@ -100,7 +92,8 @@ static struct err *do_copy(struct execution *ex, struct plan_step *step, int vie
 		TRY(find_owner(view_fd, copy->chown, &opts));
 	if (!foreign) {
 		opts.dest_is_dir = opts.dest_is_dir || copy->selection.len > 1;
-		return copy_run(ex->plan->context, &copy->selection, &opts, view_fd, layer->fs_fd);
+		return copy_run(copy->from.context->tree, &copy->selection, &opts, view_fd,
+				layer->fs_fd);
 	}
 	TRY(select_from(ex, step, &tree, &selection));
 	opts.dest_is_dir = opts.dest_is_dir || selection.len > 1;

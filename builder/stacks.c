@@ -96,3 +96,20 @@ struct err *execution_take_stack(struct execution *ex, const struct plan_stage *
 		return NULL;
 	return execution_open_chain(ex, stage, top, ret);
 }
+
+struct err *execution_view(struct execution *ex, const struct plan_from *from, char **ret_what,
+			   int *ret_fd)
+{
+	AUTO(stack) struct stack stack = { 0 };
+
+	if (from->stage) {
+		*ret_what = xasprintf("stage '%s'", from->stage->name);
+		TRY(execution_take_stack(ex, from->stage, from->stage->top, &stack));
+	} else if (from->image) {
+		*ret_what = xasprintf("image '%s'", from->image->name);
+		TRY(execution_image_stack(ex, from->image, &stack));
+	} else {
+		*ret_what = xstrdup("scratch");
+	}
+	return stack_view(&stack, ret_fd);
+}

@@ -27,7 +27,7 @@ static const char *const networks[] = { "default", "host", "none", NULL };
 
 struct build_values {
 	const char *recipe, *target, *platform;
-	struct strings tags, build_args, labels, outputs;
+	struct strings tags, build_args, contexts, labels, outputs;
 	const char *compression, *timestamp;
 	const char *iidfile, *metadata_file;
 	uint64_t jobs;
@@ -40,6 +40,10 @@ struct build_values {
 static const struct option options[] = {
 	OPTION_LIST(struct build_values, build_args, 0, "build-arg", "NAME[=VALUE]",
 		    "set a build argument; without VALUE it is taken from the environment"),
+	OPTION_LIST(
+		struct build_values, contexts, 0, "build-context", "NAME=DIRECTORY",
+		"a directory that COPY --from=NAME reads, instead of any stage or image of that "
+		"name"),
 	OPTION_TEXT(struct build_values, compression, 0, "compression", "CODEC[:LEVEL]",
 		    "compress new layers: zstd (default), gzip or none"),
 	OPTION_PATH(struct build_values, recipe, 'f', "file", "PATH",
@@ -88,6 +92,11 @@ static const struct option options[] = {
 struct request {
 	struct build_opts opts;
 	struct build_args *args;      /* owned */
+	struct strings context_names; /* owned */
+	struct {
+		struct build_context *at;
+		size_t len, cap;
+	} contexts;                   /* owned */
 	struct reference first_tag;   /* whom --creds are for */
 	struct client *client;        /* owned */
 	struct build_output *outputs; /* owned, with their dest */
@@ -99,6 +108,8 @@ static void request_auto_(struct request *request)
 	strings_release(&request->opts.tags);
 	strings_release(&request->opts.labels);
 	build_args_free(request->args);
+	strings_release(&request->context_names);
+	vec_release(&request->contexts);
 	client_free(request->client);
 	for (size_t i = 0; i < request->output_count; i++) {
 		free(request->outputs[i].dest);
@@ -121,6 +132,23 @@ static struct err *read_build_args(const struct strings *list, struct build_args
 			return err_new(ERR_USAGE, "option --build-arg: '%.80s' has no name", *text);
 		if (given)
 			build_args_set(ret, name, given);
+	}
+	return NULL;
+}
+
+static struct err *read_contexts(const struct strings *list, struct request *ret)
+{
+	vec_foreach (list, text) {
+		struct str value = str_of(*text);
+		AUTO(mem) char *name = str_dup(str_cut(&value, '='));
+
+		if (!name[0] || !value.at || !value.at[0])
+			return err_new(ERR_USAGE,
+				       "option --build-context: '%.200s' is not NAME=DIRECTORY",
+				       *text);
+		strings_push(&ret->context_names, name);
+		vec_push(&ret->contexts,
+			 (struct build_context){ *vec_last(&ret->context_names), value.at });
 	}
 	return NULL;
 }
@@ -245,6 +273,7 @@ static struct err *read_request(const struct build_values *values, const struct 
 
 	TRY(read_context(operands, &opts->context));
 	TRY(read_build_args(&values->build_args, ret->args));
+	TRY(read_contexts(&values->contexts, ret));
 	TRY(read_tags(&values->tags, &opts->tags));
 	TRY(read_labels(&values->labels, &opts->labels));
 	TRY(read_outputs(&values->outputs, ret));
@@ -260,6 +289,8 @@ static struct err *read_request(const struct build_values *values, const struct 
 	opts->recipe = values->recipe;
 	opts->target = values->target;
 	opts->args = ret->args;
+	opts->contexts = ret->contexts.at;
+	opts->context_count = ret->contexts.len;
 	opts->no_cache = values->no_cache;
 	opts->want_image = values->iidfile || values->metadata_file;
 	opts->network = strcmp(networks[values->network], "none") == 0 ? SANDBOX_NETWORK_NONE :

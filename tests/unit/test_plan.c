@@ -220,7 +220,7 @@ TEST(a_file_changed_between_two_plans_is_seen)
 
 	fill_context("f 644 a one\n");
 	first = last_key(recipe);
-	assert_ok(tree_remember(plan->context));
+	assert_ok(tree_remember(plan->context->tree));
 	fd = openat(tmp_fd, "context/a", O_WRONLY | O_CLOEXEC);
 	assert_int_equal(write(fd, "two", 3), 3); /* same size, same inode, a moment later */
 	now = last_key(recipe);
@@ -424,10 +424,10 @@ TEST(a_store_in_the_context_is_no_part_of_it)
 	fill_context("f 644 a x\n");
 	opts.context = tmp_path; /* where room_open() has put the store */
 	must_plan("FROM scratch\nCOPY context /context\nCOPY . /\n");
-	for (size_t i = 0; i < plan->context->root.child_count; i++)
-		assert_string_not_equal(plan->context->root.children[i].name,
+	for (size_t i = 0; i < plan->context->tree->root.child_count; i++)
+		assert_string_not_equal(plan->context->tree->root.children[i].name,
 					strrchr(room_path, '/') + 1);
-	assert_true(plan->context->root.child_count > 0);
+	assert_true(plan->context->tree->root.child_count > 0);
 }
 
 int main(void)

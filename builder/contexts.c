@@ -1,0 +1,202 @@
+/* builder/contexts.c - directories that steps read, and the rules of what is hidden in them. */
+
+#include "builder/plan-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "builder/build.h"
+#include "builder/ignore.h"
+#include "builder/statcache.h"
+#include "builder/tree.h"
+#include "registry/reference.h"
+#include "store/store.h"
+
+/* ---- ignore files ---- */
+
+/* Read one ignore file, if it is there. Its absence alone is no error: rules that cannot be read
+ * must not let into the image what they were to keep out. */
+static struct err *read_ignore_file(struct plan_context *context, int dir_fd, const char *name,
+				    enum file_follow follow)
+{
+	AUTO(buf) struct buf bytes = BUF_INIT(IGNORE_MAX);
+	AUTO(fd) int fd = -1;
+	struct err *err = file_open(dir_fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, follow, &fd);
+
+	if (err_kind(err) == ERR_NOT_FOUND) {
+		err_free(err);
+		return NULL;
+	}
+	TRY(err);
+	TRY(file_read_fd(fd, name, IGNORE_MAX, &bytes));
+	return ignore_parse(name, buf_str(&bytes), &context->ignore);
+}
+
+static const char *const suffixes[] = { ".containerignore", ".dockerignore" };
+
+/* The ignore file that lies beside the Recipe and is named after it. */
+static struct err *read_recipes_ignore(struct plan *plan, struct plan_context *context)
+{
+	const char *given = plan->opts->recipe;
+	const char *recipe = given ? given : script_name(plan->recipe->script);
+	const int beside = given ? AT_FDCWD : context->fd;
+	const enum file_follow follow = given ? FILE_ANYWHERE : FILE_BENEATH;
+
+	if (strcmp(recipe, "-") == 0)
+		return NULL;
+	for (size_t i = 0; !context->ignore && i < ARRAY_SIZE(suffixes); i++) {
+		AUTO(mem) char *own = xasprintf("%s%s", recipe, suffixes[i]);
+
+		TRY(read_ignore_file(context, beside, own, follow));
+	}
+	return NULL;
+}
+
+/* Read the first ignore file that exists: for the build's own context the one named after the
+ * Recipe, then that of the context itself. One in the context that leads out of it is an error. */
+static struct err *read_ignore(struct plan *plan, struct plan_context *context)
+{
+	if (context == plan->context)
+		TRY(read_recipes_ignore(plan, context));
+	for (size_t i = 0; !context->ignore && i < ARRAY_SIZE(suffixes); i++)
+		TRY(read_ignore_file(context, context->fd, suffixes[i], FILE_BENEATH));
+	return NULL;
+}
+
+/* ---- opening ---- */
+
+static struct err *open_local(struct plan *plan, struct plan_context *context)
+{
+	TRY(err_wrap(file_open_dir(AT_FDCWD, context->path, &context->fd), "%s", context->what));
+	TRY(read_ignore(plan, context));
+	return statcache_open(plan->store, context->fd, &context->cache);
+}
+
+struct err *plan_tree_of(struct plan *plan, struct plan_context *context, struct tree **ret)
+{
+	AUTO(fd) int fd = -1;
+
+	*ret = context->tree;
+	if (context->tree)
+		return NULL;
+	if (context->local)
+		TRY(open_local(plan, context));
+	if (context->fd < 0)
+		return err_new(ERR_INVALID, "this build has no context to copy from");
+	fd = fcntl(context->fd, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return err_sys("open %s", context->what);
+	TRY(tree_open(STEAL_FD(fd), context->ignore, context->cache, &context->tree));
+	*ret = context->tree;
+	return tree_skip(context->tree, store_fd(plan->store));
+}
+
+/* ---- the list ---- */
+
+static struct plan_context *add(struct plan *plan, const char *name, char *what)
+{
+	struct plan_context *context = xcalloc(1, sizeof(*context));
+
+	*context = (struct plan_context){
+		.name = name ? xstrdup(name) : NULL,
+		.what = what,
+		.fd = -1,
+	};
+	vec_push(&plan->contexts, context);
+	return context;
+}
+
+static void set_path(struct plan_context *context, const char *path)
+{
+	context->local = path != NULL;
+	context->path = path ? xstrdup(path) : NULL;
+}
+
+struct err *plan_contexts(struct plan *plan)
+{
+	const struct build_opts *opts = plan->opts;
+
+	plan->context = add(plan, NULL, xstrdup("the build context"));
+	set_path(plan->context, opts->context);
+	for (size_t i = 0; i < opts->context_count; i++) {
+		const struct build_context *given = &opts->contexts[i];
+		struct plan_context *context =
+			add(plan, given->name, xasprintf("context '%s'", given->name));
+
+		set_path(context, given->value);
+	}
+	return NULL;
+}
+
+struct plan_context *plan_add_context(struct plan *plan, const char *what, int fd)
+{
+	struct plan_context *context = add(plan, NULL, xstrdup(what));
+
+	context->fd = fd;
+	return context;
+}
+
+/* ---- names ---- */
+
+/* The form in which names of contexts are compared. Owned by the caller. */
+static char *plain_name(const char *name)
+{
+	AUTO(mem) char *lower = xstrdup(name);
+	struct reference ref;
+	struct err *err;
+	char *plain;
+	size_t len;
+
+	for (char *c = lower; *c; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c + 'a' - 'A');
+	err = reference_parse(lower, &ref);
+	if (err) {
+		err_free(err); /* no name of an image, but perhaps one of a context */
+		return STEAL(lower);
+	}
+	plain = reference_familiar(&ref);
+	len = strlen(plain);
+	if (str_ends(str_of(plain), ":latest"))
+		plain[len - strlen(":latest")] = '\0';
+	return plain;
+}
+
+struct plan_context *plan_find_context(const struct plan *plan, const char *name)
+{
+	AUTO(mem) char *wanted = NULL;
+
+	for (size_t i = plan->contexts.len; i-- > 0;) { /* of two with one name the last counts */
+		struct plan_context *context = plan->contexts.at[i];
+		AUTO(mem) char *has = NULL;
+
+		if (!context->name)
+			continue;
+		if (!wanted)
+			wanted = plain_name(name);
+		has = plain_name(context->name);
+		if (strcmp(has, wanted) == 0)
+			return context;
+	}
+	return NULL;
+}
+
+void plan_context_free(struct plan_context *context)
+{
+	if (!context)
+		return;
+	tree_free(context->tree);
+	statcache_free(context->cache);
+	ignore_free(context->ignore);
+	if (context->fd >= 0)
+		close(context->fd);
+	free(context->name);
+	free(context->what);
+	free(context->path);
+	free(context);
+}

@@ -1,0 +1,100 @@
+/* builder/from.c - what a name in FROM, --from or a mount stands for. */
+
+#include "builder/plan-private.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/text.h"
+#include "base/vec.h"
+#include "builder/build.h"
+
+struct plan_name plan_look_up(const struct plan *plan, const char *name, size_t before,
+			      bool numbers)
+{
+	const bool scratch = strcmp(name, "scratch") == 0;
+	struct plan_name found = { .kind = NAME_CONTEXT };
+
+	if (!scratch)
+		found.context = plan_find_context(plan, name);
+	if (found.context)
+		return found;
+	found.kind = NAME_STAGE;
+	found.stage = recipe_find_stage(plan->recipe, name, before, numbers);
+	if (found.stage)
+		return found;
+	found.kind = scratch ? NAME_SCRATCH : NAME_IMAGE;
+	return found;
+}
+
+/* A name that is neither that of a context nor that of an earlier stage: of a stage all the same, if it comes
+ * too late. */
+static struct err *check_stage(const struct plan *plan, const struct plan_stage *stage,
+			       const struct position *at, const char *text, bool numbers)
+{
+	const struct recipe *recipe = plan->recipe;
+	const struct stage *late;
+
+	if (numbers && text[0] && strspn(text, "0123456789") == strlen(text))
+		return script_error(recipe->script, at, ERR_INVALID,
+				    "there is no stage %s before stage '%s'", text, stage->name);
+	late = recipe_find_stage(recipe, text, recipe->stage_count, false);
+	if (late == stage->stage)
+		return script_error(recipe->script, at, ERR_INVALID,
+				    "stage '%s' cannot copy from itself", text);
+	if (late)
+		return script_error(recipe->script, at, ERR_INVALID,
+				    "stage '%s' comes after stage '%s' and cannot be copied from",
+				    text, stage->name);
+	return NULL;
+}
+
+struct err *plan_from_of(struct plan *plan, const struct plan_stage *stage,
+			 const struct position *at, const char *text, bool numbers,
+			 struct plan_from *ret)
+{
+	struct plan_name name = plan_look_up(plan, text, stage->stage->index, numbers);
+	AUTO(mem) char *image = NULL;
+
+	*ret = (struct plan_from){ .context = name.context };
+	if (name.kind == NAME_STAGE)
+		return plan_stage_of(plan, name.stage, at, &ret->stage);
+	if (name.kind != NAME_IMAGE)
+		return NULL;
+	TRY(check_stage(plan, stage, at, text, numbers));
+	image = xstrdup(text);
+	return plan_image_of(plan,
+			     &(struct plan_need){ .name = image,
+						  .platform = plan->opts->platform,
+						  .position = at },
+			     &ret->image);
+}
+
+const struct digest *plan_from_key(const struct plan_from *from)
+{
+	static const struct digest scratch;
+
+	if (from->context)
+		return NULL;
+	return from->stage ? &from->stage->key : from->image ? &from->image->key : &scratch;
+}
+
+struct err *plan_note_near(const struct plan *plan, const char *name, struct err *err)
+{
+	const struct recipe *recipe = plan->recipe;
+	AUTO(mem)
+	const char **names = xcalloc(recipe->stage_count + plan->contexts.len, sizeof(*names));
+	const char *near;
+	size_t count = 0;
+
+	for (size_t i = 0; i < recipe->stage_count; i++)
+		if (recipe->stages[i].name)
+			names[count++] = recipe->stages[i].name;
+	vec_foreach (&plan->contexts, context)
+		if ((*context)->name)
+			names[count++] = (*context)->name;
+	near = text_nearest(str_of(name), names, count);
+	return near ? err_note(err, "there is no stage '%s' either: did you mean '%s'?", name,
+			       near) :
+		      err;
+}
