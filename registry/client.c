@@ -63,6 +63,11 @@ uint64_t client_requests(const struct client *client)
 	return atomic_load(&client->requests);
 }
 
+bool client_is_offline(const struct client *client)
+{
+	return client->opts.offline;
+}
+
 /* ---- configuration ---- */
 
 /* With the client's lock held. */

@@ -92,6 +92,8 @@ struct err *client_read(struct http_response *response, size_t max, const char *
 
 /* How many requests were sent so far, redirects, tokens and repeats included. */
 uint64_t client_requests(const struct client *client);
+/* Whether every request is refused: client_opts.offline. */
+bool client_is_offline(const struct client *client);
 /* registries.conf, read on first use. Borrowed. */
 struct err *client_registries(struct client *client, const struct registries **ret) MUST_USE;
 /* Is an identity known for the place? For messages and `login`. */

@@ -68,27 +68,40 @@ bool header_upload_range(const char *text, uint64_t *ret_next)
 
 /* ---- times ---- */
 
+bool header_date(const char *text, time_t *ret)
+{
+	/* Nothing here calls setlocale(3): names of days and months are English. */
+	static const char *const forms[] = { "%a, %d %b %Y %H:%M:%S GMT",
+					     "%a, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y" };
+	AUTO(mem) char *date = str_dup(str_trim(str_of(text)));
+
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+		struct tm tm = { 0 };
+		const char *end = strptime(date, forms[i], &tm);
+
+		if (!end || *end)
+			continue;
+		*ret = timegm(&tm);
+		return true;
+	}
+	return false;
+}
+
 bool header_retry_after(const char *text, time_t now, uint64_t *ret_seconds)
 {
 	struct str trimmed = str_trim(str_of(text));
-	AUTO(mem) char *date = str_dup(trimmed);
-	struct tm tm = { 0 };
 	uint64_t seconds;
-	const char *end;
 	time_t then;
 
-	if (trimmed.len && strspn(date, "0123456789") == trimmed.len) {
+	if (trimmed.len && strspn(trimmed.at, "0123456789") >= trimmed.len) {
 		/* More digits than a number has are simply very long. */
 		if (!take_number(trimmed, &seconds) || seconds > RETRY_MAX)
 			seconds = RETRY_MAX;
 		*ret_seconds = seconds;
 		return true;
 	}
-	/* Nothing here calls setlocale(3): names of days and months are English. */
-	end = strptime(date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-	if (!end || *end)
+	if (!header_date(text, &then))
 		return false;
-	then = timegm(&tm);
 	seconds = then > now ? (uint64_t)(then - now) : 0;
 	*ret_seconds = seconds < RETRY_MAX ? seconds : RETRY_MAX;
 	return true;

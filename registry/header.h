@@ -32,6 +32,9 @@ bool header_upload_range(const char *text, uint64_t *ret_next);
  * is neither. What lies in the past is 0; more than a week is a week. */
 bool header_retry_after(const char *text, time_t now, uint64_t *ret_seconds);
 
+/* A date of HTTP in any of its three forms (RFC 9110, 5.6.7), as seconds since 1970. */
+bool header_date(const char *text, time_t *ret);
+
 /* The target of the first rel="next" of a Link header (RFC 8288), as written; NULL if there is none.
  * Owned by the caller. */
 char *header_link_next(const char *text) MUST_USE;

@@ -360,6 +360,37 @@ char *url_redacted(const char *text)
 	return buf_steal(&out);
 }
 
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+char *url_decoded(struct str text)
+{
+	char *out = xcalloc(text.len + 1, 1);
+	size_t len = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		bool coded = text.at[i] == '%' && i + 2 < text.len &&
+			     hex_digit(text.at[i + 1]) >= 0 && hex_digit(text.at[i + 2]) >= 0;
+
+		out[len] = text.at[i];
+		if (coded) {
+			out[len] =
+				(char)(hex_digit(text.at[i + 1]) * 16 + hex_digit(text.at[i + 2]));
+			i += 2;
+		}
+		if (!out[len++]) {
+			free(out);
+			return NULL;
+		}
+	}
+	return out;
+}
+
 char *url_with_parameter(const char *text, const char *parameter)
 {
 	size_t len = strcspn(text, "#");

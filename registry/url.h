@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 
 struct err;
 
@@ -49,6 +50,9 @@ bool url_is_private(const struct url *url);
 
 /* For messages, and for any text: no userinfo, no values in the query, no fragment. Owned. */
 char *url_redacted(const char *text) MUST_USE;
+/* Percent-decoded; what is no "%" and two hex digits stands for itself. NULL if a NUL would be in
+ * it. Owned. */
+char *url_decoded(struct str text) MUST_USE;
 /* `text` with "?parameter" or "&parameter" behind it, all else byte for byte; without its
  * fragment. Owned. */
 char *url_with_parameter(const char *text, const char *parameter) MUST_USE;

@@ -14,6 +14,7 @@
 #include "store/record-private.h"
 #include "store/ref-private.h"
 #include "store/step-private.h"
+#include "store/web_record.h"
 
 #define SIZE_CEILING ((size_t)1 << 20)
 
@@ -69,6 +70,22 @@ static void fuzz_step(struct str body)
 	check(str_equal(buf_str(&text), buf_str(&again)));
 }
 
+static void fuzz_web(struct str body)
+{
+	AUTO(web_record) struct web_record record = { 0 };
+	AUTO(buf) struct buf text = BUF_INIT(SIZE_CEILING);
+	AUTO(buf) struct buf again = BUF_INIT(SIZE_CEILING);
+	AUTO(err) struct err *err = NULL;
+
+	buf_add_str(&text, body);
+	check_ok(record_seal(&text));
+	err = web_record_parse(buf_str(&text), &record);
+	if (err)
+		return;
+	check_ok(web_record_format(&record, &again));
+	check(str_equal(buf_str(&text), buf_str(&again)));
+}
+
 static void fuzz_ref(struct str text)
 {
 	struct ref ref = { .name = NULL }, again = { .name = NULL };
@@ -96,12 +113,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0 || size > SIZE_CEILING / 2)
 		return 0;
-	switch (data[0] % 3) {
+	switch (data[0] % 4) {
 	case 0:
 		fuzz_meta(rest);
 		break;
 	case 1:
 		fuzz_step(rest);
+		break;
+	case 3:
+		fuzz_web(rest);
 		break;
 	default:
 		fuzz_ref(rest);

@@ -104,6 +104,32 @@ TEST(retry_after_is_seconds_or_a_date)
 	}
 }
 
+TEST(a_date_has_three_forms)
+{
+	/* The examples of RFC 9110, 5.6.7: all are the same instant. */
+	static const struct {
+		const char *text;
+		bool valid;
+	} cases[] = {
+		{ "Sun, 06 Nov 1994 08:49:37 GMT", true },
+		{ "Sunday, 06-Nov-94 08:49:37 GMT", true },
+		{ "Sun Nov  6 08:49:37 1994", true },
+		{ " Sun, 06 Nov 1994 08:49:37 GMT ", true },
+		{ "Sun, 06 Nov 1994 08:49:37", false },
+		{ "Sun, 06 Nov 1994 08:49:37 GMT+1", false },
+		{ "1994-11-06T08:49:37Z", false },
+		{ "784111777", false },
+		{ "", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		time_t got = 784111777;
+
+		assert_int_equal(header_date(cases[i].text, &got), cases[i].valid);
+		assert_int_equal(got, 784111777);
+	}
+}
+
 TEST(finds_the_next_page_among_links)
 {
 	static const struct {
@@ -186,6 +212,7 @@ int main(void)
 		cmocka_unit_test(a_content_range_must_be_exact),
 		cmocka_unit_test(an_upload_goes_on_where_the_registry_says),
 		cmocka_unit_test(retry_after_is_seconds_or_a_date),
+		cmocka_unit_test(a_date_has_three_forms),
 		cmocka_unit_test(finds_the_next_page_among_links),
 		cmocka_unit_test(only_a_299_warning_is_one),
 		cmocka_unit_test(only_a_token_and_plain_text_can_be_sent),
