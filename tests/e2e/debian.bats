@@ -1,6 +1,8 @@
 # tests/e2e/debian.bats - a Debian base, apt-get in RUN, an application: the image runs everywhere.
 #
 # Base and images are made once for the file. The judge builds the same Recipe on the same base.
+#
+# run.sh: first
 
 load helper
 load judge

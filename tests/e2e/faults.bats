@@ -1,6 +1,8 @@
 # tests/e2e/faults.bats - pulls from registries that fail: what must be survived is, the rest is refused.
 #
 # Rows are NAME | exit code | text | rules of tests/registry/fault_server.py.
+#
+# run.sh: first
 
 load faults
 

@@ -1,6 +1,8 @@
 # tests/e2e/faults_push.bats - pushes to registries that fail; what arrives is whole or not there.
 #
 # Rows are NAME | exit code | text | rules of tests/registry/fault_server.py.
+#
+# run.sh: first
 
 load faults
 

@@ -1,4 +1,6 @@
 # tests/e2e/kill.bats - a build that is killed, at any moment, leaves a store in order.
+#
+# run.sh: first
 
 load robust
 

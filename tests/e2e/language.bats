@@ -3,6 +3,8 @@
 # Where the judge (buildah) does otherwise than the language says, EXCEPT_PATHS or EXCEPT_CONFIG
 # takes the difference away and a line above says what it is; what is ours is then held by an
 # assertion of its own.
+#
+# run.sh: first
 
 load helper
 load judge

@@ -2,6 +2,8 @@
 #
 # The registry, its certificates and proxies are those of this machine, told to the build by
 # arguments and a file. The lock file names versions and digests but no address.
+#
+# run.sh: first
 
 load helper
 load judge

@@ -2,6 +2,8 @@
 #
 # Public names are played by a proxy that leads them to loopback: registry.example.com is `main`,
 # cdn.example.net `other`, evil.example.org `far`, each with a certificate of the tests' CA.
+#
+# run.sh: first
 
 load faults
 
