@@ -114,13 +114,14 @@ teardown() {
 	[ "$(requests f "GET .*$LAYER")" -le 1 ]
 }
 
-@test "Retry-After is obeyed, not more and not less" {
+@test "Retry-After is obeyed" {
 	prepare
 	faulty '{"target": "LAYER", "status": 429, "headers": {"Retry-After": "2"}, "count": 1}'
 	pull
 	pulled
+	says "again in 2.0 s"
 	equal "$(responses f "map(select(.event == \"request\" and (.target | contains(\"$LAYER\"))).at)
-		| .[1] - .[0] | . >= 2 and . < 5")" true
+		| .[1] - .[0] >= 2")" true
 }
 
 @test "an error is told in one line, and cannot write to the terminal" {
@@ -287,7 +288,7 @@ pull_members() {
 		rm -rf "$CAIRN_ROOT"
 		faulty '{"method": "GET", "target": "blobs", "delay": 0.3}'
 		for ((i = 0; i < count; i++)); do
-			timeout 60 cairn pull "${PATIENCE[@]}" "$IMAGE" >"said-$i" 2>&1 3>&- &
+			timeout 120 cairn pull "${PATIENCE[@]}" "$IMAGE" >"said-$i" 2>&1 3>&- &
 		done
 		for job in $(jobs -p); do
 			wait "$job" || { cat said-*; return 1; }
@@ -299,23 +300,22 @@ pull_members() {
 }
 
 @test "a pull that was killed goes on where it was" {
-	local job i
+	local job here
 	prepare
 	image_layout big good=1 --layers 1 --size 20000000 >digest
 	LAYER=$(jq -r '.layers[0].digest' "big/blobs/sha256/$(cut -d: -f2 digest)")
-	LAYOUT=big faulty '{"target": "LAYER", "cut": 10000000, "stall": 20, "count": 1}'
-	timeout 60 cairn pull "${PATIENCE[@]}" "$IMAGE" >said 2>&1 3>&- &
+	LAYOUT=big faulty "{\"target\": \"LAYER\", \"hold\": \"$PWD/never\", \"after\": 10000000}"
+	cairn pull "${PATIENCE[@]}" "$IMAGE" >said 2>&1 3>&- &
 	job=$!
-	for ((i = 0; i < 100; i++)); do
-		[ "$(cat "$CAIRN_ROOT"/partial/* 2>/dev/null | wc -c)" -lt 9900000 ] || break
-		sleep 0.1
-	done
-	kill -9 "$(pgrep -P $job)" || cat said # timeout's child
-	wait $job || true
+	eventually 60 part_is_here 9900000
+	kill -9 "$job"
+	wait "$job" || equal "$?" 137
+	here=$(stat -c %s "$CAIRN_ROOT"/partial/*)
 	LAYOUT=big faulty ''
 	pull
 	pulled "$(cat digest)"
-	[ "$(bytes_sent f)" -lt 11000000 ]
+	equal "$(responses f 'map(select(.event == "response" and .status == 206).sent) | add')" \
+		"$(($(stat -c %s "$CAIRN_ROOT/blobs/sha256/${LAYER#*:}") - here))"
 }
 
 @test "pulls killed at any time leave a store that is whole" {

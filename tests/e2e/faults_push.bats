@@ -229,8 +229,12 @@ push_table() {
 
 @test "a push that was killed is finished by the next, which sends what is missing" {
 	prepare large
-	faulty '{"method": "(PUT|PATCH)", "target": "uploads", "over": 1000000, "take": 3000000, "delay": 0.5, "drop": "close"}'
-	timeout -s KILL 1 cairn push "${PATIENCE[@]}" "$SENT" "$IMAGE" >/dev/null 2>&1 || true
+	faulty "{\"method\": \"(PUT|PATCH)\", \"target\": \"uploads\", \"over\": 1000000, \"take\": 3000000,
+		\"hold\": \"$PWD/never\", \"drop\": \"close\"}"
+	cairn push "${PATIENCE[@]}" "$SENT" "$IMAGE" >said 2>&1 3>&- &
+	eventually 60 held f
+	kill -9 "$!"
+	wait "$!" || equal "$?" 137
 	verify_store --killed
 	faulty ''
 	push "$SENT" "$IMAGE"

@@ -49,6 +49,21 @@ says() {
 	fi
 }
 
+# eventually SECONDS COMMAND...: wait until it succeeds. If it does not, that is a failure, which says
+# what it waited for and what the last try said. What is done by others is waited for so, never by a
+# sleep; the seconds are a guard against hanging, long enough for the slowest machine.
+eventually() {
+	local seconds=$1 end=$((EPOCHSECONDS + $1)) said
+	shift
+	until said=$("$@" 2>&1); do
+		if [ "$EPOCHSECONDS" -gt "$end" ]; then
+			printf 'not so within %d seconds: %s\n%s\n' "$seconds" "$*" "$said"
+			return 1
+		fi
+		sleep 0.05
+	done
+}
+
 # equal A B, with both in the message of a failure.
 equal() {
 	if [ "$1" != "$2" ]; then
@@ -70,6 +85,11 @@ make_rootfs() {
 	printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n' >"$dir/etc/passwd"
 	printf 'root:x:0:\nuser:x:1000:\n' >"$dir/etc/group"
 	tar -C "$dir" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf "$1" .
+}
+
+# part_is_here BYTES: a transfer that has not ended has so many.
+part_is_here() {
+	[ "$(cat "$CAIRN_ROOT"/partial/* | wc -c)" -ge "$1" ]
 }
 
 # no_leases: nothing of ours lives in the store any more.

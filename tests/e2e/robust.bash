@@ -27,7 +27,7 @@ import_base() {
 build_in() {
 	local context=$1
 	shift
-	timeout 30 cairn build --network none --progress plain "$@" "$context"
+	timeout 120 cairn build --network none --progress plain "$@" "$context"
 }
 
 # verify_store [OPTION]: every law of the store holds; --idle: and nobody uses it.
@@ -42,9 +42,5 @@ untouched() {
 
 # when_idle COMMAND...: until it works; a build's syncfs goes on for a moment after it.
 when_idle() {
-	for _ in $(seq 100); do
-		"$@" 2>/dev/null && return 0
-		sleep 0.1
-	done
-	"$@"
+	eventually 60 "$@"
 }

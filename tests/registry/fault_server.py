@@ -27,6 +27,8 @@ Actions, in the order of what they do:
     early           answer before the body is read: "linger" as a good server does (it stops
                     talking and drains), "close" as a bad one
     take N          read so many bytes of the body, then go on as if that were all
+    hold FILE       go no further until there is this file, which the log says with an event "held":
+                    before the answer or, with `after` N, behind N bytes of its body
     drop            no answer: "close" or "reset"
     raw TEXT        these bytes in place of an answer, then close
     status N        an answer of our own, with body, body_size N (bytes of 'x'), body_file, type
@@ -59,6 +61,7 @@ import fnmatch
 import gzip
 import itertools
 import json
+import os
 import re
 import threading
 import time
@@ -230,18 +233,20 @@ class Faults:
     def talk(self, stream, request):
         number, rule = self.script.pick(request, self.may_pass(request))
         time.sleep(rule.get("delay", 0))
+        hold = Hold(self.server.log, request, rule)
         if "drop" in rule or "raw" in rule:
-            return self.give_up(stream, request, rule, number)
+            return self.give_up(stream, request, rule, number, hold)
         response = self.answer(request, rule)
         if "revoke" in rule:
             self.revoked = self.last_token
         if not rule.get("early") and "take" not in rule:
             for _ in request.body():
                 pass
+        hold.at(0)
         if rule.get("lose"):
             self.server.answered(request, 0, 0, "lost", number)
             return False
-        sender = Sender(stream, request, response, rule)
+        sender = Sender(stream, request, response, rule, hold)
         end = "gone"
         try:
             end = sender.run()
@@ -251,9 +256,10 @@ class Faults:
             stream.finish()
         return end == "done" and sender.stays and request.keep_alive and not request.left
 
-    def give_up(self, stream, request, rule, number):
+    def give_up(self, stream, request, rule, number, hold):
         if "take" in rule:
             self.take(request, rule["take"])
+        hold.at(0)
         text = self.fill(rule.get("raw", ""), request).encode("latin-1")
         if text:
             stream.send(text)
@@ -263,6 +269,26 @@ class Faults:
         return False
 
 
+class Hold:
+    """The place where an exchange waits for a file, once."""
+
+    def __init__(self, log, request, rule):
+        self.log, self.request, self.file = log, request, rule.get("hold")
+        self.after = rule.get("after", 0)
+
+    def split(self, at, data):
+        """The part of the data that goes before the wait, and the rest."""
+        size = max(0, min(self.after - at, len(data))) if self.file else len(data)
+        return data[:size], data[size:]
+
+    def at(self, sent):
+        if self.file and sent >= self.after:
+            self.log.write(event="held", id=self.request.number, sent=sent)
+            while not os.path.exists(self.file):
+                time.sleep(0.01)
+            self.file = None
+
+
 def pieces(body):
     return [body] if isinstance(body, bytes) else body.pieces()
 
@@ -270,8 +296,8 @@ def pieces(body):
 class Sender:
     """One response on its way. run() says how it ended: done, cut, reset, or raises Gone."""
 
-    def __init__(self, stream, request, response, rule):
-        self.stream, self.response, self.rule = stream, response, rule
+    def __init__(self, stream, request, response, rule, hold):
+        self.stream, self.response, self.rule, self.hold = stream, response, rule, hold
         self.with_body = request.method != "HEAD" and response.status not in (204, 304)
         body = response.body
         self.size = len(body) if isinstance(body, bytes) else body.size
@@ -304,6 +330,14 @@ class Sender:
             yield b"x" * self.rule["pad"]
 
     def send(self, data):
+        before, data = self.hold.split(self.sent, data)
+        if before:
+            self.send_now(before)
+        if data:
+            self.hold.at(self.sent)
+            self.send_now(data)
+
+    def send_now(self, data):
         step = self.rule.get("drip")
         for start in range(0, len(data), step or len(data) or 1):
             part = data[start:start + step] if step else data

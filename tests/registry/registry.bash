@@ -18,6 +18,8 @@
 #	trust NAME				its CA into certs.d
 #	registries_conf <<<TEXT			registries.conf
 #	requests NAME [PATTERN]			how many lines of the access log match (settled)
+#	forget NAME				what was asked so far does not count
+#	held NAME [N]				N times (once), a fault server holds what it does
 #	responses NAME JQ-FILTER		the log of a fault server, settled, through jq
 #	bytes_sent NAME, bytes_received NAME	of all bodies
 #	no_credential NAME LISTENER...		no secret reached these listeners
@@ -58,17 +60,16 @@ server_new() {
 # server_run COMMAND...: in the background, not longer than its life and ours.
 server_run() {
 	setpriv --pdeathsig TERM timeout -k 1 "$SERVER_LIFE" "$@" \
-		>"$SERVER/access.log" 2>"$SERVER/stderr" </dev/null 3>&- 4>&- &
+		>>"$SERVER/access.log" 2>"$SERVER/stderr" </dev/null 3>&- 4>&- &
 	echo $! >"$SERVER/pid"
 	disown
 }
 
-# server_ready COMMAND...: wait until it succeeds, 5 seconds at most, and not if the server died.
+# server_ready COMMAND...: wait until it succeeds, a minute at most, and not if the server died.
 server_ready() {
-	local turn
-	for ((turn = 0; turn < 500; turn++)); do
+	local end=$((EPOCHSECONDS + 60))
+	while kill -0 "$(cat "$SERVER/pid")" 2>/dev/null && [ "$EPOCHSECONDS" -lt "$end" ]; do
 		"$@" && return
-		kill -0 "$(cat "$SERVER/pid")" 2>/dev/null || break
 		sleep 0.01
 	done
 	echo "the server in $SERVER did not begin:"
@@ -254,7 +255,7 @@ containerd_start() {
 }
 
 containerd_answers() {
-	[ -S "$SERVER/sock" ] && timeout 5 ctr --address "$SERVER/sock" version >/dev/null 2>&1
+	[ -S "$SERVER/sock" ] && timeout 20 ctr --address "$SERVER/sock" version >/dev/null 2>&1
 }
 
 # ctr_of NAME COMMAND...: `images pull --plain-http HOST/NAME:TAG` pulls and unpacks,
@@ -263,7 +264,7 @@ ctr_of() {
 	local sock
 	sock=$(address "$1") || return
 	shift
-	timeout 60 ctr --address "$sock" "$@"
+	timeout 120 ctr --address "$sock" "$@"
 }
 
 # hosts_dir REGISTRY...: a directory as containerd wants it, with the CA of each.
@@ -323,16 +324,34 @@ trust() {
 
 # ---- what the servers saw ----
 
-# settled NAME: every request of the log has its response, within a second.
+# settled NAME: every request of the log has its response. A registry writes a line when its handler
+# is done, which can be after the client has all that it wants: so one more request is made, and
+# waited for.
 settled() {
-	local dir turn
+	local dir mark
 	dir=$(server "$1") || return
-	[ -e "$dir/log.jsonl" ] || return 0
-	for ((turn = 0; turn < 100; turn++)); do
-		[ "$(grep -c '"event": "request"' "$dir/log.jsonl")" -eq \
-			"$(grep -c '"event": "response"' "$dir/log.jsonl")" ] && return
-		sleep 0.01
-	done
+	if [ -e "$dir/log.jsonl" ]; then
+		eventually 60 answered_all "$dir/log.jsonl"
+	elif kill -0 "$(cat "$dir/pid")" 2>/dev/null; then
+		mark=settled-$BASHPID-$RANDOM
+		curl -sS -k --noproxy '*' --max-time 60 -o "$dir/mark" \
+			"http$([ ! -e "$dir/server.key" ] || echo s)://$(cat "$dir/address")/v2/?$mark"
+		eventually 60 grep -q "$mark" "$dir/access.log"
+	fi
+}
+
+answered_all() {
+	[ "$(grep -c '"event": "request"' "$1")" -eq "$(grep -c '"event": "response"' "$1")" ]
+}
+
+# forget NAME: what was asked so far does not count; for a registry.
+forget() {
+	settled "$1"
+	: >"$(server "$1")/access.log"
+}
+
+held() {
+	[ "$(grep -c '"event": "held"' "$(server "$1")/log.jsonl")" -ge "${2:-1}" ]
 }
 
 # requests NAME [PATTERN]: how many, of all or of those whose line has this (grep -E). A line is
@@ -344,19 +363,20 @@ requests() {
 request_lines() {
 	local dir
 	dir=$(server "$1") || return
-	settled "$1"
+	settled "$1" || return
 	if [ -e "$dir/log.jsonl" ]; then
 		jq -rs '(map(select(.event == "response")) | map({key: (.id | tostring), value: .status})
 			| from_entries) as $status | .[] | select(.event == "request")
 			| "\(.method) \(.target) \($status[.id | tostring])"' "$dir/log.jsonl"
 	else
-		sed -n 's/^[^"]*"\([A-Z]* [^ ]*\) [^"]*" \([0-9]*\).*/\1 \2/p' "$dir/access.log"
+		grep -v '/v2/?settled-' "$dir/access.log" |
+			sed -n 's/^[^"]*"\([A-Z]* [^ ]*\) [^"]*" \([0-9]*\).*/\1 \2/p'
 	fi
 }
 
 # responses NAME FILTER: jq over the list of all entries of a log of our servers.
 responses() {
-	settled "$1"
+	settled "$1" || return
 	jq -rs "$2" "$(server "$1")/log.jsonl"
 }
 
