@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/utf8.h"
+#include "builder/heredoc.h"
 
 /* Line `number` without its end, however many CRs that has. */
 static struct str line_at(const struct lexer *lexer, unsigned number)
@@ -266,4 +267,20 @@ struct err *lexer_read_heredoc(struct lexer *lexer, struct heredoc *heredoc, str
 	}
 	return err_new(ERR_INVALID, "unterminated heredoc: no line is %s%s", heredoc->name,
 		       heredoc->chomp ? " after its tabs" : "");
+}
+
+struct err *lexer_read_heredocs(struct lexer *lexer, struct arena *arena, struct str text,
+				struct position *at, struct heredocs *ret)
+{
+	*ret = heredocs_find(arena, text);
+	for (size_t i = 0; i < ret->len; i++) {
+		struct heredoc *heredoc = &ret->at[i];
+		struct str body;
+
+		TRY(lexer_read_heredoc(lexer, heredoc, &body));
+		heredoc->body = arena_text(arena, body);
+		heredoc->content = heredoc->chomp ? heredoc_chomp(arena, body) : heredoc->body;
+		at->line_end = heredoc->position.line_end;
+	}
+	return NULL;
 }

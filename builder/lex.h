@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 
+#include "base/arena.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
@@ -61,6 +62,11 @@ bool lexer_next(struct lexer *lexer, struct logical_line *ret);
  * comes. */
 struct err *lexer_read_heredoc(struct lexer *lexer, struct heredoc *heredoc, struct str *ret_body)
 	MUST_USE;
+
+/* Read all heredocs that the instruction `text` announces, whole, into the arena; `at` then ends with
+ * the last of them. */
+struct err *lexer_read_heredocs(struct lexer *lexer, struct arena *arena, struct str text,
+				struct position *at, struct heredocs *ret) MUST_USE;
 
 static inline void lexer_auto_(struct lexer *lexer)
 {

@@ -112,9 +112,9 @@ static struct pair cut_pair(const struct request *request, const char *word)
 }
 
 /* "ENV key the rest of the line" */
-static struct err *parse_legacy_pair(const struct request *request, const char *keyword,
-				     struct pairs *pairs)
+static struct err *cut_legacy_pair(const struct request *request, struct pairs *pairs)
 {
+	const char *keyword = request->keyword;
 	struct str rest = request->rest;
 	struct str key = words_first(&rest);
 
@@ -129,29 +129,34 @@ static struct err *parse_legacy_pair(const struct request *request, const char *
 	return NULL;
 }
 
-static struct err *parse_pairs(const struct request *request, struct instruction *ret)
+struct err *operands_cut_pairs(const struct request *request, struct pairs *ret)
 {
-	const char *keyword = instruction_name(ret->kind);
 	struct words words = words_quoted(request->arena, request->rest, request->escape);
-	struct pairs *pairs = &ret->pairs;
 
-	TRY(no_flags(request));
-	if (words.len == 0)
-		return operands_needs_one(keyword);
-	if (!strchr(words.at[0], '='))
-		return parse_legacy_pair(request, keyword, pairs);
-	pairs->len = words.len;
-	pairs->at = arena_array(request->arena, words.len, sizeof(*pairs->at));
+	if (words.len > 0 && !strchr(words.at[0], '='))
+		return cut_legacy_pair(request, ret);
+	ret->len = words.len;
+	ret->at = arena_array(request->arena, words.len, sizeof(*ret->at));
 	for (size_t i = 0; i < words.len; i++) {
 		if (!strchr(words.at[i], '='))
 			return err_new(ERR_INVALID,
 				       "%s: no = in '%s': must be of the form "
 				       "name=value",
-				       keyword, words.at[i]);
-		pairs->at[i] = cut_pair(request, words.at[i]);
-		if (!*pairs->at[i].key)
-			return blank_name(keyword);
+				       request->keyword, words.at[i]);
+		ret->at[i] = cut_pair(request, words.at[i]);
 	}
+	return NULL;
+}
+
+static struct err *parse_pairs(const struct request *request, struct instruction *ret)
+{
+	TRY(no_flags(request));
+	TRY(operands_cut_pairs(request, &ret->pairs));
+	if (ret->pairs.len == 0)
+		return operands_needs_one(request->keyword);
+	for (size_t i = 0; i < ret->pairs.len; i++)
+		if (!*ret->pairs.at[i].key)
+			return blank_name(request->keyword);
 	return NULL;
 }
 

@@ -38,6 +38,10 @@ bool operands_take_heredocs(enum instruction_kind kind);
 /* Fill the part of `ret` that its `kind` says. Not for FROM and ONBUILD. */
 struct err *operands_parse(const struct request *request, struct instruction *ret) MUST_USE;
 
+/* What ENV and LABEL set, one at least; none for an empty line. Names may be blank. ERR_INVALID for what
+ * is no list of NAME=VALUE and no NAME VALUE either. */
+struct err *operands_cut_pairs(const struct request *request, struct pairs *ret) MUST_USE;
+
 /* The FROM line of a stage: name, base, platform, doc. `ret_words` are its operands. */
 struct err *operands_parse_from(const struct request *request, struct stage *ret,
 				struct words *ret_words) MUST_USE;

@@ -5,11 +5,9 @@
 #include <strings.h>
 
 #include "base/err.h"
-#include "base/text.h"
 #include "base/utf8.h"
 #include "base/vec.h"
 #include "builder/flags.h"
-#include "builder/heredoc.h"
 #include "builder/lex.h"
 #include "builder/operands.h"
 #include "builder/review.h"
@@ -31,49 +29,6 @@ static void parser_auto_(struct parser *parser)
 	vec_release(&parser->stages);
 }
 
-/* Cut the keyword off; what is left has no blanks at its ends. */
-static struct str cut_keyword(struct str *rest)
-{
-	struct str keyword;
-
-	*rest = utf8_trim(*rest);
-	keyword = words_first(rest);
-	*rest = utf8_trim(*rest);
-	return keyword;
-}
-
-static struct err *find_kind(struct str keyword, enum instruction_kind *ret)
-{
-	const char *names[INSTRUCTION_COUNT];
-	const char *nearest;
-
-	if (instruction_find(keyword, ret))
-		return NULL;
-	for (size_t i = 0; i < INSTRUCTION_COUNT; i++)
-		names[i] = instruction_name((enum instruction_kind)i);
-	nearest = text_nearest(keyword, names, ARRAY_SIZE(names));
-	return err_new(ERR_INVALID,
-		       nearest ? "unknown instruction: %.*s (did you mean %s?)" :
-				 "unknown instruction: %.*s",
-		       STR_ARG(keyword), nearest);
-}
-
-/* Read the bodies of the heredocs that `text` announces. */
-static struct err *read_heredocs(struct parser *p, struct str text, struct heredocs *ret)
-{
-	*ret = heredocs_find(p->arena, text);
-	for (size_t i = 0; i < ret->len; i++) {
-		struct heredoc *heredoc = &ret->at[i];
-		struct str body;
-
-		TRY(lexer_read_heredoc(&p->lexer, heredoc, &body));
-		heredoc->body = arena_text(p->arena, body);
-		heredoc->content = heredoc->chomp ? heredoc_chomp(p->arena, body) : heredoc->body;
-		p->line.position.line_end = heredoc->position.line_end;
-	}
-	return NULL;
-}
-
 /* Cut `rest`, behind the keyword, as `kind` wants it. `text` is the whole instruction. */
 static struct err *make_request(struct parser *p, enum instruction_kind kind, struct str text,
 				struct str rest, struct request *ret)
@@ -90,7 +45,8 @@ static struct err *make_request(struct parser *p, enum instruction_kind kind, st
 	if (operands_take_json(kind))
 		TRY(words_json(p->arena, ret->rest, &ret->json, &ret->list));
 	if (operands_take_heredocs(kind) && !ret->json)
-		TRY(read_heredocs(p, text, &ret->heredocs));
+		TRY(lexer_read_heredocs(&p->lexer, p->arena, text, &p->line.position,
+					&ret->heredocs));
 	return NULL;
 }
 
@@ -158,11 +114,11 @@ static struct err *parse_onbuild(struct parser *p, struct str text, struct str r
 	struct words flags = flags_split(p->arena, &rest, p->lexer.directives.escape);
 	enum instruction_kind kind;
 	struct str line = rest;
-	struct str keyword = cut_keyword(&rest);
+	struct str keyword = words_keyword(&rest);
 
 	TRY(flags_read(p->arena, &flags, NULL, 0));
 	TRY(check_trigger(keyword));
-	TRY(find_kind(keyword, &kind));
+	TRY(instruction_parse(keyword, &kind));
 	TRY(parse_plain(p, kind, line, rest, trigger));
 	*ret = (struct instruction){ .kind = INSTRUCTION_ONBUILD };
 	ret->position = p->line.position;
@@ -208,10 +164,10 @@ static struct err *parse_line(struct parser *p)
 	struct instruction instruction;
 	struct str text = utf8_trim(p->line.text);
 	struct str rest = text;
-	struct str keyword = cut_keyword(&rest);
+	struct str keyword = words_keyword(&rest);
 	enum instruction_kind kind;
 
-	TRY(find_kind(keyword, &kind));
+	TRY(instruction_parse(keyword, &kind));
 	if (kind == INSTRUCTION_FROM)
 		return parse_from(p, text, rest);
 	if (p->stages.len == 0 && kind != INSTRUCTION_ARG)
@@ -303,9 +259,9 @@ static struct err *parse_trigger(struct parser *p, struct instruction *ret)
 		return err_new(ERR_INVALID, "there is no instruction");
 	text = utf8_trim(p->line.text);
 	rest = text;
-	keyword = cut_keyword(&rest);
+	keyword = words_keyword(&rest);
 	TRY(check_trigger(keyword));
-	TRY(find_kind(keyword, &kind));
+	TRY(instruction_parse(keyword, &kind));
 	TRY(parse_plain(p, kind, text, rest, ret));
 	ret->position = (struct position){ 0 };
 	if (lexer_next(&p->lexer, &p->line))

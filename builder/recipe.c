@@ -4,6 +4,8 @@
 
 #include <strings.h>
 
+#include "base/text.h"
+
 static const char *const names[INSTRUCTION_COUNT] = {
 	[INSTRUCTION_ADD] = "ADD",
 	[INSTRUCTION_ARG] = "ARG",
@@ -39,6 +41,19 @@ bool instruction_find(struct str name, enum instruction_kind *ret)
 		}
 	}
 	return false;
+}
+
+struct err *instruction_parse(struct str name, enum instruction_kind *ret)
+{
+	const char *nearest;
+
+	if (instruction_find(name, ret))
+		return NULL;
+	nearest = text_nearest(name, names, ARRAY_SIZE(names));
+	return err_new(ERR_INVALID,
+		       nearest ? "unknown instruction: %.*s (did you mean %s?)" :
+				 "unknown instruction: %.*s",
+		       STR_ARG(name), nearest);
 }
 
 void recipe_free(struct recipe *recipe)

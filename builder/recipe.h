@@ -212,6 +212,8 @@ DEFINE_AUTO(recipe)
 const char *instruction_name(enum instruction_kind kind); /* "RUN" */
 /* The instruction called `name` in any case; false if there is none. */
 bool instruction_find(struct str name, enum instruction_kind *ret);
+/* The same; ERR_INVALID if there is none, with the nearest that there is. */
+struct err *instruction_parse(struct str name, enum instruction_kind *ret) MUST_USE;
 
 /* The last of the first `before` stages that is called `name`, in any case, or NULL. With
  * `numbers` the text "0" names the first stage, as COPY --from takes it. */

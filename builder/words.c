@@ -51,6 +51,16 @@ struct str words_first(struct str *rest)
 	return word;
 }
 
+struct str words_keyword(struct str *rest)
+{
+	struct str keyword;
+
+	*rest = utf8_trim(*rest);
+	keyword = words_first(rest);
+	*rest = utf8_trim(*rest);
+	return keyword;
+}
+
 struct words words_plain(struct arena *arena, struct str text)
 {
 	struct pieces pieces = { 0 };

@@ -22,6 +22,9 @@ struct words words_plain(struct arena *arena, struct str text);
 /* Cut off the first of them: returns it and leaves the rest, without the blanks between. */
 struct str words_first(struct str *rest);
 
+/* Cut off the keyword of an instruction; what is left has no blanks at its ends. */
+struct str words_keyword(struct str *rest);
+
 /* At blanks that neither quotes nor escapes protect; both stay in the words, for the expansion
  * to come: ENV, LABEL, ARG. */
 struct words words_quoted(struct arena *arena, struct str text, char escape);
