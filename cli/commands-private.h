@@ -22,6 +22,7 @@ extern const struct cli_command command_inspect;
 extern const struct cli_command command_load;
 extern const struct cli_command command_login;
 extern const struct cli_command command_logout;
+extern const struct cli_command command_parse;
 extern const struct cli_command command_pull;
 extern const struct cli_command command_push;
 extern const struct cli_command command_rmi;
