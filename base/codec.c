@@ -67,55 +67,15 @@ enum codec codec_detect(const void *head, size_t len)
 
 /* ---- reading ---- */
 
-/* A source whose first bytes have been looked at already. */
-struct sniffed {
-	struct source *inner; /* owned */
-	uint8_t head[4];
-	size_t at, len; /* what of `head` is still to be given */
-};
-
-static size_t sniffed_read(void *self, void *data, size_t len, struct err **err)
-{
-	struct sniffed *s = self;
-	size_t n = s->len - s->at;
-
-	if (n == 0) {
-		n = source_read(s->inner, data, len);
-		if (n == 0)
-			*err = source_check(s->inner);
-		return n;
-	}
-	if (n > len)
-		n = len;
-	memcpy(data, s->head + s->at, n);
-	s->at += n;
-	return n;
-}
-
-static void sniffed_free(void *self)
-{
-	struct sniffed *s = self;
-
-	source_free(s->inner);
-	free(s);
-}
-
 struct err *codec_open(struct source *inner, enum codec *ret_found, struct source **ret)
 {
-	static const struct source_ops ops = { sniffed_read, sniffed_free };
-	struct sniffed *s = xcalloc(1, sizeof(*s));
-	AUTO(source) struct source *whole = source_new(&ops, s);
+	struct str head;
 	enum codec found;
-	size_t n;
 
-	s->inner = inner;
-	while ((n = source_read(inner, s->head + s->len, sizeof(s->head) - s->len)) > 0)
-		s->len += n;
-	TRY(source_check(inner));
-	found = codec_detect(s->head, s->len);
+	TRY(source_peek(inner, 4, &head, ret));
+	found = codec_detect(head.at, head.len);
 	if (ret_found)
 		*ret_found = found;
-	*ret = STEAL(whole);
 	if (found == CODEC_GZIP)
 		*ret = gzip_source(*ret);
 	if (found == CODEC_ZSTD)

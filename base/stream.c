@@ -204,6 +204,53 @@ struct source *source_slice(struct source *inner, uint64_t len)
 	return source_new(&ops, s);
 }
 
+/* A source whose first bytes have been looked at already. */
+struct peeked {
+	struct source *inner; /* owned */
+	char *head;           /* owned */
+	size_t at, len;       /* what of `head` is still to be given */
+};
+
+static size_t peeked_read(void *self, void *data, size_t len, struct err **err)
+{
+	struct peeked *p = self;
+	size_t n = p->len - p->at;
+
+	if (n == 0)
+		return pull(p->inner, data, len, err);
+	if (n > len)
+		n = len;
+	memcpy(data, p->head + p->at, n);
+	p->at += n;
+	return n;
+}
+
+static void peeked_free(void *self)
+{
+	struct peeked *p = self;
+
+	source_free(p->inner);
+	free(p->head);
+	free(p);
+}
+
+struct err *source_peek(struct source *inner, size_t len, struct str *ret_head, struct source **ret)
+{
+	static const struct source_ops ops = { peeked_read, peeked_free };
+	struct peeked *p = xcalloc(1, sizeof(*p));
+	AUTO(source) struct source *whole = source_new(&ops, p);
+	size_t n;
+
+	p->inner = inner;
+	p->head = xcalloc(1, len);
+	while ((n = source_read(inner, p->head + p->len, len - p->len)) > 0)
+		p->len += n;
+	TRY(source_check(inner));
+	*ret_head = (struct str){ p->head, p->len };
+	*ret = STEAL(whole);
+	return NULL;
+}
+
 /* Hashing, with and without an opinion about the result. */
 struct hashing {
 	struct source *inner; /* owned */

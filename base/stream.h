@@ -53,6 +53,10 @@ struct source *source_limit(struct source *inner, uint64_t max, const char *what
 /* At most `len` bytes of `inner`, which is borrowed, not owned. An end of `inner` before that is
  * the end of the slice; an error of `inner` becomes the slice's. */
 struct source *source_slice(struct source *inner, uint64_t len) MUST_USE;
+/* Look at the first `len` bytes of `inner`, or at all if there are fewer; `*ret` gives them again,
+ * and then the rest. Owns `inner`, also after an error. `*ret_head` is valid as long as `*ret`. */
+struct err *source_peek(struct source *inner, size_t len, struct str *ret_head, struct source **ret)
+	MUST_USE;
 /* Counts and hashes what passes. source_hash_finish() drains nothing: read to the end first. */
 struct source *source_hash(struct source *inner) MUST_USE;
 struct err *source_hash_finish(struct source *src, struct digest *ret, uint64_t *ret_size) MUST_USE;

@@ -52,7 +52,8 @@ struct hiding {
 };
 
 struct job {
-	int fs_fd; /* borrowed */
+	int fs_fd;  /* borrowed */
+	bool plain; /* no name is a whiteout */
 	struct dest dest;
 	struct buf path, link; /* of the current entry, cleaned */
 	char *chunk;           /* owned, STREAM_CHUNK bytes */
@@ -69,15 +70,16 @@ struct job {
 	bool has_root;
 };
 
-static void job_init(struct job *job, int fs_fd, int below_fd)
+static void job_init(struct job *job, int fs_fd, const struct unpack_opts *opts)
 {
 	*job = (struct job){
 		.fs_fd = fs_fd,
+		.plain = opts->plain,
 		.path = BUF_INIT(TAR_PATH_MAX),
 		.link = BUF_INIT(TAR_PATH_MAX),
 		.chunk = xcalloc(1, STREAM_CHUNK),
 	};
-	dest_init(&job->dest, fs_fd, below_fd);
+	dest_init(&job->dest, fs_fd, opts->below_fd);
 }
 
 static void job_release(struct job *job)
@@ -105,7 +107,7 @@ static void job_auto_(struct job *job)
 
 /* `raw`, which tar_check_entry() let pass, without "." and empty components, and without a
  * leading or trailing '/'. ERR_INVALID for a whiteout in the place of a directory. */
-static struct err *clean_path(const char *raw, struct buf *out)
+static struct err *clean_path(const struct job *job, const char *raw, struct buf *out)
 {
 	struct str rest = str_of(raw);
 	bool whiteout = false;
@@ -118,7 +120,7 @@ static struct err *clean_path(const char *raw, struct buf *out)
 			continue;
 		if (whiteout)
 			return err_new(ERR_INVALID, "a whiteout holds nothing");
-		whiteout = whiteout_reserved(part.at);
+		whiteout = !job->plain && whiteout_reserved(part.at);
 		if (out->len > 0)
 			buf_addc(out, '/');
 		buf_add_str(out, part);
@@ -304,7 +306,7 @@ static struct err *unpack_link(struct job *job, const char *name, const struct t
 	struct err *err;
 	bool done;
 
-	TRY(err_wrap(clean_path(entry->link, &job->link), "its target '%s'", entry->link));
+	TRY(err_wrap(clean_path(job, entry->link, &job->link), "its target '%s'", entry->link));
 	TRY(try_link(job, name, true, &done));
 	if (done)
 		return NULL;
@@ -431,6 +433,9 @@ static struct err *unpack_whiteout(struct job *job, char *name, struct str paren
 	const char *hidden;
 	size_t before = (size_t)(name - job->path.at);
 
+	*ret_is = false;
+	if (job->plain)
+		return NULL;
 	TRY(whiteout_parse(name, &kind, &hidden));
 	*ret_is = kind != WHITEOUT_NONE;
 	if (kind == WHITEOUT_OPAQUE)
@@ -525,7 +530,7 @@ static struct err *unpack_entry(struct job *job, const struct tar_entry *entry,
 	char *name;
 
 	TRY(tar_check_entry(entry));
-	TRY(clean_path(entry->path, &job->path));
+	TRY(clean_path(job, entry->path, &job->path));
 	if (job->path.len == 0)
 		return unpack_root(job, entry);
 	name = split(&job->path, &parent);
@@ -593,7 +598,7 @@ struct err *unpack(struct source *tar, int fs_fd, const struct unpack_opts *opts
 	struct digest diff_id;
 	uint64_t size;
 
-	job_init(&job, fs_fd, opts->below_fd);
+	job_init(&job, fs_fd, opts);
 	TRY(unpack_all(&job, reader));
 	TRY(unpack_rest(&job));
 	/* At the end of `ahead` its thread has ended too. */

@@ -11,6 +11,9 @@
  * else replaces; the last of duplicate entries wins; whiteouts and opaque marks
  * act on what lies below, never on entries of the same layer, in any order.
  * Directory times are set last.
+ *
+ * With `plain` it is anybody's tar, not a layer's: there are no whiteouts, and a name that begins
+ * with ".wh." is one like others.
  */
 #ifndef OVERLAY_UNPACK_H
 #define OVERLAY_UNPACK_H
@@ -34,6 +37,7 @@ struct unpack_opts {
 	 * an opaque root hides each name below. Without it all of this is noted in `dependent`,
 	 * missing parents are made 0755 root, and such links and marks are left out. */
 	int below_fd;
+	bool plain;
 	const struct tar_limits *limits; /* NULL: defaults */
 };
 

@@ -173,6 +173,25 @@ TEST(slices_share_a_source_and_take_its_error)
 	assert_int_equal(d.freed, 0);
 }
 
+TEST(what_was_looked_at_comes_again)
+{
+	static const size_t lens[] = { 1, 3, 10, 11, 100 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(lens); i++) {
+		AUTO(source) struct source *src = NULL;
+		char all[32] = "";
+		size_t want = lens[i] < 10 ? lens[i] : 10, got = 0, n;
+		struct str head;
+
+		assert_ok(source_peek(source_from_memory("0123456789", 10), lens[i], &head, &src));
+		assert_true(str_equal(head, (struct str){ "0123456789", want }));
+		while ((n = source_read(src, all + got, 4)) > 0)
+			got += n;
+		assert_ok(source_check(src));
+		assert_string_equal(all, "0123456789");
+	}
+}
+
 TEST(a_hash_is_of_what_passed)
 {
 	struct dripping d = { "abc", 1, false, 0, 0 };
@@ -463,6 +482,7 @@ int main(void)
 		cmocka_unit_test(a_full_read_collects_pieces_or_says_what_is_missing),
 		cmocka_unit_test(a_limit_passes_what_fits_and_refuses_one_byte_more),
 		cmocka_unit_test(slices_share_a_source_and_take_its_error),
+		cmocka_unit_test(what_was_looked_at_comes_again),
 		cmocka_unit_test(a_hash_is_of_what_passed),
 		cmocka_unit_test(verification_withholds_the_end_of_wrong_content),
 		cmocka_unit_test(an_inner_error_comes_out_of_any_chain),

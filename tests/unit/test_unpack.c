@@ -347,6 +347,24 @@ TEST(opaque_marks_act_in_any_order)
 	CHECK_EXAMPLES(examples);
 }
 
+TEST(in_a_plain_tar_no_name_is_a_whiteout)
+{
+	static const char *const lines = D(".wh.d") F(".wh.d/.wh..wh..opq") F(".wh.x");
+	AUTO(buf) struct buf tar = BUF_INIT(BUF_MAX);
+	AUTO(buf) struct buf got = BUF_INIT(BUF_MAX);
+	AUTO(source) struct source *src = NULL;
+	struct unpack_opts opts = { .below_fd = -1, .plain = true };
+	struct unpack_result result;
+	AUTO(fd) int fd = tree_make(tmp_fd, "fs");
+
+	tree_archive(&tar, lines);
+	src = source_from_memory(tar.at, tar.len);
+	assert_ok(unpack(src, fd, &opts, &result));
+	tree_text(&got, fd, false);
+	assert_text("plain", &got, lines);
+	assert_false(result.dependent);
+}
+
 /* ---- parents ---- */
 
 TEST(a_parent_that_is_a_link_is_followed_inside_the_layer)
@@ -799,6 +817,7 @@ int main(void)
 		cmocka_unit_test(a_directory_over_a_directory_takes_the_new_attributes),
 		cmocka_unit_test(whiteouts_hide_what_lies_below_and_nothing_of_their_layer),
 		cmocka_unit_test(opaque_marks_act_in_any_order),
+		cmocka_unit_test(in_a_plain_tar_no_name_is_a_whiteout),
 		cmocka_unit_test(a_parent_that_is_a_link_is_followed_inside_the_layer),
 		cmocka_unit_test(a_parent_that_the_layer_does_not_bring_makes_it_dependent),
 		cmocka_unit_test(what_the_layer_does_not_bring_comes_from_below),
