@@ -42,6 +42,7 @@
 struct copier {
 	const struct copy_opts *opts;
 	const struct tree *tree;
+	const struct selected *source; /* the current one */
 	int below_fd, fs_fd;
 	uid_t uid; /* ours: what we make in a fresh directory has them */
 	gid_t gid;
@@ -373,7 +374,7 @@ static struct err *copy_children(struct copier *c, const struct dir_job *dir, in
 	for (size_t i = 0; i < dir->node->child_count; i++) {
 		const struct tree_node *node = &dir->node->children[i];
 
-		if (!node->visible)
+		if (!selected_shows(c->source, node))
 			continue;
 		TRY(cancel_check());
 		if (S_ISDIR(node->mode))
@@ -415,39 +416,56 @@ static struct err *copy_content(struct copier *c, const struct dir_job *dir)
 
 /* ---- one source ---- */
 
+/* Enter the directory in which a file called `*name` is to be made, and give it the name that the
+ * destination has for it. Frees the one before. */
+static struct err *enter_for_file(const struct copier *c, char **name, struct landing *ret)
+{
+	AUTO(strings) struct strings parts = { 0 };
+
+	TRY(landing_resolve(c->fs_fd, c->below_fd, c->opts->dest, &parts));
+	if (c->opts->dest_is_dir || landing_is_dir(c->fs_fd, c->below_fd, &parts))
+		return enter_path(c, &parts, parts.len, ret);
+	free(*name);
+	*name = STEAL(parts.at[parts.len - 1]);
+	return enter_path(c, &parts, parts.len - 1, ret);
+}
+
 static struct err *copy_one(struct copier *c, const struct selected *source)
 {
 	AUTO(strings) struct strings parts = { 0 };
 	AUTO(landing) struct landing place = LANDING_INIT;
+	AUTO(mem) char *name = xstrdup(source->name);
 	const struct tree_node *node = source->node;
 	const struct item item = { node, -1 };
 
-	TRY(landing_resolve(c->fs_fd, c->below_fd, c->opts->dest, &parts));
 	if (S_ISDIR(node->mode)) {
+		c->source = source;
+		TRY(landing_resolve(c->fs_fd, c->below_fd, c->opts->dest, &parts));
 		TRY(enter_path(c, &parts, parts.len, &place));
 		TRY(copy_content(c, &(struct dir_job){ .c = c, .node = node, .place = place }));
 		return landing_leave(&place);
 	}
-	if (c->opts->dest_is_dir || landing_is_dir(c->fs_fd, c->below_fd, &parts)) {
-		TRY(enter_path(c, &parts, parts.len, &place));
-		TRY(copy_file(c, &item, &place, source->name));
-		return landing_leave(&place);
-	}
-	TRY(enter_path(c, &parts, parts.len - 1, &place));
-	TRY(copy_file(c, &item, &place, parts.at[parts.len - 1]));
+	TRY(enter_for_file(c, &name, &place));
+	TRY(copy_file(c, &item, &place, name));
 	return landing_leave(&place);
+}
+
+static struct copier copier_of(const struct tree *tree, const struct copy_opts *opts, int below_fd,
+			       int fs_fd)
+{
+	return (struct copier){ .opts = opts,
+				.tree = tree,
+				.below_fd = below_fd,
+				.fs_fd = fs_fd,
+				.uid = geteuid(),
+				.gid = getegid(),
+				.links = MAP_INIT };
 }
 
 struct err *copy_run(const struct tree *tree, const struct selection *selection,
 		     const struct copy_opts *opts, int below_fd, int fs_fd)
 {
-	struct copier c = { .opts = opts,
-			    .tree = tree,
-			    .below_fd = below_fd,
-			    .fs_fd = fs_fd,
-			    .uid = geteuid(),
-			    .gid = getegid(),
-			    .links = MAP_INIT };
+	struct copier c = copier_of(tree, opts, below_fd, fs_fd);
 
 	vec_foreach (selection, source) {
 		AUTO(mem) char *path = tree_path(source->node);
@@ -459,6 +477,27 @@ struct err *copy_run(const struct tree *tree, const struct selection *selection,
 		TRY(err_wrap(err, "copy '%s'", path[0] ? path : "."));
 	}
 	return NULL;
+}
+
+struct err *copy_text(const char *name, struct str content, const struct copy_opts *opts,
+		      int below_fd, int fs_fd)
+{
+	struct copier c = copier_of(NULL, opts, below_fd, fs_fd);
+	const mode_t mode = chmod_apply(&opts->chmod, S_IFREG | 0644) & 07777;
+	AUTO(landing) struct landing place = LANDING_INIT;
+	AUTO(mem) char *file = xstrdup(name);
+	AUTO(fd) int fd = -1;
+
+	TRY(enter_for_file(&c, &file, &place));
+	TRY(make_room(&place, file));
+	fd = openat(place.upper_fd, file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		    0600);
+	if (fd < 0)
+		return err_sys("create '%s'", file);
+	TRY(file_write_all(fd, content.at, content.len, file));
+	if (fchown(fd, opts->uid, opts->gid) < 0 || fchmod(fd, mode) < 0)
+		return err_sys("set the owner and mode of '%s'", file);
+	return landing_leave(&place);
 }
 
 struct err *copy_make_dir(const char *path, uid_t uid, gid_t gid, int below_fd, int fs_fd)

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "builder/chmod.h"
 #include "builder/selection.h"
 
@@ -38,6 +39,11 @@ struct copy_opts {
  * was read, and for a character device 0:0, which would be a whiteout. */
 struct err *copy_run(const struct tree *tree, const struct selection *selection,
 		     const struct copy_opts *opts, int below_fd, int fs_fd) MUST_USE;
+
+/* Copy a file that stands in the Recipe, as if it were a source called `name`: 0644, but for
+ * opts->chmod, and of this moment. */
+struct err *copy_text(const char *name, struct str content, const struct copy_opts *opts,
+		      int below_fd, int fs_fd) MUST_USE;
 
 /* WORKDIR: make `path` in the upper directory unless it is there below; new directories are 0755
  * and owned by `uid`:`gid`. ERR_INVALID if something else is in the way. */

@@ -36,6 +36,9 @@ struct err *site_hint_json(const struct site *site, const char *word, struct err
  * without a declaration becomes a remark. */
 struct err *site_expand(const struct site *site, const char *text, char **ret) MUST_USE;
 
+/* The same of the content of a heredoc, which may hold quotes, and whose escape is the backslash. */
+struct err *site_expand_heredoc(const struct site *site, const char *text, char **ret) MUST_USE;
+
 /* plan_from_of() for this instruction. */
 struct err *site_from(const struct site *site, const char *text, bool numbers,
 		      struct plan_from *ret) MUST_USE;

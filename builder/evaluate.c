@@ -69,15 +69,25 @@ struct err *site_hint_json(const struct site *site, const char *word, struct err
 	return err;
 }
 
-struct err *site_expand(const struct site *site, const char *text, char **ret)
+static struct err *expand_as(const struct site *site, const char *text, char escape,
+			     enum expand_mode mode, char **ret)
 {
 	AUTO(expand_report) struct expand_report report = { 0 };
-	struct expander expander =
-		scope_expander(site->stage->scope, site->plan->recipe->escape, &report);
+	struct expander expander = scope_expander(site->stage->scope, escape, &report);
 
-	TRY(site_wrap(site, expand_text(&expander, str_of(text), EXPAND_WORD, ret)));
+	TRY(site_wrap(site, expand_text(&expander, str_of(text), mode, ret)));
 	note_unset(site, &report);
 	return NULL;
+}
+
+struct err *site_expand(const struct site *site, const char *text, char **ret)
+{
+	return expand_as(site, text, site->plan->recipe->escape, EXPAND_WORD, ret);
+}
+
+struct err *site_expand_heredoc(const struct site *site, const char *text, char **ret)
+{
+	return expand_as(site, text, '\\', EXPAND_HEREDOC, ret);
 }
 
 struct err *site_from(const struct site *site, const char *text, bool numbers,

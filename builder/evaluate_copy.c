@@ -12,14 +12,8 @@ static struct err *check_copy(const struct site *site)
 {
 	const struct copy *copy = &site->in->copy;
 
-	if (copy->heredocs.len)
-		return site_not_yet(site, "a heredoc as a source of COPY");
 	if (copy->link)
 		return site_not_yet(site, "COPY --link");
-	if (copy->parents)
-		return site_not_yet(site, "COPY --parents");
-	if (copy->excludes.len)
-		return site_not_yet(site, "COPY --exclude");
 	return NULL;
 }
 
@@ -36,7 +30,8 @@ static struct err *find_source(const struct site *site, struct plan_copy *copy)
 static struct err *add_context_source(const struct site *site, struct plan_copy *copy,
 				      const char *pattern, struct key *key)
 {
-	AUTO(selection) struct selection found = { 0 };
+	AUTO(selection)
+	struct selection found = { .excludes = &copy->excludes, .parents = copy->parents };
 	AUTO(hasher) struct hasher *h = hasher_new();
 	AUTO(mem) char *name = xasprintf("source %s", pattern);
 	struct digest digest;
@@ -67,6 +62,40 @@ static struct err *key_of_sources(const struct site *site, struct plan_copy *cop
 		else
 			TRY(add_context_source(site, copy, *source, key));
 	}
+	vec_foreach (&copy->texts, text) {
+		AUTO(mem) char *name = xasprintf("heredoc %s", text->name);
+
+		key_add(key, name, text->content);
+	}
+	return NULL;
+}
+
+/* What is left out shows in the digests of sources from the context, but not of others. */
+static void key_of_rules(const struct plan_copy *copy, struct key *key)
+{
+	if (copy->parents)
+		key_add(key, "parents", "yes");
+	if (!plan_from_key(&copy->from))
+		return;
+	vec_foreach (&copy->excludes, pattern)
+		key_add(key, "exclude", *pattern);
+}
+
+/* The heredocs, filled in where no part of their names was quoted. */
+static struct err *expand_heredocs(const struct site *site, struct plan_copy *copy)
+{
+	const struct heredocs *heredocs = &site->in->copy.heredocs;
+
+	for (size_t i = 0; i < heredocs->len; i++) {
+		const struct heredoc *heredoc = &heredocs->at[i];
+		char *content;
+
+		if (heredoc->expand)
+			TRY(site_expand_heredoc(site, heredoc->content, &content));
+		else
+			content = xstrdup(heredoc->content);
+		vec_push(&copy->texts, (struct plan_text){ xstrdup(heredoc->name), content });
+	}
 	return NULL;
 }
 
@@ -86,8 +115,11 @@ static struct err *expand_copy(const struct site *site, struct plan_copy *copy, 
 	}
 	TRY(site_hint_json(site, in->destination, site_expand(site, in->destination, &dest)));
 	end = str_of(dest);
-	copy->dest_is_dir = copy->sources.len > 1 || end.len == 0 || str_ends(end, "/") ||
-			    str_is(end, ".") || str_ends(end, "/.");
+	TRY(expand_heredocs(site, copy));
+	words_to_strings(&in->excludes, &copy->excludes);
+	copy->parents = in->parents;
+	copy->dest_is_dir = copy->sources.len + copy->texts.len > 1 || end.len == 0 ||
+			    str_ends(end, "/") || str_is(end, ".") || str_ends(end, "/.");
 	copy->dest = site_join_path(site_directory(site), dest);
 	if (in->chown)
 		TRY(site_expand(site, in->chown, &copy->chown));
@@ -104,12 +136,16 @@ static void copy_row(const struct site *site, struct plan_step *step, const char
 	struct buf row = BUF_INIT(TEXT_MAX_BYTES);
 
 	buf_adds(&row, "COPY");
+	if (step->copy.parents)
+		buf_adds(&row, " --parents");
 	if (step->copy.chown)
 		buf_addf(&row, " --chown=%s", step->copy.chown);
 	if (step->copy.mode)
 		buf_addf(&row, " --chmod=%s", step->copy.mode);
 	vec_foreach (&step->copy.sources, source)
 		buf_addf(&row, " %s", *source);
+	vec_foreach (&step->copy.texts, text)
+		buf_addf(&row, " <<%s", text->name);
 	buf_addf(&row, " %s # buildkit", dest);
 	site_add_row(site, buf_steal(&row), step);
 }
@@ -129,6 +165,7 @@ struct err *evaluate_copy(const struct site *site)
 	TRY(expand_copy(site, &step->copy, &dest));
 	site_begin_key(site, step, "copy 2", &key);
 	TRY(key_of_sources(site, &step->copy, &key));
+	key_of_rules(&step->copy, &key);
 	key_add(&key, "destination", step->copy.dest);
 	key_add(&key, "into directory", step->copy.dest_is_dir ? "yes" : "no");
 	key_add(&key, "chown", step->copy.chown ? step->copy.chown : "");

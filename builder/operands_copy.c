@@ -87,6 +87,15 @@ static struct words copy_operands(const struct request *request)
 	return words;
 }
 
+/* A heredoc becomes a file of its name. */
+static struct err *check_name(const char *name)
+{
+	if (!strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+		return NULL;
+	return err_new(ERR_INVALID, "the heredoc '%s' becomes a file, and that is no name for one",
+		       name);
+}
+
 /* Sort the operands into sources, heredocs and the destination. */
 static struct err *take_operands(const struct request *request, const char *keyword,
 				 struct copy *copy)
@@ -113,6 +122,8 @@ static struct err *take_operands(const struct request *request, const char *keyw
 		else
 			words.at[copy->sources.len++] = words.at[i];
 	}
+	for (size_t i = 0; i < copy->heredocs.len; i++)
+		TRY(check_name(copy->heredocs.at[i].name));
 	if (count < copy->heredocs.len)
 		return err_new(ERR_INVALID, "the name of the heredoc %s holds blanks",
 			       copy->heredocs.at[count].name);

@@ -307,6 +307,12 @@ static void step_free(struct plan_step *step)
 	free(step->user);
 	free(step->cwd);
 	strings_release(&step->copy.sources);
+	strings_release(&step->copy.excludes);
+	vec_foreach (&step->copy.texts, text) {
+		free(text->name);
+		free(text->content);
+	}
+	vec_release(&step->copy.texts);
 	selection_release(&step->copy.selection);
 	free(step->copy.dest);
 	free(step->copy.chown);

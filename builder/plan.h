@@ -79,14 +79,23 @@ struct plan_from {
 
 enum step_kind { STEP_RUN, STEP_COPY, STEP_WORKDIR };
 
+/* A heredoc that is a source. */
+struct plan_text {
+	char *name;
+	char *content; /* expanded */
+};
+
 struct plan_copy {
-	struct plan_from from;      /* without --from the build's context */
-	struct strings sources;     /* expanded */
-	struct selection selection; /* of a context; empty otherwise */
-	char *dest;                 /* absolute */
-	bool dest_is_dir;           /* a trailing slash, or several sources */
-	char *chown;                /* expanded; NULL if not given */
-	char *mode;                 /* the same of --chmod */
+	struct plan_from from;       /* without --from the build's context */
+	struct strings sources;      /* expanded */
+	struct selection selection;  /* of a context; empty otherwise */
+	struct strings excludes;     /* --exclude */
+	bool parents;                /* --parents */
+	VEC(struct plan_text) texts; /* copied last */
+	char *dest;                  /* absolute */
+	bool dest_is_dir;            /* a trailing slash, or several sources */
+	char *chown;                 /* expanded; NULL if not given */
+	char *mode;                  /* the same of --chmod */
 	struct chmod_spec chmod;
 };
 

@@ -70,9 +70,23 @@ static struct err *select_from(struct execution *ex, struct plan_step *step, str
 
 	TRY(execution_view(ex, &copy->from, &what, &view_fd));
 	TRY(tree_open(view_fd, NULL, NULL, ret_tree));
+	ret->excludes = &copy->excludes;
+	ret->parents = copy->parents;
 	vec_foreach (&copy->sources, source)
 		TRY(selection_add(ret, *ret_tree, *source, what));
 	return selection_load(ret, *ret_tree, ex->copy_pool);
+}
+
+/* Copy what is selected, then what stands in the Recipe. */
+static struct err *copy_all(const struct plan_copy *copy, const struct tree *tree,
+			    const struct selection *selection, struct copy_opts *opts, int view_fd,
+			    int fs_fd)
+{
+	opts->dest_is_dir = opts->dest_is_dir || selection->len + copy->texts.len > 1;
+	TRY(copy_run(tree, selection, opts, view_fd, fs_fd));
+	vec_foreach (&copy->texts, text)
+		TRY(copy_text(text->name, str_of(text->content), opts, view_fd, fs_fd));
+	return NULL;
 }
 
 static struct err *do_copy(struct execution *ex, struct plan_step *step, int view_fd,
@@ -90,14 +104,11 @@ static struct err *do_copy(struct execution *ex, struct plan_step *step, int vie
 
 	if (copy->chown)
 		TRY(find_owner(view_fd, copy->chown, &opts));
-	if (!foreign) {
-		opts.dest_is_dir = opts.dest_is_dir || copy->selection.len > 1;
-		return copy_run(copy->from.context->tree, &copy->selection, &opts, view_fd,
+	if (!foreign)
+		return copy_all(copy, copy->from.context->tree, &copy->selection, &opts, view_fd,
 				layer->fs_fd);
-	}
 	TRY(select_from(ex, step, &tree, &selection));
-	opts.dest_is_dir = opts.dest_is_dir || selection.len > 1;
-	return copy_run(tree, &selection, &opts, view_fd, layer->fs_fd);
+	return copy_all(copy, tree, &selection, &opts, view_fd, layer->fs_fd);
 }
 
 static struct err *do_workdir(struct plan_step *step, int view_fd, const struct layer_stage *layer)

@@ -19,13 +19,26 @@
 struct err;
 struct hasher;
 struct pool;
+struct sift;
+struct strings;
 
 struct selected {
 	struct tree_node *node; /* borrowed from the tree */
 	char *name;             /* owned: the name that a file gets inside a directory */
+	struct sift *sift;      /* owned: what of a directory goes along; NULL: everything */
+	/* What the sift leaves out of what is visible, without what is below that; by address. Known
+	 * once the directory is loaded. */
+	struct {
+		const struct tree_node **at;
+		size_t len, cap;
+	} left_out;
 };
 
 struct selection {
+	/* To be set before anything is added. */
+	const struct strings *excludes; /* --exclude, borrowed while adding; NULL: none */
+	bool parents;                   /* --parents */
+
 	struct selected *at;
 	size_t len, cap;
 };
@@ -42,14 +55,17 @@ static inline void selection_auto_(struct selection *selection)
 struct err *selection_add(struct selection *selection, struct tree *tree, const char *pattern,
 			  const char *what) MUST_USE;
 
+/* True if `node`, of a loaded directory that is selected, goes along. */
+bool selected_shows(const struct selected *selected, const struct tree_node *node);
+
 /* Feed everything that decides the result of copying to `h`: names, types, modes, contents,
  * links, names of one file, kept xattrs, and the owners if `owners`; no times, and nothing of a
  * selected directory itself. Loads and hashes what is needed. */
-struct err *selection_digest(const struct selection *selection, struct tree *tree, bool owners,
+struct err *selection_digest(struct selection *selection, struct tree *tree, bool owners,
 			     struct pool *pool, struct hasher *h) MUST_USE;
 
 /* Load everything that is selected, as copy_run() needs it. `pool` may be NULL. */
-struct err *selection_load(const struct selection *selection, struct tree *tree, struct pool *pool)
+struct err *selection_load(struct selection *selection, struct tree *tree, struct pool *pool)
 	MUST_USE;
 
 #endif

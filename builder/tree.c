@@ -16,6 +16,7 @@
 #include "base/pool.h"
 #include "base/vec.h"
 #include "builder/ignore.h"
+#include "builder/sift.h"
 
 #define LINKS_MAX 40   /* as the kernel allows */
 #define INLINE_DIRS 24 /* so many directories are read before threads are worth their start */
@@ -283,14 +284,34 @@ struct err *tree_expect_unchanged(const struct tree_node *node, int fd)
 
 struct load {
 	struct tree *tree;
+	const struct sift *sift;
+	size_t top_len; /* of the path that the sift's begin behind */
 	struct group *group;
 	bool hash;
+};
+
+struct nodes {
+	struct tree_node **at;
+	size_t len, cap;
 };
 
 struct load_job {
 	const struct load *load;
 	struct tree_node *dir;
 };
+
+/* Whether somebody wants to know more of an entry of a directory that has this path. */
+static bool is_wanted(const struct load *load, const char *dir_path, const struct tree_node *node)
+{
+	AUTO(mem) char *path = NULL;
+	enum sift_answer answer;
+
+	if (!load->sift)
+		return true;
+	path = xasprintf("%s/%s", dir_path + load->top_len, node->name);
+	answer = sift_ask(load->sift, path[0] == '/' ? path + 1 : path);
+	return answer == SIFT_IN || (answer == SIFT_BELOW && S_ISDIR(node->mode));
+}
 
 static struct err *load_dir(const struct load *load, struct tree_node *dir)
 {
@@ -307,8 +328,22 @@ static struct err *load_dir(const struct load *load, struct tree_node *dir)
 	if (load->hash)
 		TRY(tree_hash_dir(dir, fd));
 	for (size_t i = 0; load->hash && i < dir->child_count; i++)
-		TRY(tree_hash_child(load->tree, &dir->children[i], fd, path));
+		if (is_wanted(load, path, &dir->children[i]))
+			TRY(tree_hash_child(load->tree, &dir->children[i], fd, path));
 	return NULL;
+}
+
+/* The directories in a loaded one that are to be loaded. */
+static void find_dirs(const struct load *load, struct tree_node *dir, struct nodes *ret)
+{
+	AUTO(mem) char *path = load->sift ? tree_path(dir) : NULL;
+
+	for (size_t i = 0; i < dir->child_count; i++) {
+		struct tree_node *child = &dir->children[i];
+
+		if (S_ISDIR(child->mode) && is_wanted(load, path, child))
+			vec_push(ret, child);
+	}
 }
 
 static void queue_dir(const struct load *load, struct tree_node *dir);
@@ -316,11 +351,13 @@ static void queue_dir(const struct load *load, struct tree_node *dir);
 static struct err *run_load_job(void *arg)
 {
 	AUTO(mem) struct load_job *job = arg;
+	struct nodes dirs = { 0 };
 
 	TRY(load_dir(job->load, job->dir));
-	for (size_t i = 0; i < job->dir->child_count; i++)
-		if (S_ISDIR(job->dir->children[i].mode))
-			queue_dir(job->load, &job->dir->children[i]);
+	find_dirs(job->load, job->dir, &dirs);
+	vec_foreach (&dirs, dir)
+		queue_dir(job->load, *dir);
+	vec_release(&dirs);
 	return NULL;
 }
 
@@ -332,11 +369,13 @@ static void queue_dir(const struct load *load, struct tree_node *dir)
 	group_run(load->group, run_load_job, free, job);
 }
 
-struct err *tree_load_all(struct tree *tree, struct tree_node *node, bool hash, struct pool *pool)
+struct err *tree_load_all(struct tree *tree, struct tree_node *node, const struct sift *sift,
+			  bool hash, struct pool *pool)
 {
 	AUTO(group) struct group *group = NULL;
-	struct load load = { .tree = tree, .hash = hash };
-	VEC(struct tree_node *) pending = { 0 };
+	AUTO(mem) char *top = tree_path(node);
+	struct load load = { .tree = tree, .sift = sift, .top_len = strlen(top), .hash = hash };
+	struct nodes pending = { 0 };
 	struct err *err = NULL;
 
 	if (!S_ISDIR(node->mode))
@@ -352,9 +391,8 @@ struct err *tree_load_all(struct tree *tree, struct tree_node *node, bool hash, 
 			break;
 		}
 		err = load_dir(&load, dir);
-		for (size_t i = 0; !err && i < dir->child_count; i++)
-			if (S_ISDIR(dir->children[i].mode))
-				vec_push(&pending, &dir->children[i]);
+		if (!err)
+			find_dirs(&load, dir, &pending);
 	}
 	vec_release(&pending);
 	return group ? group_wait(group) : err;

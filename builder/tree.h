@@ -36,6 +36,7 @@ struct err;
 struct hasher;
 struct ignore;
 struct pool;
+struct sift;
 struct statcache;
 
 struct tree_node {
@@ -84,9 +85,9 @@ struct err *tree_skip(struct tree *tree, int fd) MUST_USE;
 struct err *tree_load(struct tree *tree, struct tree_node *dir) MUST_USE;
 /* Read everything below `node`. With `hash` every regular file has its digest afterwards, of its
  * size, content and kept xattrs; and every directory, of its kept xattrs, all zero if it has none.
- * `pool` may be NULL. */
-struct err *tree_load_all(struct tree *tree, struct tree_node *node, bool hash, struct pool *pool)
-	MUST_USE;
+ * What a `sift` leaves out is not looked into; NULL: there is none. `pool` may be NULL. */
+struct err *tree_load_all(struct tree *tree, struct tree_node *node, const struct sift *sift,
+			  bool hash, struct pool *pool) MUST_USE;
 
 /* True if something but a directory, of all that was read so far, has several names. */
 bool tree_has_twins(const struct tree *tree);

@@ -95,9 +95,6 @@ nothing_ran() {
 		RUN --security=insecure true|RUN --security=insecure
 		RUN --device=x true|RUN --device
 		COPY --link a /b|COPY --link
-		COPY --parents a /b|COPY --parents
-		COPY --exclude=a . /b|COPY --exclude
-		COPY <<END /b;a;END|a heredoc as a source of COPY
 	END
 }
 

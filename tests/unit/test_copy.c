@@ -50,8 +50,10 @@ static int close_scene(__attribute__((unused)) void **state)
 struct line {
 	const char *sources; /* separated by blanks */
 	const char *dest;
-	const char *chmod;  /* NULL: none */
-	const char *ignore; /* an ignore file, or NULL */
+	const char *chmod;   /* NULL: none */
+	const char *ignore;  /* an ignore file, or NULL */
+	const char *exclude; /* one pattern, or NULL */
+	bool parents;
 	bool given_owner, keep_owner;
 	uid_t uid;
 	gid_t gid;
@@ -69,9 +71,13 @@ static struct err *copy(const struct line *line)
 				  .pool = line->pool };
 	AUTO(ignore) struct ignore *ignore = NULL;
 	AUTO(tree) struct tree *tree = NULL;
-	AUTO(selection) struct selection selection = { 0 };
+	AUTO(strings) struct strings excludes = { 0 };
+	AUTO(selection)
+	struct selection selection = { .excludes = &excludes, .parents = line->parents };
 	AUTO(mem) char *sources = xstrdup(line->sources);
 
+	if (line->exclude)
+		strings_push(&excludes, line->exclude);
 	if (line->ignore)
 		TRY(ignore_parse("ignore", str_of(line->ignore), &ignore));
 	if (line->chmod)
@@ -296,6 +302,119 @@ TEST(sees_the_context_through_the_ignore_file)
 	};
 
 	check_rows(rows, ARRAY_SIZE(rows));
+}
+
+TEST(leaves_out_what_is_excluded)
+{
+	static const struct row rows[] = {
+		{ "in every directory that is copied",
+		  "d 755 d1\nf 644 d1/a x\nf 644 d1/b y\nd 755 d2\nf 644 d2/b z\n",
+		  "",
+		  { .sources = "d*", .dest = "/t/", .exclude = "a" },
+		  "d 755 t\nf 644 t/b z\n" },
+		{ "but not a file that is named",
+		  "f 644 a x\n",
+		  "",
+		  { .sources = "a", .dest = "/b", .exclude = "a" },
+		  "f 644 b x\n" },
+		{ "with all that is below",
+		  "d 755 d\nd 755 d/e\nf 644 d/e/f x\nf 644 d/g y\n",
+		  "",
+		  { .sources = ".", .dest = "/", .exclude = "d/e" },
+		  "d 755 d\nf 644 d/g y\n" },
+		{ "and what the ignore file takes stays away",
+		  "d 755 d\nf 644 d/a x\nf 644 d/b y\nf 644 d/c z\n",
+		  "",
+		  { .sources = "d", .dest = "/", .ignore = "d\n!d/b\n!d/c\n", .exclude = "c" },
+		  "f 644 b y\n" },
+	};
+
+	check_rows(rows, ARRAY_SIZE(rows));
+}
+
+TEST(takes_the_directories_along_with_parents)
+{
+	static const struct row rows[] = {
+		{ "the path below the destination, with the metadata of the source",
+		  "d 750 a\nd 711 a/b\nf 600 a/b/c x\nf 600 a/d y\n",
+		  "",
+		  { .sources = "a/b/c", .dest = "/t", .parents = true },
+		  "d 755 t\nd 750 t/a\nd 711 t/a/b\nf 600 t/a/b/c x\n" },
+		{ "also where they are",
+		  "d 750 a\nf 600 a/c x\n",
+		  "d 700 t\nd 700 t/a\n",
+		  { .sources = "a/c", .dest = "/t/", .parents = true },
+		  "d 700 t\nd 750 t/a\nf 600 t/a/c x\n" },
+		{ "from the pivot on",
+		  "d 750 a\nd 711 a/b\nf 600 a/b/c x\n",
+		  "",
+		  { .sources = "a/./b/c", .dest = "/", .parents = true },
+		  "d 711 b\nf 600 b/c x\n" },
+		{ "owners and modes are for all of them",
+		  "d 750 a\nf 600 a/c x\n",
+		  "",
+		  { .sources = "a/c",
+		    .dest = "/",
+		    .parents = true,
+		    .chmod = "u=rwX,go=rX",
+		    .given_owner = true,
+		    .uid = 3,
+		    .gid = 4 },
+		  "d 755,3,4 a\nf 644,3,4 a/c x\n" },
+		{ "owners of a stage are kept",
+		  "d 750,7,8 a\nf 600,5,6 a/c x\n",
+		  "",
+		  { .sources = "a/c", .dest = "/", .parents = true, .keep_owner = true },
+		  "d 750,7,8 a\nf 600,5,6 a/c x\n" },
+		{ "several sources share theirs",
+		  "d 750 a\nf 600 a/c x\nf 600 a/d y\nf 600 a/e z\n",
+		  "",
+		  { .sources = "a/c a/d", .dest = "/", .parents = true },
+		  "d 750 a\nf 600 a/c x\nf 600 a/d y\n" },
+	};
+
+	check_rows(rows, ARRAY_SIZE(rows));
+}
+
+TEST(puts_down_a_text_as_if_it_were_a_source)
+{
+	static const struct {
+		const char *below, *dest;
+		const char *chmod;
+		bool given_owner;
+		const char *want;
+	} cases[] = {
+		{ "", "/t", NULL, false, "f 644 t hello\n" },
+		{ "", "/t/", NULL, false, "d 755 t\nf 644 t/EOF hello\n" },
+		{ "d 700 t\n", "/t", NULL, false, "d 700 t\nf 644 t/EOF hello\n" },
+		{ "l - t /u\n", "/t", NULL, false, "f 644 u hello\n" },
+		{ "", "/p/t", "4711", true, "d 4711,3,4 p\nf 4711,3,4 p/t hello\n" },
+		{ "", "/t", "u+x,go=", false, "f 700 t hello\n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct copy_opts how = { .dest = cases[i].dest,
+					 .dest_is_dir = str_ends(str_of(cases[i].dest), "/") };
+		AUTO(mem) char *got = NULL;
+
+		close_scene(NULL);
+		open_scene(NULL);
+		scene_make(below_fd, cases[i].below);
+		if (cases[i].chmod)
+			assert_ok(chmod_parse(str_of(cases[i].chmod), &how.chmod));
+		how.given_owner = cases[i].given_owner;
+		how.uid = cases[i].given_owner ? 3 : 0;
+		how.gid = cases[i].given_owner ? 4 : 0;
+		assert_ok(copy_text("EOF", STR("hello"), &how, below_fd, layer_fd));
+		got = scene_tell(layer_fd);
+		if (strcmp(got, cases[i].want) != 0)
+			fail_msg("%s: got\n%swant\n%s", cases[i].dest, got, cases[i].want);
+	}
+	scene_make(below_fd, "d 755 d\nd 755 d/EOF\n");
+	assert_fails(copy_text("EOF", STR("x"),
+			       &(struct copy_opts){ .dest = "/d/", .dest_is_dir = true }, below_fd,
+			       layer_fd),
+		     ERR_INVALID);
 }
 
 TEST(keeps_hard_links_within_a_source)
@@ -673,6 +792,9 @@ int main(void)
 		IN_SCENE(follows_links_where_users_expect_it),
 		IN_SCENE(gives_owners_and_modes),
 		IN_SCENE(sees_the_context_through_the_ignore_file),
+		IN_SCENE(leaves_out_what_is_excluded),
+		IN_SCENE(takes_the_directories_along_with_parents),
+		IN_SCENE(puts_down_a_text_as_if_it_were_a_source),
 		IN_SCENE(keeps_hard_links_within_a_source),
 		IN_SCENE(keeps_no_hard_links_from_one_source_to_another),
 		IN_SCENE(a_file_that_changes_while_it_is_copied_fails_the_copy),

@@ -227,6 +227,75 @@ TEST(a_file_changed_between_two_plans_is_seen)
 	assert_false(digest_equal(&first, &now));
 }
 
+/* The content of the last step's heredocs, one after the other. */
+static const char *texts(const char *recipe)
+{
+	static char text[1024];
+
+	must_plan(recipe);
+	text[0] = '\0';
+	vec_foreach (&plan->target->top->copy.texts, one)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s:%s|", one->name,
+			 one->content);
+	return text;
+}
+
+TEST(fills_in_heredocs_but_for_quoted_ones)
+{
+	static const struct {
+		const char *recipe, *want;
+	} cases[] = {
+		{ "COPY <<E /\n$v ${v} ${w:-d}\nE\n", "E:val val d\n|" },
+		{ "COPY <<\"E\" /\n$v\nE\n", "E:$v\n|" },
+		{ "COPY <<'E' /\n$v \\$v\nE\n", "E:$v \\$v\n|" },
+		{ "COPY <<E\"F\" /\n$v\nEF\n", "EF:$v\n|" },
+		/* quotes stay and protect nothing; a backslash takes the next character as it is */
+		{ "COPY <<E /\n\"$v\" '$v'\nE\n", "E:\"val\" 'val'\n|" },
+		{ "COPY <<E /\n\\$v \\\\ \\x\nE\n", "E:$v \\ x\n|" },
+		{ "COPY <<-E /\n\t\t$v\n\t x\t\n\tE\n", "E:val\n x\t\n|" },
+		{ "COPY <<A <<B /d/\n1\nA\n2\nB\n", "A:1\n|B:2\n|" },
+		{ "COPY <<E /\nE\n", "E:|" },
+		{ "ONBUILD COPY <<E /\n$v\nE\nFROM s\n", "E:val\n|" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO(mem)
+		char *recipe = xasprintf("FROM scratch AS s\nENV v=val w=\n%s", cases[i].recipe);
+
+		if (strcmp(texts(recipe), cases[i].want) != 0)
+			fail_msg("%s: %s", cases[i].recipe, texts(recipe));
+	}
+	/* always the backslash, whatever the escape directive says */
+	assert_string_equal(texts("# escape=`\nFROM scratch\nENV v=val\nCOPY <<E /\n`$v \\$v\nE\n"),
+			    "E:`val $v\n|");
+	must_plan("FROM scratch\nCOPY --chown=1 --chmod=600 <<A <<-\"B\" /d/\nA\nB\n");
+	assert_row(0, "COPY --chown=1 --chmod=600 <<A <<B /d/ # buildkit");
+}
+
+TEST(keys_follow_heredocs_parents_and_exclusions)
+{
+	fill_context("d 755 a\nd 755 a/b\nf 644 a/b/c x\nf 644 a/d y\n");
+	assert_false(
+		same_key("FROM scratch\nCOPY <<E /\n1\nE\n", "FROM scratch\nCOPY <<E /\n2\nE\n"));
+	assert_false(
+		same_key("FROM scratch\nCOPY <<E /\n1\nE\n", "FROM scratch\nCOPY <<F /\n1\nF\n"));
+	assert_true(same_key("FROM scratch\nCOPY <<E /\n1\nE\n",
+			     "FROM scratch\nCOPY <<-'E' /\n\t1\nE\n"));
+	assert_false(
+		same_key("FROM scratch\nCOPY a/b/c /\n", "FROM scratch\nCOPY --parents a/b/c /\n"));
+	assert_false(same_key("FROM scratch\nCOPY --parents a/b /\n",
+			      "FROM scratch\nCOPY --parents a/./b /\n"));
+	/* what is left out decides nothing */
+	assert_false(same_key("FROM scratch\nCOPY a /\n", "FROM scratch\nCOPY --exclude=b a /\n"));
+	assert_true(same_key("FROM scratch\nCOPY --exclude=d --exclude=z a /\n",
+			     "FROM scratch\nCOPY --exclude=d a /\n"));
+	must_plan("FROM scratch\nCOPY --parents --exclude=x a/d /\n");
+	assert_row(0, "COPY --parents a/d / # buildkit");
+	/* of a stage nothing is known yet */
+	assert_false(same_key("FROM scratch AS s\nFROM scratch\nCOPY --from=s --exclude=x / /\n",
+			      "FROM scratch AS s\nFROM scratch\nCOPY --from=s / /\n"));
+}
+
 TEST(a_stages_key_is_part_of_what_copies_from_it)
 {
 	assert_false(same_key("FROM scratch AS s\nRUN a\nFROM scratch\nCOPY --from=s /x /\n",
@@ -295,8 +364,9 @@ TEST(refuses_what_is_wrong_before_anything_runs)
 		{ "FROM scratch\nRUN --mount=type=cache,target=/c x\n", ERR_UNSUPPORTED,
 		  "--mount" },
 		{ "FROM scratch\nCOPY --link a b\n", ERR_UNSUPPORTED, "--link" },
-		{ "FROM scratch\nCOPY --parents a b\n", ERR_UNSUPPORTED, "--parents" },
-		{ "FROM scratch\nCOPY <<E /f\nx\nE\n", ERR_UNSUPPORTED, "heredoc" },
+		{ "FROM scratch\nCOPY --parents a/b c\n", ERR_NOT_FOUND, "'a/b' is not in" },
+		{ "FROM scratch\nCOPY --exclude=[ . c\n", ERR_INVALID, "--exclude=[" },
+		{ "FROM scratch\nCOPY <<E /f\n${x:?no x}\nE\n", ERR_INVALID, "x: no x" },
 		{ "FROM scratch\nRUN --security=insecure x\n", ERR_UNSUPPORTED, "--security" },
 		{ "FROM scratch\nCOPY gone /\n", ERR_NOT_FOUND, "Recipe:2: 'gone' is not in" },
 		{ "FROM scratch AS a\nCOPY --from=b x /\nFROM scratch AS b\nFROM a\n", ERR_INVALID,
@@ -439,6 +509,8 @@ int main(void)
 		KITCHEN_TEST(keys_follow_what_a_step_reads_and_nothing_else),
 		KITCHEN_TEST(keys_of_copies_follow_content_and_mode_but_no_time),
 		KITCHEN_TEST(a_file_changed_between_two_plans_is_seen),
+		KITCHEN_TEST(fills_in_heredocs_but_for_quoted_ones),
+		KITCHEN_TEST(keys_follow_heredocs_parents_and_exclusions),
 		KITCHEN_TEST(a_stages_key_is_part_of_what_copies_from_it),
 		KITCHEN_TEST(plans_only_what_the_target_needs),
 		KITCHEN_TEST(works_with_directories_as_users_expect),

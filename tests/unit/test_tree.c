@@ -141,7 +141,7 @@ TEST(attributes_of_a_directory_that_change_after_hashing_are_noticed)
 
 	scene_make(source_fd, "d 755 d\n");
 	node = find(tree, "d");
-	assert_ok(tree_load_all(tree, &tree->root, true, NULL));
+	assert_ok(tree_load_all(tree, &tree->root, NULL, true, NULL));
 	assert_ok(tree_open_node(tree, node, &fd));
 	assert_ok(tree_read_xattrs(node, fd, &got));
 	set_xattr("d", "user.note", "new");
@@ -164,7 +164,7 @@ TEST(an_excluded_directory_is_seen_for_what_is_below_it)
 			      "f 644 top/x/f x\n");
 	assert_ok(ignore_parse("ignore", STR("a\nc\n!**/keep\n"), &ignore));
 	tree = open_tree(ignore, NULL);
-	assert_ok(tree_load_all(tree, &tree->root, false, NULL));
+	assert_ok(tree_load_all(tree, &tree->root, NULL, false, NULL));
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		const struct tree_node *node = find(tree, cases[i].path);
 
@@ -195,7 +195,7 @@ static void build(const char *rules)
 	assert_ok(ignore_parse("ignore", str_of(rules), &ignore));
 	assert_ok(statcache_open(store, source_fd, &cache));
 	tree = open_tree(ignore, cache);
-	assert_ok(tree_load_all(tree, &tree->root, true, NULL));
+	assert_ok(tree_load_all(tree, &tree->root, NULL, true, NULL));
 	assert_ok(tree_remember(tree));
 }
 
