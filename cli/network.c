@@ -32,7 +32,8 @@ struct client *network_open_as(const struct network_values *values, const char *
 		.cert_dir = values->cert_dir,
 		.tls_verify = tls_verify(values->tls_verify),
 		.offline = values->offline,
-		.retries = (unsigned)values->retry,
+		.retries = values->retry ? (unsigned)values->retry - 1 : 0,
+		.never_again = values->retry == 1,
 		.retry_max_wait = (unsigned)values->retry_max_wait,
 		.say = say,
 	};

@@ -32,7 +32,7 @@ struct network_values {
 	struct strings trusted_realms;
 	int tls_verify; /* enum option_switch */
 	bool offline;
-	uint64_t retry;          /* times; 0: not said */
+	uint64_t retry;          /* times, plus one; 0: not said */
 	uint64_t retry_max_wait; /* seconds; 0: not said */
 };
 
@@ -48,8 +48,8 @@ struct network_values {
 	OPTION_TEXT(type, field.creds, 0, "creds", "USER[:PASSWORD]", \
 		    "who to be, whatever is kept for the registry"), \
 	OPTION_FLAG(type, field.offline, 0, "offline", "use no network at all"), \
-	OPTION_NUMBER(type, field.retry, 0, "retry", "N", 1, NETWORK_RETRY_MAX, \
-		      "how often to try again what a registry may do later (default: 5)"), \
+	OPTION_COUNT(type, field.retry, 0, "retry", "N", NETWORK_RETRY_MAX, \
+		     "how often to try again what a registry may do later (default: 5)"), \
 	OPTION_NUMBER(type, field.retry_max_wait, 0, "retry-max-wait", "SECONDS", 1, \
 		      NETWORK_WAIT_MAX, \
 		      "the longest pause that a registry may ask for (default: 120)"), \

@@ -102,12 +102,15 @@ static struct err *set_word(struct found found, const char *text)
 
 static struct err *set_number(struct found found, const char *text)
 {
+	uint64_t number;
 	AUTO(err)
-	struct err *err =
-		num_parse(str_of(text), found.option->min, found.option->max, field_of(found));
+	struct err *err = num_parse(str_of(text), found.option->min, found.option->max, &number);
 
 	/* the text is right, but it is the command line that is wrong */
-	return err ? err_new(ERR_USAGE, "%s", err_text(err)) : NULL;
+	if (err)
+		return err_new(ERR_USAGE, "%s", err_text(err));
+	*(uint64_t *)field_of(found) = number + found.option->plus_one;
+	return NULL;
 }
 
 static struct err *set_value(struct found found, const char *text)

@@ -56,6 +56,7 @@ struct option {
 	const char *bare;  /* of a word: what the option means alone; then a value is attached, with
 				   * "=", and may be true (`bare`) or false (the first word) too */
 	uint64_t min, max; /* of a number */
+	bool plus_one;     /* of a number: it is stored with 1 added, so that 0 is "not said" */
 };
 
 /* clang-format off */
@@ -76,6 +77,9 @@ struct option {
 #define OPTION_NUMBER(type, field, letter, name, value, low, high, help) \
 	{ OPTION_(type, field, letter, name, value, help), .kind = OPTION_IS_NUMBER, \
 	  .min = (low), .max = (high) }
+#define OPTION_COUNT(type, field, letter, name, value, high, help) \
+	{ OPTION_(type, field, letter, name, value, help), .kind = OPTION_IS_NUMBER, \
+	  .max = (high), .plus_one = true }
 #define OPTION_WORD(type, field, letter, name, list, help) \
 	{ OPTION_(type, field, letter, name, NULL, help), .kind = OPTION_IS_WORD, .words = (list) }
 #define OPTION_BARE_WORD(type, field, letter, name, list, alone, help) \

@@ -28,7 +28,9 @@ struct client *client_new(const struct client_opts *opts, struct transport trans
 	struct client *client = xcalloc(1, sizeof(*client));
 
 	client->opts = *opts;
-	if (!client->opts.retries)
+	if (client->opts.never_again)
+		client->opts.retries = 0;
+	else if (!client->opts.retries)
 		client->opts.retries = RETRIES;
 	if (!client->opts.retry_max_wait)
 		client->opts.retry_max_wait = RETRY_MAX_WAIT;

@@ -46,6 +46,7 @@ struct client_opts {
 	enum { TLS_VERIFY_CONFIGURED, TLS_VERIFY_ALWAYS, TLS_VERIFY_NEVER } tls_verify;
 	bool offline;                     /* every request is ERR_NETWORK "refused by --offline" */
 	unsigned retries;                 /* 0: 5 */
+	bool never_again;                 /* nothing is tried again, whatever `retries` says */
 	unsigned retry_max_wait;          /* seconds; 0: 120 */
 	unsigned retry_pause;             /* milliseconds before the first repeat; 0: 1000 */
 	const struct config_paths *paths; /* NULL: this machine's and this user's */

@@ -601,6 +601,16 @@ TEST(the_number_of_repeats_has_an_end)
 	}
 }
 
+TEST(nothing_is_tried_again_if_the_user_says_so)
+{
+	AUTO(scene)
+	struct scene scene = { .counter = HTTP_BROKEN, .opts = { .never_again = true } };
+
+	scene_open(&scene, always_sick, NULL);
+	expect_failure(&scene, ERR_NETWORK, "");
+	assert_int_equal(scene.fake.lines.len, 1);
+}
+
 static struct fake_answer busy(struct fake *fake, const char *line, const char *auth,
 			       struct str body)
 {
@@ -780,6 +790,7 @@ int main(void)
 		cmocka_unit_test(what_may_pass_is_tried_again_and_told),
 		cmocka_unit_test(what_will_not_pass_is_tried_once),
 		cmocka_unit_test(the_number_of_repeats_has_an_end),
+		cmocka_unit_test(nothing_is_tried_again_if_the_user_says_so),
 		cmocka_unit_test(retry_after_is_honoured_up_to_a_limit),
 		cmocka_unit_test(plain_http_is_for_loopback_and_for_who_says_so),
 		cmocka_unit_test(offline_sends_nothing),

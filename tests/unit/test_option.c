@@ -14,7 +14,7 @@ struct values {
 	bool quiet, force;
 	const char *file;
 	struct strings tags;
-	uint64_t jobs;
+	uint64_t jobs, tries;
 	int colour;
 	const char *root;
 	int verify, shade;
@@ -26,6 +26,7 @@ static const struct option own[] = {
 	OPTION_PATH(struct values, file, 'f', "file", "PATH", "read PATH"),
 	OPTION_LIST(struct values, tags, 't', "tag", "NAME", "call it NAME"),
 	OPTION_NUMBER(struct values, jobs, 'j', "jobs", "N", 1, 64, "N at once"),
+	OPTION_COUNT(struct values, tries, 0, "tries", "N", 9, "N times"),
 	OPTION_WORD(struct values, colour, 0, "colour", colours, "paint it"),
 	OPTION_SWITCH(struct values, verify, 0, "verify", "look at it"),
 	OPTION_BARE_WORD(struct values, shade, 0, "shade", colours, "blue", "paint it so"),
@@ -116,6 +117,22 @@ TEST(reads_every_spelling_of_an_option)
 		assert_string_equal(got, cases[i].want);
 		option_release(&(struct option_set){ own, ARRAY_SIZE(own), &values });
 		assert_int_equal(values.tags.len, 0);
+	}
+}
+
+TEST(a_count_knows_zero_from_what_was_not_said)
+{
+	static const struct {
+		const char *line;
+		uint64_t want;
+	} cases[] = { { "a", 0 }, { "--tries 0", 1 }, { "--tries=9 a", 10 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct values values = { 0 };
+		AUTO(strings) struct strings operands = { 0 };
+
+		assert_ok(parse(cases[i].line, false, &values, &operands));
+		assert_int_equal(values.tries, cases[i].want);
 	}
 }
 
@@ -242,6 +259,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_word_may_stand_alone),
 		cmocka_unit_test(reads_every_spelling_of_an_option),
+		cmocka_unit_test(a_count_knows_zero_from_what_was_not_said),
 		cmocka_unit_test(a_switch_knows_whether_it_was_said),
 		cmocka_unit_test(says_what_is_wrong_with_a_word),
 		cmocka_unit_test(a_refused_value_is_a_wrong_command_line),
