@@ -1,6 +1,7 @@
 /* cli/login.c - who we are to a registry: login and logout. */
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
@@ -40,7 +41,7 @@ static const struct option login_options[] = {
 
 /* ---- which registry ---- */
 
-/* What a user may write for HOST[/PATH]; owned. */
+/* What a user may write for HOST[/PATH], also as old versions of Docker did; owned. */
 static char *key_of(const struct strings *operands)
 {
 	static const char *const schemes[] = { "https://", "http://", "docker://" };
@@ -53,6 +54,8 @@ static char *key_of(const struct strings *operands)
 		}
 	while (str_ends(text, "/"))
 		text.len--;
+	if (str_ends(text, "/v1") || str_ends(text, "/v2"))
+		text.len -= strlen("/v2");
 	return str_dup(text);
 }
 
@@ -118,16 +121,30 @@ static struct err *read_password(char **ret)
 {
 	AUTO(mem) char *text = xcalloc(1, SECRET_MAX);
 	size_t len = 0, n = 1;
+	bool has_nul;
 
 	while (n && len < SECRET_MAX - 1) {
 		TRY(file_read_some(STDIN_FILENO, text + len, SECRET_MAX - 1 - len, "standard input",
 				   &n));
 		len += n;
 	}
+	has_nul = strlen(text) < len;
 	text[strcspn(text, "\r\n")] = '\0';
 	*ret = xstrdup(text);
 	explicit_bzero(text, SECRET_MAX);
-	return NULL;
+	if (n)
+		return err_new(ERR_USAGE, "standard input is too long for a password");
+	return has_nul ? err_new(ERR_USAGE, "standard input is no text, so it is no password") :
+			 NULL;
+}
+
+/* RFC 7617 section 2: neither a user nor a password may have one. */
+static bool has_control(const char *text)
+{
+	for (; *text; text++)
+		if (iscntrl((unsigned char)*text))
+			return true;
+	return false;
 }
 
 static struct err *find_user(const struct login_values *values, char **ret)
@@ -139,7 +156,7 @@ static struct err *find_user(const struct login_values *values, char **ret)
 	else
 		return err_new(ERR_USAGE, "who? --username says it where there is no terminal");
 	assert(*ret);
-	if (!(*ret)[0] || strchr(*ret, ':'))
+	if (!(*ret)[0] || strchr(*ret, ':') || has_control(*ret))
 		return err_new(ERR_USAGE, "'%.80s' cannot be a user", *ret);
 	return NULL;
 }
@@ -148,18 +165,22 @@ static struct err *find_password(const struct login_values *values, char **ret)
 {
 	if (values->password) {
 		log_warn("everybody on this machine can read a password on the command line: "
-			 "--password-stdin keeps it");
+			 "--password-stdin keeps it from them");
 		*ret = xstrdup(values->password);
-	} else if (values->password_stdin) {
-		TRY(read_password(ret));
 	} else if (isatty(STDIN_FILENO)) {
 		TRY(ask("password", true, ret));
+	} else if (values->password_stdin) {
+		TRY(read_password(ret));
 	} else {
 		return err_new(ERR_USAGE, "without a terminal the password comes by "
 					  "--password-stdin");
 	}
 	assert(*ret);
-	return (*ret)[0] ? NULL : err_new(ERR_USAGE, "the password is empty");
+	if (!(*ret)[0])
+		return err_new(ERR_USAGE, "the password is empty");
+	return has_control(*ret) ?
+		       err_new(ERR_USAGE, "the password has a control character in it") :
+		       NULL;
 }
 
 static struct err *find_credential(const struct login_values *values, struct credential *ret)
@@ -168,6 +189,7 @@ static struct err *find_credential(const struct login_values *values, struct cre
 		return err_new(ERR_USAGE, "either --password or --password-stdin");
 	if (values->password_stdin && !values->user)
 		return err_new(ERR_USAGE, "--password-stdin needs --username");
+	TRY(network_check_creds(values->network.creds));
 	if (values->network.creds)
 		return option_refuse(credential_parse(values->network.creds, "--creds", ret),
 				     "--creds");

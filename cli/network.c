@@ -41,12 +41,22 @@ struct client *network_open_as(const struct network_values *values, const char *
 	return client_new(&opts, (struct transport){ 0 });
 }
 
+struct err *network_check_creds(const char *creds)
+{
+	if (!creds)
+		return NULL;
+	if (!creds[0] || creds[0] == ':')
+		return err_new(ERR_USAGE, "option --creds: the user is missing");
+	if (!strchr(creds, ':'))
+		return err_note(err_new(ERR_USAGE, "option --creds: the password is missing"),
+				"cairn login asks for one, or reads it with --password-stdin");
+	log_warn("everybody on this machine can read a password on the command line");
+	return NULL;
+}
+
 struct err *network_open(const struct network_values *values, const char *host, struct client **ret)
 {
-	if (values->creds && (!values->creds[0] || values->creds[0] == ':'))
-		return err_new(ERR_USAGE, "option --creds: the user is missing");
-	if (values->creds && strchr(values->creds, ':'))
-		log_warn("everybody on this machine can read a password on the command line");
+	TRY(network_check_creds(values->creds));
 	*ret = network_open_as(values, host, values->creds);
 	return NULL;
 }

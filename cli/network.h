@@ -45,7 +45,7 @@ struct network_values {
 		    "read credentials from FILE instead of the usual places"), \
 	OPTION_PATH(type, field.cert_dir, 0, "cert-dir", "DIR", \
 		    "certificates for the registry, instead of certs.d"), \
-	OPTION_TEXT(type, field.creds, 0, "creds", "USER[:PASSWORD]", \
+	OPTION_TEXT(type, field.creds, 0, "creds", "USER:PASSWORD", \
 		    "who to be, whatever is kept for the registry"), \
 	OPTION_FLAG(type, field.offline, 0, "offline", "use no network at all"), \
 	OPTION_COUNT(type, field.retry, 0, "retry", "N", NETWORK_RETRY_MAX, \
@@ -63,6 +63,9 @@ struct network_values {
  * for; it and the values are borrowed for the client's life. */
 struct err *network_open(const struct network_values *values, const char *host, struct client **ret)
 	MUST_USE;
+
+/* Is it "USER:PASSWORD"? If so, a warning of what others can read; NULL is nobody, and fine. */
+struct err *network_check_creds(const char *creds) MUST_USE;
 
 /* The same as somebody: `creds` ("USER:PASSWORD") instead of those of the values. */
 struct client *network_open_as(const struct network_values *values, const char *host,
