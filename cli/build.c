@@ -9,7 +9,6 @@
 #include "base/json.h"
 #include "base/output.h"
 #include "base/str.h"
-#include "base/stream.h"
 #include "builder/build.h"
 #include "builder/deliver.h"
 #include "builder/fetch.h"
@@ -311,15 +310,6 @@ static struct err *check_file(const char *path, const char *option)
 
 /* ---- results ---- */
 
-static struct err *write_file(const char *path, const char *text)
-{
-	AUTO(output) struct output *output = NULL;
-
-	TRY(output_open(path, &output));
-	sink_write(output_sink(output), text, strlen(text));
-	return output_commit(output);
-}
-
 /* The keys that docker buildx writes. */
 static struct err *write_metadata(const char *path, const struct request *request,
 				  const struct build_result *result)
@@ -341,7 +331,7 @@ static struct err *write_metadata(const char *path, const struct request *reques
 	if (names.len > 0)
 		json_set_text(object, "image.name", names.at);
 	text = json_format_pretty(object);
-	return write_file(path, text);
+	return output_file(path, text);
 }
 
 static bool writes_to_stdout(const struct request *request)
@@ -360,7 +350,7 @@ static struct err *tell_result(const struct build_values *values, const struct r
 	if (result->has_image)
 		digest_format(&result->config.digest, id);
 	if (values->iidfile)
-		TRY(write_file(values->iidfile, id));
+		TRY(output_file(values->iidfile, id));
 	if (values->metadata_file)
 		TRY(write_metadata(values->metadata_file, request, result));
 	if (result->has_image && !writes_to_stdout(request))

@@ -23,7 +23,7 @@ static const char *const formats[] = { "text", "json", NULL };
 struct copy_values {
 	struct network_values network;
 	struct transfer_values transfer;
-	const char *platform, *src_creds, *dest_creds;
+	const char *platform, *src_creds, *dest_creds, *digestfile;
 	int src_tls_verify, dest_tls_verify; /* enum option_switch */
 	bool all;
 	int format;
@@ -36,6 +36,8 @@ static const struct option options[] = {
 		    "who to be at the target"),
 	OPTION_SWITCH(struct copy_values, dest_tls_verify, 0, "dest-tls-verify",
 		      "--tls-verify for the target alone"),
+	OPTION_PATH(struct copy_values, digestfile, 0, "digestfile", "FILE",
+		    "write the digest to FILE"),
 	OPTION_WORD(struct copy_values, format, 0, "format", formats, "how to show what was done"),
 	OPTION_TEXT(struct copy_values, platform, 0, "platform", "OS/ARCH",
 		    "which image of an index (default: the one for this machine)"),
@@ -83,6 +85,15 @@ static struct err *check_creds(const struct copy_values *values, const struct en
 		return NULL;
 	return err_new(ERR_USAGE, "option --creds: for which of the two registries? --src-creds "
 				  "and --dest-creds say it");
+}
+
+/* In the store an image gets a name; an id is none that can be given. */
+static struct err *check_name(const struct location *to)
+{
+	struct reference ref;
+
+	return to->kind == LOCATION_STORE ? option_refuse(reference_parse(to->text, &ref), NULL) :
+					    NULL;
 }
 
 static struct err *copy(struct store *store, const struct copy_values *values,
@@ -135,16 +146,21 @@ static struct err *run_copy(struct cli *cli, void *arg, struct strings *operands
 	AUTO(end) struct end to = { .client = NULL };
 	AUTO(store) struct store *store = NULL;
 	struct copy_result result = { 0 };
+	char digest[DIGEST_TEXT_SIZE];
 
 	if (values->all && values->platform)
 		return err_new(ERR_USAGE, "either --platform or --all");
 	TRY(open_end(values, operands->at[0], values->src_creds, values->src_tls_verify, &from));
 	TRY(open_end(values, operands->at[1], values->dest_creds, values->dest_tls_verify, &to));
 	TRY(check_creds(values, &from, &to));
+	TRY(check_name(&to.location));
+	if (values->digestfile)
+		TRY(option_refuse(output_check(values->digestfile), "--digestfile"));
 	if (to.location.path && to.location.kind != LOCATION_OCI_DIR)
 		TRY(option_refuse(output_check(to.location.path), NULL));
 	TRY(cli_open_store(cli, &store));
 	TRY(err_wrap(copy(store, values, &from, &to, &result), "copy %s", operands->at[0]));
+	TRY(output_file(values->digestfile, digest_format(&result.target.digest, digest)));
 	if (!is_stdout(&to.location))
 		print(values, &from, &to, &result);
 	return NULL;

@@ -103,11 +103,17 @@ static void tell(const struct remote *remote, const struct doomed *doomed)
 
 /* ---- whether it may ---- */
 
+/* The whole name, also as it is written on the command line. */
+static bool is_its_name(const char *text, const struct remote *remote)
+{
+	return strcmp(network_skip_scheme(text), remote->name) == 0;
+}
+
 static struct err *confirm(const struct delete_values *values, const struct remote *remote)
 {
 	char line[4096];
 
-	if (values->confirm && strcmp(values->confirm, remote->name) != 0)
+	if (values->confirm && !is_its_name(values->confirm, remote))
 		return err_new(ERR_USAGE, "option --confirm: '%.300s' is not %s", values->confirm,
 			       remote->name);
 	if (values->confirm || values->yes)
@@ -120,7 +126,7 @@ static struct err *confirm(const struct delete_values *values, const struct remo
 	if (!fgets(line, sizeof(line), stdin))
 		return err_new(ERR_CANCELLED, "nothing was deleted");
 	line[strcspn(line, "\n")] = '\0';
-	if (strcmp(line, remote->name) != 0)
+	if (!is_its_name(line, remote))
 		return err_new(ERR_CANCELLED, "that is not its name: nothing was deleted");
 	return NULL;
 }

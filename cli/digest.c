@@ -33,46 +33,68 @@ static const struct option digest_options[] = {
 
 /* ---- digest ---- */
 
-static struct err *ask_registry(struct store *store, const struct digest_values *values,
-				const char *text, const struct platform *platform,
-				struct descriptor *ret)
+/* The store is opened, and made, only by what needs it: to ask a registry takes none. */
+struct digest_job {
+	struct cli *cli;
+	const struct digest_values *values;
+	struct store *store; /* owned; NULL until it is needed */
+};
+
+static void digest_job_auto_(struct digest_job *job)
+{
+	store_close(job->store);
+}
+
+static struct err *need_store(struct digest_job *job)
+{
+	return job->store ? NULL : cli_open_store(job->cli, &job->store);
+}
+
+static struct err *ask_registry(struct digest_job *job, const char *text,
+				const struct platform *platform, struct descriptor *ret)
 {
 	AUTO(remote) struct remote remote = { .client = NULL };
 
-	TRY(remote_open(&values->network, text, &remote));
+	TRY(remote_open(&job->values->network, text, &remote));
 	TRY(origin_resolve(remote.origin, ret));
-	return platform ? remote_choose(&remote, store, platform, ret) : NULL;
+	if (!platform)
+		return NULL;
+	TRY(need_store(job));
+	return remote_choose(&remote, job->store, platform, ret);
 }
 
-static struct err *look_in_layout(struct store *store, const struct location *at,
+static struct err *look_in_layout(struct digest_job *job, const struct location *at,
 				  struct descriptor *ret)
 {
 	AUTO(loaded_list) struct loaded_list list = { 0 };
 
-	TRY(archive_list(store, at->path, &list));
+	TRY(need_store(job));
+	TRY(archive_list(job->store, at->path, &list));
 	return archive_choose(at->path, at->name, &list, ret);
 }
 
-static struct err *look_in_store(struct store *store, const char *text,
+static struct err *look_in_store(struct digest_job *job, const char *text,
 				 const struct platform *platform, struct descriptor *ret)
 {
 	AUTO(documents) struct documents documents = { 0 };
 	const struct sources nowhere = { 0 };
-	struct err *err = image_find(store, text, ret);
+	struct err *err;
 
+	TRY(need_store(job));
+	err = image_find(job->store, text, ret);
 	if (err_kind(err) == ERR_NOT_FOUND)
 		return err_note(err, "for the image in the registry: docker://%s", text);
 	TRY(err);
 	if (!platform)
 		return NULL;
-	TRY(documents_find(store, &nowhere, ret, platform, false, &documents));
+	TRY(documents_find(job->store, &nowhere, ret, platform, false, &documents));
 	*ret = documents.manifests.at[0];
 	return NULL;
 }
 
-static struct err *find_digest(struct store *store, const struct digest_values *values,
-			       const char *text, struct descriptor *ret)
+static struct err *find_digest(struct digest_job *job, const char *text, struct descriptor *ret)
 {
+	const struct digest_values *values = job->values;
 	AUTO(location) struct location at = { 0 };
 	struct platform want;
 	const struct platform *platform = values->platform ? &want : NULL;
@@ -82,9 +104,10 @@ static struct err *find_digest(struct store *store, const struct digest_values *
 	TRY(option_refuse(location_parse(text, &at), NULL));
 	switch (at.kind) {
 	case LOCATION_REGISTRY:
-		return ask_registry(store, values, text, platform, ret);
+		return network_named(ask_registry(job, text, platform, ret),
+				     network_skip_scheme(text));
 	case LOCATION_STORE:
-		return look_in_store(store, text, platform, ret);
+		return network_named(look_in_store(job, text, platform, ret), text);
 	case LOCATION_OCI_DIR:
 	case LOCATION_OCI_ARCHIVE:
 	case LOCATION_DOCKER_ARCHIVE:
@@ -92,22 +115,21 @@ static struct err *find_digest(struct store *store, const struct digest_values *
 	}
 	if (platform)
 		return err_new(ERR_UNSUPPORTED, "--platform is for registries and the store");
-	return look_in_layout(store, &at, ret);
+	return look_in_layout(job, &at, ret);
 }
 
 static struct err *run_digest(struct cli *cli, void *arg, struct strings *operands)
 {
 	const struct digest_values *values = arg;
+	AUTO(digest_job) struct digest_job job = { .cli = cli, .values = values };
 	AUTO(json) json_t *array = json_array();
-	AUTO(store) struct store *store = NULL;
 	char text[DIGEST_TEXT_SIZE];
 
-	TRY(cli_open_store(cli, &store));
 	vec_foreach (operands, name) {
 		struct descriptor found = { 0 };
 		json_t *object;
 
-		TRY(find_digest(store, values, *name, &found));
+		TRY(find_digest(&job, *name, &found));
 		digest_format(&found.digest, text);
 		if (values->format == FORMAT_TEXT) {
 			puts(text);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/str.h"
@@ -11,6 +12,7 @@
 #include "cli/image.h"
 #include "cli/output.h"
 #include "cli/table.h"
+#include "registry/index.h"
 #include "registry/reference.h"
 #include "store/id.h"
 #include "store/ref.h"
@@ -113,10 +115,41 @@ static void show_image(struct listing *listing, const struct ref *ref, const str
 		add_row(&listing->table, ref, image, values->no_trunc);
 }
 
+/* The image that a name leads to; of an index without one for this machine the first that is here. */
+static struct err *open_any(struct store *store, const struct descriptor *target,
+			    struct image **ret)
+{
+	struct err *err = image_open(store, target, NULL, ret);
+	AUTO(json) json_t *index = NULL;
+	AUTO(err) struct err *no_index = NULL;
+	struct json_at root, entries;
+
+	if (err_kind(err) != ERR_NOT_FOUND)
+		return err;
+	no_index = index_read(store, target, &index);
+	if (no_index)
+		return err;
+	root = json_root(index, "index");
+	entries = json_member(&root, "manifests");
+	for (size_t i = 0; i < json_length(&entries); i++) {
+		const struct json_at entry = json_element(&entries, i);
+		struct descriptor d;
+		AUTO(err) struct err *problem = descriptor_parse(&entry, &d);
+
+		if (!problem)
+			problem = image_open(store, &d, NULL, ret);
+		if (problem)
+			continue;
+		err_free(err);
+		return NULL;
+	}
+	return err;
+}
+
 static void list_one(struct store *store, const struct ref *ref, struct listing *listing)
 {
 	AUTO(image) struct image *image = NULL;
-	AUTO(err) struct err *err = image_open(store, &ref->target, NULL, &image);
+	AUTO(err) struct err *err = open_any(store, &ref->target, &image);
 	AUTO(mem) char *name = name_of(ref);
 
 	if (!err) {

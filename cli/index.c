@@ -86,6 +86,16 @@ static struct err *fetch(struct job *job, const char *text, struct descriptor *r
 	return NULL;
 }
 
+/* One of the store. */
+static struct err *find(const struct job *job, const char *text, struct descriptor *ret)
+{
+	struct err *err = image_find(job->store, text, ret);
+
+	return err_kind(err) != ERR_NOT_FOUND ?
+		       err :
+		       err_note(err, "for the image in the registry: docker://%s", text);
+}
+
 static struct err *add(struct job *job, const char *text)
 {
 	struct descriptor target;
@@ -93,7 +103,7 @@ static struct err *add(struct job *job, const char *text)
 	if (remote_is(text))
 		TRY(fetch(job, text, &target));
 	else
-		TRY(image_find(job->store, text, &target));
+		TRY(find(job, text, &target));
 	return index_add(job->store, job->index, &target);
 }
 
@@ -171,8 +181,8 @@ static struct err *read_old(struct job *job, const char *name)
 	if (job->values->push || remote_is(name))
 		TRY(fetch(job, name, &target));
 	else
-		TRY(image_find(job->store, name, &target));
-	return index_read(job->store, &target, &job->index);
+		TRY(find(job, name, &target));
+	return network_named(index_read(job->store, &target, &job->index), name);
 }
 
 static struct err *make(struct job *job, const struct strings *operands, bool from_old,
@@ -186,7 +196,7 @@ static struct err *make(struct job *job, const struct strings *operands, bool fr
 	else
 		job->index = index_new();
 	for (size_t i = 2; i < operands->len; i++)
-		TRY(err_wrap(add(job, operands->at[i]), "%s", operands->at[i]));
+		TRY(network_named(add(job, operands->at[i]), network_skip_scheme(operands->at[i])));
 	return finish(job, operands->at[1], ret);
 }
 
@@ -219,9 +229,9 @@ static struct err *inspect(struct job *job, const char *name)
 		TRY(documents_get(job->store, origin_sources(remote->origin), &target, &bytes,
 				  &fetched));
 	} else {
-		TRY(image_find(job->store, name, &target));
+		TRY(find(job, name, &target));
 	}
-	TRY(index_read(job->store, &target, &job->index));
+	TRY(network_named(index_read(job->store, &target, &job->index), name));
 	if (job->values->format == FORMAT_TEXT) {
 		index_view_print(name, &target, job->index);
 		return NULL;

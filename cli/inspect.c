@@ -311,7 +311,8 @@ static struct err *inspect_one(struct store *store, const struct inspect_values 
 	AUTO(image) struct image *image = NULL;
 
 	if (remote_is(name))
-		return inspect_remote(store, values, name, array);
+		return network_named(inspect_remote(store, values, name, array),
+				     network_skip_scheme(name));
 	TRY(image_find_open(store, name, values->platform, &image));
 	return show(store, values, name, image, array);
 }

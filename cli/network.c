@@ -71,6 +71,11 @@ const char *network_skip_scheme(const char *text)
 	return text;
 }
 
+struct err *network_named(struct err *err, const char *name)
+{
+	return err && !strstr(err_text(err), name) ? err_wrap(err, "%s", name) : err;
+}
+
 struct err *network_reference(const char *text, struct reference *ret)
 {
 	return option_refuse(reference_parse(network_skip_scheme(text), ret), NULL);

@@ -75,6 +75,9 @@ struct client *network_open_as(const struct network_values *values, const char *
  * name, or names another transport. */
 struct err *network_reference(const char *text, struct reference *ret) MUST_USE;
 
+/* The error with the image's name in front, unless it says that already; NULL stays NULL. */
+struct err *network_named(struct err *err, const char *name) MUST_USE;
+
 /* `text` without "docker://" or "docker-image://", if it has that. */
 const char *network_skip_scheme(const char *text);
 

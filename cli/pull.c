@@ -154,7 +154,7 @@ static struct err *pull_named(struct job *job, const char *name)
 	/* Always: whoever may write the configuration decides what a short name means. */
 	transfer_ui_tell(job->transfer, name);
 	TRY(find_client(job, &ref));
-	TRY(pull_image(job->store, job->client, &ref, &job->opts, &result));
+	TRY(network_named(pull_image(job->store, job->client, &ref, &job->opts, &result), name));
 	if (!job->opts.all_platforms)
 		TRY(warn_of_platform(job, name, &result.target));
 	note(job, name, &result);

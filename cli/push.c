@@ -8,7 +8,6 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/output.h"
-#include "base/stream.h"
 #include "base/text.h"
 #include "cli/commands-private.h"
 #include "cli/image.h"
@@ -74,17 +73,6 @@ static struct err *find_target(struct store *store, const struct strings *operan
 	return NULL;
 }
 
-static struct err *write_digest(const char *path, const char *digest)
-{
-	AUTO(output) struct output *output = NULL;
-
-	if (!path)
-		return NULL;
-	TRY(output_open(path, &output));
-	sink_write(output_sink(output), digest, strlen(digest));
-	return output_commit(output);
-}
-
 static void print_json(const char *name, const char *digest, const struct push_result *result)
 {
 	AUTO(json) json_t *object = json_object();
@@ -147,7 +135,7 @@ static struct err *run_push(struct cli *cli, void *arg, struct strings *operands
 	name = reference_canonical(&to);
 	TRY(err_wrap(push(store, values, &image, &to, &result), "push %s", name));
 	digest_format(&result.digest, digest);
-	TRY(write_digest(values->digestfile, digest));
+	TRY(output_file(values->digestfile, digest));
 	if (!values->transfer.quiet && values->transfer.progress != UI_QUIET &&
 	    values->transfer.progress != UI_JSON)
 		print_counts(name, &result);

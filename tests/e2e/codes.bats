@@ -77,6 +77,71 @@ expect_codes() {
 	END
 }
 
+@test "wrong command lines of the commands of registries" {
+	HOME=$BATS_TEST_TMPDIR/home XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/run
+	export HOME XDG_RUNTIME_DIR
+	unset REGISTRY_AUTH_FILE XDG_CONFIG_HOME
+	make_rootfs base.tar
+	cairn import base.tar app
+	expect_codes <<-'END'
+		2|needs an argument|cairn pull
+		2|has no name|cairn pull ''
+		2|is a URL: write it without the scheme|cairn pull https://127.0.0.1:1/x
+		2|digest has 4 hex digits|cairn pull app@sha256:0000
+		2|must be lowercase|cairn pull 127.0.0.1:1/Team/app
+		2|is not a platform|cairn pull --platform a/b/c/d 127.0.0.1:1/x
+		2|either --platform or --all-platforms|cairn pull --platform linux/amd64 --all-platforms x
+		2|option --policy: 'x' is none of|cairn pull --policy x y
+		2|option --progress: 'x' is none of|cairn pull --progress x y
+		2|option --retry: '101' is larger than 100|cairn pull --retry 101 x
+		2|option --tls-verify|cairn pull --tls-verify=x y
+		2|the user is missing|cairn pull --creds '' 127.0.0.1:1/x
+		5|--offline|cairn pull --offline 127.0.0.1:1/x
+		5|connection refused|cairn pull --retry 0 127.0.0.1:1/x
+		3|there is no file|cairn pull --authfile absent 127.0.0.1:1/x
+		3|absent: No such file|cairn pull --cert-dir absent --tls-verify 127.0.0.1:1/x
+		2|needs an argument|cairn push
+		3|no image 'absent'|cairn push absent
+		2|must be lowercase|cairn push app 127.0.0.1:1/Team/app
+		2|option --digestfile|cairn push --digestfile absent/x app 127.0.0.1:1/x
+		5|push 127.0.0.1:1/x:latest|cairn push --retry 0 app 127.0.0.1:1/x
+		2|needs more arguments|cairn copy app
+		2|either --platform or --all|cairn copy --all --platform linux/amd64 app b
+		2|bad name '-'|cairn copy app -
+		2|no path|cairn copy app oci:
+		2|has no name|cairn copy app docker://
+		2|absent/: no such directory|cairn copy app oci-archive:absent/x.tar
+		2|for which of the two registries|cairn copy --creds a:b docker://127.0.0.1:1/x docker://127.0.0.1:2/x
+		1|save it first|cairn copy app docker-daemon:x:1
+		3|copy oci:absent|cairn copy oci:absent b
+		3|no image 'absent'|cairn copy absent oci:new
+		1|neither empty nor an OCI layout|cairn copy app oci:/etc
+		2|needs an argument|cairn digest
+		3|for the image in the registry: docker://absent|cairn digest absent
+		2|needs an argument|cairn tags
+		2|is one image: name the repository|cairn tags 127.0.0.1:1/x:1
+		2|needs an argument|cairn delete
+		2|is no image in a registry|cairn delete app
+		2|is a whole repository|cairn delete docker://127.0.0.1:1/x
+		2|needs more arguments|cairn index create
+		2|did you mean 'create'?|cairn index creat x
+		2|an index of which images?|cairn index create x
+		3|for the image in the registry: docker://absent|cairn index create x absent
+		3|for the image in the registry: docker://absent|cairn index inspect absent
+		1|app: sha256:|cairn index inspect app
+		2|--push makes it there|cairn index create docker://127.0.0.1:1/x app
+		2|is not NAME=VALUE|cairn index create --annotation x y app
+		2|is no registry|cairn login app
+		2|who?|cairn login 127.0.0.1:1 </dev/null
+		2|--password-stdin needs --username|cairn login --password-stdin 127.0.0.1:1 </dev/null
+		2|either --password or --password-stdin|cairn login -u a -p b --password-stdin 127.0.0.1:1
+		2|'a:b' cannot be a user|cairn login -u a:b -p c 127.0.0.1:1
+		3|not logged in|cairn login --get-login 127.0.0.1:1
+		3|not logged in|cairn logout 127.0.0.1:1
+		2|either --all or one registry|cairn logout --all 127.0.0.1:1
+	END
+}
+
 @test "wrong command lines of build and run" {
 	import_base
 	mkdir -p context

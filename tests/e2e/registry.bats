@@ -71,6 +71,10 @@ round_trip() {
 	says "$AUTH_FILE"
 	equal "$(stat -c %a "$AUTH_FILE")" 600
 	equal "$(cairn login --get-login "$host")" "$USER_NAME"
+	run -0 cairn login -u "$USER_NAME" --password-stdin "http://$host/v2/" <<<"$USER_PASSWORD"
+	equal "$(jq -c '.auths | keys' "$AUTH_FILE")" "[\"$host\"]"
+	run -0 cairn login --creds "$USER_NAME:$USER_PASSWORD" "$host"
+	says "everybody on this machine can read a password"
 	round_trip basic
 	run -0 cairn logout "$host"
 	fails 3 cairn login --get-login "$host"
@@ -78,6 +82,26 @@ round_trip() {
 	fails 4 cairn pull --policy always "$host/team/app:1"
 	run -0 cairn pull --creds "$USER_NAME:$USER_PASSWORD" "$host/team/app:1"
 	says "everybody on this machine can read a password"
+}
+
+@test "what can be no password is not sent to anybody" {
+	private_home
+	own() {
+		fails 2 cairn login -u me --password-stdin 127.0.0.1:1 <input
+		says "$1"
+	}
+	printf 'half\0more\n' >input
+	own "is no text"
+	printf 'a\033b\n' >input
+	own "control character"
+	head -c 70000 /dev/zero | tr '\0' x >input
+	own "too long"
+	printf '\nsecond\n' >input
+	own "the password is empty"
+	fails 2 cairn login --creds me 127.0.0.1:1
+	says "the password is missing"
+	fails 2 cairn digest --creds me docker://127.0.0.1:1/x
+	fails 2 cairn digest --creds :pass docker://127.0.0.1:1/x
 }
 
 @test "what podman's login left is found, and ours by skopeo" {
@@ -251,6 +275,44 @@ platforms() {
 	equal "$(cairn pull -q --all-platforms "$host/team/app:all" 2>/dev/null)" "$made"
 }
 
+@test "what is only for another machine is listed, and named in errors" {
+	need_root
+	private_home
+	registry_start plain plain
+	host=$(address plain)
+	image_layout layout good=other --layers 1 --index --platform linux/s390x
+	digest=$(cairn copy -q --all oci:layout:other "docker://$host/other:1")
+	other_store
+	fails 3 cairn pull -q "$host/other:1"
+	says "error: $host/other:1: the image has nothing for"
+	equal "$(cairn pull -q --platform linux/s390x "$host/other:1" 2>/dev/null)" "$digest"
+	run --separate-stderr -0 cairn images
+	says "$host/other:1"
+	equal "$stderr" ""
+	equal "$(cairn images --format json | jq -r '.[0].digest')" "$digest"
+	fails 3 cairn digest --platform linux/arm64 "docker://$host/other:1"
+	says "$host/other:1: the image has nothing for linux/arm64, only for linux/s390x"
+	fails 3 cairn inspect --platform linux/arm64 "docker://$host/other:1"
+	says "$host/other:1: the image has nothing"
+	cairn pull -q "$host/other@$(cairn digest --platform linux/s390x "docker://$host/other:1")"
+	fails 1 cairn index inspect "docker://$host/other@$(cairn digest --platform linux/s390x "docker://$host/other:1")"
+	says "docker://$host/other@"
+	says "not an index"
+}
+
+@test "a digest in a registry takes no store" {
+	own_store
+	registry_start plain plain
+	host=$(address plain)
+	cairn push -q app:1 "$host/app:1"
+	equal "$(cairn --root "$BATS_TEST_TMPDIR/none" digest "docker://$host/app:1")" "$DIGEST"
+	[ ! -e none ]
+	equal "$(cairn copy -q --digestfile file app:1 "docker://$host/app:2")" "$DIGEST"
+	equal "$(cat file)" "$DIGEST"
+	fails 2 cairn copy --digestfile absent/file app:1 "docker://$host/app:3"
+	fails 3 cairn digest "docker://$host/app:3"
+}
+
 @test "tags, inspect and delete" {
 	own_store
 	registry_start plain plain
@@ -269,7 +331,7 @@ platforms() {
 	says "with it goes the tag 2"
 	fails 2 cairn delete --confirm "$host/team/app:1" "docker://$host/team/app@$DIGEST"
 	equal "$(cairn tags "$host/team/app" | wc -l)" 3
-	run -0 cairn delete --confirm "$host/team/app@$DIGEST" "docker://$host/team/app@$DIGEST"
+	run -0 cairn delete --confirm "docker://$host/team/app@$DIGEST" "docker://$host/team/app@$DIGEST"
 	says "deleted $host/team/app@$DIGEST"
 	fails 3 cairn digest "docker://$host/team/app:1"
 	fails 3 cairn delete --yes "docker://$host/team/app:1"
