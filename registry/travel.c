@@ -259,7 +259,8 @@ static struct err *follow(struct travel *t, const struct http_response *response
 /* Is a header one that any host may see? */
 static bool is_harmless(const char *header)
 {
-	static const char *const names[] = { "Accept:", "Range:", "User-Agent:", "Content-Type:" };
+	static const char *const names[] = { "Accept:", "Range:", "User-Agent:", "Content-Type:",
+					     "Content-Range:" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (strncasecmp(header, names[i], strlen(names[i])) == 0)
@@ -306,6 +307,11 @@ static struct err *go(struct travel *t, struct http_response **ret, enum http_tr
 		TRY(step(t, &response, ret_trouble));
 		if (response->status == 401) {
 			TRY(heed(t, response, &again));
+			if (again &&
+			    t->content.feed) /* what it had is gone: who fills it begins again */
+				return err_new(ERR_NETWORK,
+					       "%s wants another token in mid-transfer",
+					       t->url->host);
 			if (again)
 				continue;
 		}

@@ -444,6 +444,74 @@ TEST(an_upload_is_not_led_astray)
 	}
 }
 
+/* An upload at another host, behind a proxy there that takes no large bodies. */
+static bool pieces_elsewhere(struct fake_registry *registry, const char *line, struct str body,
+			     struct fake_answer *ret)
+{
+	if (strncmp(line, "PATCH ", 6) == 0) {
+		assert_non_null(strstr(line, "https://up.example.net/"));
+		assert_non_null(fake_header(registry->fake.request, "Content-Range: "));
+		assert_null(fake_header(registry->fake.request, "Authorization: "));
+	}
+	return limited(registry, line, body, ret) || elsewhere(registry, line, body, ret);
+}
+
+TEST(pieces_that_go_elsewhere_say_which_they_are)
+{
+	AUTO(fake_registry)
+	struct fake_registry registry = { .fault = pieces_elsewhere, .counter = 3 };
+	AUTO(content) struct content content;
+
+	fake_open(&registry);
+	content_make(&content, 5 * MEBIBYTE);
+	expect_way(&registry, &content, UPLOAD_SENT);
+	assert_true(fake_count(&registry, "PATCH") >= 2);
+}
+
+/* ---- from a stream ---- */
+
+static struct err *open_content(void *self, struct source **ret)
+{
+	const struct content *content = self;
+
+	*ret = source_from_memory(content->bytes, content->size);
+	return NULL;
+}
+
+/* The token ends when the first PUT comes. */
+static bool token_ends(struct fake_registry *registry, const char *line, struct str body,
+		       struct fake_answer *ret)
+{
+	(void)body;
+	if (strstr(line, "/token?")) {
+		*ret = (struct fake_answer){ .status = 200, .body = "{\"token\":\"fresh\"}" };
+		return true;
+	}
+	if (strncmp(line, "PUT ", 4) != 0 || registry->counter++)
+		return false;
+	*ret = (struct fake_answer){
+		.status = 401,
+		.headers = { "WWW-Authenticate: Bearer realm=\"https://" FAKE_HOST "/token\"" },
+	};
+	return true;
+}
+
+TEST(a_stream_is_begun_again_when_the_token_has_ended)
+{
+	AUTO(fake_registry) struct fake_registry registry = { .fault = token_ends };
+	AUTO(content) struct content content;
+	struct repository repo;
+	struct upload_source src = { .fd = -1, .open = open_content, .self = &content };
+	enum upload_way way;
+
+	fake_open(&registry);
+	content_make(&content, 3 * MEBIBYTE);
+	repo = (struct repository){ .client = registry.client, .place = &registry.place };
+	assert_ok(upload_blob(&repo, store, &content.blob, &src, NULL, &way));
+	assert_true(fake_has_blob(&registry, "team/app", &content.blob.digest));
+	assert_true(fake_count(&registry, "[Bearer fresh]") > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -463,6 +531,8 @@ int main(void)
 		ROOM_TEST(a_registry_that_refuses_what_is_right_is_asked_twice),
 		ROOM_TEST(a_web_server_that_is_pleased_with_everything_is_no_registry),
 		ROOM_TEST(an_upload_is_not_led_astray),
+		ROOM_TEST(pieces_that_go_elsewhere_say_which_they_are),
+		ROOM_TEST(a_stream_is_begun_again_when_the_token_has_ended),
 	};
 
 	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
