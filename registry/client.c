@@ -22,6 +22,7 @@
 #define RETRY_MAX_WAIT 120
 #define RETRY_PAUSE 1000
 #define PAUSE_MAX UINT64_C(60000)
+#define LOOK_UP 500 /* milliseconds: who waits looks whether it is still wanted */
 
 struct client *client_new(const struct client_opts *opts, struct transport transport)
 {
@@ -230,7 +231,7 @@ struct err *client_wait(const struct client_tries *tries)
 	for (;;) {
 		struct pollfd stop = { .fd = cancel_fd(), .events = POLLIN };
 		uint64_t now = clock_monotonic();
-		uint64_t until;
+		uint64_t until, left;
 
 		pthread_mutex_lock(&tries->host->lock);
 		until = tries->host->not_before;
@@ -238,7 +239,8 @@ struct err *client_wait(const struct client_tries *tries)
 		TRY(cancel_check());
 		if (until <= now)
 			return NULL;
-		(void)poll(&stop, 1, (int)((until - now) / MILLISECOND) + 1);
+		left = (until - now) / MILLISECOND + 1;
+		(void)poll(&stop, 1, (int)(left < LOOK_UP ? left : LOOK_UP));
 	}
 }
 
@@ -355,7 +357,8 @@ static bool fall_back(struct client *client, const struct place *place, const st
 		      enum http_trouble trouble)
 {
 	struct host *host = host_of(client, place->server);
-	bool has_port = strrchr(place->server, ':') && !strchr(place->server, ']');
+	const char *bracket = strchr(place->server, ']');
+	bool has_port = strchr(bracket ? bracket : place->server, ':');
 	bool may = is_insecure(client, place) || url_is_loopback(home);
 
 	if (!home->is_https || !may ||

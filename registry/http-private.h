@@ -88,10 +88,10 @@ struct transfer *transfer_new(const struct curl *curl, struct lane *lane,
 			      const struct http_request *request, struct url *url,
 			      struct proxy *proxy) MUST_USE;
 /* Run it until the head of its response is here, which becomes the transfer's owner. On failure
- * the transfer is the caller's. */
+ * the transfer has ended, and is the caller's; so it is once the work around this thread has failed. */
 struct err *transfer_wait(struct transfer *transfer, struct http_response **ret,
 			  enum http_trouble *ret_trouble) MUST_USE;
-/* Stops it, if it has not ended. */
+/* One that has never begun, or has ended. */
 void transfer_free(struct transfer *transfer);
 DEFINE_AUTO(transfer)
 

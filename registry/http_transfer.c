@@ -35,9 +35,22 @@
 #define STALL_BYTES 1024   /* a second, or it is a stall */
 #define ANSWER_PATIENCE 10 /* times the stall timeout, for the answer to long content */
 #define SHORT_BODY ((uint64_t)64 * 1024) /* is worth waiting for, to keep the connection */
-#define LINGER_MS 100 /* what a response that nobody read has, to end by itself */
+#define LINGER_MS 100  /* what a response that nobody read has, to end by itself */
+#define LOOK_UP_MS 500 /* who waits looks whether it is still wanted */
 
 /* ---- the reader's side ---- */
+
+/* Under the lock: wait for a change. ETIMEDOUT when nothing has happened for so long. */
+static int wait_some(struct transfer *transfer, long milliseconds)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += milliseconds * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
+	return pthread_cond_timedwait(&transfer->changed, &transfer->lock, &until);
+}
 
 static size_t body_read(void *self, void *data, size_t len, struct err **err)
 {
@@ -49,15 +62,18 @@ static size_t body_read(void *self, void *data, size_t len, struct err **err)
 
 		pthread_mutex_lock(&transfer->lock);
 		atomic_store(&transfer->reader_waits, true);
-		while (ring_fill(&transfer->body) == 0 && !transfer->done)
-			pthread_cond_wait(&transfer->changed, &transfer->lock);
+		while (ring_fill(&transfer->body) == 0 && !transfer->done &&
+		       !cancel_stopped(cancel_current()))
+			wait_some(transfer, LOOK_UP_MS);
 		atomic_store(&transfer->reader_waits, false);
 		done = transfer->done;
 		if (done && ring_fill(&transfer->body) == 0)
 			*err = STEAL(transfer->err);
 		pthread_mutex_unlock(&transfer->lock);
 		n = ring_take(&transfer->body, data, len);
-		if (n == 0 && done)
+		if (n == 0 && !done)
+			*err = cancel_check();
+		if (n == 0 && (done || *err))
 			return 0;
 	}
 	if (ring_room(&transfer->body) >= BODY_RING / 2 &&
@@ -69,17 +85,10 @@ static size_t body_read(void *self, void *data, size_t len, struct err **err)
 /* A short response that nobody wants to read still ends; then its connection can serve again. */
 static void linger(struct transfer *transfer)
 {
-	struct timespec until;
+	uint64_t end = clock_monotonic() + LINGER_MS * UINT64_C(1000000);
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += LINGER_MS * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
-	while (!transfer->done && !atomic_load(&transfer->is_full)) {
-		if (pthread_cond_timedwait(&transfer->changed, &transfer->lock, &until) ==
-		    ETIMEDOUT)
-			break;
-	}
+	while (!transfer->done && !atomic_load(&transfer->is_full) && clock_monotonic() < end)
+		wait_some(transfer, LINGER_MS);
 }
 
 static void stop(struct transfer *transfer)
@@ -122,14 +131,18 @@ struct err *transfer_wait(struct transfer *transfer, struct http_response **ret,
 	struct err *err = NULL;
 
 	pthread_mutex_lock(&transfer->lock);
-	while (!transfer->response && !transfer->done)
-		pthread_cond_wait(&transfer->changed, &transfer->lock);
+	while (!transfer->response && !transfer->done && !cancel_stopped(cancel_current()))
+		wait_some(transfer, LOOK_UP_MS);
 	response = STEAL(transfer->response);
-	if (!response) {
+	if (!response && transfer->done) {
 		err = STEAL(transfer->err);
 		*ret_trouble = transfer->trouble;
 	}
 	pthread_mutex_unlock(&transfer->lock);
+	if (!response && !err) {
+		stop(transfer);
+		err = cancel_check();
+	}
 	if (err)
 		return err;
 	response->body = body_source(transfer);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "registry/certs.h"
 #include "registry/client.h"
@@ -640,6 +641,37 @@ TEST(retry_after_is_honoured_up_to_a_limit)
 	assert_int_equal(other.fake.lines.len, 1);
 }
 
+/* Wants to be left alone for 100 s. */
+static struct fake_answer tired(struct fake *fake, const char *line, const char *auth,
+				struct str body)
+{
+	(void)fake, (void)line, (void)auth, (void)body;
+	return (struct fake_answer){ .status = 429, .headers = { "Retry-After: 100" } };
+}
+
+static void *stop_soon(void *scope)
+{
+	usleep(100 * 1000);
+	cancel_stop(scope);
+	return NULL;
+}
+
+TEST(who_waits_to_try_again_hears_that_it_is_not_wanted_any_more)
+{
+	AUTO(scene) struct scene scene = { 0 };
+	struct cancel_scope scope = { 0 };
+	const struct cancel_scope *outer = cancel_enter(&scope);
+	uint64_t before = clock_monotonic();
+	pthread_t thread;
+
+	scene_open(&scene, tired, NULL);
+	assert_int_equal(pthread_create(&thread, NULL, stop_soon, &scope), 0);
+	expect_failure(&scene, ERR_CANCELLED, "");
+	assert_true(clock_monotonic() - before < UINT64_C(10000000000));
+	pthread_join(thread, NULL);
+	cancel_enter(outer);
+}
+
 /* ---- plain http ---- */
 
 static struct fake_answer plain(struct fake *fake, const char *line, const char *auth,
@@ -792,6 +824,7 @@ int main(void)
 		cmocka_unit_test(the_number_of_repeats_has_an_end),
 		cmocka_unit_test(nothing_is_tried_again_if_the_user_says_so),
 		cmocka_unit_test(retry_after_is_honoured_up_to_a_limit),
+		cmocka_unit_test(who_waits_to_try_again_hears_that_it_is_not_wanted_any_more),
 		cmocka_unit_test(plain_http_is_for_loopback_and_for_who_says_so),
 		cmocka_unit_test(offline_sends_nothing),
 		cmocka_unit_test(warnings_of_a_registry_are_passed_on_once),

@@ -606,6 +606,48 @@ static bool ends_waits(void *arg)
 	return true;
 }
 
+static void *stop_soon(void *scope)
+{
+	usleep(100 * 1000);
+	cancel_stop(scope);
+	return NULL;
+}
+
+/* A sibling's failure must not wait for a stall: that would be half a minute. */
+TEST(work_that_is_not_wanted_any_more_waits_for_nobody)
+{
+	static const char *const paths[] = { "/silence", "/x" };
+	static const struct http_opts opts = { .stall_timeout = 60000 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		struct cancel_scope scope = { 0 };
+		const struct cancel_scope *before = cancel_enter(&scope);
+		uint64_t began = clock_monotonic();
+		struct http_response *response = NULL;
+		struct scene scene;
+		AUTO(err) struct err *err = NULL;
+		pthread_t thread;
+		char data[16];
+
+		scene_init(&scene, serve_stall);
+		transport_free(&scene.transport);
+		scene.transport = http_transport_new(&opts);
+		assert_int_equal(pthread_create(&thread, NULL, stop_soon, &scope), 0);
+		err = scene_send(&scene, HTTP_GET, paths[i], false, &response);
+		if (!err) {
+			while (source_read(response->body, data, sizeof(data)))
+				;
+			err = source_check(response->body);
+		}
+		assert_int_equal(err_kind(err), ERR_CANCELLED);
+		assert_true(clock_monotonic() - began < UINT64_C(5000000000));
+		pthread_join(thread, NULL);
+		cancel_enter(before);
+		http_response_free(response);
+		scene_release(&scene);
+	}
+}
+
 TEST(a_signal_ends_all_waits)
 {
 	child_run(ends_waits, NULL);
@@ -615,6 +657,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		/* first: its child is forked while there is one thread, as TSan wants it */
+		cmocka_unit_test(work_that_is_not_wanted_any_more_waits_for_nobody),
 		cmocka_unit_test(a_signal_ends_all_waits),
 		cmocka_unit_test(a_response_has_status_headers_and_body),
 		cmocka_unit_test(a_request_asks_for_nothing_of_its_own_accord),
