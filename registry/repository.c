@@ -18,6 +18,7 @@
 #define SCHEMA_1 "application/vnd.docker.distribution.manifest.v1+"
 #define TAGS_PAGE 1000
 #define TAGS_PAGES_MAX 10000
+#define TAGS_MAX 1000000 /* of a repository: ten times what the largest have */
 #define TAGS_BODY_MAX ((size_t)16 * 1024 * 1024)
 
 static const char accept_manifests[] = "Accept: " MEDIA_OCI_INDEX ", " MEDIA_OCI_MANIFEST
@@ -198,8 +199,9 @@ static bool read_head(const struct http_response *response, const char *what,
 	AUTO(mem) char *type = http_media_type(response);
 	char text[DIGEST_TEXT_SIZE];
 
+	/* Some registries announce 0 bytes for whatever a HEAD does not send. */
 	if (!announced_digest(response, &ret->digest) || !content_length(response, &ret->size) ||
-	    !is_manifest_type(type))
+	    ret->size == 0 || !is_manifest_type(type))
 		return false;
 	if (is_digest(what) && strcmp(digest_format(&ret->digest, text), what) != 0)
 		return false;
@@ -431,6 +433,8 @@ static struct err *read_page(struct str body, struct map *known, struct strings 
 		TRY(json_get_optional_text(&entry, &text));
 		if (!text || !is_tag(text) || map_has(known, str_of(text)))
 			continue;
+		if (ret->len >= TAGS_MAX)
+			return err_new(ERR_INVALID, "more than %d tags", TAGS_MAX);
 		map_put(known, str_of(text), ret);
 		strings_push(ret, text);
 	}

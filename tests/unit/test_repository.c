@@ -66,12 +66,19 @@ static bool poor_head(struct fake_registry *registry, const char *line, struct s
 	if (strncmp(line, "HEAD ", 5) != 0)
 		return false;
 	*ret = (struct fake_answer){ .status = registry->counter };
+	if (registry->counter)
+		return true;
+	/* everything but a size that can be true */
+	*ret = (struct fake_answer){ .status = 200,
+				     .headers = { "Docker-Content-Digest: sha256:" HEX64,
+						  "Content-Type: " MEDIA_OCI_MANIFEST,
+						  "Content-Length: 0" } };
 	return true;
 }
 
 TEST(a_head_that_says_too_little_is_followed_by_a_get)
 {
-	static const int statuses[] = { 200, 400, 403, 405, 501 };
+	static const int statuses[] = { 0, 200, 400, 403, 405, 501 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
 		AUTO(fake_registry)
@@ -440,6 +447,36 @@ TEST(tags_come_in_pages_and_only_tags_are_believed)
 	}
 }
 
+#define PAGE_OF_MANY 400000
+
+/* Another page, for ever. */
+static bool endless_pages(struct fake_registry *registry, const char *line, struct str body,
+			  struct fake_answer *ret)
+{
+	static char text[PAGE_OF_MANY * 10 + 100];
+	size_t len = (size_t)sprintf(text, "{\"tags\":[\"x\"");
+	const char *link =
+		fake_keep(registry, xasprintf("Link: <?n=1&last=%d>; rel=next", registry->counter));
+
+	(void)line, (void)body;
+	for (int i = 0; i < PAGE_OF_MANY; i++)
+		len += (size_t)sprintf(text + len, ",\"%07d\"", registry->counter++);
+	strcpy(text + len, "]}");
+	*ret = (struct fake_answer){ .status = 200, .headers = { link }, .body = text };
+	return true;
+}
+
+TEST(a_list_of_tags_comes_to_an_end)
+{
+	AUTO(fake_registry) struct fake_registry registry = { .fault = endless_pages };
+	AUTO(strings) struct strings tags = { 0 };
+	struct repository repo;
+
+	fake_open(&registry);
+	repo = repository_of(&registry);
+	expect_error(repository_tags(&repo, &tags), ERR_INVALID, "more than 1000000 tags");
+}
+
 TEST(a_ping_says_whether_it_is_a_registry)
 {
 	AUTO(fake_registry) struct fake_registry registry = { .fault = refuses_deletes };
@@ -470,6 +507,7 @@ int main(void)
 		cmocka_unit_test(a_blob_is_there_or_not_and_has_its_size),
 		cmocka_unit_test(a_range_is_only_believed_if_it_is_the_one_asked_for),
 		cmocka_unit_test(tags_come_in_pages_and_only_tags_are_believed),
+		cmocka_unit_test(a_list_of_tags_comes_to_an_end),
 		cmocka_unit_test(a_ping_says_whether_it_is_a_registry),
 	};
 
