@@ -132,8 +132,8 @@ static struct err *fetch_blob(void *arg)
 	if (fetched) {
 		atomic_store(&p->fetched, true);
 		atomic_fetch_add(&p->bytes, job->blob->size);
-		note_origin(p, job->blob);
 	}
+	note_origin(p, job->blob); /* also of what was here: the manifest says that it is there */
 	return NULL;
 }
 

@@ -182,6 +182,22 @@ static struct err *choose_image(struct push *p, struct descriptor *target)
 	return NULL;
 }
 
+/* The documents of an index may have been looked at while the layers stayed where they are. */
+static struct err *expect_blobs(const struct push *p, const struct descriptors *blobs)
+{
+	char text[DIGEST_TEXT_SIZE];
+	bool here = true;
+
+	vec_foreach (blobs, blob) {
+		if (!is_foreign(blob))
+			TRY(blob_has(p->store, blob, &here));
+		if (!here)
+			return err_new(ERR_NOT_FOUND, "blob %s is not in the store",
+				       digest_format(&blob->digest, text));
+	}
+	return NULL;
+}
+
 /* Everything that the target leads to. Of an index of which only one image was pulled, that image
  * is pushed alone, and this is said. */
 static struct err *find_parts(struct push *p, struct descriptor *target)
@@ -192,6 +208,10 @@ static struct err *find_parts(struct push *p, struct descriptor *target)
 
 	platform_host(&host);
 	err = documents_find(p->store, &nowhere, target, &host, true, &p->documents);
+	if (!err && !p->opts->origin)
+		err = expect_blobs(p, &p->documents.configs);
+	if (!err && !p->opts->origin)
+		err = expect_blobs(p, &p->documents.layers);
 	if (err_kind(err) != ERR_NOT_FOUND || p->documents.indexes.len == 0)
 		return err;
 	err_free(err);

@@ -353,6 +353,30 @@ TEST(a_pulled_image_is_pushed_elsewhere_with_its_digest)
 	assert_int_equal(result.sent + result.mounted + result.present, 0);
 }
 
+TEST(what_was_here_before_a_pull_is_mounted_from_where_the_image_is)
+{
+	AUTO(fake_registry) struct fake_registry registry = { 0 };
+	struct pull_opts opts = { 0 };
+	struct pull_result pulled;
+	struct push_result result;
+	struct descriptor image;
+
+	fake_open(&registry);
+	(void)add_image(&registry, "team/app", "amd64");
+	image = add_image(&registry, "other/app", "amd64");
+	tag(&registry, "other/app", "1", &image);
+	/* the layers are here already, from nowhere */
+	map_foreach (&registry.blobs, at) {
+		const struct fake_blob *blob = at->value;
+		struct digest digest;
+
+		assert_ok(blob_put(store, buf_str(&blob->bytes), &digest));
+	}
+	assert_ok(pull(&registry, FAKE_HOST "/other/app:1", &opts, &pulled));
+	assert_ok(push(&registry, &pulled.target, FAKE_HOST "/third:1", &result));
+	assert_int_equal(result.mounted, 3);
+}
+
 TEST(an_index_is_pushed_whole_or_its_one_image_alone)
 {
 	AUTO(fake_registry) struct fake_registry registry = { 0 };
@@ -371,6 +395,17 @@ TEST(an_index_is_pushed_whole_or_its_one_image_alone)
 	assert_false(digest_equal(&result.digest, &index.digest));
 	assert_int_equal(result.sent, 3);
 	assert_int_equal(target.said.len, 1);
+
+	/* all documents, as who looks at an index has them, but not all layers */
+	map_foreach (&registry.manifests, at) {
+		const struct fake_blob *blob = at->value;
+		struct digest digest;
+
+		assert_ok(blob_put(store, buf_str(&blob->bytes), &digest));
+	}
+	assert_ok(push(&target, &pulled.target, FAKE_HOST "/some:1", &result));
+	assert_false(digest_equal(&result.digest, &index.digest));
+	assert_int_equal(target.said.len, 2);
 
 	opts.all_platforms = true;
 	assert_ok(pull(&registry, APP ":1", &opts, &pulled));
@@ -422,6 +457,7 @@ int main(void)
 		ROOM_TEST(hostile_documents_are_refused),
 		ROOM_TEST(indexes_within_indexes_come_to_an_end),
 		ROOM_TEST(a_pulled_image_is_pushed_elsewhere_with_its_digest),
+		ROOM_TEST(what_was_here_before_a_pull_is_mounted_from_where_the_image_is),
 		ROOM_TEST(an_index_is_pushed_whole_or_its_one_image_alone),
 		ROOM_TEST(nothing_is_tagged_before_all_of_it_is_there),
 	};
