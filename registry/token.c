@@ -313,7 +313,8 @@ struct err *token_cache_get(struct token_cache *cache, const char *key,
 	failures = entry->failures;
 	while (entry->fetching)
 		pthread_cond_wait(&cache->changed, &cache->lock);
-	if (failures != entry->failures)
+	/* Who asked may have been told to stop: that says nothing to those whose work goes on. */
+	if (failures != entry->failures && entry->kind != ERR_CANCELLED)
 		err = same_failure(entry);
 	else if (!is_good(entry))
 		err = ask(cache, entry, fetch, arg);

@@ -250,6 +250,34 @@ TEST(a_failure_is_told_to_all_who_wait_and_not_kept)
 	expect_token(cache, "one", &server, "token-1");
 }
 
+/* Who asks is told to stop. */
+static struct err *stopped(void *arg, struct token *ret)
+{
+	(void)arg, (void)ret;
+	usleep(200 * 1000);
+	return err_new(ERR_CANCELLED, "stopped because something else failed");
+}
+
+static void *ask_and_stop(void *cache)
+{
+	AUTO(mem) char *got = NULL;
+
+	err_free(token_cache_get(cache, "one", stopped, NULL, &got));
+	return NULL;
+}
+
+TEST(that_who_asks_is_stopped_does_not_stop_those_who_wait)
+{
+	AUTO(token_cache) struct token_cache *cache = token_cache_new();
+	struct server server = { .life = 300 };
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, ask_and_stop, cache), 0);
+	usleep(50 * 1000);
+	expect_token(cache, "one", &server, "token-1");
+	pthread_join(thread, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +288,7 @@ int main(void)
 		cmocka_unit_test(a_token_is_asked_for_once_per_key),
 		cmocka_unit_test(a_token_is_renewed_before_its_end_and_after_a_refusal),
 		cmocka_unit_test(threads_that_want_one_key_ask_once),
+		cmocka_unit_test(that_who_asks_is_stopped_does_not_stop_those_who_wait),
 		cmocka_unit_test(a_failure_is_told_to_all_who_wait_and_not_kept),
 	};
 

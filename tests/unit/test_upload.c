@@ -510,6 +510,7 @@ TEST(a_stream_is_begun_again_when_the_token_has_ended)
 	assert_ok(upload_blob(&repo, store, &content.blob, &src, NULL, &way));
 	assert_true(fake_has_blob(&registry, "team/app", &content.blob.digest));
 	assert_true(fake_count(&registry, "[Bearer fresh]") > 0);
+	assert_int_equal(fake_count(&registry, "PUT "), 2); /* none of half a stream */
 }
 
 int main(void)
