@@ -221,7 +221,7 @@ static struct err *inspect(struct job *job, const char *name)
 
 	if (remote_is(name)) {
 		struct remote *remote = &job->sources[job->source_count++];
-		AUTO(buf) struct buf bytes = BUF_INIT(MANIFEST_MAX + 1);
+		AUTO(buf) struct buf bytes = BUF_INIT(IMAGE_DOCUMENT_MAX + 1);
 		bool fetched;
 
 		TRY(remote_open(&job->values->network, name, remote));

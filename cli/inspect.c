@@ -253,14 +253,14 @@ static struct err *show(struct store *store, const struct inspect_values *values
 static struct err *ask(struct store *store, const struct remote *remote, struct descriptor *ret,
 		       bool *ret_is_index)
 {
-	AUTO(buf) struct buf bytes = BUF_INIT(MANIFEST_MAX + 1);
+	AUTO(buf) struct buf bytes = BUF_INIT(IMAGE_DOCUMENT_MAX + 1);
 	AUTO(json) json_t *document = NULL;
 	struct json_at root;
 	bool fetched;
 
 	TRY(origin_resolve(remote->origin, ret));
 	TRY(documents_get(store, origin_sources(remote->origin), ret, &bytes, &fetched));
-	TRY(json_parse(buf_str(&bytes), MANIFEST_MAX, "manifest", &document));
+	TRY(json_parse(buf_str(&bytes), IMAGE_DOCUMENT_MAX, "manifest", &document));
 	root = json_root(document, "manifest");
 	return image_document_kind(&root, ret->media_type, ret_is_index);
 }

@@ -54,12 +54,12 @@ struct err *documents_get(struct store *store, const struct sources *sources,
 	struct digest digest;
 	struct err *err;
 
-	if (document->size > MANIFEST_MAX)
+	if (document->size > IMAGE_DOCUMENT_MAX)
 		return err_new(ERR_INVALID, "manifest %s has %ju bytes, more than %zu",
 			       digest_format(&document->digest, text), (uintmax_t)document->size,
-			       MANIFEST_MAX);
+			       IMAGE_DOCUMENT_MAX);
 	*ret_fetched = false;
-	err = blob_read(store, &document->digest, MANIFEST_MAX, ret);
+	err = blob_read(store, &document->digest, IMAGE_DOCUMENT_MAX, ret);
 	if (err_kind(err) == ERR_NOT_FOUND || err_kind(err) == ERR_CORRUPT) {
 		err_free(err);
 		TRY(fetch(sources, document, ret));
@@ -143,20 +143,20 @@ static struct err *note_index(struct search *search, const struct descriptor *d,
 
 static struct err *find(struct search *search, const struct descriptor *d, int depth)
 {
-	AUTO(buf) struct buf bytes = BUF_INIT(MANIFEST_MAX + 1);
+	AUTO(buf) struct buf bytes = BUF_INIT(IMAGE_DOCUMENT_MAX + 1);
 	AUTO(json) json_t *doc = NULL;
 	bool is_new = false, is_index = false, fetched = false;
 	struct json_at root;
 
-	if (depth > DOCUMENTS_DEPTH)
+	if (depth > IMAGE_INDEX_DEPTH)
 		return err_new(ERR_INVALID, "image indexes nest more than %d deep",
-			       DOCUMENTS_DEPTH);
+			       IMAGE_INDEX_DEPTH);
 	TRY(meet(search, d, &is_new));
 	if (!is_new)
 		return NULL;
 	TRY(documents_get(search->store, search->sources, d, &bytes, &fetched));
 	search->found->fetched = search->found->fetched || fetched;
-	TRY(json_parse(buf_str(&bytes), MANIFEST_MAX, "manifest", &doc));
+	TRY(json_parse(buf_str(&bytes), IMAGE_DOCUMENT_MAX, "manifest", &doc));
 	root = json_root(doc, "manifest");
 	TRY(image_document_kind(&root, d->media_type, &is_index));
 	return is_index ? note_index(search, d, &root, depth) : note_manifest(search, d, &root);

@@ -20,7 +20,6 @@
 struct err;
 struct store;
 
-#define DOCUMENTS_DEPTH 8
 #define DOCUMENTS_MAX 10000 /* descriptors in all */
 
 /* Places in the order in which to ask; borrowed. */

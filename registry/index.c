@@ -25,12 +25,13 @@ json_t *index_new(void)
 static struct err *read_document(struct store *store, const struct descriptor *target, json_t **ret,
 				 bool *ret_is_index)
 {
-	AUTO(buf) struct buf text = BUF_INIT(MANIFEST_MAX + 1);
+	AUTO(buf) struct buf text = BUF_INIT(IMAGE_DOCUMENT_MAX + 1);
 	char digest[DIGEST_TEXT_SIZE];
 	struct json_at root;
 
-	TRY(blob_read(store, &target->digest, MANIFEST_MAX, &text));
-	TRY(json_parse(buf_str(&text), MANIFEST_MAX, digest_format(&target->digest, digest), ret));
+	TRY(blob_read(store, &target->digest, IMAGE_DOCUMENT_MAX, &text));
+	TRY(json_parse(buf_str(&text), IMAGE_DOCUMENT_MAX, digest_format(&target->digest, digest),
+		       ret));
 	root = json_root(*ret, digest);
 	return image_document_kind(&root, target->media_type, ret_is_index);
 }

@@ -36,7 +36,7 @@ static struct err *check_version(struct members *members)
 	struct json_at root, at;
 	const char *version;
 
-	TRY(members_read_json(members, LAYOUT_FILE, WALK_DOCUMENT_MAX, &document, &root));
+	TRY(members_read_json(members, LAYOUT_FILE, IMAGE_DOCUMENT_MAX, &document, &root));
 	at = json_member(&root, "imageLayoutVersion");
 	TRY(json_get_text(&at, &version));
 	if (!str_starts(str_of(version), "1."))
@@ -107,7 +107,7 @@ static struct err *walk_layout(struct walk *walk, struct entries *ret)
 	struct json_at root, list;
 
 	TRY(check_version(walk->members));
-	TRY(members_read_json(walk->members, INDEX_FILE, WALK_DOCUMENT_MAX, &document, &root));
+	TRY(members_read_json(walk->members, INDEX_FILE, IMAGE_DOCUMENT_MAX, &document, &root));
 	list = json_member(&root, "manifests");
 	TRY(json_expect_array(&list));
 	for (size_t i = 0; i < json_length(&list); i++) {
@@ -240,7 +240,7 @@ static bool replaces(const json_t *ours, const json_t *entry)
 /* Keep the entries of an index that is there already, but for those that ours replace. */
 static struct err *merge_index(const struct pack *pack, json_t *manifests)
 {
-	AUTO(buf) struct buf text = BUF_INIT(WALK_DOCUMENT_MAX);
+	AUTO(buf) struct buf text = BUF_INIT(IMAGE_DOCUMENT_MAX);
 	AUTO(json) json_t *document = NULL;
 	size_t ours = json_array_size(manifests);
 	json_t *entry;
@@ -248,8 +248,8 @@ static struct err *merge_index(const struct pack *pack, json_t *manifests)
 
 	if (pack_dir_fd(pack) < 0 || !file_exists(pack_dir_fd(pack), INDEX_FILE))
 		return NULL;
-	TRY(file_read(pack_dir_fd(pack), INDEX_FILE, WALK_DOCUMENT_MAX, &text));
-	TRY(json_parse(buf_str(&text), WALK_DOCUMENT_MAX, INDEX_FILE, &document));
+	TRY(file_read(pack_dir_fd(pack), INDEX_FILE, IMAGE_DOCUMENT_MAX, &text));
+	TRY(json_parse(buf_str(&text), IMAGE_DOCUMENT_MAX, INDEX_FILE, &document));
 	json_array_foreach(json_object_get(document, "manifests"), i, entry)
 	{
 		bool replaced = false;

@@ -133,10 +133,10 @@ static struct err *push_blobs(struct push *p)
 /* By its digest, or as the tag `what`. */
 static struct err *put(struct push *p, const struct descriptor *document, const char *what)
 {
-	AUTO(buf) struct buf bytes = BUF_INIT(MANIFEST_MAX + 1);
+	AUTO(buf) struct buf bytes = BUF_INIT(IMAGE_DOCUMENT_MAX + 1);
 	char text[DIGEST_TEXT_SIZE];
 
-	TRY(blob_read(p->store, &document->digest, MANIFEST_MAX, &bytes));
+	TRY(blob_read(p->store, &document->digest, IMAGE_DOCUMENT_MAX, &bytes));
 	return repository_manifest_put(&p->repo,
 				       what ? what : digest_format(&document->digest, text),
 				       document->media_type, buf_str(&bytes), &document->digest);

@@ -158,7 +158,7 @@ static struct err *judge(const struct repository *repo, const char *what,
 	    !digest_equal(&announced, &ret->digest))
 		client_say(repo->client, "%s: the registry announces another digest than it sends",
 			   name);
-	TRY(json_parse(bytes, MANIFEST_MAX, name, &doc));
+	TRY(json_parse(bytes, IMAGE_DOCUMENT_MAX, name, &doc));
 	root = json_root(doc, name);
 	return type_of(&root, type, ret);
 }
@@ -177,7 +177,7 @@ struct err *repository_manifest_get(const struct repository *repo, const char *w
 			 .header = accept_manifests,
 		 },
 		 &response));
-	TRY(client_read(response, MANIFEST_MAX, "the manifest", ret_bytes));
+	TRY(client_read(response, IMAGE_DOCUMENT_MAX, "the manifest", ret_bytes));
 	return judge(repo, what, response, buf_str(ret_bytes), ret);
 }
 
@@ -185,7 +185,7 @@ struct err *repository_manifest_get(const struct repository *repo, const char *w
 static struct err *find_by_get(const struct repository *repo, const char *what, bool *ret_found,
 			       struct descriptor *ret)
 {
-	AUTO(buf) struct buf bytes = BUF_INIT(MANIFEST_MAX);
+	AUTO(buf) struct buf bytes = BUF_INIT(IMAGE_DOCUMENT_MAX);
 	AUTO(err) struct err *err = repository_manifest_get(repo, what, ret, &bytes);
 
 	*ret_found = !err;
@@ -253,10 +253,10 @@ struct err *repository_manifest_put(const struct repository *repo, const char *w
 	struct err *err;
 	bool found;
 
-	if (bytes.len > MANIFEST_PUT_MAX)
+	if (bytes.len > IMAGE_PUT_MAX)
 		return err_new(ERR_UNSUPPORTED,
 			       "the manifest has %zu bytes; registries take at most %zu", bytes.len,
-			       MANIFEST_PUT_MAX);
+			       IMAGE_PUT_MAX);
 	TRY(send(repo,
 		 &(struct ask){
 			 .method = HTTP_PUT,

@@ -18,9 +18,7 @@
 #include "base/vec.h"
 #include "registry/client.h"
 #include "store/descriptor.h"
-
-#define MANIFEST_MAX ((size_t)8 * 1024 * 1024) /* of a manifest or index that is read */
-#define MANIFEST_PUT_MAX ((size_t)4 * 1024 * 1024)
+#include "store/image.h"
 
 /* A value; the client is borrowed, the place is borrowed. */
 struct repository {

@@ -10,7 +10,6 @@
 #include "store/blob.h"
 #include "store/image.h"
 
-#define DEPTH_MAX 4      /* of an index in an index */
 #define STEPS_MAX 100000 /* descriptors looked at */
 
 static bool is_index(const struct descriptor *d)
@@ -76,15 +75,15 @@ static struct err *check_document(const struct descriptor *d, struct str text)
 static struct err *read_document(const struct walk *walk, const struct descriptor *d,
 				 const char *name, json_t **ret)
 {
-	AUTO(buf) struct buf text = BUF_INIT(WALK_DOCUMENT_MAX);
+	AUTO(buf) struct buf text = BUF_INIT(IMAGE_DOCUMENT_MAX);
 
 	if (walk->members) {
-		TRY(members_read(walk->members, name, WALK_DOCUMENT_MAX, &text));
+		TRY(members_read(walk->members, name, IMAGE_DOCUMENT_MAX, &text));
 		TRY(err_wrap(check_document(d, buf_str(&text)), "%s", name));
 	} else {
-		TRY(blob_read(walk->store, &d->digest, WALK_DOCUMENT_MAX, &text));
+		TRY(blob_read(walk->store, &d->digest, IMAGE_DOCUMENT_MAX, &text));
 	}
-	return json_parse(buf_str(&text), WALK_DOCUMENT_MAX, name, ret);
+	return json_parse(buf_str(&text), IMAGE_DOCUMENT_MAX, name, ret);
 }
 
 /* Note a blob as wanted, if it is there. */
@@ -160,8 +159,9 @@ static struct err *walk_down(struct walk *walk, const struct descriptor *d, bool
 	size_t before = walk->manifests.len;
 	bool there = false;
 
-	if (depth > DEPTH_MAX)
-		return err_new(ERR_INVALID, "indexes are nested more than %d deep", DEPTH_MAX);
+	if (depth > IMAGE_INDEX_DEPTH)
+		return err_new(ERR_INVALID, "indexes are nested more than %d deep",
+			       IMAGE_INDEX_DEPTH);
 	TRY(want(walk, d, &there));
 	if (!there || (!is_index(d) && !is_manifest(d)))
 		return NULL;

@@ -22,8 +22,6 @@ struct err;
 struct members;
 struct store;
 
-#define WALK_DOCUMENT_MAX ((size_t)4 * 1024 * 1024) /* of an index or a manifest */
-
 /* On an index entry: it is no image, but something said about one. */
 #define WALK_ATTESTATION "vnd.docker.reference.type"
 

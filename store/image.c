@@ -11,10 +11,6 @@
 #include "store/id.h"
 #include "store/image-private.h"
 
-#define MANIFEST_MAX ((size_t)4 * 1024 * 1024)
-#define CONFIG_MAX ((size_t)8 * 1024 * 1024)
-#define INDEX_DEPTH 4 /* indexes within indexes */
-
 /* ---- documents ---- */
 
 /* The document that a descriptor names, whole and verified. */
@@ -292,7 +288,8 @@ static struct err *load(struct store *store, const json_t *manifest, struct imag
 	const struct json_at root = json_root((json_t *)manifest, "manifest");
 
 	TRY(image_parse_manifest(&root, image));
-	TRY(read_document(store, &image->config_blob, CONFIG_MAX, "config", &image->config));
+	TRY(read_document(store, &image->config_blob, IMAGE_DOCUMENT_MAX, "config",
+			  &image->config));
 	{
 		const struct json_at config = json_root(image->config, "config");
 
@@ -309,12 +306,12 @@ static struct err *find_manifest(struct store *store, const struct descriptor *t
 
 	assert(target);
 	at = *target;
-	for (int depth = 0; depth <= INDEX_DEPTH; depth++) {
+	for (int depth = 0; depth <= IMAGE_INDEX_DEPTH; depth++) {
 		AUTO(json) json_t *doc = NULL;
 		struct json_at root;
 		bool is_index = false;
 
-		TRY(read_document(store, &at, MANIFEST_MAX, "manifest", &doc));
+		TRY(read_document(store, &at, IMAGE_DOCUMENT_MAX, "manifest", &doc));
 		root = json_root(doc, "manifest");
 		TRY(image_document_kind(&root, at.media_type, &is_index));
 		if (!is_index) {
@@ -324,7 +321,7 @@ static struct err *find_manifest(struct store *store, const struct descriptor *t
 		}
 		TRY(image_choose(&root, want, &at));
 	}
-	return err_new(ERR_INVALID, "image indexes nest more than %d deep", INDEX_DEPTH);
+	return err_new(ERR_INVALID, "image indexes nest more than %d deep", IMAGE_INDEX_DEPTH);
 }
 
 struct err *image_open(struct store *store, const struct descriptor *target,
@@ -375,7 +372,7 @@ struct err *image_put_manifest(struct store *store, const struct descriptor *con
 	AUTO(json) json_t *doc = NULL;
 	json_t *list;
 
-	TRY(check_size("config", config->size, CONFIG_MAX));
+	TRY(check_size("config", config->size, IMAGE_DOCUMENT_MAX));
 	doc = json_object();
 	list = json_array();
 	json_set(doc, "schemaVersion", json_integer(2));
@@ -386,7 +383,7 @@ struct err *image_put_manifest(struct store *store, const struct descriptor *con
 		json_push(list, descriptor_format(&layers[i].blob));
 	if (json_object_size(annotations) > 0)
 		json_set(doc, "annotations", json_deep_copy(annotations));
-	TRY(put_document(store, doc, MEDIA_OCI_MANIFEST, "manifest", MANIFEST_MAX, ret_manifest));
+	TRY(put_document(store, doc, MEDIA_OCI_MANIFEST, "manifest", IMAGE_PUT_MAX, ret_manifest));
 	TRY(id_put(store, &config->digest, &ret_manifest->digest));
 	return id_put(store, &ret_manifest->digest, &ret_manifest->digest);
 }
@@ -397,7 +394,8 @@ struct err *image_put(struct store *store, const json_t *config, const struct im
 {
 	struct descriptor config_blob;
 
-	TRY(put_document(store, config, MEDIA_OCI_CONFIG, "config", CONFIG_MAX, &config_blob));
+	TRY(put_document(store, config, MEDIA_OCI_CONFIG, "config", IMAGE_DOCUMENT_MAX,
+			 &config_blob));
 	TRY(image_put_manifest(store, &config_blob, layers, layer_count, annotations,
 			       ret_manifest));
 	*ret_config = config_blob;
@@ -468,7 +466,7 @@ struct err *image_configs(struct store *store, const struct descriptor *target,
 	struct err *err;
 	bool is_index = false, has_host;
 
-	TRY(read_document(store, target, MANIFEST_MAX, "manifest", &doc));
+	TRY(read_document(store, target, IMAGE_DOCUMENT_MAX, "manifest", &doc));
 	root = json_root(doc, "manifest");
 	TRY(image_document_kind(&root, target->media_type, &is_index));
 	if (!is_index)
@@ -490,7 +488,7 @@ struct err *image_identify(struct store *store, struct descriptor *target)
 	struct json_at root;
 	bool is_index = false;
 
-	TRY(read_document(store, target, MANIFEST_MAX, "manifest", &doc));
+	TRY(read_document(store, target, IMAGE_DOCUMENT_MAX, "manifest", &doc));
 	root = json_root(doc, "manifest");
 	TRY(image_document_kind(&root, "", &is_index));
 	TRY(media_type_of(&root, "", &media_type));

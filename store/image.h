@@ -36,6 +36,11 @@ struct store;
 const char *image_layer_media_type(enum codec codec);
 
 #define IMAGE_LAYERS_MAX 512
+#define IMAGE_INDEX_DEPTH 8 /* indexes within indexes */
+/* Of a manifest, index or config that is read, wherever it comes from. */
+#define IMAGE_DOCUMENT_MAX ((size_t)8 * 1024 * 1024)
+/* Of a manifest or index that is made, or put into a registry: few of them take more. */
+#define IMAGE_PUT_MAX ((size_t)4 * 1024 * 1024)
 
 struct image_layer {
 	struct descriptor blob;
@@ -79,8 +84,7 @@ DEFINE_AUTO(image)
 
 /* Write config and manifest of a new image, and tell their descriptors. `config` is formatted
  * compactly as it stands; of `layers` only `blob` is used. `annotations` may be NULL.
- * ERR_INVALID for a document above the size that image_open() reads: 8 MiB of config, 4 MiB of
- * manifest. */
+ * ERR_INVALID for a config above IMAGE_DOCUMENT_MAX, and a manifest above IMAGE_PUT_MAX. */
 struct err *image_put(struct store *store, const json_t *config, const struct image_layer *layers,
 		      size_t layer_count, const json_t *annotations,
 		      struct descriptor *ret_manifest, struct descriptor *ret_config) MUST_USE;

@@ -228,7 +228,7 @@ pull_members() {
 		IMAGE=$(address f)/a/b:$name
 		pull
 		case $name in
-		no-utf8 | real-size | deep | many) [[ $status =~ ^[01]$ ]] && in_order ;;
+		no-utf8 | real-size | deep | many | large) [[ $status =~ ^[01]$ ]] && in_order ;;
 		missing-blob) refused 3 ;;
 		*) refused 1 ;;
 		esac

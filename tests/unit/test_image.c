@@ -345,7 +345,7 @@ TEST(indexes_do_not_nest_without_end)
 	AUTO(image) struct image *image = NULL;
 
 	assert_ok(platform_parse("linux/amd64", &want));
-	for (int depth = 0; depth < 4; depth++)
+	for (int depth = 0; depth < IMAGE_INDEX_DEPTH; depth++)
 		at = put_index(&at, &at);
 	assert_ok(image_open(store, &at, &want, &image));
 	image_free(STEAL(image));

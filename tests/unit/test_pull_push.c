@@ -297,7 +297,7 @@ TEST(indexes_within_indexes_come_to_an_end)
 
 	fake_open(&registry);
 	top = add_image(&registry, "team/app", "amd64");
-	for (int depth = 0; depth <= DOCUMENTS_DEPTH; depth++) {
+	for (int depth = 0; depth <= IMAGE_INDEX_DEPTH; depth++) {
 		AUTO(mem) char *inner = told(&top, depth ? MEDIA_OCI_INDEX : MEDIA_OCI_MANIFEST);
 		AUTO(mem)
 		char *text = xasprintf("{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_OCI_INDEX
@@ -308,6 +308,40 @@ TEST(indexes_within_indexes_come_to_an_end)
 	}
 	tag(&registry, "team/app", "deep", &top);
 	expect_error(pull(&registry, APP ":deep", &opts, &result), ERR_INVALID, "nest more than");
+}
+
+/* A manifest may be as large as any that is read, and as deep; one more is too many. */
+TEST(what_a_registry_may_send_the_store_can_read)
+{
+	static char space[5 * 1024 * 1024 + 1];
+	AUTO(fake_registry) struct fake_registry registry = { 0 };
+	struct pull_opts opts = { 0 };
+	struct pull_result result;
+	struct descriptor top = { .size = 0 };
+	AUTO(mem) char *text = NULL;
+	struct fake_blob *image;
+	char digest[DIGEST_TEXT_SIZE];
+	AUTO(mem) char *key = NULL;
+
+	fake_open(&registry);
+	top = add_image(&registry, "team/app", "amd64");
+	key = xasprintf("team/app@%s", digest_format(&top.digest, digest));
+	image = map_get(&registry.manifests, str_of(key));
+	memset(space, ' ', sizeof(space) - 1);
+	text = xasprintf("%s%s", image->bytes.at, space);
+	top = add_document(&registry, "team/app", text, MEDIA_OCI_MANIFEST);
+	for (int depth = 0; depth < IMAGE_INDEX_DEPTH; depth++) {
+		AUTO(mem) char *inner = told(&top, depth ? MEDIA_OCI_INDEX : MEDIA_OCI_MANIFEST);
+		AUTO(mem)
+		char *outer = xasprintf("{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_OCI_INDEX
+					"\",\"manifests\":[%s]}",
+					inner);
+
+		top = add_document(&registry, "team/app", outer, MEDIA_OCI_INDEX);
+	}
+	tag(&registry, "team/app", "large", &top);
+	assert_ok(pull(&registry, APP ":large", &opts, &result));
+	assert_true(result.fetched);
 }
 
 /* ---- pushing ---- */
@@ -456,6 +490,7 @@ int main(void)
 		ROOM_TEST(layers_are_taken_and_a_refused_image_gets_no_name),
 		ROOM_TEST(hostile_documents_are_refused),
 		ROOM_TEST(indexes_within_indexes_come_to_an_end),
+		ROOM_TEST(what_a_registry_may_send_the_store_can_read),
 		ROOM_TEST(a_pulled_image_is_pushed_elsewhere_with_its_digest),
 		ROOM_TEST(what_was_here_before_a_pull_is_mounted_from_where_the_image_is),
 		ROOM_TEST(an_index_is_pushed_whole_or_its_one_image_alone),

@@ -34,7 +34,7 @@ static void expect_error(struct err *error, enum err_kind kind, const char *part
 TEST(a_manifest_is_found_by_its_head_and_fetched_whole)
 {
 	AUTO(fake_registry) struct fake_registry registry = { 0 };
-	AUTO(buf) struct buf bytes = BUF_INIT(MANIFEST_MAX);
+	AUTO(buf) struct buf bytes = BUF_INIT(IMAGE_DOCUMENT_MAX);
 	struct repository repo;
 	struct descriptor found, got;
 	char digest[DIGEST_TEXT_SIZE];
@@ -180,7 +180,7 @@ TEST(the_type_of_a_manifest_is_its_own_word_and_must_not_be_contradicted)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		AUTO(fake_registry) struct fake_registry registry = { .fault = serve };
-		AUTO(buf) struct buf bytes = BUF_INIT(MANIFEST_MAX);
+		AUTO(buf) struct buf bytes = BUF_INIT(IMAGE_DOCUMENT_MAX);
 		struct repository repo;
 		struct descriptor got;
 
@@ -200,7 +200,7 @@ TEST(the_type_of_a_manifest_is_its_own_word_and_must_not_be_contradicted)
 TEST(a_manifest_by_digest_must_be_those_bytes)
 {
 	AUTO(fake_registry) struct fake_registry registry = { .fault = serve };
-	AUTO(buf) struct buf bytes = BUF_INIT(MANIFEST_MAX);
+	AUTO(buf) struct buf bytes = BUF_INIT(IMAGE_DOCUMENT_MAX);
 	struct document document = { "X: y", OCI_MANIFEST };
 	struct repository repo;
 	struct descriptor got;
@@ -219,7 +219,7 @@ TEST(a_manifest_by_digest_must_be_those_bytes)
 static bool huge(struct fake_registry *registry, const char *line, struct str body,
 		 struct fake_answer *ret)
 {
-	static char space[MANIFEST_MAX + 1];
+	static char space[IMAGE_DOCUMENT_MAX + 1];
 
 	(void)registry, (void)line, (void)body;
 	memset(space, ' ', sizeof(space));
@@ -230,7 +230,7 @@ static bool huge(struct fake_registry *registry, const char *line, struct str bo
 TEST(a_manifest_has_a_largest_size)
 {
 	AUTO(fake_registry) struct fake_registry registry = { .fault = huge };
-	AUTO(buf) struct buf bytes = BUF_INIT(MANIFEST_MAX);
+	AUTO(buf) struct buf bytes = BUF_INIT(IMAGE_DOCUMENT_MAX);
 	struct repository repo;
 	struct descriptor got;
 
