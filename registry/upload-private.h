@@ -32,7 +32,8 @@ struct upload {
 	uint64_t piece;  /* bytes at a time; 0: all at once */
 	unsigned sessions;
 	atomic_ullong taken; /* by the request that is under way, or was last */
-	uint64_t broke_at;   /* where the connection broke before; 0: it did not */
+	uint64_t broke_at;   /* where the connection broke before, at the least; 0: it did not */
+	unsigned breaks;     /* in a row, without having come further */
 	bool hashed;         /* our own bytes were found to be right */
 	struct client_tries tries;
 };

@@ -187,18 +187,28 @@ static struct err *shrink(struct upload *u)
 	return NULL;
 }
 
-/* The connection broke. A second time at about the same place, something counts bytes. */
+/* The connection broke. A second time at about the same place, or a third time without having come
+ * further, something counts bytes: also those of pieces that are still too large. (How much was on
+ * its way when it broke is not the same every time.) There are new tries for each smaller piece. */
 static void notice_limit(struct upload *u)
 {
-	uint64_t here = atomic_load(&u->taken);
+	uint64_t here = atomic_load(&u->taken), before = u->broke_at;
+	uint64_t least = before && before < here ? before : here;
+	uint64_t piece = (least / 2) & ~(MEBIBYTE - 1);
+	bool is_near = here >= before - before / 10 && here <= before + before / 10;
 
-	if (!u->piece && u->broke_at && here > MEBIBYTE && here > u->broke_at - u->broke_at / 10 &&
-	    here < u->broke_at + u->broke_at / 10) {
-		u->piece = (here / 2) & ~(MEBIBYTE - 1);
-		if (u->piece < PIECE_LEAST)
-			u->piece = PIECE_LEAST;
-	}
-	u->broke_at = here;
+	u->broke_at = least;
+	if (least < MEBIBYTE || ++u->breaks < 2 || (u->breaks == 2 && !is_near))
+		return;
+	if (piece < PIECE_LEAST)
+		piece = PIECE_LEAST;
+	if (u->piece && u->piece <= piece)
+		return;
+	u->piece = piece;
+	u->broke_at = u->breaks = 0;
+	u->tries.done = u->sessions = 0;
+	client_say(u->repo->client, "%s breaks large requests: sending pieces of %ju MiB",
+		   u->repo->place->host, (uintmax_t)(piece / MEBIBYTE));
 }
 
 /* After a request whose fate is unknown: was it done after all, or where does it go on? */
@@ -222,8 +232,8 @@ static struct err *recover(struct upload *u, struct err *err, bool *ret_done)
 	TRY(upload_ask_session(u, &known));
 	if (!known)
 		upload_drop_session(u);
-	else if (u->offset > before)
-		u->tries.done = 0;
+	if (u->offset > before)
+		u->tries.done = u->breaks = 0;
 	return NULL;
 }
 

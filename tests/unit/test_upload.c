@@ -239,6 +239,43 @@ static bool breaks(struct fake_registry *registry, const char *line, struct str 
 	return true;
 }
 
+/* A proxy that breaks the connection behind so many MiB, give or take what was on its way. */
+static bool counts(struct fake_registry *registry, const char *line, struct str body,
+		   struct fake_answer *ret)
+{
+	static unsigned times;
+
+	(void)line;
+	if (body.len > 64 * MEBIBYTE && registry->counter < 20) {
+		*ret = (struct fake_answer){ .status = 413 };
+		return true;
+	}
+	if (body.len <= (size_t)registry->counter * MEBIBYTE)
+		return false;
+	*ret = (struct fake_answer){ .trouble = HTTP_BROKEN,
+				     .taken = (size_t)registry->counter * MEBIBYTE +
+					      times++ % 3 * 2 * MEBIBYTE };
+	if (ret->taken > body.len)
+		ret->taken = body.len;
+	return true;
+}
+
+TEST(who_counts_bytes_is_given_smaller_and_smaller_pieces)
+{
+	static const int limits[] = { 40, 20, 10, 3, 1 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		AUTO(fake_registry)
+		struct fake_registry registry = { .fault = counts, .counter = limits[i] };
+		AUTO(content) struct content content;
+
+		fake_open(&registry);
+		content_make(&content, BLOB_SIZE);
+		expect_way(&registry, &content, UPLOAD_SENT);
+		assert_true(fake_count(&registry, "PATCH") > 1);
+	}
+}
+
 TEST(an_upload_that_breaks_goes_on_where_the_registry_says)
 {
 	AUTO(fake_registry) struct fake_registry registry = { .fault = breaks };
@@ -523,6 +560,7 @@ int main(void)
 		ROOM_TEST(a_mount_that_opens_an_upload_instead_is_used_as_one),
 		ROOM_TEST(a_limit_on_the_size_of_requests_is_respected_by_pieces),
 		ROOM_TEST(a_registry_that_takes_nothing_is_given_up),
+		ROOM_TEST(who_counts_bytes_is_given_smaller_and_smaller_pieces),
 		ROOM_TEST(an_upload_that_breaks_goes_on_where_the_registry_says),
 		ROOM_TEST(an_upload_that_was_given_up_is_continued_by_the_next),
 		ROOM_TEST(an_upload_that_the_registry_has_forgotten_is_begun_again),

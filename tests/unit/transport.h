@@ -28,6 +28,7 @@ struct fake_answer {
 	const char *body;       /* NULL: empty; borrowed until the test ends */
 	size_t body_size;       /* of a body that may hold NULs; 0: strlen() */
 	size_t cut;             /* the connection breaks after this many bytes; 0: it does not */
+	size_t taken;           /* of the content; 0: all */
 };
 
 struct fake {
@@ -163,6 +164,9 @@ static struct err *fake_send(void *self, const struct http_request *request,
 	fake->request = request;
 	answer = fake->answer(fake, line, auth, buf_str(&content));
 	pthread_mutex_unlock(&fake->lock);
+	if (request->content.taken)
+		request->content.taken(request->content.taken_self,
+				       answer.taken ? answer.taken : content.len);
 	*ret_trouble = answer.trouble;
 	if (!answer.status)
 		return err_new(ERR_NETWORK, "trouble %d", (int)answer.trouble);
