@@ -61,6 +61,7 @@ struct host {
 	enum host_scheme scheme; /* guarded by lock */
 	struct host_want want;   /* guarded by lock */
 	bool pinged;             /* guarded by lock */
+	bool is_inside;          /* guarded by lock; its address is not of the public Internet */
 	bool certs_read;         /* guarded by lock; `certs` stays as it is once it is set */
 	struct certs certs;
 };
@@ -78,8 +79,9 @@ struct client_hop {
 	const struct url *url;
 	const struct strings *headers;
 	struct http_content content;
-	const struct place *place; /* whose TLS settings count here; NULL: a stranger's own */
-	bool is_token_server;      /* --tls-verify=false counts, though it is a stranger */
+	const struct place *place;  /* whose TLS settings count here; NULL: a stranger's own */
+	bool is_token_server;       /* --tls-verify=false counts, though it is a stranger */
+	enum address_reach nearest; /* that its address may be */
 	bool bulk;
 };
 
@@ -112,6 +114,9 @@ void host_free(void *value);
 /* A copy of what it wants; `auth` is AUTH_UNKNOWN if it never said. */
 void host_get_want(struct host *host, struct host_want *ret);
 void host_set_want(struct host *host, enum host_auth auth, const char *realm, const char *service);
+/* How near those may be to whom it sends us, whatever they are called: its own neighbours are not
+ * judged, and whoever is outside may not send us to this machine or to what answers to it alone. */
+enum address_reach host_nearest(struct host *host, const struct url *home);
 /* The certificates for it: those of `place` if it brings some, of --cert-dir if `place` is not NULL, else of
  * certs.d. Borrowed. */
 struct err *host_certs(struct client *client, struct host *host, const struct place *place,
@@ -123,6 +128,7 @@ struct realm_ask {
 	struct client *client;
 	const struct place *place;   /* NULL: a stranger, who gets no credentials */
 	const struct url *server;    /* who sent us to the realm */
+	enum address_reach nearest;  /* that the realm may be, unless it is the server itself */
 	const char *realm, *service; /* absolute or relative; `service` may be NULL */
 	const char *first;           /* the scope to name first, or NULL */
 	const struct strings *scopes;

@@ -194,17 +194,21 @@ struct err *client_hop(struct client *client, const struct client_hop *hop,
 		.content = hop->content,
 		.skip_verify = skips_verification(client, hop),
 		.bulk = hop->bulk,
+		.nearest = hop->nearest,
 	};
+	struct host *host = host_of(client, authority);
 
 	*ret_trouble = HTTP_FINE;
 	if (client->opts.offline)
 		return err_new(ERR_NETWORK, "%s cannot be asked: --offline", authority);
 	if (hop->url->is_https)
-		TRY(host_certs(client, host_of(client, authority), hop->place, authority,
-			       &request.certs));
+		TRY(host_certs(client, host, hop->place, authority, &request.certs));
 	atomic_fetch_add(&client->requests, 1);
 	TRY(client->transport.ops->send(client->transport.self, &request, ret, ret_trouble));
 	(*ret)->url = xstrdup(hop->url->text);
+	pthread_mutex_lock(&host->lock);
+	host->is_inside = (*ret)->is_inside;
+	pthread_mutex_unlock(&host->lock);
 	client_warn(client, *ret);
 	return NULL;
 }
@@ -352,7 +356,8 @@ static struct err *home_of(struct client *client, const struct place *place, str
 	return url_parse(text, ret);
 }
 
-/* https did not work: may it be http, and was it not so before? */
+/* https did not work: may it be http, and was it not so before? Some plain servers answer a TLS
+ * handshake in clear text, others just close. */
 static bool fall_back(struct client *client, const struct place *place, const struct url *home,
 		      enum http_trouble trouble)
 {
@@ -362,7 +367,8 @@ static bool fall_back(struct client *client, const struct place *place, const st
 	bool may = is_insecure(client, place) || url_is_loopback(home);
 
 	if (!home->is_https || !may ||
-	    !(trouble == HTTP_NOT_TLS || (trouble == HTTP_NO_HOST && !has_port)))
+	    !(trouble == HTTP_NOT_TLS || trouble == HTTP_CLOSED ||
+	      (trouble == HTTP_NO_HOST && !has_port)))
 		return false;
 	pthread_mutex_lock(&host->lock);
 	if (host->scheme == SCHEME_UNKNOWN)
@@ -370,6 +376,17 @@ static bool fall_back(struct client *client, const struct place *place, const st
 	may = host->scheme == SCHEME_HTTP;
 	pthread_mutex_unlock(&host->lock);
 	return may;
+}
+
+/* http did not work either: it may have been the handshake that broke. */
+static void unsettle(struct client *client, const struct place *place)
+{
+	struct host *host = host_of(client, place->server);
+
+	pthread_mutex_lock(&host->lock);
+	if (host->scheme == SCHEME_HTTP)
+		host->scheme = SCHEME_UNKNOWN;
+	pthread_mutex_unlock(&host->lock);
 }
 
 /* https works, and stays: nobody can talk us out of it later. */
@@ -422,7 +439,7 @@ static bool is_accepted(const struct client_request *request, int status)
 static struct err *try_once(struct client *client, const struct client_request *request,
 			    struct http_response **ret, enum http_trouble *ret_trouble)
 {
-	for (;;) {
+	for (bool fell = false;; fell = true) {
 		AUTO(url) struct url *home = NULL;
 		AUTO(url) struct url *start = NULL;
 		struct err *err;
@@ -433,6 +450,8 @@ static struct err *try_once(struct client *client, const struct client_request *
 		err = travel(client, request, start, home, ret, ret_trouble);
 		if (!err)
 			settle_on(client, request->place, home);
+		else if (fell)
+			unsettle(client, request->place);
 		if (!err || !fall_back(client, request->place, home, *ret_trouble))
 			return err;
 		err_free(err);

@@ -62,6 +62,16 @@ void host_set_want(struct host *host, enum host_auth auth, const char *realm, co
 	host_want_release(&old);
 }
 
+enum address_reach host_nearest(struct host *host, const struct url *home)
+{
+	bool is_inside;
+
+	pthread_mutex_lock(&host->lock);
+	is_inside = host->is_inside;
+	pthread_mutex_unlock(&host->lock);
+	return is_inside || url_is_private(home) ? ADDRESS_NEAR : ADDRESS_PRIVATE;
+}
+
 struct err *host_certs(struct client *client, struct host *host, const struct place *place,
 		       const char *authority, const struct certs **ret)
 {

@@ -45,6 +45,7 @@ struct transfer {
 	struct proxy proxy;
 	enum http_method method;
 	bool bulk;
+	enum address_reach nearest;
 	struct http_content content; /* borrowed inside */
 	uint64_t size;               /* of the content */
 
@@ -56,10 +57,12 @@ struct transfer {
 	bool may_yield;   /* ... unless the turn before was given away, too */
 	bool is_refusal;  /* this head is a 417: libcurl will send again without Expect */
 	bool has_head;
-	bool is_touched; /* somebody waits for what happened in this turn */
-	uint64_t sent;   /* bytes of the content given to libcurl */
-	uint64_t moved;  /* bytes in either direction since `since` */
-	uint64_t since;  /* nanoseconds */
+	bool is_led_astray; /* an address was nearer than it may be */
+	bool is_inside;     /* what it is connected to is not public */
+	bool is_touched;    /* somebody waits for what happened in this turn */
+	uint64_t sent;      /* bytes of the content given to libcurl */
+	uint64_t moved;     /* bytes in either direction since `since` */
+	uint64_t since;     /* nanoseconds */
 	size_t head_size;
 	struct strings head;
 	struct err *own; /* why a callback gave up; owned */
@@ -107,6 +110,7 @@ size_t transfer_on_header(char *at, size_t unit, size_t count, void *self);
 size_t transfer_on_body(char *at, size_t unit, size_t count, void *self);
 size_t transfer_on_content(char *at, size_t unit, size_t count, void *self);
 int transfer_on_seek(void *self, curl_off_t offset, int whence);
+curl_socket_t transfer_on_socket(void *self, curlsocktype purpose, struct curl_sockaddr *to);
 int transfer_on_connected(void *self, char *to, char *from, int to_port, int from_port);
 
 /* ---- http_easy.c ---- */

@@ -28,6 +28,7 @@
 #include "base/mem.h"
 #include "base/stream.h"
 #include "base/vec.h"
+#include "registry/address.h"
 
 struct certs;
 struct config_paths;
@@ -60,12 +61,16 @@ struct http_request {
 	struct http_content content;
 	const struct certs *certs; /* NULL: the system's roots alone */
 	bool skip_verify;          /* do not check the certificate */
-	bool bulk;                 /* the body is long */
+	/* The nearest that the host may be, whatever its name leads to: ERR_INVALID if it is nearer.
+	 * A proxy connects as it likes. */
+	enum address_reach nearest;
+	bool bulk; /* the body is long */
 };
 
 enum http_trouble {
 	HTTP_FINE,
 	HTTP_NO_HOST, /* the name is not known, nothing listens there */
+	HTTP_CLOSED,  /* the connection was closed in the TLS handshake */
 	HTTP_NO_TLS,  /* the certificate or the handshake is refused: the same again is no use */
 	HTTP_NOT_TLS, /* what answers does not speak TLS at all */
 	HTTP_BROKEN,  /* the connection broke, stalled or timed out */
@@ -77,9 +82,10 @@ struct http_response {
 	int status;
 	struct strings headers; /* "Name: value" as received, unfolded, in order */
 	struct source
-		*body; /* owned; ends with ERR_NETWORK if the connection broke before its end */
-	bool reused;   /* by a connection that had served before */
-	char *url;     /* owned; whence it came, after redirects; NULL from a transport */
+		*body;  /* owned; ends with ERR_NETWORK if the connection broke before its end */
+	bool reused;    /* by a connection that had served before */
+	bool is_inside; /* it comes, without a proxy, from an address that is not public */
+	char *url;      /* owned; whence it came, after redirects; NULL from a transport */
 };
 
 /* An unread body breaks the connection. What the request borrowed is needed until here. */

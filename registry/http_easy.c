@@ -108,11 +108,13 @@ static void set_callbacks(struct easy *easy, struct transfer *transfer)
 	set_pointer(easy, CURLOPT_READDATA, transfer);
 	set_pointer(easy, CURLOPT_SEEKDATA, transfer);
 	set_pointer(easy, CURLOPT_PREREQDATA, transfer);
+	set_pointer(easy, CURLOPT_OPENSOCKETDATA, transfer);
 	SET_FUNCTION(easy, CURLOPT_HEADERFUNCTION, transfer_on_header);
 	SET_FUNCTION(easy, CURLOPT_WRITEFUNCTION, transfer_on_body);
 	SET_FUNCTION(easy, CURLOPT_READFUNCTION, transfer_on_content);
 	SET_FUNCTION(easy, CURLOPT_SEEKFUNCTION, transfer_on_seek);
 	SET_FUNCTION(easy, CURLOPT_PREREQFUNCTION, transfer_on_connected);
+	SET_FUNCTION(easy, CURLOPT_OPENSOCKETFUNCTION, transfer_on_socket);
 }
 
 /* A body goes by "upload" whatever the method: libcurl then asks for it piece by piece. */

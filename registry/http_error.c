@@ -75,14 +75,14 @@ static struct err *untrusted(const struct transfer *transfer, struct str detail)
 			transfer->peer);
 }
 
-/* The handshake failed: by a reset, by what is no TLS at all, or for good. */
+/* The handshake failed: by an end, by what is no TLS at all, or for good. */
 static struct err *no_handshake(const struct transfer *transfer, struct str detail, long number,
 				enum http_trouble *ret_trouble)
 {
 	*ret_trouble = HTTP_NO_TLS;
 	if (number == ECONNRESET || number == EPIPE || says(transfer, "SSL_ERROR_SYSCALL") ||
 	    says(transfer, "Connection reset") || says(transfer, "unexpected eof")) {
-		*ret_trouble = HTTP_BROKEN;
+		*ret_trouble = HTTP_CLOSED;
 		return err_new(ERR_NETWORK, "%s: the connection broke in the TLS handshake",
 			       transfer->peer);
 	}
@@ -158,6 +158,12 @@ struct err *http_explain(struct transfer *transfer, CURLcode code, enum http_tro
 		*ret_trouble = HTTP_PROXY;
 		return err_new(ERR_NETWORK, "%s: the proxy %s refused: status %ld", transfer->peer,
 			       transfer->proxy.url, tunnel);
+	}
+	if (transfer->is_led_astray &&
+	    (code == CURLE_COULDNT_CONNECT || code == CURLE_ABORTED_BY_CALLBACK)) {
+		*ret_trouble = HTTP_BROKEN;
+		return err_new(ERR_INVALID, "%s: its address is inside this network",
+			       transfer->peer);
 	}
 	switch (code) {
 	case CURLE_COULDNT_CONNECT:

@@ -18,6 +18,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -198,6 +199,7 @@ static void publish(struct transfer *transfer)
 	response->status = (int)status_of(transfer);
 	response->headers = transfer->head;
 	response->reused = connects == 0;
+	response->is_inside = transfer->is_inside;
 	transfer->head = (struct strings){ 0 };
 	transfer->has_head = true;
 	transfer->is_touched = true;
@@ -407,11 +409,40 @@ int transfer_on_seek(void *self, curl_off_t offset, int whence)
 	return CURL_SEEKFUNC_OK;
 }
 
+/* ---- the connection ---- */
+
+/* May the transfer go to this address, as far as we are who connects to it? */
+static bool may_reach(struct transfer *transfer, const struct address *to)
+{
+	enum address_reach reach = address_reach(to);
+
+	if (transfer->proxy.url)
+		return true;
+	transfer->is_inside = reach < ADDRESS_PUBLIC;
+	transfer->is_led_astray = transfer->is_led_astray || reach < transfer->nearest;
+	return reach >= transfer->nearest;
+}
+
+/* Before it is connected: names may lead anywhere. */
+curl_socket_t transfer_on_socket(void *self, curlsocktype purpose, struct curl_sockaddr *to)
+{
+	struct address address = address_of_socket(&to->addr);
+
+	(void)purpose;
+	if (!may_reach(self, &address))
+		return CURL_SOCKET_BAD;
+	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
+/* Before anything is sent, also on a connection that others have made. */
 int transfer_on_connected(void *self, char *to, char *from, int to_port, int from_port)
 {
 	struct transfer *transfer = self;
+	struct address address = address_parse(str_of(to));
 
-	(void)to, (void)from, (void)to_port, (void)from_port;
+	(void)from, (void)to_port, (void)from_port;
+	if (!may_reach(transfer, &address))
+		return CURL_PREREQFUNC_ABORT;
 	transfer->is_started = true;
 	transfer->moved = 0;
 	transfer->since = clock_monotonic();
@@ -493,6 +524,7 @@ struct transfer *transfer_new(const struct curl *curl, struct lane *lane,
 	*proxy = (struct proxy){ 0 };
 	transfer->method = request->method;
 	transfer->bulk = request->bulk;
+	transfer->nearest = request->nearest;
 	transfer->content = request->content;
 	transfer->size = content_size(&request->content);
 	transfer->may_yield = true;

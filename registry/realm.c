@@ -168,6 +168,7 @@ static struct err *ask_at(const struct realm_ask *ask, const struct url *realm,
 				     ask->place :
 				     NULL;
 		here.is_token_server = ask->place && !here.place;
+		here.nearest = url_same_origin(url, ask->server) ? ADDRESS_NEAR : ask->nearest;
 		here.headers = &headers;
 		strings_push(&headers, "User-Agent: cairn/" CAIRN_VERSION);
 		if (hop->method == HTTP_POST)

@@ -64,6 +64,14 @@ struct err *travel_may_go(const struct url *home, const struct url *from, const 
 	return NULL;
 }
 
+/* How near strangers may be to whom we are sent. */
+static enum address_reach nearest(const struct travel *t)
+{
+	AUTO(mem) char *authority = url_authority(t->home);
+
+	return host_nearest(host_of(t->client, authority), t->home);
+}
+
 /* ---- authorisation ---- */
 
 static void add_header(struct strings *headers, const char *fmt, const char *secret)
@@ -92,6 +100,7 @@ static struct err *add_token(struct travel *t, const struct host_want *want,
 		.client = t->client,
 		.place = at_home(t) ? t->request->place : NULL,
 		.server = t->url,
+		.nearest = nearest(t),
 		.realm = want->realm,
 		.service = want->service,
 		.first = at_home(t) ? t->first : NULL,
@@ -278,6 +287,7 @@ static struct err *step(struct travel *t, struct http_response **ret,
 		.headers = &headers,
 		.content = t->content,
 		.place = at_home(t) ? t->request->place : NULL,
+		.nearest = at_home(t) ? ADDRESS_NEAR : nearest(t),
 		.bulk = t->request->bulk,
 	};
 	struct err *err;

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "registry/address.h"
 #include "registry/curl-private.h"
 
 #define HTTP_PORT 80
@@ -231,88 +232,32 @@ char *url_authority(const struct url *url)
 	return xasprintf("%s:%u", host, url->port);
 }
 
-struct range {
-	uint32_t first; /* host byte order */
-	unsigned bits;
-};
-
-/* IANA's registry of special purpose addresses, and multicast. */
-static const struct range special[] = {
-	{ 0x00000000, 8 },  /* this network; 0.0.0.0 connects to this machine */
-	{ 0x0a000000, 8 },  /* private */
-	{ 0x64400000, 10 }, /* shared: carriers, and metadata of a cloud */
-	{ 0x7f000000, 8 },  /* loopback */
-	{ 0xa9fe0000, 16 }, /* link-local: metadata of most clouds */
-	{ 0xac100000, 12 }, /* private */
-	{ 0xc0000000, 24 }, /* protocol assignments */
-	{ 0xc0a80000, 16 }, /* private */
-	{ 0xc6120000, 15 }, /* benchmarks */
-	{ 0xe0000000, 3 },  /* multicast, reserved, broadcast */
-};
-
-static bool is_special_four(uint32_t address)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(special); i++) {
-		unsigned shift = 32 - special[i].bits;
-
-		if (address >> shift == special[i].first >> shift)
-			return true;
-	}
-	return false;
-}
-
-static uint32_t four_at(const uint8_t *at)
-{
-	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
-static bool is_special_six(const uint8_t a[16])
-{
-	static const uint8_t zero[16] = { 0 };
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	static const uint8_t translated[12] = { 0x00, 0x64, 0xff, 0x9b }; /* 64:ff9b::/96 */
-	static const uint8_t local_translated[6] = { 0x00, 0x64, 0xff, 0x9b, 0x00, 0x01 };
-
-	if (memcmp(a, zero, 12) == 0) /* ::, ::1 and IPv4-compatible */
-		return true;
-	if (memcmp(a, mapped, sizeof(mapped)) == 0 ||
-	    memcmp(a, translated, sizeof(translated)) == 0)
-		return is_special_four(four_at(a + 12));
-	if (a[0] == 0x20 && a[1] == 0x02) /* 6to4 */
-		return is_special_four(four_at(a + 2));
-	return (a[0] & 0xfe) == 0xfc ||                   /* unique local */
-	       (a[0] == 0xfe && (a[1] & 0x80) == 0x80) || /* link-local, site-local */
-	       a[0] == 0xff ||                            /* multicast */
-	       memcmp(a, local_translated, sizeof(local_translated)) == 0;
-}
-
 bool url_is_loopback(const struct url *url)
 {
-	struct in6_addr six;
-	struct in_addr four;
+	struct address address = address_parse(str_of(url->host));
 
-	if (inet_pton(AF_INET, url->host, &four) == 1)
-		return ntohl(four.s_addr) >> 24 == 127;
-	if (inet_pton(AF_INET6, url->host, &six) == 1)
-		return IN6_IS_ADDR_LOOPBACK(&six);
-	return strcmp(url->host, "localhost") == 0;
+	return address_is_loopback(&address) || strcmp(url->host, "localhost") == 0;
 }
 
 bool url_is_private(const struct url *url)
 {
 	struct str host = str_of(url->host);
+	struct address address = address_parse(host);
 	AUTO(mem) char *bare = NULL;
-	struct in6_addr six;
 	struct in_addr four;
 
-	if (inet_pton(AF_INET6, url->host, &six) == 1)
-		return is_special_six(six.s6_addr);
+	if (address.len == 16)
+		return address_reach(&address) < ADDRESS_PUBLIC;
 	while (str_ends(host, ".")) /* "localhost." is the same, and "127.0.0.1." to some */
 		host.len--;
 	if (str_is(host, "localhost") || str_ends(host, ".localhost"))
 		return true;
 	bare = str_dup(host);
-	return inet_aton(bare, &four) && is_special_four(ntohl(four.s_addr));
+	if (address.len == 0 && inet_aton(bare, &four)) {
+		memcpy(address.bytes, &four, 4);
+		address.len = 4;
+	}
+	return address_reach(&address) < ADDRESS_PUBLIC;
 }
 
 /* ---- as text ---- */

@@ -45,7 +45,7 @@ char *url_authority(const struct url *url) MUST_USE;
 bool url_is_loopback(const struct url *url);
 /* Loopback in a wider sense ("x.localhost", "localhost."), or a literal address that is private,
  * shared, link-local (metadata services are), multicast, unspecified or otherwise not of the
- * public Internet, in IPv4, IPv6, or IPv4 inside IPv6. Names are not resolved. */
+ * public Internet (registry/address.h). Names are not resolved. */
 bool url_is_private(const struct url *url);
 
 /* For messages, and for any text: no userinfo, no values in the query, no fragment. Owned. */

@@ -45,6 +45,50 @@ TEST(equal_addresses_may_be_written_in_many_ways)
 	assert_false(address_equal(&none, &none));
 }
 
+TEST(who_can_be_at_an_address)
+{
+	static const struct {
+		const char *text;
+		enum address_reach reach;
+	} cases[] = {
+		{ "1.1.1.1", ADDRESS_PUBLIC },
+		{ "2606:4700::1111", ADDRESS_PUBLIC },
+		{ "172.32.0.1", ADDRESS_PUBLIC },
+		{ "64:ff9b::1.1.1.1", ADDRESS_PUBLIC },
+		{ "example.com", ADDRESS_PUBLIC },
+		{ "10.255.0.1", ADDRESS_PRIVATE },
+		{ "172.31.255.255", ADDRESS_PRIVATE },
+		{ "192.168.0.1", ADDRESS_PRIVATE },
+		{ "100.64.0.1", ADDRESS_PRIVATE },
+		{ "fd00::1", ADDRESS_PRIVATE },
+		{ "::ffff:192.168.0.1", ADDRESS_PRIVATE },
+		{ "64:ff9b::10.0.0.1", ADDRESS_PRIVATE },
+		{ "2002:a00:1::", ADDRESS_PRIVATE },
+		{ "127.0.0.1", ADDRESS_NEAR },
+		{ "127.8.8.8", ADDRESS_NEAR },
+		{ "0.0.0.0", ADDRESS_NEAR },
+		{ "::", ADDRESS_NEAR },
+		{ "::1", ADDRESS_NEAR },
+		{ "::ffff:127.0.0.1", ADDRESS_NEAR },
+		{ "169.254.169.254", ADDRESS_NEAR }, /* AWS, GCP, Azure, OpenStack */
+		{ "fd00:ec2::254", ADDRESS_NEAR },   /* AWS over IPv6 */
+		{ "100.100.100.200", ADDRESS_NEAR }, /* Alibaba */
+		{ "168.63.129.16", ADDRESS_NEAR },   /* Azure */
+		{ "fe80::1", ADDRESS_NEAR },
+		{ "224.0.0.1", ADDRESS_NEAR },
+		{ "255.255.255.255", ADDRESS_NEAR },
+		{ "ff02::1", ADDRESS_NEAR },
+		{ "64:ff9b::169.254.169.254", ADDRESS_NEAR },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct address address = address_parse(str_of(cases[i].text));
+
+		if (address_reach(&address) != cases[i].reach)
+			fail_msg("%s: %d", cases[i].text, (int)address_reach(&address));
+	}
+}
+
 TEST(loopback_is_a_whole_network)
 {
 	static const struct {
@@ -95,6 +139,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_addresses_and_nothing_else),
 		cmocka_unit_test(equal_addresses_may_be_written_in_many_ways),
+		cmocka_unit_test(who_can_be_at_an_address),
 		cmocka_unit_test(loopback_is_a_whole_network),
 		cmocka_unit_test(ranges_hold_what_shares_their_bits),
 		cmocka_unit_test(what_is_no_range_is_told),

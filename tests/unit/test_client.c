@@ -677,12 +677,12 @@ TEST(who_waits_to_try_again_hears_that_it_is_not_wanted_any_more)
 static struct fake_answer plain(struct fake *fake, const char *line, const char *auth,
 				struct str body)
 {
+	static const enum http_trouble troubles[] = { HTTP_NOT_TLS, HTTP_NO_TLS, HTTP_CLOSED };
 	struct scene *scene = fake->test;
 
 	(void)auth, (void)body;
 	if (is_to(line, "GET https:"))
-		return (struct fake_answer){ .trouble =
-						     scene->counter ? HTTP_NO_TLS : HTTP_NOT_TLS };
+		return (struct fake_answer){ .trouble = troubles[scene->counter] };
 	return OK("plain");
 }
 
@@ -703,6 +703,9 @@ TEST(plain_http_is_for_loopback_and_for_who_says_so)
 	AUTO(scene) struct scene looks_local = { .place = place_at("10.0.0.1:5000", false) };
 	AUTO(scene)
 	struct scene forged = { .place = place_at("127.0.0.1:5000", false), .counter = 1 };
+	AUTO(scene)
+	struct scene closes = { .place = place_at("localhost:5000", false), .counter = 2 };
+	AUTO(scene) struct scene closes_elsewhere = { .counter = 2 };
 
 	scene_open(&loopback, plain, NULL);
 	expect_body(&loopback, "plain");
@@ -722,6 +725,71 @@ TEST(plain_http_is_for_loopback_and_for_who_says_so)
 	/* a certificate that is refused is no reason to do without */
 	scene_open(&forged, plain, NULL);
 	expect_failure(&forged, ERR_NETWORK, "");
+	/* some plain servers just close when they are greeted by TLS */
+	scene_open(&closes, plain, NULL);
+	expect_body(&closes, "plain");
+	scene_open(&closes_elsewhere, plain, NULL);
+	expect_failure(&closes_elsewhere, ERR_NETWORK, "");
+}
+
+/* https was only busy closing connections: what answers in clear text does not answer at all. */
+static struct fake_answer busy_handshake(struct fake *fake, const char *line, const char *auth,
+					 struct str body)
+{
+	(void)auth, (void)body;
+	if (!is_to(line, "GET https:"))
+		return (struct fake_answer){ .trouble = HTTP_BROKEN };
+	if (fake->lines.len == 1)
+		return (struct fake_answer){ .trouble = HTTP_CLOSED };
+	return OK("tls");
+}
+
+TEST(a_handshake_that_broke_once_does_not_make_it_http_for_good)
+{
+	AUTO(scene) struct scene scene = { .place = place_at("127.0.0.1:5000", false) };
+
+	scene_open(&scene, busy_handshake, NULL);
+	expect_body(&scene, "tls");
+	assert_int_equal(scene.fake.lines.len, 3);
+}
+
+/* ---- addresses ---- */
+
+static enum address_reach nearest_of_last(const struct scene *scene)
+{
+	return (enum address_reach)scene->counter;
+}
+
+/* Leads to a content server by another name, whose address the transport is to judge. */
+static struct fake_answer leads_away(struct fake *fake, const char *line, const char *auth,
+				     struct str body)
+{
+	struct scene *scene = fake->test;
+
+	(void)auth, (void)body;
+	scene->counter = (int)fake->request->nearest;
+	if (is_to(line, "GET https://cdn.example.net/"))
+		return OK("content");
+	return (struct fake_answer){ .status = 307,
+				     .is_inside = strstr(line, "corp.example.com"),
+				     .headers = { "Location: https://cdn.example.net/x" } };
+}
+
+TEST(who_is_outside_cannot_send_us_to_this_machine_by_any_name)
+{
+	AUTO(scene) struct scene outside = { 0 };
+	AUTO(scene) struct scene inside = { .place = place_at("corp.example.com", false) };
+	AUTO(scene) struct scene literal = { .place = place_at("10.0.0.1", false) };
+
+	scene_open(&outside, leads_away, NULL);
+	expect_body(&outside, "content");
+	assert_int_equal(nearest_of_last(&outside), ADDRESS_PRIVATE);
+	scene_open(&inside, leads_away, NULL);
+	expect_body(&inside, "content");
+	assert_int_equal(nearest_of_last(&inside), ADDRESS_NEAR);
+	scene_open(&literal, leads_away, NULL);
+	expect_body(&literal, "content");
+	assert_int_equal(nearest_of_last(&literal), ADDRESS_NEAR);
 }
 
 /* ---- other rules ---- */
@@ -826,6 +894,8 @@ int main(void)
 		cmocka_unit_test(retry_after_is_honoured_up_to_a_limit),
 		cmocka_unit_test(who_waits_to_try_again_hears_that_it_is_not_wanted_any_more),
 		cmocka_unit_test(plain_http_is_for_loopback_and_for_who_says_so),
+		cmocka_unit_test(a_handshake_that_broke_once_does_not_make_it_http_for_good),
+		cmocka_unit_test(who_is_outside_cannot_send_us_to_this_machine_by_any_name),
 		cmocka_unit_test(offline_sends_nothing),
 		cmocka_unit_test(warnings_of_a_registry_are_passed_on_once),
 		cmocka_unit_test(what_a_registry_says_is_in_the_error),

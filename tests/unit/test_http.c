@@ -531,6 +531,57 @@ TEST(chunks_are_put_together_and_trailers_are_no_headers)
 	scene_release(&scene);
 }
 
+/* ---- addresses ---- */
+
+static void serve_nothing(struct connection *c)
+{
+	while (connection_request(c))
+		connection_say(c, "HTTP/1.1 204 No Content\r\n\r\n");
+}
+
+static struct err *ask_near(struct scene *scene, const char *host, enum address_reach nearest,
+			    bool *ret_inside)
+{
+	AUTO(mem) char *url = xasprintf("http://%s:%u/", host, scene->server.port);
+	const struct http_request request = { .method = HTTP_GET, .url = url, .nearest = nearest };
+	AUTO(http_response) struct http_response *response = NULL;
+	struct err *err = scene->transport.ops->send(scene->transport.self, &request, &response,
+						     &scene->trouble);
+
+	if (!err)
+		*ret_inside = response->is_inside;
+	return err;
+}
+
+static void expect_refused(struct scene *scene, const char *host, enum address_reach nearest)
+{
+	bool inside;
+	AUTO(err) struct err *err = ask_near(scene, host, nearest, &inside);
+
+	assert_int_equal(err_kind(err), ERR_INVALID);
+	assert_non_null(strstr(err_text(err), "its address is inside this network"));
+}
+
+/* It is not the name that counts, nor whether somebody is connected already. */
+TEST(an_address_that_is_too_near_is_not_connected_to)
+{
+	static const char *const hosts[] = { "127.0.0.1", "localhost" };
+	struct scene scene;
+	bool inside = false;
+
+	scene_init(&scene, serve_nothing);
+	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++)
+		expect_refused(&scene, hosts[i], ADDRESS_PRIVATE);
+	assert_int_equal(atomic_load(&scene.server.connections), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
+		assert_ok(ask_near(&scene, hosts[i], ADDRESS_NEAR, &inside));
+		assert_true(inside);
+		expect_refused(&scene, hosts[i], ADDRESS_PUBLIC);
+	}
+	assert_int_equal(atomic_load(&scene.server.requests), 2);
+	scene_release(&scene);
+}
+
 /* ---- stalls ---- */
 
 static void serve_stall(struct connection *c)
@@ -675,6 +726,7 @@ int main(void)
 		cmocka_unit_test(a_short_body_is_an_error_behind_its_bytes),
 		cmocka_unit_test(a_reset_is_an_error_in_head_and_body),
 		cmocka_unit_test(chunks_are_put_together_and_trailers_are_no_headers),
+		cmocka_unit_test(an_address_that_is_too_near_is_not_connected_to),
 		cmocka_unit_test(a_stall_ends_the_transfer),
 	};
 

@@ -379,7 +379,7 @@ TEST(a_reset_in_the_handshake_may_be_tried_again)
 	port = scene.server.port;
 	scene.server.port = plain.port;
 	assert_int_equal(ask(&scene, "127.0.0.1", NULL, false, &err), 0);
-	assert_int_equal(scene.trouble, HTTP_BROKEN);
+	assert_int_equal(scene.trouble, HTTP_CLOSED);
 	err_free(err);
 	scene.server.port = port;
 	scene_release(&scene);

@@ -29,6 +29,7 @@ struct fake_answer {
 	size_t body_size;       /* of a body that may hold NULs; 0: strlen() */
 	size_t cut;             /* the connection breaks after this many bytes; 0: it does not */
 	size_t taken;           /* of the content; 0: all */
+	bool is_inside;         /* it comes from an address inside this network */
 };
 
 struct fake {
@@ -172,6 +173,7 @@ static struct err *fake_send(void *self, const struct http_request *request,
 		return err_new(ERR_NETWORK, "trouble %d", (int)answer.trouble);
 	response = xcalloc(1, sizeof(*response));
 	response->status = answer.status;
+	response->is_inside = answer.is_inside;
 	for (size_t i = 0; i < ARRAY_SIZE(answer.headers) && answer.headers[i]; i++)
 		strings_push(&response->headers, answer.headers[i]);
 	response->body = fake_source(&answer);
