@@ -21,10 +21,15 @@ has() {
 		cairn help "$command" >options 2>&1 || skip "cairn has no $command yet"
 	done
 	PATIENCE=()
-	for command in '--progress plain' '--retry 3' '--retry-max-wait 5'; do
+	for command in '--progress plain' '--retry 3' '--retry-max-wait 1'; do
 		# shellcheck disable=SC2206 # two words
 		! grep -q -- "${command% *} *[A-Z]" options || PATIENCE+=($command)
 	done
+}
+
+# patient: the next pulls wait as long as a registry asks them to, which is two seconds at most.
+patient() {
+	PATIENCE+=(--retry-max-wait 5)
 }
 
 # faults_open: in setup_file. The image `1` in $LAYOUT: two layers of $SIZE bytes, $LAYER is the first.

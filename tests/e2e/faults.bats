@@ -93,8 +93,9 @@ teardown() {
 	END
 }
 
-@test "statuses that pass are waited for, others are told" {
+@test "what asks for patience is given it, within reason" {
 	prepare
+	patient
 	pull_table <<-'END'
 		429, a second           | 0 | | {"target": "LAYER", "status": 429, "headers": {"Retry-After": "1"}, "count": 1}
 		429, a date             | 0 | | {"target": "LAYER", "status": 429, "headers": {"Retry-After": "{date:+2}"}, "count": 1}
@@ -102,6 +103,12 @@ teardown() {
 		429, nothing said       | 0 | | {"target": "LAYER", "status": 429, "count": 1}
 		429, nonsense           | 0 | | {"target": "LAYER", "status": 429, "headers": {"Retry-After": "soon"}, "count": 1}
 		429, ages               | 5 | 429 | {"target": "LAYER", "status": 429, "headers": {"Retry-After": "999999999999999999999"}}
+	END
+}
+
+@test "statuses that pass are waited for, others are told" {
+	prepare
+	pull_table <<-'END'
 		500 once                | 0 | | {"target": "manifests", "status": 500, "count": 1}
 		502 once                | 0 | | {"target": "LAYER", "status": 502, "count": 1}
 		503 three times         | 0 | | {"target": "LAYER", "status": 503, "count": 3}
@@ -116,6 +123,7 @@ teardown() {
 
 @test "Retry-After is obeyed" {
 	prepare
+	patient
 	faulty '{"target": "LAYER", "status": 429, "headers": {"Retry-After": "2"}, "count": 1}'
 	pull
 	pulled

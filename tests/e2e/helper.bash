@@ -92,6 +92,20 @@ part_is_here() {
 	[ "$(cat "$CAIRN_ROOT"/partial/* | wc -c)" -ge "$1" ]
 }
 
+# own_number: seconds that nobody else on this machine sleeps, to know a process by.
+own_number() {
+	echo $((100000 + BASHPID))
+}
+
+# sleeps SECONDS, sleeps_not SECONDS: whether somebody does.
+sleeps() {
+	pgrep -x -f "sleep $1"
+}
+
+sleeps_not() {
+	! pgrep -x -f -l "sleep $1"
+}
+
 # no_leases: nothing of ours lives in the store any more.
 no_leases() {
 	[ -z "$(ls -A "$CAIRN_ROOT/tmp")" ] && [ -z "$(ls -A "$CAIRN_ROOT/leases")" ]

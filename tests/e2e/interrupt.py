@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """interrupt.py SECONDS|@TEXT SIGNAL[,SIGNAL...] [--group] COMMAND...: end a program early.
 
-Start COMMAND, wait so long or until it writes TEXT, send the signals (a second one 10 ms after the first; --group: to its whole
-process group, as a terminal does), and print how it ended: an exit code, or -N for signal N. This
-process adopts what COMMAND leaves behind: anything that still lives one second after its end is
-printed and killed, and the exit code is 1. Only what waits for the disk (state D: a syncfs that
-goes on in the background) may be late.
+Start COMMAND, wait so long or until it writes TEXT, send the signals (--group: to its whole process
+group, as a terminal does), each when the one before has been taken, and print how it ended: an exit
+code, or -N for signal N. This process adopts what COMMAND leaves behind: anything that still lives
+some seconds after its end is printed and killed, and the exit code is 1. Only what waits for the
+disk (state D: a syncfs that goes on in the background) may be late.
 """
 
 import ctypes
@@ -43,12 +43,23 @@ def text(pid):
 
 
 def left_behind():
-    end = time.monotonic() + 1
+    end = time.monotonic() + 10
     while time.monotonic() < end:
         if not children(os.getpid()):
             return []
         time.sleep(0.02)
     return children(os.getpid())
+
+
+def taken(process, number):
+    """Wait until the signal is no longer pending: two that are would be one."""
+    end = time.monotonic() + 10
+    while process.poll() is None and time.monotonic() < end:
+        with open(f"/proc/{process.pid}/status", encoding="ascii", errors="replace") as file:
+            lines = dict(line.split(":", 1) for line in file)
+        if not int(lines["ShdPnd"], 16) >> (number - 1) & 1:
+            return
+        time.sleep(0.001)
 
 
 def pass_on(process):
@@ -88,16 +99,16 @@ def main():
                 os.killpg(process.pid, number)
             else:
                 process.send_signal(number)
-        time.sleep(0.01)
+        taken(process, number)
     try:
-        code = process.wait(timeout=10)
+        code = process.wait(timeout=60)
         if rest_of_output:
-            rest_of_output.join(2)
+            rest_of_output.join(20)
         sys.stdout.flush()
         print(code)
     except subprocess.TimeoutExpired:
         process.kill()
-        print("still running 10 seconds later")
+        print("still running a minute later")
         return 1
     rest = left_behind()
     for pid in rest:

@@ -1,7 +1,5 @@
 #!/usr/bin/env bats
 # Builds and runs whose images are in a registry: what is fetched, how often, and what is said.
-#
-# run.sh: first
 
 load helper
 load ../registry/registry

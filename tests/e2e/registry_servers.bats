@@ -29,7 +29,7 @@ faulty() {
 ask() {
 	local target=$1 code=0
 	shift
-	output=$(curl -sS --max-time 10 -o body -D head -w '%{http_code} %{size_download}' "$@" \
+	output=$(curl -sS --max-time 60 -o body -D head -w '%{http_code} %{size_download}' "$@" \
 		"http://$(address f)$target" 2>problem) || code=$?
 	output="$code $output"
 }
@@ -102,7 +102,7 @@ round_trip() {
 
 # tokens_of CURL-OPTION...: the answer of the token server alone, in ./token.
 tokens_of() {
-	curl -sS --max-time 5 -o token -w '%{http_code}' "$@" "http://$(address t.tokens)/token"
+	curl -sS --max-time 60 -o token -w '%{http_code}' "$@" "http://$(address t.tokens)/token"
 }
 
 # claims: what the token in ./token says.
@@ -147,10 +147,10 @@ claims() {
 	private_home
 	registry_start r token --seconds 0
 	login_as r
-	fails 1 timeout 20 skopeo copy --dest-tls-verify=false "oci:$BATS_FILE_TMPDIR/layout:1" \
+	fails 1 timeout 120 skopeo copy --dest-tls-verify=false "oci:$BATS_FILE_TMPDIR/layout:1" \
 		"docker://$(address r)/a/b:1"
 	registry_start r token --reduce a/b
-	fails 1 timeout 20 skopeo copy --dest-tls-verify=false "oci:$BATS_FILE_TMPDIR/layout:1" \
+	fails 1 timeout 120 skopeo copy --dest-tls-verify=false "oci:$BATS_FILE_TMPDIR/layout:1" \
 		"docker://$(address r)/a/b:1"
 	[ "$(requests r ' 401$')" -ge 2 ]
 	equal "$(requests r ' 20[12]$')" 0
@@ -174,16 +174,19 @@ claims() {
 }
 
 @test "a server ends with its test, when it is stopped, and when its time is over" {
-	local SERVER_LIFE=1
-	fault_start brief <<<'{}'
-	SERVER_LIFE=60 fault_start stopped <<<'{}'
+	SERVER_LIFE=5 fault_start brief <<<'{}'
+	fault_start stopped <<<'{}'
 	server_stop stopped
-	! kill -0 "$(cat "$(server stopped)/pid")" 2>/dev/null
-	timeout 5 tail --pid="$(cat "$(server brief)/pid")" -s 0.05 -f /dev/null
+	gone "$(cat "$(server stopped)/pid")"
+	eventually 60 gone "$(cat "$(server brief)/pid")"
 	bash -c 'source ../helper 2>/dev/null; load() { :; }; REGISTRY_TOOLS=x
 		source "$1/registry.bash"; fault_start left <<<"{}"; cat "$SERVER/pid"' - \
 		"$BATS_TEST_DIRNAME/../registry" >left-pid
-	timeout 5 tail --pid="$(cat left-pid)" -s 0.05 -f /dev/null
+	eventually 60 gone "$(cat left-pid)"
+}
+
+gone() {
+	! kill -0 "$1" 2>/dev/null
 }
 
 # ---- the fault server as an honest registry ----
@@ -273,12 +276,28 @@ claims() {
 	! grep -qi content-length head
 	answers "0 200 $SIZE" "$BLOB" -H 'X-Case: chunked' && whole
 	grep -qi 'transfer-encoding: chunked' head
-	answers "28 200 1000" "$BLOB" -H 'X-Case: stall' --max-time 1
-	ask "$BLOB" -H 'X-Case: drip' --max-time 2
+	answers "28 200 1000" "$BLOB" -H 'X-Case: stall' --max-time 4
+	ask "$BLOB" -H 'X-Case: drip' --max-time 4
 	says "28 200 "
-	[ "$(stat -c %s body)" -le 3072 ]
+	[ "$(stat -c %s body)" -le 5120 ]
 	ask "$BLOB" -H 'X-Case: encode' --compressed && whole
 	grep -qi 'content-encoding: gzip' head
+}
+
+@test "an answer is held until it may go on" {
+	local part=$PWD/part
+	faulty "{\"target\": \"blobs\", \"hold\": \"$PWD/go\", \"after\": 1000}"
+	curl -sS --max-time 120 -N -o "$part" "http://$(address f)$BLOB" 3>&- &
+	eventually 60 held f
+	eventually 60 same_size "$part" 1000
+	run ! held f 2
+	touch go
+	wait $!
+	equal "$(stat -c %s "$part")" "$SIZE"
+}
+
+same_size() {
+	equal "$(stat -c %s "$1")" "$2"
 }
 
 @test "ranges that are not what was asked for" {
@@ -310,8 +329,9 @@ claims() {
 		ask /v2/later
 		says " $want "
 	done
+	before=$(date +%s)
 	ask /v2/date
-	[ "$(($(date +%s -d "$(sed -n 's/\r//; s/^Retry-After: //p' head)") - $(date +%s)))" -ge 58 ]
+	[ "$(($(date +%s -d "$(sed -n 's/\r//; s/^Retry-After: //p' head)") - before))" -ge 60 ]
 	answers "0 429 13" /v2/many
 	grep -q 'Retry-After: 999999999999' head
 }
@@ -444,8 +464,9 @@ claims() {
 	make_cert ca right
 	for how in goaway late refuse reset begin; do
 		fault_start f --listen "main,cert=ca/right.crt,key=ca/right.key,h2=$how" <<<'{}'
-		run curl -sS --max-time 3 --cacert ca/ca.crt -w '%{http_version}' -o body \
+		run curl -sS --max-time 60 --cacert ca/ca.crt -w '%{http_version}' -o body \
 			"https://$(address f)/v2/"
+		eventually 60 grep -q '"event": "h2"' "$(server f)/log.jsonl"
 		equal "$(responses f 'map(select(.event == "h2"))[0].end')" "$how"
 		run curl -sS --cacert ca/ca.crt -w '%{http_version}' -o body "https://$(address f)/v2/"
 		equal "$output" 1.1

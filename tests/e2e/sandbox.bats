@@ -1,6 +1,7 @@
 # tests/e2e/sandbox.bats - what a step finds, what it can do, and what it leaves.
 
 load robust
+load ../registry/registry
 
 # step SCRIPT [INSTRUCTION...]: run it as the only RUN on base, after the instructions; what it
 # wrote, as the log has it, is in $output.
@@ -155,16 +156,13 @@ layer_count() {
 
 @test "without network there is only lo, and no socket of the host" {
 	import_base
-	need python3
-	python3 -m http.server --bind 127.0.0.1 0 >server 2>&1 3>&- &
-	server=$!
-	for _ in $(seq 50); do grep -q 'port [0-9]' server && break; sleep 0.1; done
-	port=$(printf ':%04X 00000000:0000 0A' "$(grep -oE 'port [0-9]+' server | cut -d' ' -f2)")
+	fault_start f <<<'{}'
+	port=$(address f)
+	port=$(printf ':%04X 00000000:0000 0A' "${port#*:}")
 	mkdir -p context
 	printf 'FROM base\nRUN cut -d: -f1 -s /proc/net/dev; cat /proc/net/tcp /proc/net/unix\n' \
 		>context/Recipe
-	run timeout 30 cairn build --progress plain --network host --no-cache context
-	kill "$server"
+	run timeout 120 cairn build --progress plain --network host --no-cache context
 	says "$port" # it would be seen
 	run -0 build_in context --no-cache
 	[[ $output != *"$port"* ]]
@@ -172,7 +170,7 @@ layer_count() {
 	equal "$(grep -c '^#1 [0-9.]* [0-9a-f]*: ' <<<"$output")" 0 # no unix socket
 	# RUN --network=none means it, whatever the build is given.
 	sed -i 's/^RUN/RUN --network=none/' context/Recipe
-	run -0 timeout 30 cairn build --progress plain --network host --no-cache context
+	run -0 timeout 120 cairn build --progress plain --network host --no-cache context
 	equal "$(sed -nE 's/^#1 [0-9.]+ +([a-z0-9]+)$/\1/p' <<<"$output")" lo
 }
 
@@ -212,19 +210,15 @@ layer_count() {
 		["/bin/sh", "-c", "exec /nowhere"]|exit code 127
 		["/nowhere"]|exit code 127
 	END
-	printf 'FROM base\nRUN sleep 25\n' >context/Recipe
+	nap=$(own_number)
+	printf 'FROM base\nRUN exec sleep %s\n' "$nap" >context/Recipe
 	build_in context >told 2>&1 3>&- &
 	build=$!
-	for _ in $(seq 150); do
-		sleep 0.1
-		sleeper=$(pgrep -f '^sleep 25$' | while read -r pid; do
-			[ "$(sed -n 's/^NSpid:.*\t//p' "/proc/$pid/status")" = 1 ] && echo "$pid"
-		done) || true
-		[ -z "$sleeper" ] || break
-	done
-	# shellcheck disable=SC2086
-	kill -TERM $sleeper || true # PID 1 has no handler: the kernel drops it
-	kill -KILL $sleeper
+	eventually 60 sleeps "$nap"
+	sleeper=$(sleeps "$nap")
+	equal "$(sed -n 's/^NSpid:.*\t//p' "/proc/$sleeper/status")" 1
+	kill -TERM "$sleeper" # PID 1 has no handler: the kernel drops it
+	kill -KILL "$sleeper"
 	wait "$build" || code=$?
 	equal "$code" 1
 	grep -q 'killed by signal 9' told
@@ -233,12 +227,12 @@ layer_count() {
 
 @test "a process in the background does not hold a build up, and ends with its step" {
 	import_base
-	begin=$SECONDS
-	step '(setsid sleep 77 </dev/null >/dev/null 2>&1 &) ; (setsid sleep 78 &) ; echo over'
-	[ $((SECONDS - begin)) -lt 25 ]
+	nap=$(own_number)
+	# a build that waited for them would be ended by build_in
+	step "(setsid sleep $nap </dev/null >/dev/null 2>&1 &) ; (setsid sleep 1$nap &) ; echo over"
 	says over
-	for _ in $(seq 100); do pgrep -f '^sleep 7[78]$' >/dev/null || break; sleep 0.05; done
-	! pgrep -fl '^sleep 7[78]$'
+	eventually 60 sleeps_not "$nap"
+	eventually 60 sleeps_not "1$nap"
 }
 
 @test "all that a step writes is in its log, in order, however much it is" {

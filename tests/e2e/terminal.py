@@ -2,8 +2,8 @@
 """terminal.py COLUMNSxROWS SCRIPT COMMAND...: run a command on a terminal of its own.
 
 SCRIPT is lines of what to do: "expect TEXT" waits for output, "send TEXT" types it
-(with the escapes of Python), "resize COLUMNSxROWS", "pause SECONDS", "kill SIGNAL". Prints all output
-with the exit code behind it; a text that does not come within 20 s is an error.
+(with the escapes of Python), "resize COLUMNSxROWS", "kill SIGNAL", "touch FILE". Prints all output
+with the exit code behind it; a text that does not come within 60 s is an error.
 The terminal must be left in the state in which it was found.
 """
 import fcntl, os, pty, select, signal, struct, sys, termios, time
@@ -39,7 +39,7 @@ def main():
 
     def expect(text):
         nonlocal mark
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while text not in seen[mark:]:
             if time.monotonic() > end:
                 sys.exit("no %r in %r" % (text, seen[mark:]))
@@ -55,14 +55,14 @@ def main():
             os.write(master, text)
         elif verb == "resize":
             set_size(slave, rest)
-        elif verb == "pause":
-            time.sleep(float(rest))
+        elif verb == "touch":
+            open(rest, "w").close()
         elif verb == "kill":
             os.kill(pid, getattr(signal, rest))
         else:
             sys.exit("unknown verb " + verb)
 
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while True:
         done, status = os.waitpid(pid, os.WNOHANG)
         while read_some(0):

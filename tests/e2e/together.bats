@@ -1,6 +1,7 @@
 # tests/e2e/together.bats - many builds at once in one store.
 
 load robust
+load ../registry/registry
 
 STEPS=6
 
@@ -111,13 +112,21 @@ build_other() {
 @test "a build whose neighbour is killed takes over its step" {
 	import_base
 	mkdir context
-	printf 'FROM base\nRUN sleep 1; echo slow >/slow\nRUN echo next >/next\n' >context/Recipe
-	python3 "$BATS_TEST_DIRNAME/interrupt.py" 0.6 KILL \
-		cairn build -q --network none context >ended 3>&- &
-	sleep 0.3
-	build_in context -t app >log 2>&1 || { cat log; false; }
-	wait $!
-	equal "$(cat ended)" -9
+	# The step lasts until a server answers, which each makes wait until it is told to go on.
+	fault_start f <<<"{\"rules\": [{\"hold\": \"$PWD/go\"}]}"
+	printf 'FROM base\nRUN wget -q -O /dev/null http://%s/v2/; echo slow >/slow\nRUN echo next >/next\n' \
+		"$(address f)" >context/Recipe
+	cairn build -q --network host context >/dev/null 2>&1 3>&- &
+	neighbour=$!
+	eventually 60 held f
+	timeout 120 cairn build --network host --progress json -t app context >log 2>&1 3>&- &
+	build=$!
+	eventually 60 grep 'waiting for another build' log
+	kill -KILL "$neighbour"
+	wait "$neighbour" || equal "$?" 137
+	eventually 60 held f 2
+	touch go
+	wait "$build" || { cat log; false; }
 	equal "$(cairn run --network none app cat /slow /next)" "$(printf 'slow\nnext')"
 	verify_store --idle
 }
