@@ -11,6 +11,7 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "registry/client-private.h"
 #include "registry/complaint.h"
@@ -187,6 +188,8 @@ struct err *client_hop(struct client *client, const struct client_hop *hop,
 		       struct http_response **ret, enum http_trouble *ret_trouble)
 {
 	AUTO(mem) char *authority = url_authority(hop->url);
+	AUTO(mem) char *shown = url_redacted(hop->url->text);
+	struct err *err;
 	struct http_request request = {
 		.method = hop->method,
 		.url = hop->url->text,
@@ -204,7 +207,12 @@ struct err *client_hop(struct client *client, const struct client_hop *hop,
 	if (hop->url->is_https)
 		TRY(host_certs(client, host, hop->place, authority, &request.certs));
 	atomic_fetch_add(&client->requests, 1);
-	TRY(client->transport.ops->send(client->transport.self, &request, ret, ret_trouble));
+	err = client->transport.ops->send(client->transport.self, &request, ret, ret_trouble);
+	if (err) {
+		log_debug("%s %s: %s", http_method_name(hop->method), shown, err_text(err));
+		return err;
+	}
+	log_debug("%s %s: %d", http_method_name(hop->method), shown, (*ret)->status);
 	(*ret)->url = xstrdup(hop->url->text);
 	pthread_mutex_lock(&host->lock);
 	host->is_inside = (*ret)->is_inside;

@@ -126,6 +126,11 @@ round_trip() {
 	run --separate-stderr -0 cairn copy "docker://$host/team/app:1" "docker://$host/other/app:1"
 	equal "$output" "$DIGEST"
 	[ "$(requests tokens 'mount=.* 201')" -eq 2 ]
+	run -0 cairn --debug push "$host/team/app:1" "$host/user/debugged:1"
+	says "debug: PUT http://$host/v2/user/debugged/manifests/1: 201"
+	for secret in "$USER_PASSWORD" "$USER_NAME" eyJ; do
+		[[ $output != *"$secret"* ]]
+	done
 }
 
 @test "an image that is there already costs three requests at most" {
