@@ -149,29 +149,39 @@ static struct err *read_rule(const struct json_at *entry, const char *file,
 	return read_mirrors(entry, rule);
 }
 
-/* Put a rule in the place of one with the same prefix from another file; of two in one file the
- * first counts. */
-static void keep_rule(struct registries *r, struct registry_rule *rule)
+/* Put a rule in the place of one with the same prefix from another file. Of two in one file the first
+ * counts, unless they disagree about what keeps the user safe. */
+static struct err *keep_rule(struct registries *r, const struct json_at *entry,
+			     struct registry_rule *rule)
 {
 	vec_foreach (&r->rules, other) {
+		struct registry_rule before = *other;
+
 		if (strcmp(other->prefix, rule->prefix) != 0)
 			continue;
-		if (strcmp(other->file, rule->file) != 0) {
-			struct registry_rule before = *other;
-
-			*other = *rule;
-			*rule = before;
-		}
-		return;
+		if (strcmp(other->file, rule->file) == 0)
+			return other->blocked == rule->blocked &&
+					       other->insecure == rule->insecure ?
+				       NULL :
+				       json_error(entry,
+						  "there is another one for '%.200s', which says "
+						  "something else about blocked or insecure",
+						  rule->prefix);
+		*other = *rule;
+		*rule = before;
+		return NULL;
 	}
 	vec_push(&r->rules, *rule);
 	*rule = (struct registry_rule){ 0 };
+	return NULL;
 }
 
 static struct err *read_rules(struct registries *r, const struct json_at *root, const char *file)
 {
 	struct json_at list = json_member(root, "registry");
 
+	if (json_is_object(list.value))
+		return json_error(&list, "is a list: write [[registry]], with two brackets");
 	if (list.value)
 		TRY(json_expect_array(&list));
 	for (size_t i = 0; i < json_length(&list); i++) {
@@ -179,7 +189,7 @@ static struct err *read_rules(struct registries *r, const struct json_at *root, 
 		struct json_at entry = json_element(&list, i);
 
 		TRY(read_rule(&entry, file, &rule));
-		keep_rule(r, &rule);
+		TRY(keep_rule(r, &entry, &rule));
 	}
 	return NULL;
 }

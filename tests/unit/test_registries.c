@@ -253,7 +253,14 @@ TEST(mistakes_in_a_file_are_told_with_their_place)
 		{ "[[registry]]\nprefix = '*.h.com:5000'\nlocation = 'x.com'\n",
 		  "'*' stands only" },
 		{ "[[registry]]\nprefix = '*.*.com'\nlocation = 'x.com'\n", "'*' stands only" },
-		{ "[registry]\nlocation = 'h.com'\n", "registry: not an array" },
+		{ "[registry]\nlocation = 'h.com'\n", "[[registry]], with two brackets" },
+		{ "registry = 1\n", "registry: not an array" },
+		{ "[[registry]]\nlocation = 'h.com'\n[[registry]]\nprefix = 'h.com'\n"
+		  "location = 'i.com'\nblocked = true\n",
+		  "registry[1]: there is another one for 'h.com'" },
+		{ "[[registry]]\nlocation = 'h.com'\ninsecure = true\n[[registry]]\n"
+		  "location = 'h.com'\n",
+		  "blocked or insecure" },
 		{ "[[registry]]\nlocation = 'h.com'\n[[registry.mirror]]\n",
 		  "registry[0].mirror[0].location: missing" },
 		{ "[[registry]]\nlocation = 'h.com'\n[[registry.mirror]]\nlocation = 'm.com'\n"
