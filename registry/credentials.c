@@ -112,7 +112,9 @@ static struct err *parse_auths(struct str text, const char *name, json_t **ret)
 	if (str_trim(text).len == 0)
 		return NULL;
 	err = json_parse(text, JSON_MAX, name, ret);
-	return err ? malformed(name, err) : NULL;
+	if (err)
+		return malformed(name, err);
+	return json_is_object(*ret) ? NULL : err_new(ERR_INVALID, "%s: not an object", name);
 }
 
 struct err *auth_file_read(const char *path, json_t **ret)

@@ -146,6 +146,15 @@ static struct err *by_table(const struct transfer *transfer, CURLcode code, stru
 	return err_new(ERR_NETWORK, "%s: %.*s", transfer->peer, STR_ARG(detail));
 }
 
+/* libcurl names the file, and no more. */
+static struct err *no_certificates(const struct transfer *transfer, struct str detail,
+				   enum http_trouble *ret_trouble)
+{
+	return err_note(by_table(transfer, CURLE_SSL_CACERT_BADFILE, detail, ret_trouble),
+			"a file of certificates to trust holds at least one, in PEM: -----BEGIN "
+			"CERTIFICATE-----");
+}
+
 struct err *http_explain(struct transfer *transfer, CURLcode code, enum http_trouble *ret_trouble)
 {
 	struct str detail = said(transfer, code);
@@ -174,6 +183,8 @@ struct err *http_explain(struct transfer *transfer, CURLcode code, enum http_tro
 	case CURLE_PEER_FAILED_VERIFICATION:
 		*ret_trouble = HTTP_NO_TLS;
 		return untrusted(transfer, detail);
+	case CURLE_SSL_CACERT_BADFILE:
+		return no_certificates(transfer, detail, ret_trouble);
 	case CURLE_SSL_CONNECT_ERROR:
 		return no_handshake(transfer, detail, number, ret_trouble);
 	case CURLE_SEND_ERROR:

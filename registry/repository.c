@@ -425,6 +425,8 @@ static struct err *read_page(struct str body, struct map *known, struct strings 
 	TRY(json_parse(body, TAGS_BODY_MAX, "the list of tags", &doc));
 	root = json_root(doc, "the list of tags");
 	tags = json_member(&root, "tags");
+	if (tags.value && !json_is_null(tags.value))
+		TRY(json_expect_array(&tags));
 	*ret_entries = json_length(&tags);
 	for (size_t i = 0; i < *ret_entries; i++) {
 		struct json_at entry = json_element(&tags, i);

@@ -267,6 +267,7 @@ TEST(a_broken_file_is_an_error_that_names_it_and_shows_nothing)
 		"{\"credHelpers\":{\"h\":7}}",
 		"{\"credsStore\":7}",
 		"[",
+		"[]",
 		"x",
 	};
 

@@ -406,6 +406,7 @@ static bool pages(struct fake_registry *registry, const char *line, struct str b
 		{ { "X: y", "{}" } },
 		{ { "Link: <https://other.example.com/v2/x>; rel=next", "{\"tags\":[\"a\"]}" } },
 		{ { "Link: <http://reg.example.com/v2/x>; rel=next", "{\"tags\":[\"a\"]}" } },
+		{ { "X: y", "{\"tags\":\"a\"}" } },
 	};
 	size_t page = registry->fake.lines.len - 1;
 
@@ -424,10 +425,10 @@ TEST(tags_come_in_pages_and_only_tags_are_believed)
 	} cases[] = {
 		{ "a b c d ", NULL },  { "a b ", NULL },      { NULL, "tags[6]" },
 		{ "ok ", NULL },       { "", NULL },          { "", NULL },
-		{ NULL, "elsewhere" }, { NULL, "elsewhere" },
+		{ NULL, "elsewhere" }, { NULL, "elsewhere" }, { NULL, "tags: not an array" },
 	};
 
-	for (int i = 0; i < 8; i++) {
+	for (int i = 0; i < (int)ARRAY_SIZE(cases); i++) {
 		AUTO(fake_registry)
 		struct fake_registry registry = { .fault = pages, .counter = i };
 		AUTO(strings) struct strings tags = { 0 };
