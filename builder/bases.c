@@ -17,6 +17,7 @@
 #include "builder/build.h"
 #include "builder/fetch.h"
 #include "builder/transfer.h"
+#include "registry/archive.h"
 #include "registry/find.h"
 #include "store/store.h"
 
@@ -88,6 +89,32 @@ static struct err *look_in_store(struct plan *plan, const struct plan_need *need
 	return add_image(plan, need, &target, !may_fetch(plan), ret);
 }
 
+/* Whether the target of a layout's entry has this digest. */
+static bool has_digest(const struct loaded *loaded, const char *digest)
+{
+	char text[DIGEST_TEXT_SIZE];
+
+	return strcmp(digest_format(&loaded->target.digest, text), digest) == 0;
+}
+
+/* The image that oci-layout:// means: by its digest, its tag, or the only one. */
+static struct err *load_layout(struct plan *plan, const struct context_spec *spec,
+			       struct descriptor *ret)
+{
+	AUTO(loaded_list) struct loaded_list list = { 0 };
+
+	TRY(archive_load_unnamed(plan->store, spec->value, true, &list));
+	if (!spec->digest)
+		return archive_choose(spec->value, spec->tag, &list, ret);
+	vec_foreach (&list, loaded) {
+		if (has_digest(loaded, spec->digest)) {
+			*ret = loaded->target;
+			return NULL;
+		}
+	}
+	return err_new(ERR_NOT_FOUND, "'%s' lists no image %s", spec->value, spec->digest);
+}
+
 /* The image of a need, if nobody has to be asked for it; else `*ret` is NULL. */
 static struct err *find_here(struct plan *plan, const struct plan_need *need,
 			     struct plan_image **ret)
@@ -95,6 +122,12 @@ static struct err *find_here(struct plan *plan, const struct plan_need *need,
 	struct err *err;
 
 	*ret = find_known(plan, need);
+	if (!*ret && need->context && need->context->spec.kind == CONTEXT_LAYOUT) {
+		struct descriptor target;
+
+		TRY(load_layout(plan, &need->context->spec, &target));
+		return add_image(plan, need, &target, true, ret);
+	}
 	if (*ret || (may_fetch(plan) && plan->opts->pull != PULL_MISSING))
 		return NULL;
 	err = look_in_store(plan, need, ret);
@@ -187,22 +220,26 @@ static struct err *add_need(struct walk *walk, struct plan_need need)
 
 static struct err *walk_stage(struct walk *walk, const struct stage *stage);
 
-/* COPY --from: a stage before this one, or an image. What is neither is for planning to refuse. */
-static struct err *walk_copy(struct walk *walk, const struct stage *stage,
-			     const struct instruction *instruction)
+/* What --from or the `from` of a mount says: a stage before this one, a context that is an image, or an image.
+ * What is none of them is for planning to refuse. */
+static struct err *walk_from(struct walk *walk, const struct stage *stage,
+			     const struct instruction *instruction, const char *from, bool numbers)
 {
 	const struct recipe *recipe = walk->plan->recipe;
-	const char *from = instruction->copy.from;
-	const struct plan_name name = plan_look_up(walk->plan, from, stage->index, true);
+	const struct plan_name name = plan_look_up(walk->plan, from, stage->index, numbers);
+	struct plan_need need = { .platform = walk->plan->opts->platform,
+				  .context = name.context,
+				  .position = &instruction->position };
 
 	if (name.kind == NAME_STAGE)
 		return walk_stage(walk, name.stage);
-	if (name.kind != NAME_IMAGE || strspn(from, "0123456789") == strlen(from) ||
-	    recipe_find_stage(recipe, from, recipe->stage_count, true))
-		return NULL;
-	return add_need(walk, (struct plan_need){ .name = xstrdup(from),
-						  .platform = walk->plan->opts->platform,
-						  .position = &instruction->position });
+	if (name.kind == NAME_CONTEXT && name.context->image)
+		need.name = xstrdup(name.context->image);
+	else if (name.kind == NAME_IMAGE &&
+		 !(numbers && strspn(from, "0123456789") == strlen(from)) &&
+		 !recipe_find_stage(recipe, from, recipe->stage_count, false))
+		need.name = xstrdup(from);
+	return need.name ? add_need(walk, need) : NULL;
 }
 
 static struct err *walk_base(struct walk *walk, const struct stage *stage)
@@ -210,9 +247,8 @@ static struct err *walk_base(struct walk *walk, const struct stage *stage)
 	struct plan_need need = { 0 };
 	struct plan_name name;
 
-	TRY(plan_base_of(walk->plan, stage, &need));
-	name = plan_look_up(walk->plan, need.name, stage->index, false);
-	if (name.kind == NAME_IMAGE && need.name[0])
+	TRY(plan_base_of(walk->plan, stage, &need, &name));
+	if (need.name[0] && (name.kind == NAME_IMAGE || need.context))
 		return add_need(walk, need);
 	free(need.name);
 	return name.kind == NAME_STAGE ? walk_stage(walk, name.stage) : NULL;
@@ -225,11 +261,13 @@ static struct err *walk_stage(struct walk *walk, const struct stage *stage)
 		return NULL;
 	walk->seen[stage->index] = true;
 	TRY(walk_base(walk, stage));
+	if (plan_replacement(walk->plan, stage))
+		return NULL;
 	for (size_t i = 0; i < stage->instructions.len; i++) {
 		const struct instruction *instruction = &stage->instructions.at[i];
 
 		if (instruction->kind == INSTRUCTION_COPY && instruction->copy.from)
-			TRY(walk_copy(walk, stage, instruction));
+			TRY(walk_from(walk, stage, instruction, instruction->copy.from, true));
 	}
 	return NULL;
 }

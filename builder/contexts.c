@@ -72,7 +72,8 @@ static struct err *read_ignore(struct plan *plan, struct plan_context *context)
 
 static struct err *open_local(struct plan *plan, struct plan_context *context)
 {
-	TRY(err_wrap(file_open_dir(AT_FDCWD, context->path, &context->fd), "%s", context->what));
+	TRY(err_wrap(file_open_dir(AT_FDCWD, context->spec.value, &context->fd), "%s",
+		     context->what));
 	TRY(read_ignore(plan, context));
 	return statcache_open(plan->store, context->fd, &context->cache);
 }
@@ -86,8 +87,11 @@ struct err *plan_tree_of(struct plan *plan, struct plan_context *context, struct
 		return NULL;
 	if (context->local)
 		TRY(open_local(plan, context));
-	if (context->fd < 0)
+	if (context->fd < 0 && !context->spec.value)
 		return err_new(ERR_INVALID, "this build has no context to copy from");
+	if (context->fd < 0)
+		return err_new(ERR_UNSUPPORTED, "%s: '%s' does not work yet", context->what,
+			       context->spec.value);
 	fd = fcntl(context->fd, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
 		return err_sys("open %s", context->what);
@@ -111,10 +115,25 @@ static struct plan_context *add(struct plan *plan, const char *name, char *what)
 	return context;
 }
 
-static void set_path(struct plan_context *context, const char *path)
+/* What images are called in texts. */
+static char *image_name(const struct context_spec *spec)
 {
-	context->local = path != NULL;
-	context->path = path ? xstrdup(path) : NULL;
+	if (spec->kind == CONTEXT_IMAGE)
+		return xstrdup(spec->value);
+	if (spec->kind == CONTEXT_LAYOUT)
+		return xasprintf("oci-layout://%s%s%s%s%s", spec->value, spec->tag ? ":" : "",
+				 spec->tag ? spec->tag : "", spec->digest ? "@" : "",
+				 spec->digest ? spec->digest : "");
+	return NULL;
+}
+
+static struct err *set_spec(struct plan_context *context, const char *text)
+{
+	TRY(err_wrap(context_spec_parse(text, context->name != NULL, &context->spec), "%s",
+		     context->what));
+	context->local = context->spec.kind == CONTEXT_DIRECTORY;
+	context->image = image_name(&context->spec);
+	return NULL;
 }
 
 struct err *plan_contexts(struct plan *plan)
@@ -122,13 +141,14 @@ struct err *plan_contexts(struct plan *plan)
 	const struct build_opts *opts = plan->opts;
 
 	plan->context = add(plan, NULL, xstrdup("the build context"));
-	set_path(plan->context, opts->context);
+	if (opts->context)
+		TRY(set_spec(plan->context, opts->context));
 	for (size_t i = 0; i < opts->context_count; i++) {
 		const struct build_context *given = &opts->contexts[i];
 		struct plan_context *context =
 			add(plan, given->name, xasprintf("context '%s'", given->name));
 
-		set_path(context, given->value);
+		TRY(set_spec(context, given->value));
 	}
 	return NULL;
 }
@@ -186,6 +206,11 @@ struct plan_context *plan_find_context(const struct plan *plan, const char *name
 	return NULL;
 }
 
+struct plan_context *plan_replacement(const struct plan *plan, const struct stage *stage)
+{
+	return stage->name ? plan_find_context(plan, stage->name) : NULL;
+}
+
 void plan_context_free(struct plan_context *context)
 {
 	if (!context)
@@ -197,6 +222,7 @@ void plan_context_free(struct plan_context *context)
 		close(context->fd);
 	free(context->name);
 	free(context->what);
-	free(context->path);
+	context_spec_release(&context->spec);
+	free(context->image);
 	free(context);
 }

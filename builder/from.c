@@ -56,16 +56,20 @@ struct err *plan_from_of(struct plan *plan, const struct plan_stage *stage,
 	struct plan_name name = plan_look_up(plan, text, stage->stage->index, numbers);
 	AUTO(mem) char *image = NULL;
 
-	*ret = (struct plan_from){ .context = name.context };
+	*ret = (struct plan_from){ 0 };
 	if (name.kind == NAME_STAGE)
 		return plan_stage_of(plan, name.stage, at, &ret->stage);
-	if (name.kind != NAME_IMAGE)
+	if (name.kind == NAME_CONTEXT && !name.context->image)
+		ret->context = name.context;
+	if (name.kind == NAME_SCRATCH || ret->context)
 		return NULL;
-	TRY(check_stage(plan, stage, at, text, numbers));
-	image = xstrdup(text);
+	if (name.kind == NAME_IMAGE)
+		TRY(check_stage(plan, stage, at, text, numbers));
+	image = xstrdup(name.context ? name.context->image : text);
 	return plan_image_of(plan,
 			     &(struct plan_need){ .name = image,
 						  .platform = plan->opts->platform,
+						  .context = name.context,
 						  .position = at },
 			     &ret->image);
 }

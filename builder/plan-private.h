@@ -21,13 +21,22 @@ struct err *plan_stage_of(struct plan *plan, const struct stage *stage, const st
 struct plan_need {
 	char *name;
 	struct platform platform;
-	bool exact;                      /* the Recipe names the platform */
-	const struct position *position; /* who asks */
+	bool exact;                         /* the Recipe names the platform */
+	const struct plan_context *context; /* one that is an image; NULL: what `name` says */
+	const struct position *position;    /* who asks */
 };
 
-/* What FROM says, expanded: the name (owned by the caller; perhaps that of a stage) and for which platform. */
-struct err *plan_base_of(struct plan *plan, const struct stage *stage, struct plan_need *ret)
-	MUST_USE;
+/* What a name in a Recipe stands for, before anything is planned, opened or fetched. */
+struct plan_name {
+	enum plan_name_kind { NAME_SCRATCH, NAME_CONTEXT, NAME_STAGE, NAME_IMAGE } kind;
+	struct plan_context *context; /* NAME_CONTEXT */
+	const struct stage *stage;    /* NAME_STAGE; it may be one that a context replaces */
+};
+
+/* What a stage is built on: what FROM says, expanded, or the context that replaces the stage. `ret_need->name` is the
+ * caller's, and may be that of a stage or empty. */
+struct err *plan_base_of(struct plan *plan, const struct stage *stage, struct plan_need *ret_need,
+			 struct plan_name *ret_name) MUST_USE;
 
 /* Fetch, side by side, the images that `target` and all below it need and that are not here. For
  * what cannot be, an error with its place; what is wrong with the Recipe is left to planning. */
@@ -50,6 +59,9 @@ struct plan_context *plan_add_context(struct plan *plan, const char *what, int f
 struct err *plan_tree_of(struct plan *plan, struct plan_context *context, struct tree **ret)
 	MUST_USE;
 
+/* The context that replaces a stage, since --build-context gives it the stage's name; NULL: none does. */
+struct plan_context *plan_replacement(const struct plan *plan, const struct stage *stage);
+
 /* The context that --build-context names so, or NULL. Case does not count, nor do a registry and a tag that are
  * meant anyway: "docker.io/library/app:latest" is "app". */
 struct plan_context *plan_find_context(const struct plan *plan, const char *name);
@@ -57,13 +69,6 @@ struct plan_context *plan_find_context(const struct plan *plan, const char *name
 void plan_context_free(struct plan_context *context);
 
 /* ---- from.c ---- */
-
-/* What a name in a Recipe stands for, before anything is planned, opened or fetched. */
-struct plan_name {
-	enum plan_name_kind { NAME_SCRATCH, NAME_CONTEXT, NAME_STAGE, NAME_IMAGE } kind;
-	struct plan_context *context; /* NAME_CONTEXT */
-	const struct stage *stage;    /* NAME_STAGE; it may be one that a context replaces */
-};
 
 /* The first that there is: a named context, one of the first `before` stages, with `numbers` also
  * by its number, or an image. No context can be called "scratch". */

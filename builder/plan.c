@@ -41,14 +41,24 @@ static struct err *stage_platform(struct plan *plan, const struct stage *stage,
 			   &stage->position);
 }
 
-struct err *plan_base_of(struct plan *plan, const struct stage *stage, struct plan_need *ret)
+struct err *plan_base_of(struct plan *plan, const struct stage *stage, struct plan_need *ret_need,
+			 struct plan_name *ret_name)
 {
+	struct plan_context *context = plan_replacement(plan, stage);
 	AUTO(mem) char *name = NULL;
 
-	*ret = (struct plan_need){ .position = &stage->position };
-	TRY(expand_from(plan, stage, stage->base, &name));
-	TRY(stage_platform(plan, stage, ret));
-	ret->name = STEAL(name);
+	*ret_need = (struct plan_need){ .position = &stage->position };
+	*ret_name = (struct plan_name){ .kind = NAME_CONTEXT, .context = context };
+	if (!context) {
+		TRY(expand_from(plan, stage, stage->base, &name));
+		*ret_name = plan_look_up(plan, name, stage->index, false);
+		context = ret_name->context;
+	}
+	TRY(stage_platform(plan, stage, ret_need));
+	if (context && context->image)
+		ret_need->context = context;
+	ret_need->name =
+		context ? xstrdup(context->image ? context->image : context->name) : STEAL(name);
 	return NULL;
 }
 
@@ -66,16 +76,36 @@ static void take_platform(struct plan *plan, struct plan_stage *stage, const str
 			 stage->image->name, has, wanted);
 }
 
+/* A directory as the base of a stage: all of it is copied into nothing. */
+static struct err *copy_base(struct plan *plan, struct plan_stage *stage,
+			     const struct plan_context *context)
+{
+	struct arena *arena = &plan->recipe->arena;
+	struct instruction *all = arena_alloc(arena, sizeof(*all));
+	const char **source = arena_array(arena, 2, sizeof(*source));
+
+	source[0] = "/";
+	*all = (struct instruction){
+		.kind = INSTRUCTION_COPY,
+		.position = stage->stage->position,
+		.text = stage->stage->text,
+		.copy = { .sources = { source, 1 },
+			  .destination = "/",
+			  .from = arena_text(arena, str_of(context->name)) },
+	};
+	return evaluate(plan, stage, all);
+}
+
 /* Everything of `stage` that its base decides: config, scope, key. */
 static struct err *begin_stage(struct plan *plan, struct plan_stage *stage,
-			       const struct plan_need *base, struct strings *ret_triggers)
+			       const struct plan_name *found, const struct plan_need *base,
+			       struct strings *ret_triggers)
 {
 	const struct stage *own = stage->stage;
-	const struct plan_name found = plan_look_up(plan, base->name, own->index, false);
 	AUTO(strings) struct strings env = { 0 };
 
-	if (found.kind == NAME_STAGE) {
-		TRY(plan_stage_of(plan, found.stage, &own->position, &stage->parent));
+	if (found->kind == NAME_STAGE) {
+		TRY(plan_stage_of(plan, found->stage, &own->position, &stage->parent));
 		stage->config = config_copy(stage->parent->config);
 		stage->scope = scope_new_child(stage->parent->scope);
 		stage->top = stage->parent->top;
@@ -86,10 +116,7 @@ static struct err *begin_stage(struct plan *plan, struct plan_stage *stage,
 	}
 	stage->scope = scope_new_stage(plan->globals);
 	stage->platform = base->platform;
-	if (found.kind == NAME_CONTEXT)
-		return script_error(plan->recipe->script, &own->position, ERR_UNSUPPORTED,
-				    "a stage on top of %s does not work yet", found.context->what);
-	if (found.kind == NAME_SCRATCH) {
+	if (found->kind == NAME_SCRATCH || (found->context && !base->context)) {
 		TRY(config_new(NULL, &stage->config));
 	} else {
 		TRY(plan_image_of(plan, base, &stage->image));
@@ -106,7 +133,7 @@ static struct err *begin_stage(struct plan *plan, struct plan_stage *stage,
 
 		scope_env(stage->scope, name, value.at ? value.at : "");
 	}
-	return NULL;
+	return found->context && !base->context ? copy_base(plan, stage, found->context) : NULL;
 }
 
 /* Instructions that the base image left for its children. */
@@ -131,14 +158,17 @@ static struct err *plan_stage(struct plan *plan, struct plan_stage *stage)
 	AUTO(strings) struct strings triggers = { 0 };
 	AUTO(mem) char *base = NULL;
 	struct plan_need need;
+	struct plan_name name;
 
-	TRY(plan_base_of(plan, own, &need));
+	TRY(plan_base_of(plan, own, &need, &name));
 	base = need.name;
 	if (!base[0])
 		return script_error(plan->recipe->script, &own->position, ERR_INVALID,
 				    "'%s' is empty once its variables are filled in", own->base);
-	TRY(begin_stage(plan, stage, &need, &triggers));
+	TRY(begin_stage(plan, stage, &name, &need, &triggers));
 	TRY(run_triggers(plan, stage, &triggers));
+	if (plan_replacement(plan, own))
+		return NULL; /* it stands for what the Recipe would have made */
 	for (size_t i = 0; i < own->instructions.len; i++)
 		TRY(evaluate(plan, stage, &own->instructions.at[i]));
 	return NULL;

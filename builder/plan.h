@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "base/vec.h"
 #include "builder/chmod.h"
+#include "builder/context_spec.h"
 #include "builder/recipe.h"
 #include "builder/selection.h"
 #include "overlay/sandbox.h"
@@ -59,10 +60,11 @@ struct plan_image {
 /* A directory tree that steps read: the build's own context, one that --build-context names, or one
  * that was fetched for a single instruction. It is opened by the first who asks for its tree. */
 struct plan_context {
-	char *name; /* as --build-context has it; NULL for all others */
-	char *what; /* for texts: "the build context", "context 'name'" */
-	char *path; /* a directory of this machine; NULL: there is none, or it was fetched */
-	bool local; /* such a directory: with ignore rules, and digests that are remembered */
+	char *name;               /* as --build-context has it; NULL for all others */
+	char *what;               /* for texts: "the build context", "context 'name'" */
+	struct context_spec spec; /* what it is; all zero for one that was fetched already */
+	bool local; /* a directory of this machine: with ignore rules, and digests that are remembered */
+	char *image; /* NULL, or it is an image and no directory, called so in texts */
 
 	int fd;                  /* -1: not open; set by whoever fetched it */
 	struct ignore *ignore;   /* NULL: there are no rules */

@@ -10,6 +10,7 @@
 #include "base/output.h"
 #include "base/str.h"
 #include "builder/build.h"
+#include "builder/context_spec.h"
 #include "builder/deliver.h"
 #include "builder/fetch.h"
 #include "builder/scope.h"
@@ -39,10 +40,9 @@ struct build_values {
 static const struct option options[] = {
 	OPTION_LIST(struct build_values, build_args, 0, "build-arg", "NAME[=VALUE]",
 		    "set a build argument; without VALUE it is taken from the environment"),
-	OPTION_LIST(
-		struct build_values, contexts, 0, "build-context", "NAME=DIRECTORY",
-		"a directory that COPY --from=NAME reads, instead of any stage or image of that "
-		"name"),
+	OPTION_LIST(struct build_values, contexts, 0, "build-context", "NAME=VALUE",
+		    "what FROM NAME and COPY --from=NAME mean: a directory, docker-image://NAME, "
+		    "oci-layout://DIRECTORY, a git repository or the URL of a tar"),
 	OPTION_TEXT(struct build_values, compression, 0, "compression", "CODEC[:LEVEL]",
 		    "compress new layers: zstd (default), gzip or none"),
 	OPTION_PATH(struct build_values, recipe, 'f', "file", "PATH",
@@ -141,10 +141,12 @@ static struct err *read_contexts(const struct strings *list, struct request *ret
 		struct str value = str_of(*text);
 		AUTO(mem) char *name = str_dup(str_cut(&value, '='));
 
+		AUTO(context_spec) struct context_spec spec = { 0 };
+
 		if (!name[0] || !value.at || !value.at[0])
 			return err_new(ERR_USAGE,
-				       "option --build-context: '%.200s' is not NAME=DIRECTORY",
-				       *text);
+				       "option --build-context: '%.200s' is not NAME=VALUE", *text);
+		TRY(option_refuse(context_spec_parse(value.at, true, &spec), "--build-context"));
 		strings_push(&ret->context_names, name);
 		vec_push(&ret->contexts,
 			 (struct build_context){ *vec_last(&ret->context_names), value.at });
