@@ -12,7 +12,7 @@
 #include "base/vec.h"
 
 #define FILE_MAX_SIZE ((size_t)10 * 1024 * 1024)
-#define NAMES_TOLD 8       /* in an error's note */
+#define NAMES_TOLD 10      /* in an error's note, besides the nearest */
 #define NAMES_COMPARED 256 /* with a name that does not exist; a file may hold a million */
 #define NAME_MAX_COMPARED 64
 
@@ -129,16 +129,23 @@ static struct err *unknown(const char *what, struct str wrong, const struct stri
 				  (int)(wrong.len < 80 ? wrong.len : 80), wrong.at);
 	const char *near = text_nearest(wrong, (const char *const *)names->at, names->len);
 	AUTO(buf) struct buf list = BUF_INIT((size_t)16 * 1024);
+	size_t told = 0;
 
 	if (near)
-		err = err_note(err, "Did you mean '%.80s'?", near);
-	for (size_t i = 0; i < names->len && i < NAMES_TOLD; i++)
-		buf_addf(&list, "%s%.80s", i ? ", " : "", names->at[i]);
-	if (names->len > NAMES_TOLD)
+		buf_addf(&list, "%.80s", near);
+	for (size_t i = 0; i < names->len && told < NAMES_TOLD; i++) {
+		if (near && strcmp(names->at[i], near) == 0)
+			continue;
+		buf_addf(&list, "%s%.80s", list.len ? ", " : "", names->at[i]);
+		told++;
+	}
+	if (told == NAMES_TOLD && names->len > told + (near != NULL))
 		buf_adds(&list, ", ...");
 	if (!list.len)
-		return err_note(err, "It has no %ss at all; a number always works.", what);
-	return err_note(err, "It has: %.*s", STR_ARG(buf_str(&list)));
+		return err_note(err, "it has no %ss at all; a number always works", what);
+	if (near)
+		err = err_note(err, "did you mean '%.80s'?", near);
+	return err_note(err, "it has: %.*s", STR_ARG(buf_str(&list)));
 }
 
 static struct err *unknown_user(struct str passwd, struct str wrong)

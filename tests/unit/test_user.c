@@ -124,8 +124,26 @@ TEST(names_the_users_that_exist)
 	AUTO(err) struct err *err = look_up("appp", &user);
 
 	assert_string_equal(err_text(err), "the image has no user 'appp'");
-	assert_string_equal(err_notes(err), "Did you mean 'app'?\n"
-					    "It has: root, daemon, app, 1234, homeless, app");
+	assert_string_equal(err_notes(err), "did you mean 'app'?\n"
+					    "it has: app, root, daemon, 1234, homeless");
+}
+
+TEST(names_the_nearest_and_ten_more)
+{
+	AUTO(buf) struct buf passwd = BUF_INIT(4096);
+	AUTO(err) struct err *err = NULL;
+	struct user user;
+
+	for (int i = 0; i < 12; i++)
+		buf_addf(&passwd, "%c:x:%d:%d::/:\n", 'a' + i, i, i);
+	buf_adds(&passwd, "worker:x:20:20::/:\n");
+	err = user_look_up(STR("workre"), buf_str(&passwd), STR(""), &user);
+	assert_string_equal(err_notes(err), "did you mean 'worker'?\n"
+					    "it has: worker, a, b, c, d, e, f, g, h, i, j, ...");
+	err_free(err);
+	err = user_look_up(STR("0:staff"), buf_str(&passwd), STR(""), &user);
+	assert_string_equal(err_text(err), "the image has no group 'staff'");
+	assert_string_equal(err_notes(err), "it has no groups at all; a number always works");
 }
 
 /* ---- with files ---- */
@@ -232,6 +250,7 @@ int main(void)
 		cmocka_unit_test(understands_every_form),
 		cmocka_unit_test(refuses_what_is_no_user),
 		cmocka_unit_test(names_the_users_that_exist),
+		cmocka_unit_test(names_the_nearest_and_ten_more),
 		cmocka_unit_test_setup_teardown(needs_no_files_for_root_and_numbers, make_image,
 						remove_image),
 		cmocka_unit_test_setup_teardown(reads_the_files_of_the_image_and_no_others,
