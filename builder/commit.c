@@ -87,7 +87,8 @@ struct err *commit_found(struct execution *ex)
 			int below_fd = -1;
 
 			stack_release(&stack);
-			err = execution_open_chain(ex, step->stage, step->below, &stack);
+			if (!step->alone)
+				err = execution_open_chain(ex, step->stage, step->below, &stack);
 			if (!err)
 				err = stack_view(&stack, &below_fd);
 			if (!err)

@@ -62,10 +62,10 @@ struct err *site_not_yet(const struct site *site, const char *what) MUST_USE;
 /* A step on top of what the stage has so far. Stages that it needs are planned, and their steps
  * numbered, before. */
 struct plan_step *site_add_step(const struct site *site, enum step_kind kind);
-/* Begin a key with what every step depends on; `kind` is that of key_begin(). */
+/* Begin a key with what every step depends on; `kind` is that of key_begin(). step->alone is set. */
 void site_begin_key(const struct site *site, struct plan_step *step, const char *kind,
 		    struct key *key);
-/* Finish it: it is the key of the stage so far, too. */
+/* Finish it: it is the key of the stage so far, too, or becomes a part of that. */
 struct err *site_end_key(const struct site *site, struct plan_step *step, struct key *key) MUST_USE;
 /* The WORKDIR so far. */
 const char *site_directory(const struct site *site);

@@ -8,15 +8,6 @@
 #include "builder/key.h"
 #include "builder/scope.h"
 
-static struct err *check_copy(const struct site *site)
-{
-	const struct copy *copy = &site->in->copy;
-
-	if (copy->link)
-		return site_not_yet(site, "COPY --link");
-	return NULL;
-}
-
 /* Where the files come from: the build's context, or what --from says. */
 static struct err *find_source(const struct site *site, struct plan_copy *copy)
 {
@@ -118,6 +109,7 @@ static struct err *expand_copy(const struct site *site, struct plan_copy *copy, 
 	TRY(expand_heredocs(site, copy));
 	words_to_strings(&in->excludes, &copy->excludes);
 	copy->parents = in->parents;
+	copy->link = in->link;
 	copy->dest_is_dir = copy->sources.len + copy->texts.len > 1 || end.len == 0 ||
 			    str_ends(end, "/") || str_is(end, ".") || str_ends(end, "/.");
 	copy->dest = site_join_path(site_directory(site), dest);
@@ -129,6 +121,21 @@ static struct err *expand_copy(const struct site *site, struct plan_copy *copy, 
 	}
 	*ret_dest = STEAL(dest);
 	return NULL;
+}
+
+/* Whether an owner has to be looked up. "root" has not. */
+static bool has_names(const char *chown)
+{
+	struct str rest = str_of(chown);
+
+	while (rest.len > 0) {
+		struct str half = str_cut(&rest, ':');
+		AUTO(mem) char *text = str_dup(half);
+
+		if (!str_is(half, "root") && strspn(text, "0123456789") < half.len)
+			return true;
+	}
+	return false;
 }
 
 static void copy_row(const struct site *site, struct plan_step *step, const char *dest)
@@ -157,13 +164,14 @@ struct err *evaluate_copy(const struct site *site)
 	struct plan_step *step;
 	AUTO(key) struct key key = { 0 };
 
-	TRY(check_copy(site));
 	TRY(find_source(site, &found)); /* plans the other stage, and numbers its steps, first */
 	step = site_add_step(site, STEP_COPY);
 	step->copy = found;
 	step_reads(step, &step->copy.from);
 	TRY(expand_copy(site, &step->copy, &dest));
-	site_begin_key(site, step, "copy 2", &key);
+	step->alone = step->copy.link;
+	step->looks_below = step->alone && step->copy.chown && has_names(step->copy.chown);
+	site_begin_key(site, step, step->alone ? "copy link 1" : "copy 2", &key);
 	TRY(key_of_sources(site, &step->copy, &key));
 	key_of_rules(&step->copy, &key);
 	key_add(&key, "destination", step->copy.dest);

@@ -36,7 +36,8 @@ void site_begin_key(const struct site *site, struct plan_step *step, const char 
 	AUTO(mem) char *platform = platform_format(&site->stage->platform);
 
 	key_begin(key, &step->record, kind);
-	key_add_digest(key, "parent", &site->stage->key);
+	if (!step->alone || step->looks_below)
+		key_add_digest(key, "parent", &site->stage->key);
 	key_add(key, "platform", platform);
 	if (site->plan->has_epoch) {
 		AUTO(mem) char *epoch = xasprintf("%jd", (intmax_t)site->plan->epoch);
@@ -45,9 +46,25 @@ void site_begin_key(const struct site *site, struct plan_step *step, const char 
 	}
 }
 
+/* The key of what `*below` is the key of, with a layer on top whose own key knows nothing of it. */
+static struct err *stack_key(const struct digest *layer, struct digest *below)
+{
+	AUTO(step_record) struct step_record record = { 0 };
+	AUTO(key) struct key key = { 0 };
+
+	key_begin(&key, &record, "stack 1");
+	key_add_digest(&key, "parent", below);
+	key_add_digest(&key, "layer", layer);
+	TRY(key_finish(&key));
+	*below = record.key;
+	return NULL;
+}
+
 struct err *site_end_key(const struct site *site, struct plan_step *step, struct key *key)
 {
 	TRY(key_finish(key));
+	if (step->alone)
+		return stack_key(&step->record.key, &site->stage->key);
 	site->stage->key = step->record.key;
 	return NULL;
 }

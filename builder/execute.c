@@ -114,6 +114,11 @@ struct step_job {
 
 static void queue_step(struct execution *ex, struct plan_step *step);
 
+static bool starts_from_below(const struct plan_step *step)
+{
+	return !step->alone || step->looks_below;
+}
+
 /* Note the end of a step, keep its stack if somebody starts from it, wake who waited. */
 static void finish_step(struct execution *ex, struct plan_step *step, struct stack *stack)
 {
@@ -147,7 +152,8 @@ static struct err *run_step_job(void *arg)
 	int code = 0;
 
 	tell_begin(ex, step);
-	err = execution_take_stack(ex, step->stage, step->below, &stack);
+	err = starts_from_below(step) ? execution_take_stack(ex, step->stage, step->below, &stack) :
+					NULL;
 	if (!err)
 		err = provide_step(ex, step, &stack, &code);
 	tell_end(ex, step, err, clock_monotonic() - began, code);
@@ -164,20 +170,32 @@ static void queue_step(struct execution *ex, struct plan_step *step)
 	group_run(ex->steps, run_step_job, free, job);
 }
 
-/* `step` starts from `other`: it waits for the highest step at or below it that has to run, and
- * takes its stack if that is `other` itself. */
+/* `step` begins after `other`, if that has to run. */
+static void wait_for(struct execution *ex, struct plan_step *step, struct plan_step *other)
+{
+	if (other->cached)
+		return;
+	vec_push(&execution_state(ex, other)->waiters, step);
+	execution_state(ex, step)->pending++;
+}
+
+/* `step` starts from what `other` and those below it leave: it waits for the highest of them that
+ * has to run, and takes its stack if nothing but layers of their own lie between. Those wait for
+ * nothing below them, so that is waited for besides them. */
 static void depend(struct execution *ex, struct plan_step *step, struct plan_step *other)
 {
-	struct plan_step *missing = other;
+	bool near = true;
 
-	while (missing && missing->cached)
-		missing = missing->below;
-	if (!missing)
-		return;
-	if (missing == other)
-		execution_state(ex, missing)->users++;
-	vec_push(&execution_state(ex, missing)->waiters, step);
-	execution_state(ex, step)->pending++;
+	for (; other; other = other->below) {
+		wait_for(ex, step, other);
+		if (other->alone)
+			continue;
+		if (!other->cached && near)
+			execution_state(ex, other)->users++;
+		if (!other->cached)
+			return;
+		near = false;
+	}
 }
 
 /* Queue what can start; the rest follows. Found steps are told in their place. */
@@ -193,7 +211,8 @@ static void start_steps(struct execution *ex)
 			tell_end(ex, *step, NULL, 0, 0);
 			continue;
 		}
-		depend(ex, *step, (*step)->below);
+		if (starts_from_below(*step))
+			depend(ex, *step, (*step)->below);
 		vec_foreach (&(*step)->reads, stage)
 			depend(ex, *step, (*stage)->top);
 		if (execution_state(ex, *step)->pending == 0)

@@ -96,6 +96,7 @@ struct plan_copy {
 	VEC(struct plan_text) texts; /* copied last */
 	char *dest;                  /* absolute */
 	bool dest_is_dir;            /* a trailing slash, or several sources */
+	bool link;                   /* --link: see `alone` of a step */
 	char *chown;                 /* expanded; NULL if not given */
 	char *mode;                  /* the same of --chmod */
 	struct chmod_spec chmod;
@@ -111,7 +112,10 @@ struct plan_step {
 	struct {
 		struct plan_stage **at;
 		size_t len, cap;
-	} reads; /* stages that it takes files from: they are done before it begins */
+	} reads;          /* stages that it takes files from: they are done before it begins */
+	bool alone;       /* its layer is made on nothing and goes on top of whatever is below: no
+			   * part of its key, and nothing to wait for, unless */
+	bool looks_below; /* names of owners are looked up there */
 
 	struct strings argv;    /* RUN */
 	struct strings env;     /* RUN: in the key */

@@ -60,6 +60,18 @@ static struct err *find_owner(int view_fd, const char *text, struct copy_opts *o
 	return NULL;
 }
 
+/* The owner of a step's --chown. `view_fd` is what its layer is made on, which for one that is made
+ * alone is not what lies below. */
+static struct err *find_owner_below(const struct plan_step *step, const struct stack *stack,
+				    int view_fd, struct copy_opts *opts)
+{
+	AUTO(fd) int below_fd = -1;
+
+	if (step->looks_below)
+		TRY(stack_view(stack, &below_fd));
+	return find_owner(below_fd >= 0 ? below_fd : view_fd, step->copy.chown, opts);
+}
+
 /* The tree and the selection of a COPY from a stage, an image or scratch. */
 static struct err *select_from(struct execution *ex, struct plan_step *step, struct tree **ret_tree,
 			       struct selection *ret)
@@ -89,8 +101,8 @@ static struct err *copy_all(const struct plan_copy *copy, const struct tree *tre
 	return NULL;
 }
 
-static struct err *do_copy(struct execution *ex, struct plan_step *step, int view_fd,
-			   const struct layer_stage *layer)
+static struct err *do_copy(struct execution *ex, struct plan_step *step, const struct stack *stack,
+			   int view_fd, const struct layer_stage *layer)
 {
 	const struct plan_copy *copy = &step->copy;
 	const bool foreign = !copy->from.context;
@@ -103,7 +115,7 @@ static struct err *do_copy(struct execution *ex, struct plan_step *step, int vie
 	AUTO(selection) struct selection selection = { 0 };
 
 	if (copy->chown)
-		TRY(find_owner(view_fd, copy->chown, &opts));
+		TRY(find_owner_below(step, stack, view_fd, &opts));
 	if (!foreign)
 		return copy_all(copy, copy->from.context->tree, &copy->selection, &opts, view_fd,
 				layer->fs_fd);
@@ -134,7 +146,7 @@ static struct err *work(struct execution *ex, struct plan_step *step, const stru
 
 	if (step->kind == STEP_RUN)
 		return do_run(ex, step, stack, layer, ret_code);
-	err = step->kind == STEP_COPY ? do_copy(ex, step, view_fd, layer) :
+	err = step->kind == STEP_COPY ? do_copy(ex, step, stack, view_fd, layer) :
 					do_workdir(step, view_fd, layer);
 	return script_wrap(err, ex->plan->recipe->script, &step->instruction->position);
 }
@@ -173,15 +185,17 @@ static bool in_target(const struct execution *ex, const struct plan_step *step)
 static struct err *make_step(struct execution *ex, struct plan_step *step, struct stack *stack,
 			     int *ret_code)
 {
+	AUTO(stack) struct stack nothing = { 0 };
+	struct stack *under = step->alone ? &nothing : stack;
 	AUTO(layer_stage) struct layer_stage *layer = NULL;
 	uint64_t began = clock_monotonic();
 	AUTO(fd) int view_fd = -1;
 
-	TRY(stack_view(stack, &view_fd));
-	TRY(stack_begin_layer(stack, ex->plan->store, &layer));
+	TRY(stack_view(under, &view_fd));
+	TRY(stack_begin_layer(under, ex->plan->store, &layer));
 	TRY(work(ex, step, stack, view_fd, layer, ret_code));
 	step->record.duration = clock_monotonic() - began;
-	TRY(script_wrap(keep(ex, step, stack, view_fd, layer), ex->plan->recipe->script,
+	TRY(script_wrap(keep(ex, step, under, view_fd, layer), ex->plan->recipe->script,
 			&step->instruction->position));
 	if (ex->opts->blobs && step->record.lid[0] && in_target(ex, step))
 		commit_queue(ex, step, STEAL_FD(view_fd));

@@ -92,9 +92,21 @@ static bool take_over(struct execution *ex, struct plan_step *step, struct stack
 struct err *execution_take_stack(struct execution *ex, const struct plan_stage *stage,
 				 struct plan_step *top, struct stack *ret)
 {
-	if (top && take_over(ex, top, ret))
-		return NULL;
-	return execution_open_chain(ex, stage, top, ret);
+	VEC(const struct plan_step *) alone = { 0 };
+	struct err *err = NULL;
+
+	for (; top && top->alone; top = top->below)
+		vec_push(&alone, top);
+	if (!top || !take_over(ex, top, ret))
+		err = execution_open_chain(ex, stage, top, ret);
+	while (!err && alone.len > 0) {
+		const struct plan_step *step = alone.at[--alone.len];
+
+		if (step->record.lid[0])
+			err = stack_push(ret, ex->plan->store, step->record.lid);
+	}
+	vec_release(&alone);
+	return err;
 }
 
 struct err *execution_view(struct execution *ex, const struct plan_from *from, char **ret_what,

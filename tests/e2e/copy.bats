@@ -124,3 +124,38 @@ setup_file() {
 	fails 3 shows 'COPY --parents one/three /'
 	says "Recipe:2: 'one/three' is not in the build context"
 }
+
+@test "--link is a layer for itself: another base, and it is there already" {
+	put app
+	make_rootfs base.tar
+	cairn import base.tar one
+	mkdir -p rootfs/srv/app
+	chmod 700 rootfs/srv
+	ln -s srv rootfs/alias
+	tar -C rootfs -cf other.tar .
+	cairn import other.tar two
+	printf '%s\n' 'ARG base' 'FROM $base' 'COPY --link --chmod=751 app /alias/bin/' 'COPY app /last' >Recipe
+	run -0 cairn build --progress plain -f Recipe --build-arg base=one ctx
+	[[ $output != *CACHED* ]]
+	run -0 cairn build --progress plain -f Recipe -t app --build-arg base=two ctx
+	equal "$(grep -c CACHED <<<"$output")" 1
+	# the link in the base is no link any more, and /srv is what it was
+	cairn export -o out.tar app
+	run -0 tar --numeric-owner -tvf out.tar
+	equal "$(awk '/ (alias|srv)/ || $6 ~ /^(.\/)?(alias|srv)/ { print $1, $2, $6 }' <<<"$output")" "$(printf '%s\n' \
+		'drwxr-x--x 0/0 alias/' 'drwxr-x--x 0/0 alias/bin/' '-rwxr-x--x 0/0 alias/bin/app' \
+		'drwx------ 0/0 srv/' 'drwxr-xr-x 0/0 srv/app/')"
+}
+
+@test "--link looks a named owner up in the stage" {
+	put app
+	make_rootfs base.tar
+	cairn import base.tar base
+	printf '%s\n' 'FROM base' 'COPY --link --chown=user app /home/' >Recipe
+	cairn build -q -f Recipe -o type=tar,dest=out.tar ctx
+	equal "$(tar --numeric-owner -tvf out.tar home/app | awk '{ print $2 }')" 1000/1000
+	printf '%s\n' 'FROM base' 'COPY --link --chown=usr app /home/' >Recipe
+	fails 3 cairn build -q -f Recipe ctx
+	says "Recipe:2: --chown=usr: the image has no user 'usr'"
+	says "it has: user, root"
+}

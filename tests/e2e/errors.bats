@@ -94,7 +94,6 @@ nothing_ran() {
 		RUN --mount=type=secret,id=x true|RUN --mount
 		RUN --security=insecure true|RUN --security=insecure
 		RUN --device=x true|RUN --device
-		COPY --link a /b|COPY --link
 	END
 }
 

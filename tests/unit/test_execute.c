@@ -63,7 +63,21 @@ static struct err *linger(void)
 	return err_new(ERR_INTERNAL, "nobody stopped it");
 }
 
-/* RUN ["write", PATH...]: as kitchen_run(). ["expect", PATH...]: they are there. ["meet", N]: N steps come
+/* Until the step with this number has ended. */
+static struct err *await_end(unsigned number)
+{
+	const struct timespec moment = { .tv_nsec = 1000000 };
+
+	for (int i = 0; !atomic_load(&seen.ended[number]); i++) {
+		if (i == PATIENCE)
+			return err_new(ERR_INTERNAL, "waited in vain");
+		nanosleep(&moment, NULL);
+	}
+	return NULL;
+}
+
+/* RUN ["write", PATH...]: as kitchen_run(). ["expect", PATH...]: they are there. ["after", N]: step N has
+ * ended. ["meet", N]: N steps come
  * here at once. ["pause"]: a moment of work. ["linger"]: until stopped. ["fail", N]: once N linger.
  * ["fail-waiting", N]: once N wait for somebody. */
 static struct err *do_words(struct plan_step *step, int root_fd)
@@ -89,6 +103,8 @@ static struct err *do_words(struct plan_step *step, int root_fd)
 		atomic_fetch_add(&seen.met, 1);
 		return await(&seen.met, (int)strtol(argv->at[1], NULL, 10));
 	}
+	if (strcmp(word, "after") == 0)
+		return await_end((unsigned)strtoul(argv->at[1], NULL, 10));
 	if (strcmp(word, "pause") == 0)
 		nanosleep(&pause, NULL);
 	for (size_t i = 1; i < argv->len; i++) {
@@ -279,6 +295,112 @@ TEST(no_more_steps_run_at_once_than_jobs)
 		assert_int_equal(seen.acted, 6);
 		assert_in_range(seen.most, 1, jobs);
 	}
+}
+
+/* ---- layers of their own ---- */
+
+TEST(a_linked_copy_waits_for_nothing_below_it)
+{
+	fill_context("f 644 c x\nf 644 d y\n");
+	assert_ok(build_it("FROM scratch AS base\n"
+			   "RUN [\"write\", \"/a\"]\n"
+			   "RUN [\"after\", \"4\"]\n" /* step 2 */
+			   "COPY --link c /\n"
+			   "COPY --link --chown=5:6 d /\n" /* step 4 */
+			   "RUN [\"expect\", \"/a\", \"/c\", \"/d\"]\n"
+			   "COPY --link c /e/\n"
+			   "FROM base\n"
+			   "RUN [\"expect\", \"/a\", \"/c\", \"/d\", \"/e/c\"]\n",
+			   2));
+	assert_int_equal(missing, 7);
+	/* and what starts from it while what is below still runs does wait for that */
+	opts.no_cache = true;
+	assert_fails(build_it("FROM scratch\n"
+			      "RUN [\"pause\"]\n"
+			      "RUN [\"write\", \"/a\"]\n"
+			      "COPY --link c /\n"
+			      "WORKDIR /a/b\n",
+			      2),
+		     ERR_INVALID);
+}
+
+TEST(a_linked_copy_knows_nothing_of_the_base)
+{
+#define RECIPE(base) "FROM localhost/" base "\nCOPY --link c /dir/\nRUN [\"expect\", \"/dir/c\"]\n"
+	const char *first = RECIPE("one"), *second = RECIPE("two");
+	struct digest diff_id;
+
+	kitchen_image("one", F("one"), "");
+	kitchen_image("two", F("two"), "");
+	fill_context("f 644 c x\n");
+	assert_ok(build_it(first, 1));
+	assert_int_equal(seen.acted, 1);
+	assert_true(plan->target->top->below->alone);
+	diff_id = plan->target->top->below->layer.diff_id;
+	assert_ok(build_it(second, 1));
+	assert_true(plan->target->top->below->cached);
+	assert_int_equal(seen.acted, 2); /* on another base it is another RUN */
+	opts.no_cache = true;
+	assert_ok(build_it(second, 1));
+	assert_false(plan->target->top->below->cached);
+	assert_true(digest_equal(&plan->target->top->below->layer.diff_id, &diff_id));
+	/* what is copied decides all the same */
+	opts.no_cache = false;
+	assert_int_equal(unlinkat(tmp_fd, "context/c", 0), 0);
+	fill_context("f 644 c y\n");
+	assert_ok(build_it(second, 1));
+	assert_false(plan->target->top->below->cached);
+}
+
+TEST(names_of_owners_bind_a_linked_copy_to_what_is_below)
+{
+	static const struct {
+		const char *owner;
+		bool cached;
+	} cases[] = {
+		{ "5", true }, { "root:0", true }, { "someone", false }, { "5:some", false }
+	};
+
+	kitchen_image("one",
+		      D("etc") "f 644 0:0 17 1 etc/passwd someone:x:7:8::/:\n"
+			       "f 644 0:0 9 1 etc/group some:x:9:\n",
+		      "");
+	kitchen_image("two",
+		      D("etc") "f 644 0:0 19 1 etc/passwd someone:x:70:80::/:\n"
+			       "f 644 0:0 10 1 etc/group some:x:90:\n",
+		      "");
+	fill_context("f 644 c x\n");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO(mem)
+		char *first = xasprintf("FROM localhost/one\nCOPY --link --chown=%s c /d/\n",
+					cases[i].owner);
+		AUTO(mem)
+		char *second = xasprintf("FROM localhost/two\nCOPY --link --chown=%s c /d/\n",
+					 cases[i].owner);
+
+		assert_ok(build_it(first, 1));
+		assert_ok(build_it(second, 1));
+		if (plan->target->top->cached != cases[i].cached)
+			fail_msg("--chown=%s", cases[i].owner);
+	}
+}
+
+TEST(a_linked_copy_follows_no_links_and_replaces_what_is_there)
+{
+	AUTO(stack) struct stack stack = { 0 };
+	AUTO(fd) int view_fd = -1;
+	struct stat st;
+
+	kitchen_image("base", D("usr") "l 777 0:0 0 1 lib -> usr\n", "");
+	fill_context("f 644 c x\n");
+	assert_ok(build_it("FROM localhost/base\nCOPY --link --chmod=750 c /lib/\n", 1));
+	assert_ok(execute_stack(plan, plan->target, &stack));
+	assert_ok(stack_view(&stack, &view_fd));
+	assert_int_equal(fstatat(view_fd, "lib", &st, AT_SYMLINK_NOFOLLOW), 0);
+	assert_int_equal(st.st_mode, S_IFDIR | 0750);
+	assert_int_equal(fstatat(view_fd, "lib/c", &st, AT_SYMLINK_NOFOLLOW), 0);
+	assert_int_equal(st.st_mode, S_IFREG | 0750);
+	assert_true(fstatat(view_fd, "usr/c", &st, 0) < 0);
 }
 
 /* ---- the cache ---- */
@@ -572,6 +694,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define EXECUTE_TEST(name) cmocka_unit_test_setup_teardown(name, open_kitchen, close_kitchen)
+		EXECUTE_TEST(a_linked_copy_waits_for_nothing_below_it),
+		EXECUTE_TEST(a_linked_copy_knows_nothing_of_the_base),
+		EXECUTE_TEST(names_of_owners_bind_a_linked_copy_to_what_is_below),
+		EXECUTE_TEST(a_linked_copy_follows_no_links_and_replaces_what_is_there),
 		EXECUTE_TEST(steps_of_a_stage_come_in_order_each_on_the_one_before),
 		EXECUTE_TEST(stages_run_at_once_and_what_copies_from_them_waits),
 		EXECUTE_TEST(stages_on_one_stage_share_its_result),

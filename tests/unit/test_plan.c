@@ -363,7 +363,6 @@ TEST(refuses_what_is_wrong_before_anything_runs)
 		{ "FROM scratch\nADD a b\n", ERR_UNSUPPORTED, "Recipe:2: ADD" },
 		{ "FROM scratch\nRUN --mount=type=cache,target=/c x\n", ERR_UNSUPPORTED,
 		  "--mount" },
-		{ "FROM scratch\nCOPY --link a b\n", ERR_UNSUPPORTED, "--link" },
 		{ "FROM scratch\nCOPY --parents a/b c\n", ERR_NOT_FOUND, "'a/b' is not in" },
 		{ "FROM scratch\nCOPY --exclude=[ . c\n", ERR_INVALID, "--exclude=[" },
 		{ "FROM scratch\nCOPY <<E /f\n${x:?no x}\nE\n", ERR_INVALID, "x: no x" },
