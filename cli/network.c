@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "registry/client.h"
+#include "registry/location.h"
 
 static void say(void *self, const char *line)
 {
@@ -76,7 +77,23 @@ struct err *network_named(struct err *err, const char *name)
 	return err && !strstr(err_text(err), name) ? err_wrap(err, "%s", name) : err;
 }
 
+struct err *network_refuse_transport(const char *text)
+{
+	AUTO(location) struct location location = { 0 };
+	AUTO(err) struct err *err = location_parse(text, &location);
+
+	/* what is no name at all is for the parser of names to say, who says it better */
+	if (err ? err_kind(err) != ERR_UNSUPPORTED :
+		  location.kind == LOCATION_STORE || location.kind == LOCATION_REGISTRY)
+		return NULL;
+	return err_note(err_new(ERR_USAGE, "'%.300s' is not in a registry", text),
+			"cairn copy reads and writes layouts and archives; an image in a registry "
+			"with such a name is written docker.io/library/%.300s",
+			text);
+}
+
 struct err *network_reference(const char *text, struct reference *ret)
 {
+	TRY(network_refuse_transport(text));
 	return option_refuse(reference_parse(network_skip_scheme(text), ret), NULL);
 }

@@ -71,6 +71,9 @@ struct err *network_check_creds(const char *creds) MUST_USE;
 struct client *network_open_as(const struct network_values *values, const char *host,
 			       const char *creds) MUST_USE;
 
+/* ERR_USAGE for "oci:DIR" and the like, which another tool would take where cairn takes names. */
+struct err *network_refuse_transport(const char *text) MUST_USE;
+
 /* The image in a registry that a user means by "REF" or "docker://REF". ERR_USAGE if it is no
  * name, or names another transport. */
 struct err *network_reference(const char *text, struct reference *ret) MUST_USE;

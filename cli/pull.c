@@ -175,6 +175,7 @@ static struct err *pull_one(struct job *job, const char *text)
 	struct err *err = NULL;
 	size_t first = 0;
 
+	TRY(network_refuse_transport(text));
 	TRY(registries_open(NULL, &registries));
 	TRY(option_refuse(
 		registries_meanings(registries, network_skip_scheme(text), terminal, &meanings),
