@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/stream.h"
 #include "base/text.h"
 #include "cli/commands-private.h"
@@ -107,6 +108,39 @@ static struct err *add(struct job *job, const char *text)
 	return index_add(job->store, job->index, &target);
 }
 
+static bool has_digest(const json_t *manifests, const char *digest)
+{
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach(manifests, i,
+			   entry) if (strcmp(json_string_value(json_object_get(entry, "digest")),
+					     digest) == 0) return true;
+	return false;
+}
+
+/* Add images to a new index. That one takes the place of another is what was asked for with `add`;
+ * here somebody gave two for one platform, and one of them is lost. */
+static struct err *add_to_new(struct job *job, const char *text)
+{
+	AUTO(json) json_t *before = json_deep_copy(json_object_get(job->index, "manifests"));
+	const json_t *after, *entry;
+	size_t i;
+
+	TRY(add(job, text));
+	after = json_object_get(job->index, "manifests");
+	json_array_foreach(before, i, entry)
+	{
+		const char *digest = json_string_value(json_object_get(entry, "digest"));
+		AUTO(mem) char *platform = index_entry_platform(entry);
+
+		if (!has_digest(after, digest))
+			log_warn("%s takes the place of %.19s: both are for %s", text, digest,
+				 platform);
+	}
+	return NULL;
+}
+
 /* ---- the result ---- */
 
 static struct err *open_at_sources(void *self, const struct descriptor *blob, struct source **ret)
@@ -196,7 +230,9 @@ static struct err *make(struct job *job, const struct strings *operands, bool fr
 	else
 		job->index = index_new();
 	for (size_t i = 2; i < operands->len; i++)
-		TRY(network_named(add(job, operands->at[i]), network_skip_scheme(operands->at[i])));
+		TRY(network_named(from_old ? add(job, operands->at[i]) :
+					     add_to_new(job, operands->at[i]),
+				  network_skip_scheme(operands->at[i])));
 	return finish(job, operands->at[1], ret);
 }
 
