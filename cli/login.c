@@ -332,7 +332,8 @@ static struct err *warn_of_others(const struct logout_values *values,
 	TRY(credentials_of(&values->network, registries, &fresh));
 	TRY(credentials_get(fresh, host, rest.len ? rest.at : NULL, &known));
 	if (known.kind != CREDENTIAL_NONE)
-		log_warn("%s is still known %s", key, known.source);
+		log_warn("%s is still known %s: --authfile says where to forget it", key,
+			 known.source);
 	return NULL;
 }
 

@@ -111,7 +111,9 @@ static struct err *commit(const struct change *change)
 {
 	AUTO(secret) char *text = json_format_pretty(change->doc);
 
-	TRY(file_replace(change->dir_fd, name_of(change->path), str_of(text), 0600, FILE_DURABLE));
+	TRY(err_wrap(file_replace(change->dir_fd, name_of(change->path), str_of(text), 0600,
+				  FILE_DURABLE),
+		     "%s", change->path));
 	return file_sync_dir(change->dir_fd);
 }
 

@@ -178,7 +178,7 @@ static struct err *tell_kind(struct members *members, const char *path, struct e
 	kind = foreign_kind((struct str){ head, (size_t)n }, strcmp(path, "-") == 0 ? "FILE" : path,
 			    "cairn load -");
 	if (!kind)
-		return err;
+		return err_wrap(err, "it is no tar");
 	err_free(err);
 	return kind;
 }

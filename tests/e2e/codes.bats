@@ -60,7 +60,7 @@ expect_codes() {
 		2|option --compression: 'x'|cairn import --compression x base.tar b
 		2|option --platform: 'x y'|cairn import --platform 'x y' base.tar b
 		3|absent.tar: No such file|cairn import absent.tar b
-		1|import /etc/passwd|cairn import /etc/passwd b
+		1|it is no tar|cairn import /etc/passwd b
 		2|needs an argument|cairn load
 		2|option --name: reference 'B!'|cairn load --name 'B!' base.tar
 		3|absent.tar: No such file|cairn load absent.tar
@@ -83,12 +83,17 @@ expect_codes() {
 	unset REGISTRY_AUTH_FILE XDG_CONFIG_HOME
 	make_rootfs base.tar
 	cairn import base.tar app
+	cairn import --timestamp 1 base.tar other
 	expect_codes <<-'END'
 		2|needs an argument|cairn pull
 		2|has no name|cairn pull ''
 		2|is a URL: write it without the scheme|cairn pull https://127.0.0.1:1/x
 		2|digest has 4 hex digits|cairn pull app@sha256:0000
 		2|must be lowercase|cairn pull 127.0.0.1:1/Team/app
+		2|'oci:dir:name' is not in a registry|cairn pull oci:dir:name
+		2|'containers-storage:x' is not in a registry|cairn pull containers-storage:x
+		2|docker.io/library/oci:new|cairn push app oci:new
+		2|is not in a registry|cairn push app docker-archive:/tmp/x.tar
 		2|is not a platform|cairn pull --platform a/b/c/d 127.0.0.1:1/x
 		2|either --platform or --all-platforms|cairn pull --platform linux/amd64 --all-platforms x
 		2|option --policy: 'x' is none of|cairn pull --policy x y
@@ -113,6 +118,7 @@ expect_codes() {
 		2|absent/: no such directory|cairn copy app oci-archive:absent/x.tar
 		2|for which of the two registries|cairn copy --creds a:b docker://127.0.0.1:1/x docker://127.0.0.1:2/x
 		1|save it first|cairn copy app docker-daemon:x:1
+		1|/etc/passwd: it is no tar|cairn copy oci-archive:/etc/passwd b
 		3|copy oci:absent|cairn copy oci:absent b
 		3|no image 'absent'|cairn copy absent oci:new
 		1|neither empty nor an OCI layout|cairn copy app oci:/etc
@@ -129,6 +135,7 @@ expect_codes() {
 		3|for the image in the registry: docker://absent|cairn index create x absent
 		3|for the image in the registry: docker://absent|cairn index inspect absent
 		1|app: sha256:|cairn index inspect app
+		0|app takes the place of sha256:|cairn index create twice other app
 		2|--push makes it there|cairn index create docker://127.0.0.1:1/x app
 		2|is not NAME=VALUE|cairn index create --annotation x y app
 		2|is no registry|cairn login app
