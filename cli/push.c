@@ -26,6 +26,7 @@ struct push_values {
 	struct network_values network;
 	struct transfer_values transfer;
 	const char *platform, *digestfile;
+	bool foreign;
 	int format;
 };
 
@@ -35,6 +36,8 @@ static const struct option options[] = {
 	OPTION_WORD(struct push_values, format, 0, "format", formats, "how to show what was done"),
 	OPTION_TEXT(struct push_values, platform, 0, "platform", "OS/ARCH",
 		    "of an index this image alone"),
+	OPTION_FLAG(struct push_values, foreign, 0, "push-foreign",
+		    "send layers, too, that are not to be handed on"),
 	TRANSFER_OPTIONS(struct push_values, transfer),
 	NETWORK_OPTIONS(struct push_values, network),
 };
@@ -104,7 +107,7 @@ static struct err *push(struct store *store, const struct push_values *values,
 {
 	AUTO(transfer_ui) struct transfer_ui *transfer = NULL;
 	AUTO(client) struct client *client = NULL;
-	struct push_opts opts = { 0 };
+	struct push_opts opts = { .foreign = values->foreign };
 	struct platform platform;
 
 	if (values->platform) {

@@ -42,12 +42,12 @@ struct err *remote_fetch_documents(const struct remote *remote, struct store *st
 				   bool all)
 {
 	AUTO(documents) struct documents documents = { 0 };
-	const struct sources *sources = origin_sources(remote->origin);
+	const struct download_from from = { .sources = origin_sources(remote->origin) };
 	bool fetched;
 
-	TRY(documents_find(store, sources, target, platform, all, &documents));
+	TRY(documents_find(store, from.sources, target, platform, all, &documents));
 	vec_foreach (&documents.configs, config)
-		TRY(download_blob(store, sources->at, sources->len, config, NULL, NULL, &fetched));
+		TRY(download_blob(store, &from, config, NULL, NULL, &fetched));
 	origin_note(remote->origin, store, &documents);
 	return NULL;
 }

@@ -2,8 +2,10 @@
 
 #include "registry/documents.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/vec.h"
@@ -18,6 +20,19 @@ struct search {
 	struct documents *found;
 };
 
+static void urls_free(void *value)
+{
+	strings_release(value);
+	free(value);
+}
+
+const struct strings *documents_urls(const struct documents *documents, const struct digest *digest)
+{
+	char text[DIGEST_TEXT_SIZE];
+
+	return map_get(&documents->urls, str_of(digest_format(digest, text)));
+}
+
 void documents_release(struct documents *documents)
 {
 	vec_release(&documents->manifests);
@@ -25,6 +40,7 @@ void documents_release(struct documents *documents)
 	vec_release(&documents->configs);
 	vec_release(&documents->layers);
 	map_release(&documents->seen, NULL);
+	map_release(&documents->urls, urls_free);
 }
 
 /* From the first place that gives it. */
@@ -90,6 +106,65 @@ static struct err *meet(struct search *search, const struct descriptor *d, bool 
 	return NULL;
 }
 
+/* ---- what a descriptor has beside the digest ---- */
+
+static bool is_of(const struct descriptor *d, struct str bytes)
+{
+	AUTO(hasher) struct hasher *hasher = hasher_new();
+	struct digest digest;
+	AUTO(err) struct err *err = NULL;
+
+	hasher_update(hasher, bytes.at, bytes.len);
+	err = hasher_finish(hasher, &digest);
+	return !err && bytes.len == d->size && digest_equal(&digest, &d->digest);
+}
+
+/* Bytes that need not be asked for: the descriptor has them, or they are the empty object of
+ * image-spec. What is not what the digest says is fetched as if it were not there. */
+static struct err *take_data(struct search *search, const struct json_at *at,
+			     const struct descriptor *d)
+{
+	struct json_at data = json_member(at, "data");
+	const char *text = json_string_value(data.value);
+	AUTO(mem) char *bytes = NULL;
+	struct digest digest;
+	size_t len = 0;
+	bool there;
+	AUTO(err) struct err *unreadable = NULL;
+
+	if (d->size > DOCUMENTS_DATA_MAX)
+		return NULL;
+	if (is_of(d, STR("{}"))) {
+		bytes = xstrdup("{}");
+		len = 2;
+	} else if (text && strlen(text) <= 2 * DOCUMENTS_DATA_MAX) {
+		unreadable = base64_decode(str_of(text), &bytes, &len);
+	}
+	if (unreadable || !bytes || !is_of(d, (struct str){ bytes, len }))
+		return NULL;
+	TRY(blob_has(search->store, d, &there));
+	return there ? NULL : blob_put(search->store, (struct str){ bytes, len }, &digest);
+}
+
+static void note_urls(struct search *search, const struct json_at *at, const struct descriptor *d)
+{
+	struct json_at list = json_member(at, "urls");
+	struct strings *urls;
+	char key[DIGEST_TEXT_SIZE];
+
+	if (json_length(&list) == 0)
+		return;
+	urls = xcalloc(1, sizeof(*urls));
+	for (size_t i = 0; i < json_length(&list) && urls->len < DOCUMENTS_URLS_MAX; i++) {
+		struct json_at entry = json_element(&list, i);
+
+		if (json_is_string(entry.value))
+			strings_push(urls, json_string_value(entry.value));
+	}
+	digest_format(&d->digest, key);
+	map_put(&search->found->urls, str_of(key), urls); /* each blob is met once */
+}
+
 static struct err *note_blob(struct search *search, const struct json_at *at,
 			     struct descriptors *list)
 {
@@ -98,9 +173,11 @@ static struct err *note_blob(struct search *search, const struct json_at *at,
 
 	TRY(descriptor_parse(at, &d));
 	TRY(meet(search, &d, &is_new));
-	if (is_new)
-		vec_push(list, d);
-	return NULL;
+	if (!is_new)
+		return NULL;
+	vec_push(list, d);
+	note_urls(search, at, &d);
+	return take_data(search, at, &d);
 }
 
 static struct err *note_manifest(struct search *search, const struct descriptor *d,
@@ -136,6 +213,7 @@ static struct err *note_index(struct search *search, const struct descriptor *d,
 		struct json_at at = json_element(&entries, i);
 
 		TRY(descriptor_parse(&at, &entry));
+		TRY(take_data(search, &at, &entry));
 		TRY(find(search, &entry, depth + 1));
 	}
 	return NULL;

@@ -4,6 +4,7 @@
  * A document (manifest or index) is taken from the store if it is there, and fetched by its
  * digest if not, from the first place that has it; then it is in the store. The list of what it
  * leads to has every descriptor once. Everything is bounded: nesting, number of descriptors.
+ * What a descriptor carries itself (`data`) is in the store then, if it is what it should be.
  */
 #ifndef REGISTRY_DOCUMENTS_H
 #define REGISTRY_DOCUMENTS_H
@@ -20,13 +21,9 @@
 struct err;
 struct store;
 
-#define DOCUMENTS_MAX 10000 /* descriptors in all */
-
-/* Places in the order in which to ask; borrowed. */
-struct sources {
-	const struct repository *at;
-	size_t len;
-};
+#define DOCUMENTS_MAX 10000                    /* descriptors in all */
+#define DOCUMENTS_URLS_MAX 10                  /* of one descriptor that are looked at */
+#define DOCUMENTS_DATA_MAX ((size_t)64 * 1024) /* that a descriptor may carry */
 
 struct documents {
 	struct descriptors
@@ -34,6 +31,7 @@ struct documents {
 	struct descriptors indexes;         /* the outer ones first */
 	struct descriptors configs, layers; /* each blob once */
 	struct map seen;                    /* hex digests */
+	struct map urls;                    /* digest of a layer -> struct strings, owned */
 	bool fetched;                       /* some document was not in the store */
 };
 
@@ -42,6 +40,9 @@ struct documents {
 struct err *documents_find(struct store *store, const struct sources *sources,
 			   const struct descriptor *target, const struct platform *platform,
 			   bool all, struct documents *ret) MUST_USE;
+/* Where its descriptor says that a blob is, beside the registry; NULL if it does not. Borrowed. */
+const struct strings *documents_urls(const struct documents *documents,
+				     const struct digest *digest);
 void documents_release(struct documents *documents);
 
 /* Its exact bytes, verified. ERR_NOT_FOUND if no place has it. */

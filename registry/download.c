@@ -10,6 +10,7 @@
 #include "base/progress.h"
 #include "base/stream.h"
 #include "registry/client-private.h"
+#include "registry/outside.h"
 #include "store/blob.h"
 #include "store/store.h"
 
@@ -17,10 +18,11 @@
 	((uint64_t)1024 * 1024) /* a transfer that came so far since it broke may break again */
 
 /* The bytes of a blob, from wherever they are: first those that are here, then those of the first
- * repository that has them, from the place where the last one left off. */
+ * place that has them, from where the last one left off. */
 struct download {
-	const struct repository *repos;
-	size_t repo_count, repo; /* `repo` is asked now */
+	const struct download_from *from;
+	size_t place; /* that is asked now: repositories first, then URLs */
+	char *name;   /* of its host, for messages; owned */
 	const struct descriptor *blob;
 	struct blob_writer *writer;
 	uint64_t have; /* bytes in the writer's file when it was opened */
@@ -40,14 +42,33 @@ static void leave(struct download *d)
 	d->response = NULL;
 }
 
+/* The repository that is asked now; NULL if it is a URL. */
+static const struct repository *repository_of(const struct download *d)
+{
+	return d->place < d->from->sources->len ? &d->from->sources->at[d->place] : NULL;
+}
+
+static const char *url_of(const struct download *d)
+{
+	return d->from->urls->at[d->place - d->from->sources->len];
+}
+
+static bool has_next(const struct download *d)
+{
+	return d->place + 1 < d->from->sources->len + (d->from->urls ? d->from->urls->len : 0);
+}
+
 static void start_tries(struct download *d)
 {
-	const struct repository *repo = &d->repos[d->repo];
+	const struct repository *repo = repository_of(d);
+	struct client *client = repo ? repo->client : d->from->sources->at[0].client;
 
+	free(d->name);
+	d->name = repo ? xstrdup(repo->place->host) : outside_name(url_of(d));
 	d->tries = (struct client_tries){
-		.client = repo->client,
-		.host = host_of(repo->client, repo->place->server),
-		.name = repo->place->host,
+		.client = client,
+		.host = host_of(client, repo ? repo->place->server : d->name),
+		.name = d->name,
 		.method = HTTP_GET,
 	};
 }
@@ -74,11 +95,11 @@ static struct err *skip(struct download *d, uint64_t len)
 /* This place will not do. Is there another? */
 static struct err *move_on(struct download *d, struct err *err)
 {
-	if (err_kind(err) == ERR_CANCELLED || d->repo + 1 == d->repo_count)
+	if (err_kind(err) == ERR_CANCELLED || !has_next(d))
 		return err;
 	client_say(d->tries.client, "%s: trying another place", err_text(err));
 	err_free(err);
-	d->repo++;
+	d->place++;
 	start_tries(d);
 	return NULL;
 }
@@ -109,7 +130,11 @@ static struct err *connect_at(struct download *d)
 
 	TRY(client_wait(&d->tries));
 	d->pieced = d->pieced || d->at > 0;
-	err = repository_blob_get(&d->repos[d->repo], d->blob, d->at, &d->response, &offset);
+	if (repository_of(d))
+		err = repository_blob_get(repository_of(d), d->blob, d->at, &d->response, &offset);
+	else
+		err = outside_blob_get(d->tries.client, url_of(d), d->blob, d->at, &d->response,
+				       &offset);
 	if (err)
 		return move_on(d, err);
 	err = offset < d->at ? skip(d, d->at - offset) : NULL;
@@ -140,15 +165,14 @@ static struct err *read_on(struct download *d, void *data, size_t len, size_t *r
 		len = (size_t)left + (len > left);
 	*ret = source_read(d->response->body, data, len);
 	if (*ret > left)
-		return err_new(ERR_CORRUPT, "%s sends more than the %ju bytes of the blob",
-			       d->repos[d->repo].place->host, (uintmax_t)d->blob->size);
+		return err_new(ERR_CORRUPT, "%s sends more than the %ju bytes of the blob", d->name,
+			       (uintmax_t)d->blob->size);
 	if (*ret)
 		return NULL;
 	err = source_check(d->response->body);
 	return recover(d, err ? err :
 				err_new(ERR_NETWORK, "%s sends only %ju of %ju bytes of the blob",
-					d->repos[d->repo].place->host, (uintmax_t)d->at,
-					(uintmax_t)d->blob->size));
+					d->name, (uintmax_t)d->at, (uintmax_t)d->blob->size));
 }
 
 /* The last bytes are given out only when all are known to be right, and the blob has its name. */
@@ -231,8 +255,8 @@ static struct err *fetch(struct store *store, struct download *d, const struct t
 			break;
 		if (d->pieced && !again)
 			again = true;
-		else if (d->repo + 1 < d->repo_count)
-			d->repo++;
+		else if (has_next(d))
+			d->place++;
 		else
 			break;
 		client_say(d->tries.client, "%s: fetching it again", err_text(err));
@@ -241,13 +265,12 @@ static struct err *fetch(struct store *store, struct download *d, const struct t
 	return err;
 }
 
-struct err *download_blob(struct store *store, const struct repository *repos, size_t repo_count,
+struct err *download_blob(struct store *store, const struct download_from *from,
 			  const struct descriptor *blob, const struct taker *taker,
 			  struct progress *progress, bool *ret_fetched)
 {
 	struct download d = {
-		.repos = repos,
-		.repo_count = repo_count,
+		.from = from,
 		.blob = blob,
 		.progress = progress,
 	};
@@ -268,6 +291,7 @@ struct err *download_blob(struct store *store, const struct repository *repos, s
 	d.id = progress_begin(progress, text, blob->size);
 	err = err_wrap(fetch(store, &d, taker), "blob %s", text);
 	progress_end(progress, d.id, !err);
+	free(d.name);
 	*ret_fetched = !err;
 	return err;
 }

@@ -22,6 +22,7 @@ struct image;
 struct progress;
 struct source;
 struct store;
+struct strings;
 
 /* Whoever wants the bytes of a layer while they come. */
 struct taker {
@@ -36,9 +37,16 @@ struct taker {
 	void *self;
 };
 
-/* Fetch `blob` from the first of `repos` that has it (mirrors first). `taker` may be NULL. `*ret_fetched`
- * is false if it was in the store already, or another process brought it meanwhile. */
-struct err *download_blob(struct store *store, const struct repository *repos, size_t repo_count,
+/* Where a blob may be: repositories, mirrors first, at least one; then URLs that its descriptor has
+ * (registry/outside.h), which may be NULL. Borrowed. */
+struct download_from {
+	const struct sources *sources;
+	const struct strings *urls;
+};
+
+/* Fetch `blob` from the first that has it. `taker` may be NULL. `*ret_fetched` is false if it was in the
+ * store already, or another process brought it meanwhile. */
+struct err *download_blob(struct store *store, const struct download_from *from,
 			  const struct descriptor *blob, const struct taker *taker,
 			  struct progress *progress, bool *ret_fetched) MUST_USE;
 

@@ -124,11 +124,14 @@ static struct err *fetch_blob(void *arg)
 {
 	const struct job *job = arg;
 	struct pull *p = job->pull;
+	const struct download_from from = {
+		.sources = origin_sources(p->origin),
+		.urls = documents_urls(&p->documents, &job->blob->digest),
+	};
 	bool fetched = false;
 
-	TRY(download_blob(p->store, origin_sources(p->origin)->at, origin_sources(p->origin)->len,
-			  job->blob, job->is_layer ? p->opts->taker : NULL, p->opts->progress,
-			  &fetched));
+	TRY(download_blob(p->store, &from, job->blob, job->is_layer ? p->opts->taker : NULL,
+			  p->opts->progress, &fetched));
 	if (fetched) {
 		atomic_store(&p->fetched, true);
 		atomic_fetch_add(&p->bytes, job->blob->size);

@@ -37,10 +37,11 @@ struct job {
 	const struct descriptor *blob;
 };
 
-/* Layers that must not be handed on are left where they are. */
-static bool is_foreign(const struct descriptor *blob)
+/* Layers that must not be handed on are left where they are: who pulls finds them by their URLs. */
+static bool is_left(const struct push *p, const struct descriptor *blob)
 {
-	return strstr(blob->media_type, "nondistributable") || strstr(blob->media_type, "foreign");
+	return !p->opts->foreign && (strstr(blob->media_type, ".nondistributable.") ||
+				     strstr(blob->media_type, ".foreign."));
 }
 
 static void count(struct push *p, const struct descriptor *blob, enum upload_way way)
@@ -114,13 +115,19 @@ static struct err *push_blobs(struct push *p)
 	struct pool *pool = pool_new(p->opts->parallel ? p->opts->parallel : PARALLEL);
 	struct group *group = group_new(pool);
 	struct err *err;
+	size_t left = 0;
 
 	for (size_t i = 0; i < layers + configs; i++) {
 		jobs[i] = (struct job){ p, i < layers ? &p->documents.layers.at[i] :
 							&p->documents.configs.at[i - layers] };
-		if (!is_foreign(jobs[i].blob))
+		if (is_left(p, jobs[i].blob))
+			left++;
+		else
 			group_run(group, push_blob, NULL, &jobs[i]);
 	}
+	if (left)
+		client_say(p->repo.client,
+			   "%zu layers are not to be handed on, and stay where they are", left);
 	err = group_wait(group);
 	group_free(group);
 	pool_free(pool);
@@ -189,7 +196,7 @@ static struct err *expect_blobs(const struct push *p, const struct descriptors *
 	bool here = true;
 
 	vec_foreach (blobs, blob) {
-		if (!is_foreign(blob))
+		if (!is_left(p, blob))
 			TRY(blob_has(p->store, blob, &here));
 		if (!here)
 			return err_new(ERR_NOT_FOUND, "blob %s is not in the store",

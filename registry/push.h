@@ -33,6 +33,7 @@ struct blob_origin {
 struct push_opts {
 	const struct platform *platform;  /* of an index this image alone; NULL: all of it */
 	unsigned parallel;                /* blobs at a time; 0: 6 */
+	bool foreign;                     /* send layers that are not to be handed on, too */
 	struct progress *progress;        /* may be NULL */
 	const struct blob_origin *origin; /* NULL: the store has everything */
 };

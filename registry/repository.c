@@ -314,13 +314,12 @@ static char *blob_path(const struct descriptor *blob)
 	return xasprintf("/blobs/%s", digest_format(&blob->digest, text));
 }
 
-static struct err *wrong_size(const struct repository *repo, const struct descriptor *blob,
-			      uint64_t size)
+static struct err *wrong_size(const char *host, const struct descriptor *blob, uint64_t size)
 {
 	char text[DIGEST_TEXT_SIZE];
 
 	return err_new(ERR_CORRUPT, "blob %s at %s has %ju bytes, but should have %ju",
-		       digest_format(&blob->digest, text), repo->place->host, (uintmax_t)size,
+		       digest_format(&blob->digest, text), host, (uintmax_t)size,
 		       (uintmax_t)blob->size);
 }
 
@@ -342,14 +341,12 @@ struct err *repository_blob_find(const struct repository *repo, const struct des
 		 &response));
 	*ret = response->status <= 299;
 	if (*ret && content_length(response, &size) && size != blob->size)
-		return wrong_size(repo, blob, size);
+		return wrong_size(repo->place->host, blob, size);
 	return NULL;
 }
 
-/* Does the answer begin where it should, and announce as much as there is? */
-static struct err *check_start(const struct repository *repo, const struct descriptor *blob,
-			       uint64_t offset, const struct http_response *response,
-			       uint64_t *ret_offset)
+struct err *repository_blob_answer(const char *host, const struct descriptor *blob, uint64_t offset,
+				   const struct http_response *response, uint64_t *ret_offset)
 {
 	const char *encoding = http_header(response, "Content-Encoding");
 	const char *range = http_header(response, "Content-Range");
@@ -357,19 +354,19 @@ static struct err *check_start(const struct repository *repo, const struct descr
 	uint64_t size;
 
 	if (encoding && strcasecmp(encoding, "identity") != 0)
-		return err_new(ERR_INVALID, "%s sends a blob in the encoding '%.40s'",
-			       repo->place->host, encoding);
+		return err_new(ERR_INVALID, "%s sends a blob in the encoding '%.40s'", host,
+			       encoding);
 	if (response->status == 206) {
 		if (!range || !header_content_range(range, &got) || got.first != offset ||
 		    got.last >= blob->size || (got.has_total && got.total != blob->size))
 			return err_new(ERR_CORRUPT, "%s answers another range than was asked for",
-				       repo->place->host);
+				       host);
 		*ret_offset = offset;
 		return NULL;
 	}
 	*ret_offset = 0;
 	if (content_length(response, &size) && size != blob->size)
-		return wrong_size(repo, blob, size);
+		return wrong_size(host, blob, size);
 	return NULL;
 }
 
@@ -398,7 +395,7 @@ struct err *repository_blob_get(const struct repository *repo, const struct desc
 		http_response_free(STEAL(response));
 		return repository_blob_get(repo, blob, 0, ret, ret_offset);
 	}
-	TRY(check_start(repo, blob, offset, response, ret_offset));
+	TRY(repository_blob_answer(repo->place->host, blob, offset, response, ret_offset));
 	*ret = STEAL(response);
 	return NULL;
 }

@@ -27,6 +27,12 @@ struct repository {
 	bool pushes; /* ask for tokens that allow it from the start: one for everything */
 };
 
+/* Places in the order in which to ask; borrowed. */
+struct sources {
+	const struct repository *at;
+	size_t len;
+};
+
 /* Is there such a manifest (`what` is a tag or a digest)? HEAD, and GET where HEAD will not do. What
  * a tag leads to is only the registry's word until it was fetched by digest. */
 struct err *repository_manifest_find(const struct repository *repo, const char *what,
@@ -51,6 +57,12 @@ struct err *repository_blob_find(const struct repository *repo, const struct des
  * answer really starts: 0 if the registry ignores ranges. ERR_CORRUPT for another range. */
 struct err *repository_blob_get(const struct repository *repo, const struct descriptor *blob,
 				uint64_t offset, struct http_response **ret, uint64_t *ret_offset)
+	MUST_USE;
+
+/* Does an answer of `host` to a GET of the blob from `offset` on begin where it should, and announce as
+ * much as there is? */
+struct err *repository_blob_answer(const char *host, const struct descriptor *blob, uint64_t offset,
+				   const struct http_response *response, uint64_t *ret_offset)
 	MUST_USE;
 
 /* All tags, in the order of the registry, as copies; links followed. Entries that are no tags are

@@ -2,7 +2,8 @@
  * store/descriptor.h - OCI content descriptors: what bytes there are, and where.
  *
  * Of the members that a descriptor may have (image-spec, descriptor) these are
- * the ones that say which bytes are meant. `urls` and `data` are never used.
+ * the ones that say which bytes are meant; `urls` and `data` are for who fetches them
+ * (registry/documents.h).
  */
 #ifndef STORE_DESCRIPTOR_H
 #define STORE_DESCRIPTOR_H

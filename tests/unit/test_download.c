@@ -50,15 +50,19 @@ static struct err *take(void *self, const struct descriptor *blob, struct source
 	return STEAL(seen->fails);
 }
 
+static const struct strings *urls; /* of the blob */
+
 static struct err *fetch(struct fake_registry *registry, const struct descriptor *blob,
 			 struct seen *seen)
 {
 	struct repository repo = { .client = registry->client, .place = &registry->place };
 	struct taker taker = { .take = take, .self = seen };
+	const struct sources sources = { &repo, 1 };
+	const struct download_from from = { .sources = &sources, .urls = urls };
 	bool fetched;
 
 	seen->bytes = BUF_INIT(2 * BLOB_SIZE);
-	return download_blob(store, &repo, 1, blob, &taker, NULL, &fetched);
+	return download_blob(store, &from, blob, &taker, NULL, &fetched);
 }
 
 static void expect_blob(const struct descriptor *blob, struct seen *seen)
@@ -395,6 +399,8 @@ TEST(a_place_that_fails_gives_way_to_the_next)
 		struct repository repos[] = { { .client = mirror.client, .place = &mirror.place },
 					      { .client = registry.client,
 						.place = &registry.place } };
+		const struct sources sources = { repos, 2 };
+		const struct download_from from = { .sources = &sources };
 		struct descriptor blob = fake_add_blob(&registry, "team/app", the_blob());
 		char text[DIGEST_TEXT_SIZE];
 		AUTO(mem)
@@ -406,12 +412,103 @@ TEST(a_place_that_fails_gives_way_to_the_next)
 			(void)fake_add_blob(&mirror, "team/app", the_blob());
 		else
 			map_release(&mirror.blobs, fake_blob_free);
-		assert_ok(download_blob(store, repos, 2, &blob, &taker, NULL, &fetched));
+		assert_ok(download_blob(store, &from, &blob, &taker, NULL, &fetched));
 		assert_true(fetched);
 		assert_memory_equal(seen.bytes.at, blob_bytes, BLOB_SIZE);
 		assert_return_code(unlinkat(store_fd(store), path, 0), 0);
 	}
 	buf_release(&seen.bytes);
+}
+
+/* ---- outside of registries ---- */
+
+/* A server that has the blob below /layer, in two answers; the registry has not. */
+static bool outside(struct fake_registry *registry, const char *line, struct str body,
+		    struct fake_answer *ret)
+{
+	const char *range = fake_header(registry->fake.request, "Range: bytes=");
+	size_t from = range ? strtoul(range, NULL, 10) : 0;
+
+	(void)body;
+	if (strstr(line, FAKE_HOST))
+		return false;
+	assert_int_equal(registry->fake.request->nearest, ADDRESS_PUBLIC);
+	assert_null(fake_header(registry->fake.request, "Authorization"));
+	assert_null(fake_header(registry->fake.request, "X-Secret"));
+	if (strstr(line, "/inside")) {
+		*ret = (struct fake_answer){ .status = 302,
+					     .headers = { "Location: https://169.254.169.254/" } };
+	} else if (strstr(line, "/plain")) {
+		*ret = (struct fake_answer){
+			.status = 302, .headers = { "Location: http://files.example.net/layer" }
+		};
+	} else if (strstr(line, "/moved")) {
+		*ret = (struct fake_answer){ .status = 307,
+					     .headers = { "Location: //cdn.example.net/layer" } };
+	} else if (strstr(line, "/layer")) {
+		*ret = (struct fake_answer){ .status = from ? 206 : 200,
+					     .body = blob_bytes + from,
+					     .body_size = BLOB_SIZE - from,
+					     .cut = from ? 0 : BLOB_SIZE / 2 };
+		if (from)
+			ret->headers[0] =
+				fake_keep(registry, xasprintf("Content-Range: bytes %zu-%zu/%zu",
+							      from, BLOB_SIZE - 1, BLOB_SIZE));
+	}
+	return ret->status != 404;
+}
+
+TEST(a_layer_may_be_outside_of_the_registry)
+{
+	static const struct {
+		const char *urls[3];
+		const char *part; /* of the error; NULL: it comes */
+	} cases[] = {
+		{ { "https://files.example.net/layer" }, NULL },
+		{ { "https://files.example.net/moved" }, NULL },
+		{ { "https://files.example.net/none", "https://files.example.net/layer" }, NULL },
+		{ { "http://files.example.net/layer" }, "which is not https" },
+		{ { "https://10.0.0.1/layer" }, "inside this network" },
+		{ { "https://localhost/layer" }, "inside this network" },
+		{ { "https://files.example.net/inside" }, "inside this network" },
+		{ { "https://files.example.net/plain" }, "which is not https" },
+		{ { "https://user:pass@files.example.net/layer" }, "URL" },
+		{ { "file:///etc/passwd" }, "URL" },
+		{ { "https://files.example.net/none" }, "404" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO(fake_registry) struct fake_registry registry = { .fault = outside };
+		AUTO(strings) struct strings list = { 0 };
+		struct descriptor blob = { .size = BLOB_SIZE };
+		struct strings headers = { 0 };
+		struct seen seen = { 0 };
+		char digest[DIGEST_TEXT_SIZE];
+		AUTO(mem) char *path = NULL;
+
+		fake_open(&registry);
+		strings_push(&headers, "X-Secret: for the registry");
+		registry.place.headers = headers;
+		fake_digest(the_blob(), digest);
+		assert_ok(digest_parse(digest, &blob.digest));
+		for (size_t k = 0; k < 3 && cases[i].urls[k]; k++)
+			strings_push(&list, cases[i].urls[k]);
+		urls = &list;
+		if (cases[i].part) {
+			expect_nothing(fetch(&registry, &blob, &seen),
+				       cases[i].part[0] == '4' ? ERR_NOT_FOUND : ERR_INVALID,
+				       cases[i].part, &blob, &seen);
+		} else {
+			assert_ok(fetch(&registry, &blob, &seen));
+			expect_blob(&blob, &seen);
+			path = xasprintf("blobs/sha256/%s", digest + 7);
+			assert_return_code(unlinkat(store_fd(store), path, 0), 0);
+		}
+		/* the registry was asked first */
+		assert_non_null(strstr(registry.fake.lines.at[0], FAKE_HOST));
+		urls = NULL;
+		strings_release(&headers);
+	}
 }
 
 int main(void)
@@ -427,6 +524,7 @@ int main(void)
 		ROOM_TEST(a_partial_download_that_is_wrong_is_fetched_once_more_in_one),
 		ROOM_TEST(what_the_taker_says_is_told_and_the_blob_is_kept),
 		ROOM_TEST(a_place_that_fails_gives_way_to_the_next),
+		ROOM_TEST(a_layer_may_be_outside_of_the_registry),
 	};
 	int failed = cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
 

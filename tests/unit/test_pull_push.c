@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "registry/documents.h"
 #include "registry/pull.h"
 #include "registry/push.h"
@@ -449,6 +450,92 @@ TEST(an_index_is_pushed_whole_or_its_one_image_alone)
 	assert_true(map_has(&target.manifests, STR("all:1")));
 }
 
+#define OUTSIDE "a layer of somebody who does not want it handed on"
+#define CARRIED "a layer in its descriptor"
+
+static bool has_outside(struct fake_registry *registry, const char *line, struct str body,
+			struct fake_answer *ret)
+{
+	(void)registry, (void)body;
+	if (!strstr(line, "https://files.example.net/layer"))
+		return false;
+	*ret = (struct fake_answer){ .status = 200, .body = OUTSIDE };
+	return true;
+}
+
+/* An index of one manifest: the config is the empty object, one layer is outside, and one is carried by
+ * its descriptor, or something else instead of it. */
+static struct descriptor add_odd_index(struct fake_registry *registry, const char *carried)
+{
+	char outside[DIGEST_TEXT_SIZE], inside[DIGEST_TEXT_SIZE], empty[DIGEST_TEXT_SIZE];
+	AUTO(mem) char *data = base64_encode(str_of(carried));
+	AUTO(mem) char *manifest = NULL;
+	AUTO(mem) char *inner = NULL;
+	AUTO(mem) char *index = NULL;
+	struct descriptor image;
+
+	fake_digest(STR(OUTSIDE), outside);
+	fake_digest(STR(CARRIED), inside);
+	fake_digest(STR("{}"), empty);
+	manifest = xasprintf(
+		"{\"schemaVersion\":2,\"config\":{\"mediaType\":\"application/vnd.oci.empty.v1+json\","
+		"\"digest\":\"%s\",\"size\":2},\"layers\":[{\"mediaType\":\"application/"
+		"vnd.oci.image.layer.nondistributable.v1.tar\",\"digest\":\"%s\",\"size\":%zu,"
+		"\"urls\":[\"https://files.example.net/layer\"]},{\"mediaType\":\"" MEDIA_OCI_LAYER
+		"\",\"digest\":\"%s\",\"size\":%zu,\"data\":\"%s\"}]}",
+		empty, outside, strlen(OUTSIDE), inside, strlen(CARRIED), data);
+	image = add_document(registry, "team/app", manifest, MEDIA_OCI_MANIFEST);
+	inner = told(&image, MEDIA_OCI_MANIFEST);
+	index = xasprintf("{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_OCI_INDEX
+			  "\",\"manifests\":[%s]}",
+			  inner);
+	return add_document(registry, "team/app", index, MEDIA_OCI_INDEX);
+}
+
+TEST(what_a_descriptor_carries_is_not_asked_for_if_it_is_right)
+{
+	AUTO(fake_registry) struct fake_registry registry = { .fault = has_outside };
+	struct pull_opts opts = { .parallel = 1, .all_platforms = true };
+	struct pull_result pulled;
+	struct descriptor index;
+	size_t asked;
+
+	fake_open(&registry);
+	index = add_odd_index(&registry, "a layer that is another");
+	tag(&registry, "team/app", "1", &index);
+	expect_error(pull(&registry, APP ":1", &opts, &pulled), ERR_NOT_FOUND, "404");
+	index = add_odd_index(&registry, CARRIED);
+	tag(&registry, "team/app", "2", &index);
+	asked = fake_count(&registry, "/blobs/");
+	assert_ok(pull(&registry, APP ":2", &opts, &pulled));
+	assert_int_equal(fake_count(&registry, "/blobs/"), asked); /* the other layer has come */
+}
+
+TEST(layers_that_are_not_to_be_handed_on_are_left)
+{
+	AUTO(fake_registry) struct fake_registry registry = { .fault = has_outside };
+	AUTO(fake_registry) struct fake_registry target = { 0 };
+	struct pull_opts opts = { .parallel = 1, .all_platforms = true };
+	struct push_opts all = { .parallel = 1, .foreign = true };
+	struct pull_result pulled;
+	struct push_result result;
+	struct descriptor index;
+	struct reference to;
+
+	fake_open(&registry);
+	fake_open(&target);
+	index = add_odd_index(&registry, CARRIED);
+	tag(&registry, "team/app", "1", &index);
+	assert_ok(pull(&registry, APP ":1", &opts, &pulled));
+	assert_int_equal(fake_count(&registry, "https://files.example.net/layer"), 1);
+	assert_ok(push(&target, &pulled.target, FAKE_HOST "/some:1", &result));
+	assert_int_equal(result.sent, 2);
+	assert_int_equal(target.said.len, 1);
+	assert_ok(reference_parse(FAKE_HOST "/all:1", &to));
+	assert_ok(push_image(store, target.client, &pulled.target, &to, &all, &result));
+	assert_int_equal(result.sent + result.mounted, 3);
+}
+
 TEST(nothing_is_tagged_before_all_of_it_is_there)
 {
 	AUTO(fake_registry) struct fake_registry registry = { 0 };
@@ -494,6 +581,8 @@ int main(void)
 		ROOM_TEST(a_pulled_image_is_pushed_elsewhere_with_its_digest),
 		ROOM_TEST(what_was_here_before_a_pull_is_mounted_from_where_the_image_is),
 		ROOM_TEST(an_index_is_pushed_whole_or_its_one_image_alone),
+		ROOM_TEST(what_a_descriptor_carries_is_not_asked_for_if_it_is_right),
+		ROOM_TEST(layers_that_are_not_to_be_handed_on_are_left),
 		ROOM_TEST(nothing_is_tagged_before_all_of_it_is_there),
 	};
 
