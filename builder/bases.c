@@ -4,7 +4,7 @@
  * Planning needs the config and the layers of every base. Those that are not in the store are
  * fetched, and so that they come side by side a walk over the Recipe finds them before it is
  * planned: names of images depend on nothing but the ARGs before the first FROM. What the
- * walk cannot see (triggers of a base) is fetched when planning comes to it.
+ * walk cannot see (triggers of a base, variables in --from) is fetched when planning comes to it.
  */
 
 #include "builder/plan-private.h"
@@ -221,7 +221,7 @@ static struct err *add_need(struct walk *walk, struct plan_need need)
 static struct err *walk_stage(struct walk *walk, const struct stage *stage);
 
 /* What --from or the `from` of a mount says: a stage before this one, a context that is an image, or an image.
- * What is none of them is for planning to refuse. */
+ * What is none of them is for planning to refuse, and what holds variables of the stage for it to find. */
 static struct err *walk_from(struct walk *walk, const struct stage *stage,
 			     const struct instruction *instruction, const char *from, bool numbers)
 {
@@ -231,6 +231,8 @@ static struct err *walk_from(struct walk *walk, const struct stage *stage,
 				  .context = name.context,
 				  .position = &instruction->position };
 
+	if (strchr(from, '$'))
+		return NULL;
 	if (name.kind == NAME_STAGE)
 		return walk_stage(walk, name.stage);
 	if (name.kind == NAME_CONTEXT && name.context->image)

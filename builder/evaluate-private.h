@@ -39,7 +39,8 @@ struct err *site_expand(const struct site *site, const char *text, char **ret) M
 /* The same of the content of a heredoc, which may hold quotes, and whose escape is the backslash. */
 struct err *site_expand_heredoc(const struct site *site, const char *text, char **ret) MUST_USE;
 
-/* plan_from_of() for this instruction. */
+/* plan_from_of() for this instruction, with the variables of `text` filled in: those of the stage, else the
+ * ARGs before the first FROM. */
 struct err *site_from(const struct site *site, const char *text, bool numbers,
 		      struct plan_from *ret) MUST_USE;
 

@@ -90,10 +90,31 @@ struct err *site_expand_heredoc(const struct site *site, const char *text, char 
 	return expand_as(site, text, '\\', EXPAND_HEREDOC, ret);
 }
 
+/* A variable of the stage, or else a global one. */
+static const char *get_for_from(const void *arg, struct str name)
+{
+	const struct site *site = arg;
+	const char *value = scope_get(site->stage->scope, name);
+
+	return value ? value : scope_get(site->plan->globals, name);
+}
+
 struct err *site_from(const struct site *site, const char *text, bool numbers,
 		      struct plan_from *ret)
 {
-	return plan_from_of(site->plan, site->stage, &site->in->position, text, numbers, ret);
+	AUTO(expand_report) struct expand_report report = { 0 };
+	const struct expander expander = { .escape = site->plan->recipe->escape,
+					   .get = get_for_from,
+					   .arg = site,
+					   .report = &report };
+	AUTO(mem) char *name = NULL;
+
+	TRY(site_wrap(site, expand_text(&expander, str_of(text), EXPAND_WORD, &name)));
+	note_unset(site, &report);
+	if (!name[0])
+		return site_error(site, ERR_INVALID,
+				  "'%s' is empty once its variables are filled in", text);
+	return plan_from_of(site->plan, site->stage, &site->in->position, name, numbers, ret);
 }
 
 void step_reads(struct plan_step *step, const struct plan_from *from)

@@ -270,7 +270,10 @@ static struct err *take_field(struct reading *r, const char *field, const struct
 		return unknown_name("unexpected key", key, key_names, ARRAY_SIZE(key_names));
 	if (!rest.at)
 		return take_option(r, keys[i], key_names[i], "true");
-	TRY(expand_text(expander, rest, EXPAND_WORD, &value));
+	if (keys[i] == KEY_FROM) /* expanded by who resolves it */
+		value = str_dup(rest);
+	else
+		TRY(expand_text(expander, rest, EXPAND_WORD, &value));
 	return take_option(r, keys[i], key_names[i], value);
 }
 
@@ -355,17 +358,9 @@ struct err *mount_parse_from(struct str text, char **ret)
 	for (size_t i = 0; i < fields.len; i++) {
 		struct str rest = str_of(fields.at[i]);
 		struct str key = str_cut(&rest, '=');
-		const char *dollar;
 
-		if (!rest.at || find_name(key, (const char *const[]){ "from" }, 1) == 1)
-			continue;
-		dollar = strchr(rest.at, '$');
-		if (dollar && dollar[1])
-			return err_new(ERR_INVALID,
-				       "--mount: from=%s: no variable can name a stage or an "
-				       "image here; give it a name by FROM %s AS name",
-				       rest.at, rest.at);
-		from = rest.at;
+		if (rest.at && find_name(key, (const char *const[]){ "from" }, 1) == 0)
+			from = rest.at;
 	}
 	*ret = from && *from ? xstrdup(from) : NULL;
 	return NULL;

@@ -23,23 +23,23 @@ enum mount_sharing { MOUNT_SHARED, MOUNT_PRIVATE, MOUNT_LOCKED };
 struct mount {
 	enum mount_type type;
 	enum mount_sharing sharing;
-	char *target;           /* as written, possibly relative; NULL if absent */
-	char *source;           /* NULL if absent */
-	char *from;             /* NULL if absent: the context for a bind, nothing for a cache */
-	char *id;               /* cache, secret, ssh; NULL if absent */
-	char *env;              /* secret: the variable that holds it, or NULL */
+	char *target; /* as written, possibly relative; NULL if absent */
+	char *source; /* NULL if absent */
+	char *from;   /* as written; NULL if absent: the context for a bind, nothing for a cache */
+	char *id;     /* cache, secret, ssh; NULL if absent */
+	char *env;    /* secret: the variable that holds it, or NULL */
 	bool read_only;         /* after defaults: true for a bind, false for a cache */
 	bool required;          /* secret, ssh */
 	uint64_t size;          /* tmpfs: bytes, 0 if absent */
 	int64_t mode, uid, gid; /* -1 if absent */
 };
 
-/* Parse `text`, with its values expanded by `expander`. Errors are ERR_INVALID without a place:
+/* Parse `text`, with its values but for `from` expanded by `expander`. Errors are ERR_INVALID without a place:
  * give them to script_wrap(). */
 struct err *mount_parse(struct str text, const struct expander *expander, struct mount *ret)
 	MUST_USE;
 /* The `from` of a mount, before anything is expanded: owned by the caller, NULL if there is none.
- * ERR_INVALID if it holds a variable or `text` is no CSV record. */
+ * ERR_INVALID if `text` is no CSV record. */
 struct err *mount_parse_from(struct str text, char **ret) MUST_USE;
 void mount_release(struct mount *mount);
 const char *mount_type_name(enum mount_type type); /* "bind" */

@@ -43,19 +43,6 @@ static struct err *take_copy_flags(const struct request *request, bool add, stru
 	return NULL;
 }
 
-/* `--from` names a stage or an image before any variable has a value. */
-static struct err *check_from(const char *from)
-{
-	const char *dollar = from ? strchr(from, '$') : NULL;
-
-	if (!dollar || !dollar[1])
-		return NULL;
-	return err_new(ERR_INVALID,
-		       "--from=%s: no variable can name a stage or an image here; give it a name "
-		       "by FROM %s AS name",
-		       from, from);
-}
-
 /* Digits, `<<` and perhaps `-`: the name of the heredoc is the next word. */
 static bool is_bare_marker(const char *word)
 {
@@ -137,6 +124,5 @@ struct err *operands_parse_copy(const struct request *request, struct instructio
 	struct copy *copy = &ret->copy;
 
 	TRY(take_copy_flags(request, ret->kind == INSTRUCTION_ADD, copy));
-	TRY(check_from(copy->from));
 	return take_operands(request, instruction_name(ret->kind), copy);
 }

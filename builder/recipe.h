@@ -96,7 +96,7 @@ enum run_form {
 };
 
 /* One --mount. Its values may hold variables: mount_parse() in builder/mount.h makes the typed
- * form once they are known. `from` never does, and is here for the graph of stages. */
+ * form once they are known. `from` is here for the graph of stages. */
 struct mount_flag {
 	const char *text; /* the whole value: "type=cache,target=/root/.cache" */
 	const char *from; /* NULL if there is none */
@@ -131,7 +131,7 @@ struct copy {
 	struct words sources;     /* paths, URLs and patterns, without the heredocs */
 	struct heredocs heredocs; /* sources whose content stands in the recipe; copied last */
 	const char *destination;
-	const char *from;      /* COPY: stage, number, context or image; holds no variable */
+	const char *from;      /* COPY: stage, number, context or image; may hold variables */
 	const char *chown;     /* may hold variables */
 	const char *chmod;     /* may hold variables */
 	const char *checksum;  /* ADD; may hold variables */

@@ -70,6 +70,47 @@ TEST(a_stage_is_also_known_by_its_number)
 	assert_string_equal(last_from()->stage->name, "s");
 }
 
+TEST(variables_name_a_stage_an_image_or_a_context)
+{
+	static const struct {
+		const char *lines;
+		const char *stage; /* that is found */
+	} cases[] = {
+		{ "ARG which=two\nCOPY --from=$which /f /\n", "two" },
+		{ "ARG which=t\nCOPY --from=${which}wo /f /\n", "two" },
+		{ "ENV which=ONE\nCOPY --from=$which /f /\n", "one" },
+		{ "ARG which\nCOPY --from=${which:-one} /f /\n", "one" },
+		{ "ARG which=1\nCOPY --from=$which /f /\n", "two" },
+		/* the ARGs before the first FROM, unless the stage has the name */
+		{ "COPY --from=$everywhere /f /\n", "one" },
+		{ "ARG everywhere=two\nCOPY --from=$everywhere /f /\n", "two" },
+		{ "ARG everywhere\nCOPY --from=$everywhere /f /\n", "one" },
+	};
+	AUTO(err) struct err *err = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO(mem)
+		char *text = xasprintf("ARG everywhere=one\nFROM scratch AS one\nRUN x\n"
+				       "FROM scratch AS two\nRUN y\nFROM scratch\n%s",
+				       cases[i].lines);
+
+		must_plan(text);
+		assert_non_null(last_from()->stage);
+		if (strcmp(last_from()->stage->name, cases[i].stage) != 0)
+			fail_msg("%s: %s", cases[i].lines, last_from()->stage->name);
+		/* the other one is not needed, and not looked at */
+		assert_int_equal(plan->steps.len, 2);
+	}
+	kitchen_image("i", F("f"), "");
+	must_plan("FROM scratch\nARG v=latest\nCOPY --from=localhost/i:$v f /\n");
+	assert_non_null(last_from()->image);
+	err = make_plan("FROM scratch\nCOPY --from=$nothing f /\n");
+	assert_non_null(strstr(err_text(err), "Recipe:2: '$nothing' is empty"));
+	err_free(err);
+	err = make_plan("FROM scratch AS a\nARG s=a\nCOPY --from=$s f /\n");
+	assert_non_null(strstr(err_text(err), "stage 'a' cannot copy from itself"));
+}
+
 TEST(names_of_contexts_are_compared_as_names_of_images)
 {
 	static const struct {
@@ -191,6 +232,7 @@ int main(void)
 		KITCHEN_TEST(a_copy_without_from_reads_the_builds_own_context),
 		KITCHEN_TEST(a_name_is_a_context_before_it_is_a_stage_or_an_image),
 		KITCHEN_TEST(a_stage_is_also_known_by_its_number),
+		KITCHEN_TEST(variables_name_a_stage_an_image_or_a_context),
 		KITCHEN_TEST(names_of_contexts_are_compared_as_names_of_images),
 		KITCHEN_TEST(of_two_contexts_of_one_name_the_last_counts),
 		KITCHEN_TEST(scratch_is_the_empty_directory),
