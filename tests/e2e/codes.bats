@@ -89,6 +89,7 @@ expect_codes() {
 		2|has no name|cairn pull ''
 		2|is a URL: write it without the scheme|cairn pull https://127.0.0.1:1/x
 		2|digest has 4 hex digits|cairn pull app@sha256:0000
+		2|for cairn login to say|cairn pull me:secret@127.0.0.1:1/x
 		2|must be lowercase|cairn pull 127.0.0.1:1/Team/app
 		2|'oci:dir:name' is not in a registry|cairn pull oci:dir:name
 		2|'containers-storage:x' is not in a registry|cairn pull containers-storage:x

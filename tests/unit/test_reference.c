@@ -115,6 +115,7 @@ TEST(refuses_what_is_no_name)
 		{ "a:-b", ERR_INVALID, "bad tag" },
 		{ "a:" CHARS128 "a", ERR_INVALID, "bad tag" },
 		{ "a@", ERR_INVALID, "no digest" },
+		{ "me:secret@h.com/a", ERR_INVALID, "cairn login" },
 		{ "a@sha256", ERR_INVALID, "hex digits" },
 		{ "a@sha256:ffffffffffffffffffffffffffffffffff", ERR_INVALID, "34 hex digits" },
 		{ "a@sha256:" HEX64 "0", ERR_INVALID, "65 hex digits" },
