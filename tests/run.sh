@@ -23,13 +23,14 @@ descendants() {
 	done
 }
 
-# interrupted CODE: who is told to end may tidy up, for five seconds.
+# interrupted CODE: who is told to end may tidy up, for five seconds; who would tell of it, not.
 interrupted() {
 	local all turn
 	trap '' INT TERM
 	all=$(descendants $$)
-	# shellcheck disable=SC2086 # a list of numbers, some of which have ended
+	# shellcheck disable=SC2046,SC2086 # lists of numbers, some of which have ended
 	{
+		kill -KILL $(jobs -p)
 		kill -TERM $all
 		for ((turn = 0; turn < 50; turn++)); do
 			kill -0 $all || break
@@ -53,6 +54,7 @@ tap() {
 # run_one FILE NUMBER: run it, print what there is to say, and leave its counts.
 run_one() {
 	local test=$1 out=$dir/$2 begin=$SECONDS code skip ok bad planned
+	trap '' TERM # which may be sent to all of the group: whom we wait for is found through us
 	tap "$test" >"$out" 2>&1 </dev/null 9>&-
 	code=$?
 	skip=$(grep -ciE '^ok .*# *skip' "$out")

@@ -125,6 +125,19 @@ static inline void connection_reset(struct connection *c)
 	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
 
+/* Say that nothing more comes, and read on until the client has gone: what is unread when a socket
+ * is closed makes the kernel send a reset, which may overtake what was said. */
+static inline void connection_finish(struct connection *c)
+{
+	const struct timeval guard = { .tv_sec = 60 };
+	char data[8192];
+
+	shutdown(c->fd, SHUT_WR);
+	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &guard, sizeof(guard));
+	while (recv(c->fd, data, sizeof(data), 0) > 0)
+		;
+}
+
 /* ---- the server ---- */
 
 static inline void *server_connection(void *arg)
@@ -143,7 +156,7 @@ static inline void *server_connection(void *arg)
 	if (!c->tls || SSL_accept(c->tls) == 1)
 		s->serve(c);
 	else
-		usleep(20000); /* a reset must not overtake the alert */
+		connection_finish(c); /* a reset must not overtake the alert */
 	if (c->tls)
 		SSL_free(c->tls);
 	atomic_fetch_sub(&s->open, 1);

@@ -118,25 +118,23 @@ TEST(nothing_that_it_says_is_shown)
 
 TEST(is_not_waited_for_longer_than_its_time)
 {
-	struct credential_helper helper = put("echo '{'; exec /bin/sleep 60");
+	struct credential_helper helper = put("echo '{'; exec /bin/sleep 100");
 	AUTO(credential) struct credential found = { 0 };
 	uint64_t begin = clock_monotonic();
 
 	helper.timeout = 200;
 	assert_fails(credential_helper_get(&helper, &found), ERR_DENIED);
-	assert_true(clock_monotonic() - begin < UINT64_C(20000000000));
+	assert_true(clock_monotonic() - begin < UINT64_C(60000000000));
 }
 
 TEST(what_it_leaves_running_is_not_waited_for)
 {
 	struct credential_helper helper = put(
-		"(echo $$ >/dev/null; exec /bin/sleep 5) & echo '{\"Username\":\"u\",\"Secret\":\"s\"}'");
+		"(echo $$ >/dev/null; exec /bin/sleep 40) & echo '{\"Username\":\"u\",\"Secret\":\"s\"}'");
 	AUTO(credential) struct credential found = { 0 };
-	uint64_t begin = clock_monotonic();
 
-	assert_ok(credential_helper_get(&helper, &found));
+	assert_ok(credential_helper_get(&helper, &found)); /* it has 30 seconds */
 	assert_string_equal(found.secret, "s");
-	assert_true(clock_monotonic() - begin < UINT64_C(4000000000));
 }
 
 TEST(need_not_read_its_input)

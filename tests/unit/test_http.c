@@ -27,17 +27,26 @@ struct scene {
 	enum http_trouble trouble; /* of the last request */
 };
 
-static void scene_init(struct scene *scene, void (*serve)(struct connection *c))
+static void scene_begin(struct scene *scene, void (*serve)(struct connection *c), unsigned stall)
 {
 	static char *const environment[] = { NULL };
 	static const struct config_paths paths = { "", environment, 0 };
-	const struct http_opts opts = {
-		.connect_timeout = 2000, .stall_timeout = QUICK, .per_host = 4, .paths = &paths
-	};
+	const struct http_opts opts = { .stall_timeout = stall, .per_host = 4, .paths = &paths };
 
 	memset(scene, 0, sizeof(*scene));
 	server_start(&scene->server, serve);
 	scene->transport = http_transport_new(&opts);
+}
+
+static void scene_init(struct scene *scene, void (*serve)(struct connection *c))
+{
+	scene_begin(scene, serve, 60000);
+}
+
+/* For tests of stalls: on a loaded machine others would see one, too. */
+static void scene_init_quick(struct scene *scene, void (*serve)(struct connection *c))
+{
+	scene_begin(scene, serve, QUICK);
 }
 
 static void scene_release(struct scene *scene)
@@ -429,12 +438,12 @@ TEST(a_slow_reader_stops_the_sender_and_is_no_stall)
 	char piece[10000];
 	size_t n;
 
-	scene_init(&scene, serve_endless);
+	scene_init_quick(&scene, serve_endless);
 	assert_ok(scene_get(&scene, &response));
-	usleep(4 * QUICK * 1000);
-	sent = atomic_load(&scene.server.bytes);
-	usleep(2 * QUICK * 1000);
-	assert_int_equal(atomic_load(&scene.server.bytes), sent);
+	do {
+		sent = atomic_load(&scene.server.bytes);
+		usleep(2 * QUICK * 1000);
+	} while (atomic_load(&scene.server.bytes) != sent);
 	assert_true(sent < 1073741824);
 	for (unsigned long long at = 0; at < 2 * sent; at += n) {
 		n = source_read(response->body, piece, sizeof(piece));
@@ -451,13 +460,13 @@ TEST(a_body_nobody_wants_breaks_its_connection)
 {
 	struct scene scene;
 	struct http_response *response = NULL;
-	uint64_t start;
 
-	scene_init(&scene, serve_big);
+	scene_init(&scene, serve_endless);
 	assert_ok(scene_get(&scene, &response));
-	start = clock_monotonic();
 	http_response_free(response);
-	assert_true(milliseconds_since(start) < 1000);
+	while (atomic_load(&scene.server.open) > 0) /* whom the client leaves cannot go on */
+		usleep(1000);
+	assert_true(atomic_load(&scene.server.bytes) < 1073741824);
 	scene_release(&scene);
 }
 
@@ -481,13 +490,16 @@ TEST(a_short_body_is_an_error_behind_its_bytes)
 	scene_release(&scene);
 }
 
+/* The server's `bytes` is what the client has read: a reset takes away what it has not. */
 static void serve_reset(struct connection *c)
 {
 	if (!connection_request(c))
 		return;
-	if (connection_has(c, "/x"))
+	if (connection_has(c, "/x")) {
 		connection_say(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
-	usleep(50000);
+		while (atomic_load(&c->server->bytes) < strlen("half"))
+			usleep(1000);
+	}
 	connection_reset(c);
 }
 
@@ -499,8 +511,10 @@ TEST(a_reset_is_an_error_in_head_and_body)
 
 	scene_init(&scene, serve_reset);
 	assert_ok(scene_get(&scene, &response));
+	assert_ok(source_read_full(response->body, text, 4));
+	assert_memory_equal(text, "half", 4);
+	atomic_store(&scene.server.bytes, 4);
 	assert_says(body_text(response, text, sizeof(text)), "reset");
-	assert_string_equal(text, "half");
 	http_response_free(response);
 	response = NULL;
 	assert_says(scene_send(&scene, HTTP_GET, "/before", true, &response), "reset");
@@ -607,7 +621,7 @@ TEST(a_stall_ends_the_transfer)
 	uint64_t start = clock_monotonic();
 	char text[128];
 
-	scene_init(&scene, serve_stall);
+	scene_init_quick(&scene, serve_stall);
 	assert_ok(scene_get(&scene, &response));
 	assert_says(body_text(response, text, sizeof(text)), "stalled");
 	assert_string_equal(text, "half");
@@ -617,7 +631,7 @@ TEST(a_stall_ends_the_transfer)
 		assert_says(scene_send(&scene, HTTP_GET, paths[i], false, &response), "stalled");
 		assert_int_equal(scene.trouble, HTTP_BROKEN);
 	}
-	assert_in_range(milliseconds_since(start), 3 * QUICK, 3 * QUICK + 3000);
+	assert_true(milliseconds_since(start) >= 3 * QUICK);
 	scene_release(&scene);
 }
 
@@ -649,7 +663,7 @@ static bool ends_waits(void *arg)
 	err = scene_send(&scene, HTTP_GET, "/silence", false, &response);
 	pthread_join(thread, NULL);
 	CHECK(err_kind(err) == ERR_CANCELLED);
-	CHECK(milliseconds_since(start) < 5000);
+	CHECK(milliseconds_since(start) < 60000);
 	err_free(err);
 	err = scene_get(&scene, &response);
 	CHECK(err_kind(err) == ERR_CANCELLED);

@@ -74,7 +74,7 @@ static pid_t start_holder(const char *path, const struct digest *key, int *ret_g
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		alarm(30);
+		alarm(120);
 		close(go[1]);
 		_exit(hold(&h) ? 0 : 1);
 	}

@@ -159,15 +159,14 @@ static struct err *fail_first(void *job)
 	return err_new(ERR_NOT_FOUND, "first");
 }
 
-/* Runs until somebody else fails, and then fails too. */
+/* Runs until somebody else has failed and gone on to what is skipped for it, and then fails too. */
 static struct err *fail_later(void *job)
 {
 	struct scene *scene = job;
 
 	pthread_barrier_wait(&scene->meet);
-	while (!group_cancelled(scene->group))
+	while (atomic_load(&scene->dropped) == 0)
 		sched_yield();
-	usleep(20 * 1000); /* let the first be recorded */
 	return err_new(ERR_CORRUPT, "later");
 }
 

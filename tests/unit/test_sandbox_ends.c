@@ -85,12 +85,12 @@ TEST(a_step_can_be_killed)
 	run = start_and_hear(&script, &output);
 	assert_int_equal(wait_readable(sandbox_run_fd(run), 0), 0);
 	sandbox_kill(run, SIGKILL);
-	assert_int_equal(wait_readable(sandbox_run_fd(run), 5000), 1);
+	assert_int_equal(wait_readable(sandbox_run_fd(run), 60000), 1);
 	assert_ok(sandbox_wait(run, &result));
 	assert_int_equal(result.code, 137);
 	assert_int_equal(result.signal, SIGKILL);
-	assert_int_equal(wait_readable(output, 5000), 1); /* the background process, too */
-	sandbox_kill(run, SIGKILL);                       /* harmless */
+	assert_int_equal(wait_readable(output, 60000), 1); /* the background process, too */
+	sandbox_kill(run, SIGKILL);                        /* harmless */
 	sandbox_run_free(run);
 	close(output);
 }
@@ -186,7 +186,8 @@ TEST(steps_run_at_once_from_many_threads)
 	struct rootfs *rootfs = rootfs_need(state);
 	static struct worker workers[THREADS];
 	pthread_t threads[THREADS];
-	uint64_t begin = clock_monotonic();
+	const uint64_t begin = clock_monotonic();
+	uint64_t one_by_one = 0;
 
 	for (int i = 0; i < THREADS; i++) {
 		snprintf(workers[i].text, sizeof(workers[i].text), "sleep 0.3; echo %d; exit %d", i,
@@ -204,8 +205,9 @@ TEST(steps_run_at_once_from_many_threads)
 		snprintf(want, sizeof(want), "%d\n", i);
 		assert_string_equal(workers[i].got, want);
 		free(workers[i].got);
+		one_by_one += workers[i].result.wall_ns;
 	}
-	assert_in_range(clock_monotonic() - begin, 0, UINT64_C(2000000000)); /* not one by one */
+	assert_true(clock_monotonic() - begin < one_by_one);
 }
 
 struct short_life {
@@ -279,7 +281,7 @@ TEST(kill_9_of_the_builder_kills_the_step)
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	/* the pipe ends when the last process of the step is gone */
-	assert_int_equal(wait_readable(output[0], 5000), 1);
+	assert_int_equal(wait_readable(output[0], 60000), 1);
 	assert_int_equal(read(output[0], &byte, 1), 0);
 	close(output[0]);
 }

@@ -278,12 +278,29 @@ TEST(the_text_is_as_documented)
 				     "sum a5da4900ea5e18db\n");
 }
 
+/* Of ten tries the fastest, in nanoseconds. */
+static uint64_t time_of_find(bool inputs, size_t want)
+{
+	uint64_t best = UINT64_MAX;
+
+	for (int i = 0; i < 10; i++) {
+		AUTO(step_record) struct step_record back = { 0 };
+		const uint64_t begun = clock_monotonic();
+		uint64_t took;
+		bool found = false;
+
+		assert_ok(step_find(store, &some_key, inputs, &found, &back, NULL));
+		took = clock_monotonic() - begun;
+		best = took < best ? took : best;
+		assert_true(found);
+		assert_int_equal(back.len, want);
+	}
+	return best;
+}
+
 TEST(an_input_list_of_twenty_thousand_files_does_not_slow_the_look_up)
 {
 	AUTO(step_record) struct step_record record = { .key = some_key };
-	AUTO(step_record) struct step_record back = { 0 };
-	uint64_t begun, fast;
-	bool found = false;
 
 	for (unsigned i = 0; i < 20000; i++) {
 		AUTO(mem) char *name = xasprintf("file src/some/where/file-%u.c", i);
@@ -291,14 +308,7 @@ TEST(an_input_list_of_twenty_thousand_files_does_not_slow_the_look_up)
 		step_add_input(&record, name, "sha256:" KEY_HEX);
 	}
 	assert_ok(step_put(store, &record));
-	assert_true(find(&some_key, false));
-	begun = clock_monotonic();
-	assert_true(find(&some_key, false));
-	fast = clock_monotonic() - begun;
-	begun = clock_monotonic();
-	assert_ok(step_find(store, &some_key, true, &found, &back, NULL));
-	assert_true(fast * 5 < clock_monotonic() - begun);
-	assert_int_equal(back.len, 20000);
+	assert_true(time_of_find(false, 0) * 5 < time_of_find(true, 20000));
 }
 
 /* ---- one worker per key ---- */

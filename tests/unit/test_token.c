@@ -193,6 +193,9 @@ TEST(a_token_is_renewed_before_its_end_and_after_a_refusal)
 	expect_token(cache, "one", &server, "token-4");
 }
 
+/* Those who ask meet before they do: then nobody comes so late that the first has its answer. */
+static pthread_barrier_t askers_meet;
+
 struct asker {
 	struct token_cache *cache;
 	struct server *server;
@@ -203,9 +206,10 @@ struct asker {
 static void *ask(void *arg)
 {
 	struct asker *asker = arg;
-	AUTO(err)
-	struct err *err = token_cache_get(asker->cache, "one", serve, asker->server, &asker->got);
+	AUTO(err) struct err *err = NULL;
 
+	pthread_barrier_wait(&askers_meet);
+	err = token_cache_get(asker->cache, "one", serve, asker->server, &asker->got);
 	asker->kind = err_kind(err);
 	return NULL;
 }
@@ -215,6 +219,7 @@ static void ask_at_once(struct token_cache *cache, struct server *server, enum e
 	struct asker askers[6];
 	pthread_t threads[6];
 
+	pthread_barrier_init(&askers_meet, NULL, 6);
 	for (int i = 0; i < 6; i++) {
 		askers[i] = (struct asker){ .cache = cache, .server = server };
 		assert_int_equal(pthread_create(&threads[i], NULL, ask, &askers[i]), 0);
