@@ -6,12 +6,12 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/text.h"
 #include "builder/build.h"
 #include "builder/config.h"
 #include "builder/expand.h"
 #include "builder/parse.h"
 #include "builder/scope.h"
+#include "builder/survey.h"
 
 /* ---- stages ---- */
 
@@ -193,45 +193,6 @@ struct err *plan_stage_of(struct plan *plan, const struct stage *stage, const st
 
 /* ---- the whole ---- */
 
-static void set_automatic(struct plan *plan, const char *prefix, const struct platform *platform)
-{
-	AUTO(mem) char *text = platform_format(platform);
-	const struct {
-		const char *suffix;
-		const char *value;
-	} names[] = { { "PLATFORM", text },
-		      { "OS", platform->os },
-		      { "OSVERSION", "" },
-		      { "ARCH", platform->arch },
-		      { "VARIANT", platform->variant } };
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		AUTO(mem) char *name = xasprintf("%s%s", prefix, names[i].suffix);
-
-		scope_set_automatic(plan->globals, name, names[i].value);
-	}
-}
-
-static struct err *make_globals(struct plan *plan)
-{
-	const struct recipe *recipe = plan->recipe;
-	struct platform host;
-
-	plan->globals = scope_new(plan->opts->args);
-	platform_host(&host);
-	set_automatic(plan, "TARGET", &plan->opts->platform);
-	set_automatic(plan, "BUILD", &host);
-	scope_set_automatic(plan->globals, "TARGETSTAGE",
-			    plan->opts->target ? plan->opts->target : "default");
-	for (size_t i = 0; i < recipe->globals.len; i++) {
-		const struct instruction *arg = &recipe->globals.at[i];
-
-		TRY(script_wrap(scope_arg(plan->globals, &arg->pairs, recipe->escape, NULL),
-				recipe->script, &arg->position));
-	}
-	return NULL;
-}
-
 /* The epoch of the options, of the build argument SOURCE_DATE_EPOCH, or of an ARG of that name
  * before the first FROM. "context" is the time of a context that has one, which a directory has
  * not. */
@@ -269,31 +230,6 @@ static struct err *find_hostname(struct plan *plan)
 	return NULL;
 }
 
-/* The stage that --target names, by name or number; the last one without it. */
-static struct err *find_target(const struct plan *plan, const struct stage **ret)
-{
-	const struct recipe *recipe = plan->recipe;
-	const char *target = plan->opts->target;
-	AUTO(mem) const char **names = NULL;
-	const char *nearest;
-	size_t count = 0;
-
-	*ret = &recipe->stages[recipe->stage_count - 1];
-	if (!target || !target[0])
-		return NULL;
-	*ret = recipe_find_stage(recipe, target, recipe->stage_count, true);
-	if (*ret)
-		return NULL;
-	names = xcalloc(recipe->stage_count, sizeof(*names));
-	for (size_t i = 0; i < recipe->stage_count; i++)
-		if (recipe->stages[i].name)
-			names[count++] = recipe->stages[i].name;
-	nearest = text_nearest(str_of(target), names, count);
-	return err_new(ERR_USAGE, "option --target: %s has no stage '%.200s'%s%s%s",
-		       script_name(recipe->script), target, nearest ? " (did you mean " : "",
-		       nearest ? nearest : "", nearest ? "?)" : "");
-}
-
 static void name_stages(struct plan *plan)
 {
 	plan->stage_count = plan->recipe->stage_count;
@@ -316,10 +252,10 @@ struct err *plan_make(struct store *store, const struct build_opts *opts, struct
 	*plan = (struct plan){ .store = store, .opts = opts, .recipe = recipe, .pool = pool };
 	name_stages(plan);
 	TRY(plan_contexts(plan));
-	TRY(make_globals(plan));
+	TRY(survey_globals(recipe, opts->args, &opts->platform, opts->target, &plan->globals));
 	TRY(find_epoch(plan));
 	TRY(find_hostname(plan));
-	TRY(find_target(plan, &target));
+	TRY(survey_find_target(recipe, opts->target, &target));
 	TRY(plan_bases(plan, target));
 	TRY(plan_stage_of(plan, target, &target->position, &plan->target));
 	*ret = STEAL(plan);

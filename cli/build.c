@@ -14,6 +14,7 @@
 #include "builder/deliver.h"
 #include "builder/fetch.h"
 #include "builder/scope.h"
+#include "cli/build_args.h"
 #include "cli/commands-private.h"
 #include "cli/epoch.h"
 #include "cli/network.h"
@@ -27,19 +28,20 @@ static const char *const networks[] = { "default", "host", "none", NULL };
 
 struct build_values {
 	const char *recipe, *target, *platform;
-	struct strings tags, build_args, contexts, labels, outputs;
+	struct strings tags, contexts, labels, outputs;
 	const char *compression, *timestamp;
 	const char *iidfile, *metadata_file;
+	struct build_arg_values build_args;
 	uint64_t jobs;
 	int network, progress, pull;
 	bool no_cache, push, quiet;
 	struct network_values registries;
 	bool ignored;
+	const char *ignored_text;
 };
 
 static const struct option options[] = {
-	OPTION_LIST(struct build_values, build_args, 0, "build-arg", "NAME[=VALUE]",
-		    "set a build argument; without VALUE it is taken from the environment"),
+	BUILD_ARG_OPTIONS(struct build_values, build_args),
 	OPTION_LIST(struct build_values, contexts, 0, "build-context", "NAME=VALUE",
 		    "what FROM NAME and COPY --from=NAME mean: a directory, docker-image://NAME, "
 		    "oci-layout://DIRECTORY, a git repository or the URL of a tar"),
@@ -80,11 +82,15 @@ static const struct option options[] = {
 		    "no time in the image is later, since 1970 (default: SOURCE_DATE_EPOCH)"),
 	NETWORK_OPTIONS(struct build_values, registries),
 	/* Scripts written for other builders say these; here they are how things are. */
+	OPTION_TEXT(struct build_values, ignored_text, 0, "builder", "NAME", NULL),
 	OPTION_FLAG(struct build_values, ignored, 0, "compress", NULL),
+	OPTION_FLAG(struct build_values, ignored, 0, "disable-content-trust", NULL),
 	OPTION_FLAG(struct build_values, ignored, 0, "force-rm", NULL),
 	OPTION_FLAG(struct build_values, ignored, 0, "layers", NULL),
 	OPTION_FLAG(struct build_values, ignored, 0, "load", NULL),
+	OPTION_FLAG(struct build_values, ignored, 0, "logsplit", NULL),
 	OPTION_FLAG(struct build_values, ignored, 0, "rm", NULL),
+	OPTION_FLAG(struct build_values, ignored, 0, "skip-unused-stages", NULL),
 };
 
 /* Everything that the options become. */
@@ -118,22 +124,6 @@ static void request_auto_(struct request *request)
 }
 
 /* ---- options ---- */
-
-static struct err *read_build_args(const struct strings *list, struct build_args *ret)
-{
-	vec_foreach (list, text) {
-		struct str value = str_of(*text);
-		struct str name = str_cut(&value, '=');
-		AUTO(mem) char *copy = str_dup(name);
-		const char *given = value.at ? value.at : getenv(copy);
-
-		if (name.len == 0)
-			return err_new(ERR_USAGE, "option --build-arg: '%.80s' has no name", *text);
-		if (given)
-			build_args_set(ret, name, given);
-	}
-	return NULL;
-}
 
 static struct err *read_contexts(const struct strings *list, struct request *ret)
 {
@@ -273,7 +263,7 @@ static struct err *read_request(const struct build_values *values, const struct 
 	struct build_opts *opts = &ret->opts;
 
 	TRY(read_context(operands, &opts->context));
-	TRY(read_build_args(&values->build_args, ret->args));
+	TRY(build_args_read(&values->build_args, ret->args));
 	TRY(read_contexts(&values->contexts, ret));
 	TRY(read_tags(&values->tags, &opts->tags));
 	TRY(read_labels(&values->labels, &opts->labels));

@@ -3,26 +3,49 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "builder/recipe_file.h"
+#include "builder/scope.h"
 #include "builder/script.h"
 #include "builder/syntax.h"
+#include "builder/syntax_expand.h"
+#include "cli/build_args.h"
 #include "cli/commands-private.h"
 #include "cli/output.h"
+#include "store/platform.h"
 
 struct parse_values {
-	bool nothing;
+	struct build_arg_values build_args;
+	bool expand;
+	const char *target;
+};
+
+static const struct option options[] = {
+	BUILD_ARG_OPTIONS(struct parse_values, build_args),
+	OPTION_FLAG(struct parse_values, expand, 0, "expand",
+		    "show what a build would make of variables"),
+	OPTION_TEXT(struct parse_values, target, 0, "target", "STAGE",
+		    "show only the stages that STAGE needs"),
 };
 
 static struct err *run_parse(struct cli *cli, void *arg, struct strings *operands)
 {
+	const struct parse_values *values = arg;
+	AUTO(build_args) struct build_args *args = build_args_new();
 	AUTO(buf) struct buf bytes = BUF_INIT(SCRIPT_MAX);
 	AUTO(syntax) struct syntax *syntax = NULL;
 	AUTO(json) json_t *document = NULL;
 	AUTO(mem) char *name = NULL;
+	struct platform host;
 
 	(void)cli;
-	(void)arg;
+	platform_host(&host);
+	TRY(build_args_read(&values->build_args, args));
 	TRY(recipe_file_read(operands->at[0], NULL, &bytes, &name));
 	TRY(syntax_parse(name, buf_str(&bytes), &syntax));
+	if (values->expand || values->target)
+		TRY(syntax_expand(syntax, &(struct syntax_values){ .args = args,
+								   .platform = &host,
+								   .target = values->target,
+								   .expand = values->expand }));
 	document = syntax_describe(syntax);
 	output_json(document);
 	return NULL;
@@ -36,7 +59,10 @@ const struct cli_command command_parse = {
 		 "JSON; '-' reads standard input. Only the syntax is checked: 'cairn lint' "
 		 "looks at the rest.",
 	.examples = "cairn parse Recipe\n"
+		    "cairn parse --expand --build-arg VERSION=3 Recipe\n"
 		    "cairn parse - <Dockerfile | jq -r '.instructions[].cmd'",
+	.options = options,
+	.option_count = ARRAY_SIZE(options),
 	.values_size = sizeof(struct parse_values),
 	.min_operands = 1,
 	.max_operands = 1,
