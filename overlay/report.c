@@ -28,6 +28,18 @@ static struct err *target_error(const struct report *report)
 	return err_note(err, "A step needs a directory there. Remove it from the base image.");
 }
 
+/* A mount of the Recipe's: its source or its target is not what it should be. */
+static struct err *bind_error(const char *text, const char *what, int error)
+{
+	if (error == ENOENT)
+		return err_new(ERR_INVALID, "cannot %s '%s': there is nothing", text, what);
+	if (error == ENOTDIR)
+		return err_new(ERR_INVALID,
+			       "cannot %s '%s': one is a directory and the other is a file", text,
+			       what);
+	return err_new(ERR_INVALID, "cannot %s '%s': %s", text, what, strerror(error));
+}
+
 struct err *report_error(const struct report *report)
 {
 	const char *text = report->stage < ARRAY_SIZE(stage_texts) ? stage_texts[report->stage] :
@@ -38,6 +50,8 @@ struct err *report_error(const struct report *report)
 	what[sizeof(what) - 1] = '\0';
 	if (report->stage == STAGE_TARGET)
 		return target_error(report);
+	if (report->stage == STAGE_BIND_SOURCE || report->stage == STAGE_BIND_TARGET)
+		return bind_error(text, what, report->error);
 	if (report->stage == STAGE_CWD)
 		return err_new(ERR_INVALID, "cannot %s '%s': %s", text, what,
 			       report->error == EXDEV ? "it is outside of the image" :

@@ -18,12 +18,15 @@
 
 #include <stdint.h>
 
+#define REQUEST_MOUNTS_MAX 128 /* the kernel passes 253 descriptors with a message */
+
 enum request_flags {
 	REQUEST_TTY = 1,
 	REQUEST_NEW_NETWORK = 2,
 	REQUEST_STDIN = 4, /* its descriptor is among those sent; so for the next two */
 	REQUEST_STDOUT = 8,
 	REQUEST_STDERR = 16,
+	REQUEST_INSECURE = 32, /* nothing is hidden, filtered or taken away */
 };
 
 enum request_fd {
@@ -31,7 +34,8 @@ enum request_fd {
 	REQUEST_FD_FILE,   /* the memory file */
 	REQUEST_FD_ROOT,   /* the detached root mount */
 	REQUEST_FD_STDIO,  /* those of stdin, stdout, stderr that are given */
-	REQUEST_FD_MAX = REQUEST_FD_STDIO + 3,
+	/* then a detached mount for each struct request_mount */
+	REQUEST_FD_MAX = REQUEST_FD_STDIO + 3 + REQUEST_MOUNTS_MAX,
 };
 
 struct request_head {
@@ -43,6 +47,12 @@ struct request_span {
 	uint32_t at, count;
 };
 
+/* Something mounted for the step, in this order: a later one may lie in an earlier one. */
+struct request_mount {
+	uint32_t target; /* a clean, absolute path as the step sees it */
+	uint32_t source; /* what of the mount to show, a path from its root; offset 0: all of it */
+};
+
 struct request {
 	uint64_t capabilities; /* bits by number: bounding, for uid 0 permitted and effective */
 	uint64_t shm_size;     /* bytes */
@@ -52,6 +62,7 @@ struct request {
 	struct request_span argv;    /* uint64_t offsets of texts; a slot of 0 follows */
 	struct request_span envp;    /* the same */
 	struct request_span seccomp; /* struct sock_filter; none: no filter */
+	struct request_span mounts;  /* struct request_mount */
 	uint32_t cwd;                /* absolute, no empty component; texts end with a NUL */
 	uint32_t hostname;
 	uint32_t hosts, resolv; /* contents of the two files; offset 0: leave the image's */
@@ -66,6 +77,8 @@ struct request {
 	X(STAGE_TARGET, "use the mount point")                  \
 	X(STAGE_MOUNT, "mount")                                 \
 	X(STAGE_MASK, "hide")                                   \
+	X(STAGE_BIND_SOURCE, "find the mount's source")         \
+	X(STAGE_BIND_TARGET, "mount something on")              \
 	X(STAGE_DEVICE, "make the device")                      \
 	X(STAGE_FILE, "write the step's own")                   \
 	X(STAGE_TTY, "open a terminal for the step")            \

@@ -33,6 +33,8 @@
 #define DEFAULT_SHM_SIZE ((uint64_t)64 * 1024 * 1024)
 #define RESOLV_CONF "/etc/resolv.conf"
 #define RESOLV_CONF_MAX ((size_t)1024 * 1024)
+_Static_assert(SANDBOX_MOUNTS_MAX == REQUEST_MOUNTS_MAX, "each has a descriptor");
+
 #define REQUEST_MAX ((size_t)64 * 1024 * 1024) /* the kernel takes 6 MiB of argv and envp */
 
 struct sandbox {
@@ -194,9 +196,26 @@ static struct err *add_resolv(struct buf *buf, const struct sandbox_spec *spec, 
 	return NULL;
 }
 
+static struct request_span add_mounts(struct buf *buf, const struct sandbox_spec *spec)
+{
+	AUTO(mem)
+	struct request_mount *mounts = xcalloc(spec->mount_count, sizeof(*mounts));
+
+	for (size_t i = 0; i < spec->mount_count; i++) {
+		const struct sandbox_mount *mount = &spec->mounts[i];
+
+		mounts[i].target = add_clean_path(buf, mount->target);
+		if (mount->source)
+			mounts[i].source = add_text(buf, mount->source);
+	}
+	return add_array(buf, mounts, spec->mount_count, sizeof(*mounts));
+}
+
 static uint32_t request_flags(const struct sandbox_spec *spec)
 {
 	uint32_t flags = spec->network == SANDBOX_NETWORK_NONE ? REQUEST_NEW_NETWORK : 0;
+
+	flags |= spec->insecure ? REQUEST_INSECURE : 0;
 
 	if (spec->tty)
 		return flags | REQUEST_TTY;
@@ -224,9 +243,11 @@ static struct err *format_request(const struct sandbox *sandbox, const struct sa
 	TRY(add_resolv(buf, spec, &request.resolv));
 	request.argv = add_list(buf, spec->argv);
 	request.envp = add_list(buf, spec->envp);
+	request.mounts = add_mounts(buf, spec);
 	request.groups = add_array(buf, spec->groups, spec->group_count, sizeof(*spec->groups));
-	request.seccomp = add_array(buf, sandbox->filter.at, sandbox->filter.len,
-				    sizeof(*sandbox->filter.at));
+	if (!spec->insecure)
+		request.seccomp = add_array(buf, sandbox->filter.at, sandbox->filter.len,
+					    sizeof(*sandbox->filter.at));
 	TRY(buf_check(buf, "the command with its variables"));
 	memcpy(buf->at, &request, sizeof(request));
 	return NULL;
@@ -237,11 +258,15 @@ static struct err *write_request(const struct sandbox *sandbox, const struct san
 {
 	AUTO(buf) struct buf buf = BUF_INIT(REQUEST_MAX);
 	AUTO(fd) int fd = memfd_create("request", MFD_CLOEXEC);
+	struct err *err;
 
 	if (fd < 0)
 		return err_sys("sandbox: make a memory file");
-	TRY(format_request(sandbox, spec, &buf));
-	TRY(file_write_all(fd, buf.at, buf.len, "sandbox: request"));
+	err = format_request(sandbox, spec, &buf);
+	if (!err)
+		err = file_write_all(fd, buf.at, buf.len, "sandbox: request");
+	explicit_bzero(buf.at, buf.len); /* a variable may hold a secret */
+	TRY(err);
 	*ret_fd = STEAL_FD(fd);
 	return NULL;
 }
@@ -262,6 +287,8 @@ static struct err *hand_over(const struct sandbox *sandbox, const struct sandbox
 	for (unsigned i = 0; i < ARRAY_SIZE(stdio); i++)
 		if (flags & REQUEST_STDIN << i)
 			fds[count++] = stdio[i];
+	for (size_t i = 0; i < spec->mount_count; i++)
+		fds[count++] = spec->mounts[i].fd;
 	return spawner_send(sandbox->spawner, flags, fds, count);
 }
 
@@ -320,6 +347,8 @@ struct err *sandbox_start(struct sandbox *sandbox, const struct sandbox_spec *sp
 
 	if (!spec->argv || !spec->argv[0] || !spec->envp)
 		return err_new(ERR_INVALID, "sandbox: no command");
+	if (spec->mount_count > SANDBOX_MOUNTS_MAX)
+		return err_new(ERR_INVALID, "sandbox: more than %d mounts", SANDBOX_MOUNTS_MAX);
 	TRY(prepare(sandbox));
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys("sandbox: make a socket");

@@ -49,6 +49,15 @@ enum sandbox_network {
 	SANDBOX_NETWORK_NONE, /* an own loopback and nothing else */
 };
 
+/* Something that the step finds at a place of its own. */
+struct sandbox_mount {
+	int fd;             /* a detached mount (overlay/detached.h); it is used up: one per run */
+	const char *source; /* what of it to show, a path from its root; NULL: all of it */
+	const char *target; /* absolute. It must exist, but in what is mounted before it */
+};
+
+#define SANDBOX_MOUNTS_MAX 128
+
 /* Everything is borrowed for the call of sandbox_start(). Start from SANDBOX_SPEC_INIT. */
 struct sandbox_spec {
 	int root_fd; /* from overlay_mount(); it is used up: one run per mount */
@@ -70,6 +79,13 @@ struct sandbox_spec {
 	int stdin_fd, stdout_fd, stderr_fd; /* borrowed; -1: /dev/null. Unused with a tty */
 	bool tty;                           /* a terminal of its own on 0, 1, 2 and /dev/console */
 	uint64_t shm_size;                  /* of /dev/shm in bytes; 0: 64 MiB */
+
+	/* In order: a later one may lie in an earlier one. Their targets are opened beneath the
+	 * step's root, once /proc, /sys and /dev are there; links do not lead out of it. */
+	const struct sandbox_mount *mounts;
+	size_t mount_count; /* up to SANDBOX_MOUNTS_MAX */
+
+	bool insecure; /* all capabilities of ours, no filter, nothing hidden or read-only */
 };
 
 #define SANDBOX_SPEC_INIT \
@@ -106,7 +122,8 @@ struct sandbox_result {
 /*
  * Wait for the end. A command that could not be executed is a result: 127 if there is no such
  * file, 126 otherwise. When the sandbox itself failed the error names the stage; ERR_INVALID for
- * what the image or the Recipe can mend (a /dev that is a symbolic link, a cwd that is a file).
+ * what the image or the Recipe can mend (a /dev that is a symbolic link, a cwd that is a file, a
+ * mount's source that is not there).
  * Once per run.
  */
 struct err *sandbox_wait(struct sandbox_run *run, struct sandbox_result *ret) MUST_USE;

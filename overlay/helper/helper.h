@@ -4,6 +4,7 @@
  *	main.c      the spawner: its own isolation, requests, signals, ends
  *	step.c      one step from clone to exec: the order of everything
  *	tree.c      the step's root, /proc, /sys, /dev and what is hidden there
+ *	bind.c      what the request wants mounted besides
  *	identity.c  user, capabilities, seccomp, limits
  *
  * The program is linked statically and runs with one thread, no heap and no
@@ -23,8 +24,10 @@ struct step {
 	struct request *request; /* mapped privately, writable */
 	int report_fd;
 	int file_fd;
-	int root_fd;    /* the step's root, detached until tree_enter() */
-	int stdio[3];   /* -1: /dev/null */
+	int root_fd;          /* the step's root, detached until tree_enter() */
+	int stdio[3];         /* -1: /dev/null */
+	const int *mount_fds; /* one for each of request->mounts */
+	uint32_t mount_count;
 	int base_fd;    /* the spawner's root, from which the step leaves */
 	int private_fd; /* a tmpfs for what is cloned into place: nodes, files, an empty dir */
 	int proc_fd, dev_fd;
@@ -33,6 +36,7 @@ struct step {
 /* Where the spawner's root has directories for these. */
 #define BASE_ROOT "root"
 #define BASE_PRIVATE "private"
+#define BASE_SOURCE "source"
 
 /* The text at an offset of the request. */
 static inline char *step_text(const struct step *step, uint32_t at)
@@ -55,6 +59,11 @@ void tree_enter(struct step *step);
 void tree_furnish(struct step *step);
 /* A terminal of the step's own devpts: reports the master, returns the slave. */
 int tree_terminal(struct step *step);
+
+/* ---- bind.c ---- */
+
+/* Mount what the request names, on targets beneath the step's root. */
+void bind_all(const struct step *step);
 
 /* ---- identity.c ---- */
 

@@ -88,12 +88,14 @@ void identity_assume(const struct step *step)
 
 	if (setgroups(request->groups.count, groups) < 0)
 		step_fail(step, STAGE_IDENTITY, "groups");
-	bound(step, request->capabilities);
+	if (!(request->flags & REQUEST_INSECURE))
+		bound(step, request->capabilities);
 	load_filter(step);
 	if (setresgid(request->gid, request->gid, request->gid) < 0 ||
 	    setresuid(request->uid, request->uid, request->uid) < 0)
 		step_fail(step, STAGE_IDENTITY, NULL);
-	set_capabilities(step, request->uid == 0 ? request->capabilities : 0);
+	if (request->uid != 0 || !(request->flags & REQUEST_INSECURE))
+		set_capabilities(step, request->uid == 0 ? request->capabilities : 0);
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of ids forgets it */
 }

@@ -94,7 +94,7 @@ static int make_base(void)
 	base_fd = kernel_fsmount(fs_fd, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 	close(fs_fd);
 	if (base_fd < 0 || mkdirat(base_fd, BASE_ROOT, 0700) < 0 ||
-	    mkdirat(base_fd, BASE_PRIVATE, 0700) < 0 ||
+	    mkdirat(base_fd, BASE_PRIVATE, 0700) < 0 || mkdirat(base_fd, BASE_SOURCE, 0700) < 0 ||
 	    kernel_mount_setattr(base_fd, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY) < 0)
 		give_up("tmpfs");
 	return base_fd;
@@ -194,6 +194,8 @@ noreturn static void become_step(const struct arrival *arrival)
 	for (unsigned i = 0; i < 3; i++)
 		if (arrival->head.flags & (REQUEST_STDIN << i) && next < arrival->fd_count)
 			step.stdio[i] = arrival->fds[next++];
+	step.mount_fds = arrival->fds + next;
+	step.mount_count = (uint32_t)(arrival->fd_count - next);
 	step_main(&step);
 }
 

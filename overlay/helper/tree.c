@@ -217,16 +217,17 @@ static void furnish_dev(struct step *step)
 
 /* ---- /sys and what is hidden ---- */
 
-/* The cgroups of the step, read-only. A machine without the unified hierarchy has none to show. */
+/* The cgroups of the step, read-only but for one that is trusted. A machine without the unified hierarchy has none to show. */
 static void mount_cgroups(const struct step *step, int sys_fd)
 {
+	const bool insecure = step->request->flags & REQUEST_INSECURE;
 	int fs_fd = kernel_fsopen("cgroup2");
 	int fd = -1;
 
 	if (fs_fd >= 0 &&
 	    kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", "cgroup2", 0) == 0 &&
 	    kernel_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
-		fd = kernel_fsmount(fs_fd, QUIET | MOUNT_ATTR_RDONLY);
+		fd = kernel_fsmount(fs_fd, QUIET | (insecure ? 0 : MOUNT_ATTR_RDONLY));
 	if (fd >= 0 && kernel_attach(fd, sys_fd, "fs/cgroup") < 0 && errno != ENOENT)
 		step_fail(step, STAGE_MOUNT, "sys/fs/cgroup");
 	if (fd >= 0)
@@ -299,13 +300,16 @@ static void hide_throttling(const struct step *step, int sys_fd)
 
 static void furnish_sys(const struct step *step)
 {
-	int sys_fd = make_fs(step, "sysfs", NULL, QUIET | MOUNT_ATTR_RDONLY);
+	const bool insecure = step->request->flags & REQUEST_INSECURE;
+	int sys_fd = make_fs(step, "sysfs", NULL, QUIET | (insecure ? 0 : MOUNT_ATTR_RDONLY));
 
 	mount_top(step, sys_fd, "sys");
 	mount_cgroups(step, sys_fd);
-	hide(step, sys_fd, "firmware");
-	hide(step, sys_fd, "devices/virtual/powercap");
-	hide_throttling(step, sys_fd);
+	if (!insecure) {
+		hide(step, sys_fd, "firmware");
+		hide(step, sys_fd, "devices/virtual/powercap");
+		hide_throttling(step, sys_fd);
+	}
 	close(sys_fd);
 }
 
@@ -317,6 +321,8 @@ static void restrict_proc(const struct step *step)
 	};
 	static const char *const fixed[] = { "bus", "fs", "irq", "sys", "sysrq-trigger" };
 
+	if (step->request->flags & REQUEST_INSECURE)
+		return;
 	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
 		hide(step, step->proc_fd, hidden[i]);
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
@@ -335,6 +341,7 @@ void tree_furnish(struct step *step)
 		step_fail(step, STAGE_MASK, NULL);
 	furnish_sys(step);
 	restrict_proc(step);
+	bind_all(step);
 
 	if (fchdir(step->base_fd) < 0 || kernel_umount(".", KERNEL_UMOUNT_DETACH) < 0 ||
 	    chdir("/") < 0)

@@ -1,0 +1,105 @@
+/* overlay/detached.c - see overlay/detached.h. */
+
+#include "overlay/detached.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "overlay/kernel-private.h"
+
+#define NUMBER_SIZE 24
+
+/* A tmpfs that is set up, but not made yet. */
+static struct err *begin_tmpfs(mode_t mode, uint64_t size, int *ret_fd)
+{
+	AUTO(fd) int fs_fd = kernel_fsopen("tmpfs");
+	char mode_text[NUMBER_SIZE], size_text[NUMBER_SIZE];
+
+	snprintf(mode_text, sizeof(mode_text), "%o", (unsigned)mode);
+	snprintf(size_text, sizeof(size_text), "%ju", (uintmax_t)size);
+	if (fs_fd < 0 || kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", "tmpfs", 0) < 0 ||
+	    kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, "mode", mode_text, 0) < 0)
+		return err_sys("make a file system in memory");
+	if (size && kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, "size", size_text, 0) < 0)
+		return err_sys("make a file system of %ju bytes in memory", (uintmax_t)size);
+	*ret_fd = STEAL_FD(fs_fd);
+	return NULL;
+}
+
+static struct err *finish_tmpfs(int fs_fd, unsigned attributes, int *ret_fd)
+{
+	if (kernel_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return err_sys("make a file system in memory");
+	*ret_fd = kernel_fsmount(fs_fd, attributes);
+	return *ret_fd < 0 ? err_sys("mount a file system in memory") : NULL;
+}
+
+struct err *detached_tmpfs(mode_t mode, uint64_t size, int *ret_fd)
+{
+	AUTO(fd) int fs_fd = -1;
+
+	TRY(begin_tmpfs(mode, size, &fs_fd));
+	return finish_tmpfs(fs_fd, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ret_fd);
+}
+
+static struct err *fill_file(int dir_fd, const struct detached_file *file)
+{
+	AUTO(fd)
+	int fd = openat(dir_fd, DETACHED_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return err_sys("make a file in memory");
+	TRY(file_write_all(fd, file->data, file->len, "a file in memory"));
+	if (fchown(fd, file->uid, file->gid) < 0 || fchmod(fd, file->mode) < 0)
+		return err_sys("set the owner and mode of a file in memory");
+	return NULL;
+}
+
+struct err *detached_file(const struct detached_file *file, int *ret_fd)
+{
+	AUTO(fd) int fs_fd = -1;
+	AUTO(fd) int fd = -1;
+
+	TRY(begin_tmpfs(0755, 0, &fs_fd));
+	/* Before 6.4 there is no such option, and the machine's owner decides where memory goes. */
+	(void)kernel_fsconfig(fs_fd, FSCONFIG_SET_FLAG, "noswap", NULL, 0);
+	TRY(finish_tmpfs(fs_fd, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, &fd));
+	TRY(fill_file(fd, file));
+	TRY(detached_fix(fd));
+	*ret_fd = STEAL_FD(fd);
+	return NULL;
+}
+
+static struct err *clone(int fd, bool all, bool read_only, int *ret_fd)
+{
+	const unsigned deep = all ? AT_RECURSIVE : 0;
+	AUTO(fd)
+	int mount_fd = (int)syscall(SYS_open_tree, fd, "",
+				    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | deep);
+
+	if (mount_fd < 0 ||
+	    kernel_mount_setattr(mount_fd, "", AT_EMPTY_PATH | deep,
+				 MOUNT_ATTR_NODEV | (read_only ? MOUNT_ATTR_RDONLY : 0)) < 0)
+		return err_sys("make a mount of a directory or file");
+	*ret_fd = STEAL_FD(mount_fd);
+	return NULL;
+}
+
+struct err *detached_clone(int fd, bool read_only, int *ret_fd)
+{
+	return clone(fd, false, read_only, ret_fd);
+}
+
+struct err *detached_clone_all(int fd, bool read_only, int *ret_fd)
+{
+	return clone(fd, true, read_only, ret_fd);
+}
+
+struct err *detached_fix(int fd)
+{
+	if (kernel_mount_setattr(fd, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY) < 0)
+		return err_sys("make a mount read-only");
+	return NULL;
+}
