@@ -12,6 +12,7 @@
 #include "builder/deliver.h"
 #include "builder/events.h"
 #include "builder/execute.h"
+#include "builder/mounts.h"
 #include "builder/parse.h"
 #include "builder/plan.h"
 #include "builder/recipe_file.h"
@@ -233,6 +234,7 @@ static struct err *perform(struct build *build, struct plan *plan, struct build_
 	ret->cached = ret->steps - missing;
 	tell_plan(build, count_stages(plan), ret->steps);
 	TRY(tell_remarks(plan, &build->events));
+	TRY(mounts_check(plan));
 	TRY(execute(plan, &exec));
 	if (exec.blobs) {
 		TRY(assemble(plan, &ret->manifest, &ret->config));

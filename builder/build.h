@@ -27,6 +27,7 @@ struct build_args;
 struct build_events;
 struct client;
 struct err;
+struct secrets;
 struct store;
 
 enum output_kind {
@@ -63,6 +64,8 @@ struct build_opts {
 	enum pull_policy pull; /* of base images; without a client never */
 	bool push;             /* every tag, to the registry that it names */
 	bool no_cache;
+	const struct secrets *secrets; /* --secret; borrowed; NULL: none */
+	bool allow_insecure;           /* RUN --security=insecure may be */
 	bool want_image; /* an image even if only a root filesystem is put out: its id is asked for */
 	enum sandbox_network network; /* of a RUN that does not say otherwise */
 	bool network_given;           /* the user chose it: nothing to say about it */

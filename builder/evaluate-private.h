@@ -2,8 +2,10 @@
  * builder/evaluate-private.h - what the files that evaluate instructions share.
  *
  *	evaluate.c       the table of instructions, and those that only change the config
- *	evaluate_step.c  what every step begins with; RUN, WORKDIR, ADD: a step and its key
- *	evaluate_copy.c  the same of COPY
+ *	evaluate_step.c  what all steps share; WORKDIR
+ *	evaluate_run.c   RUN
+ *	evaluate_mount.c what its --mount flags mean
+ *	evaluate_copy.c  COPY
  */
 #ifndef BUILDER_EVALUATE_PRIVATE_H
 #define BUILDER_EVALUATE_PRIVATE_H
@@ -39,6 +41,9 @@ struct err *site_expand(const struct site *site, const char *text, char **ret) M
 /* The same of the content of a heredoc, which may hold quotes, and whose escape is the backslash. */
 struct err *site_expand_heredoc(const struct site *site, const char *text, char **ret) MUST_USE;
 
+/* mount_parse() with the variables of the stage. */
+struct err *site_parse_mount(const struct site *site, const char *text, struct mount *ret) MUST_USE;
+
 /* plan_from_of() for this instruction, with the variables of `text` filled in: those of the stage, else the
  * ARGs before the first FROM. */
 struct err *site_from(const struct site *site, const char *text, bool numbers,
@@ -72,6 +77,13 @@ struct err *site_end_key(const struct site *site, struct plan_step *step, struct
 const char *site_directory(const struct site *site);
 /* `path` seen from `base`: absolute and clean. The caller's. */
 char *site_join_path(const char *base, const char *path) MUST_USE;
+
+/* Read the --mount flags of a RUN into `ret`, sorted by target: first of all, since they plan the
+ * stages that they read. Give it to the step, which owns it then. */
+struct err *evaluate_mounts(const struct site *site, struct plan_mounts *ret) MUST_USE;
+/* Add to the key what of the mounts decides the result. */
+struct err *key_of_mounts(const struct site *site, struct plan_step *step, struct key *key)
+	MUST_USE;
 
 struct err *evaluate_run(const struct site *site) MUST_USE;
 struct err *evaluate_workdir(const struct site *site) MUST_USE;

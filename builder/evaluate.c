@@ -126,6 +126,17 @@ void step_reads(struct plan_step *step, const struct plan_from *from)
 		vec_push(&step->reads, from->stage);
 }
 
+struct err *site_parse_mount(const struct site *site, const char *text, struct mount *ret)
+{
+	AUTO(expand_report) struct expand_report report = { 0 };
+	struct expander expander =
+		scope_expander(site->stage->scope, site->plan->recipe->escape, &report);
+
+	TRY(site_wrap(site, mount_parse(str_of(text), &expander, ret)));
+	note_unset(site, &report);
+	return NULL;
+}
+
 void site_add_row(const struct site *site, char *created_by, struct plan_step *step)
 {
 	struct plan_stage *stage = site->stage;

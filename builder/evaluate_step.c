@@ -1,14 +1,12 @@
-/* builder/evaluate_step.c - RUN, WORKDIR: a step, and the key that decides its result. */
+/* builder/evaluate_step.c - what all steps share, and WORKDIR. */
 
 #include "builder/evaluate-private.h"
 
 #include <string.h>
 
 #include "base/path.h"
-#include "builder/build.h"
 #include "builder/config.h"
 #include "builder/key.h"
-#include "builder/scope.h"
 
 struct err *site_not_yet(const struct site *site, const char *what)
 {
@@ -74,93 +72,6 @@ const char *site_directory(const struct site *site)
 	const char *cwd = config_text(site->stage->config, "WorkingDir");
 
 	return cwd[0] ? cwd : "/";
-}
-
-static struct err *check_run(const struct site *site)
-{
-	const struct run *run = &site->in->run;
-
-	if (run->form == RUN_SCRIPT)
-		return site_not_yet(site, "a heredoc that begins with '#!'");
-	if (run->mount_count)
-		return site_not_yet(site, "RUN --mount");
-	if (run->device_count)
-		return site_not_yet(site, "RUN --device");
-	if (run->security == RUN_SECURITY_INSECURE)
-		return site_not_yet(site, "RUN --security=insecure");
-	return NULL;
-}
-
-/* A command of another processor cannot be executed. */
-static struct err *check_runs_here(const struct site *site)
-{
-	AUTO(mem) char *foreign = NULL;
-	struct platform host;
-
-	platform_host(&host);
-	if (strcmp(site->stage->platform.os, host.os) == 0 &&
-	    strcmp(site->stage->platform.arch, host.arch) == 0)
-		return NULL;
-	foreign = platform_format(&site->stage->platform);
-	return site_error(site, ERR_UNSUPPORTED,
-			  "RUN cannot execute programs for %s on this machine", foreign);
-}
-
-static void run_row(const struct site *site, struct plan_step *step)
-{
-	AUTO(strings) struct strings args = { 0 };
-	struct buf row = BUF_INIT(TEXT_MAX_BYTES);
-
-	scope_history_args(site->stage->scope, &args);
-	buf_adds(&row, "RUN");
-	if (args.len)
-		buf_addf(&row, " |%zu", args.len);
-	vec_foreach (&args, arg)
-		buf_addf(&row, " %s", *arg);
-	vec_foreach (&step->argv, word)
-		buf_addf(&row, " %s", *word);
-	buf_adds(&row, " # buildkit");
-	site_add_row(site, buf_steal(&row), step);
-}
-
-struct err *evaluate_run(const struct site *site)
-{
-	const struct run *run = &site->in->run;
-	struct plan_step *step;
-	AUTO(key) struct key key = { 0 };
-
-	TRY(check_run(site));
-	TRY(check_runs_here(site));
-	step = site_add_step(site, STEP_RUN);
-	if (run->form == RUN_EXEC) {
-		words_to_strings(&run->command.argv, &step->argv);
-	} else {
-		config_shell(site->stage->config, &step->argv);
-		strings_push(&step->argv, run->script);
-	}
-	if (step->argv.len == 0)
-		return site_error(site, ERR_INVALID, "RUN needs a command");
-	scope_environment(site->stage->scope, &step->env);
-	scope_proxies(site->stage->scope, &step->proxies);
-	step->network = run->network == RUN_NETWORK_NONE ? SANDBOX_NETWORK_NONE :
-			run->network == RUN_NETWORK_HOST ? SANDBOX_NETWORK_HOST :
-							   site->plan->opts->network;
-	step->user = xstrdup(config_text(site->stage->config, "User"));
-	step->cwd = xstrdup(site_directory(site));
-
-	site_begin_key(site, step, "run 1", &key);
-	vec_foreach (&step->argv, word)
-		key_add(&key, "argument", *word);
-	vec_foreach (&step->env, pair)
-		key_add(&key, "env", *pair);
-	key_add(&key, "user", step->user);
-	key_add(&key, "directory", step->cwd);
-	key_add(&key, "network", step->network == SANDBOX_NETWORK_NONE ? "none" : "host");
-	if (site->plan->hostname)
-		key_add(&key, "host name", site->plan->hostname);
-	TRY(site_end_key(site, step, &key));
-	run_row(site, step);
-	return NULL;
 }
 
 char *site_join_path(const char *base, const char *path)

@@ -49,6 +49,9 @@ struct execution {
 	struct layer_stage *holder; /* a staging directory that holds the skeleton */
 	struct skeleton skeleton;
 
+	pthread_mutex_t emptying; /* held while a step gets its caches under --no-cache */
+	struct strings emptied;   /* ids of caches; guarded by emptying */
+
 	pthread_mutex_t lock;
 	pthread_cond_t opened;     /* an image is no longer IMAGE_OPENING */
 	struct step_state *states; /* by number - 1; guarded by lock */
@@ -78,6 +81,10 @@ struct err *execution_open_chain(struct execution *ex, const struct plan_stage *
 struct err *execution_take_stack(struct execution *ex, const struct plan_stage *stage,
 				 struct plan_step *top, struct stack *ret) MUST_USE;
 
+/* The layers of a finished stage, of an image, or none for scratch. `*ret_what` names it in texts, and
+ * is the caller's, too. */
+struct err *execution_stack_of(struct execution *ex, const struct plan_from *from, char **ret_what,
+			       struct stack *ret) MUST_USE;
 /* What a finished stage, an image or scratch holds, read-only (O_PATH); both results are the caller's.
  * `*ret_what` names it in texts. For a stage that is among the `reads` of the step; not for a context, which has a tree. */
 struct err *execution_view(struct execution *ex, const struct plan_from *from, char **ret_what,

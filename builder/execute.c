@@ -277,6 +277,8 @@ static void execution_free(struct execution *ex)
 		close(ex->cache_fd);
 	pthread_cond_destroy(&ex->opened);
 	pthread_mutex_destroy(&ex->lock);
+	pthread_mutex_destroy(&ex->emptying);
+	strings_release(&ex->emptied);
 	cancel_enter(ex->around);
 }
 
@@ -290,6 +292,7 @@ static void execution_init(struct execution *ex, struct plan *plan, const struct
 				  .skeleton = SKELETON_INIT,
 				  .states = xcalloc(plan->steps.len, sizeof(*ex->states)) };
 	pthread_mutex_init(&ex->lock, NULL);
+	pthread_mutex_init(&ex->emptying, NULL);
 	pthread_cond_init(&ex->opened, NULL);
 	ex->scope.outer = cancel_current();
 	ex->around = cancel_enter(&ex->scope);

@@ -264,8 +264,20 @@ struct err *plan_make(struct store *store, const struct build_opts *opts, struct
 
 /* ---- freeing ---- */
 
+void plan_mounts_release(struct plan_mounts *mounts)
+{
+	vec_foreach (mounts, mount) {
+		mount_release(&mount->flag);
+		free(mount->target);
+		free(mount->id);
+		selection_release(&mount->selection);
+	}
+	vec_release(mounts);
+}
+
 static void step_free(struct plan_step *step)
 {
+	plan_mounts_release(&step->mounts);
 	strings_release(&step->argv);
 	strings_release(&step->env);
 	strings_release(&step->proxies);

@@ -23,6 +23,7 @@
 #include "base/vec.h"
 #include "builder/chmod.h"
 #include "builder/context_spec.h"
+#include "builder/mount.h"
 #include "builder/recipe.h"
 #include "builder/selection.h"
 #include "overlay/sandbox.h"
@@ -102,6 +103,32 @@ struct plan_copy {
 	struct chmod_spec chmod;
 };
 
+/* A --mount of RUN, with its variables filled in and its defaults. */
+struct plan_mount {
+	struct mount flag;
+	char *target;               /* absolute and clean; NULL: a secret that is only a variable */
+	char *id;                   /* secret, ssh */
+	struct plan_from from;      /* bind, cache: where the files come from */
+	struct selection selection; /* of a context: what is bound, or begins a cache */
+	struct digest cache;        /* cache: which one it is, store/cache_dir.h */
+};
+
+/* By target, so that one may lie in another. */
+struct plan_mounts {
+	struct plan_mount *at;
+	size_t len, cap;
+};
+
+void plan_mounts_release(struct plan_mounts *mounts);
+
+static inline void plan_mounts_auto_(struct plan_mounts *mounts)
+{
+	plan_mounts_release(mounts);
+}
+
+/* Where a RUN finds the heredoc that it executes. */
+#define SCRIPT_DIR "/dev/pipes"
+
 struct plan_step {
 	unsigned number; /* 1.. in the order of planning */
 	enum step_kind kind;
@@ -121,6 +148,10 @@ struct plan_step {
 	struct strings env;     /* RUN: in the key */
 	struct strings proxies; /* RUN: not in the key */
 	enum sandbox_network network;
+	struct plan_mounts mounts; /* RUN */
+	bool insecure;             /* RUN: with all capabilities and no filter */
+	const char *script;        /* RUN: what /dev/pipes/<script_name> holds, or NULL */
+	const char *script_name;
 	char *user; /* RUN, WORKDIR: as USER has it; "" is root */
 	char *cwd;  /* RUN: where it starts; WORKDIR: what it makes */
 	struct plan_copy copy;

@@ -13,6 +13,7 @@
 #include "builder/build.h"
 #include "builder/copy.h"
 #include "builder/events.h"
+#include "builder/mounts.h"
 #include "builder/run.h"
 #include "overlay/diff.h"
 #include "overlay/user.h"
@@ -21,16 +22,20 @@
 #define SYNC_PERIOD ((uint64_t)30 * 1000000000) /* how much work may be lost in a power cut */
 
 static struct err *do_run(struct execution *ex, struct plan_step *step, const struct stack *stack,
-			  const struct layer_stage *layer, int *ret_code)
+			  int view_fd, const struct layer_stage *layer, int *ret_code)
 {
+	AUTO(mounts) struct mounts mounts = { 0 };
 	const struct run_site site = { .sandbox = ex->sandbox,
 				       .hostname = ex->plan->hostname,
 				       .events = ex->opts->events,
 				       .journal = ex->opts->journal,
-				       .script = ex->plan->recipe->script };
+				       .script = ex->plan->recipe->script,
+				       .mounts = &mounts };
 	AUTO(fd) int root_fd = -1;
 
-	TRY(stack_mount(stack, layer, &ex->skeleton, &root_fd));
+	TRY(script_wrap(mounts_make(ex, step, view_fd, &mounts), site.script,
+			&step->instruction->position));
+	TRY(stack_mount(stack, layer, &ex->skeleton, mounts_points_fd(&mounts), &root_fd));
 	return (ex->opts->run ? ex->opts->run : run_step)(&site, step, root_fd, ret_code);
 }
 
@@ -145,7 +150,7 @@ static struct err *work(struct execution *ex, struct plan_step *step, const stru
 	struct err *err;
 
 	if (step->kind == STEP_RUN)
-		return do_run(ex, step, stack, layer, ret_code);
+		return do_run(ex, step, stack, view_fd, layer, ret_code);
 	err = step->kind == STEP_COPY ? do_copy(ex, step, stack, view_fd, layer) :
 					do_workdir(step, view_fd, layer);
 	return script_wrap(err, ex->plan->recipe->script, &step->instruction->position);

@@ -14,6 +14,8 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "builder/events.h"
+#include "builder/mounts.h"
+#include "builder/secrets.h"
 #include "builder/tail.h"
 #include "overlay/sandbox.h"
 #include "overlay/user.h"
@@ -133,18 +135,44 @@ static struct err *open_stream(struct stream *stream, int *ret_write)
 	return NULL;
 }
 
-/* The environment: the image's and the arguments', the proxies', and HOME from the image's
- * passwd. */
-static void make_env(const struct plan_step *step, const struct user *user, struct strings *ret)
+/* Set a variable, in place of one of the same name. */
+static void set_variable(struct strings *env, const char *pair)
+{
+	const size_t name_len = strcspn(pair, "=") + 1;
+
+	vec_foreach (env, known) {
+		if (strncmp(*known, pair, name_len) != 0)
+			continue;
+		free(*known);
+		*known = xstrdup(pair);
+		return;
+	}
+	strings_push(env, pair);
+}
+
+/* The environment: the image's and the arguments', the proxies', secrets, and HOME from the
+ * image's passwd. */
+static void make_env(const struct run_site *site, const struct plan_step *step,
+		     const struct user *user, struct strings *ret)
 {
 	bool home = false;
 
 	strings_copy(ret, &step->env);
 	strings_copy(ret, &step->proxies);
+	if (site->mounts)
+		vec_foreach (&site->mounts->env, pair)
+			set_variable(ret, *pair);
 	vec_foreach (ret, pair)
 		home = home || str_starts(str_of(*pair), "HOME=");
 	if (!home)
 		vec_push(ret, xasprintf("HOME=%s", user->home));
+}
+
+/* It may hold secrets. */
+static void wipe(struct strings *env)
+{
+	vec_foreach (env, pair)
+		secret_wipe(*pair, strlen(*pair));
 }
 
 static struct err *start(const struct run_site *site, struct plan_step *step, int root_fd,
@@ -155,14 +183,13 @@ static struct err *start(const struct run_site *site, struct plan_step *step, in
 	AUTO(strings) struct strings env = { 0 };
 	AUTO(fd) int write_out = -1;
 	AUTO(fd) int write_err = -1;
+	struct err *err;
 
 	TRY(user_resolve(root_fd, str_of(step->user), &user));
-	make_env(step, &user, &env);
 	TRY(open_stream(&out->streams[0], &write_out));
 	TRY(open_stream(&out->streams[1], &write_err));
 	spec.root_fd = root_fd;
 	spec.argv = strings_argv(&step->argv);
-	spec.envp = strings_argv(&env);
 	spec.cwd = step->cwd;
 	spec.uid = user.uid;
 	spec.gid = user.gid;
@@ -172,7 +199,16 @@ static struct err *start(const struct run_site *site, struct plan_step *step, in
 	spec.network = step->network;
 	spec.stdout_fd = write_out;
 	spec.stderr_fd = write_err;
-	return sandbox_start(site->sandbox, &spec, ret);
+	spec.insecure = step->insecure;
+	if (site->mounts) {
+		spec.mounts = site->mounts->list;
+		spec.mount_count = site->mounts->holds.len;
+	}
+	make_env(site, step, &user, &env);
+	spec.envp = strings_argv(&env);
+	err = sandbox_start(site->sandbox, &spec, ret);
+	wipe(&env);
+	return err;
 }
 
 /* A step that failed for want of space often says so badly, or not at all: have a look. */

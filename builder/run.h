@@ -12,6 +12,7 @@
 struct build_events;
 struct err;
 struct journal;
+struct mounts;
 struct sandbox;
 struct script;
 
@@ -21,6 +22,7 @@ struct run_site {
 	struct journal *journal;
 	const char *hostname;        /* NULL: the usual one */
 	const struct script *script; /* for the excerpt of a failure */
+	const struct mounts *mounts; /* what it finds, and variables; NULL: nothing */
 };
 
 /* Run a RUN step in the merged root `root_fd` (from overlay_mount(); used up). Both output streams

@@ -109,19 +109,26 @@ struct err *execution_take_stack(struct execution *ex, const struct plan_stage *
 	return err;
 }
 
+struct err *execution_stack_of(struct execution *ex, const struct plan_from *from, char **ret_what,
+			       struct stack *ret)
+{
+	if (from->stage) {
+		*ret_what = xasprintf("stage '%s'", from->stage->name);
+		return execution_take_stack(ex, from->stage, from->stage->top, ret);
+	}
+	if (from->image) {
+		*ret_what = xasprintf("image '%s'", from->image->name);
+		return execution_image_stack(ex, from->image, ret);
+	}
+	*ret_what = xstrdup("scratch");
+	return NULL;
+}
+
 struct err *execution_view(struct execution *ex, const struct plan_from *from, char **ret_what,
 			   int *ret_fd)
 {
 	AUTO(stack) struct stack stack = { 0 };
 
-	if (from->stage) {
-		*ret_what = xasprintf("stage '%s'", from->stage->name);
-		TRY(execution_take_stack(ex, from->stage, from->stage->top, &stack));
-	} else if (from->image) {
-		*ret_what = xasprintf("image '%s'", from->image->name);
-		TRY(execution_image_stack(ex, from->image, &stack));
-	} else {
-		*ret_what = xstrdup("scratch");
-	}
+	TRY(execution_stack_of(ex, from, ret_what, &stack));
 	return stack_view(&stack, ret_fd);
 }

@@ -14,6 +14,7 @@
 #include "builder/deliver.h"
 #include "builder/fetch.h"
 #include "builder/scope.h"
+#include "builder/secrets.h"
 #include "cli/build_args.h"
 #include "cli/commands-private.h"
 #include "cli/epoch.h"
@@ -28,7 +29,7 @@ static const char *const networks[] = { "default", "host", "none", NULL };
 
 struct build_values {
 	const char *recipe, *target, *platform;
-	struct strings tags, contexts, labels, outputs;
+	struct strings tags, contexts, labels, outputs, secrets, allowed;
 	const char *compression, *timestamp;
 	const char *iidfile, *metadata_file;
 	struct build_arg_values build_args;
@@ -41,6 +42,8 @@ struct build_values {
 };
 
 static const struct option options[] = {
+	OPTION_LIST(struct build_values, allowed, 0, "allow", "ENTITLEMENT",
+		    "let the Recipe ask for security.insecure or network.host"),
 	BUILD_ARG_OPTIONS(struct build_values, build_args),
 	OPTION_LIST(struct build_values, contexts, 0, "build-context", "NAME=VALUE",
 		    "what FROM NAME and COPY --from=NAME mean: a directory, docker-image://NAME, "
@@ -75,6 +78,8 @@ static const struct option options[] = {
 	OPTION_FLAG(struct build_values, push, 0, "push", "push the image under each of its names"),
 	OPTION_FLAG(struct build_values, quiet, 'q', "quiet",
 		    "print nothing but the image id; --progress quiet"),
+	OPTION_LIST(struct build_values, secrets, 0, "secret", "id=ID[,src=PATH|,env=NAME]",
+		    "a file or variable for RUN --mount=type=secret; never part of the image"),
 	OPTION_LIST(struct build_values, tags, 't', "tag", "NAME", "call the image NAME"),
 	OPTION_TEXT(struct build_values, target, 0, "target", "STAGE",
 		    "stop at this stage, by name or number"),
@@ -97,6 +102,7 @@ static const struct option options[] = {
 struct request {
 	struct build_opts opts;
 	struct build_args *args;      /* owned */
+	struct secrets *secrets;      /* owned */
 	struct strings context_names; /* owned */
 	struct {
 		struct build_context *at;
@@ -113,6 +119,7 @@ static void request_auto_(struct request *request)
 	strings_release(&request->opts.tags);
 	strings_release(&request->opts.labels);
 	build_args_free(request->args);
+	secrets_free(request->secrets);
 	strings_release(&request->context_names);
 	vec_release(&request->contexts);
 	client_free(request->client);
@@ -140,6 +147,36 @@ static struct err *read_contexts(const struct strings *list, struct request *ret
 		strings_push(&ret->context_names, name);
 		vec_push(&ret->contexts,
 			 (struct build_context){ *vec_last(&ret->context_names), value.at });
+	}
+	return NULL;
+}
+
+static struct err *read_secrets(const struct strings *list, struct request *ret)
+{
+	vec_foreach (list, text)
+		TRY(option_refuse(secrets_add(ret->secrets, *text), "--secret"));
+	ret->opts.secrets = ret->secrets;
+	return NULL;
+}
+
+/* Entitlements, each as a list, too. */
+static struct err *read_allowed(const struct strings *list, struct build_opts *opts)
+{
+	vec_foreach (list, text) {
+		struct str rest = str_of(*text);
+
+		while (rest.at) {
+			struct str name = str_cut(&rest, ',');
+
+			if (str_is(name, "security.insecure"))
+				opts->allow_insecure = true;
+			else if (!str_is(name, "network.host")) /* which needs no leave */
+				return err_new(
+					ERR_USAGE,
+					"option --allow: '%.*s' is neither security.insecure "
+					"nor network.host",
+					STR_ARG(name));
+		}
 	}
 	return NULL;
 }
@@ -265,6 +302,8 @@ static struct err *read_request(const struct build_values *values, const struct 
 	TRY(read_context(operands, &opts->context));
 	TRY(build_args_read(&values->build_args, ret->args));
 	TRY(read_contexts(&values->contexts, ret));
+	TRY(read_secrets(&values->secrets, ret));
+	TRY(read_allowed(&values->allowed, opts));
 	TRY(read_tags(&values->tags, &opts->tags));
 	TRY(read_labels(&values->labels, &opts->labels));
 	TRY(read_outputs(&values->outputs, ret));
@@ -353,7 +392,8 @@ static struct err *tell_result(const struct build_values *values, const struct r
 static struct err *run_build(struct cli *cli, void *arg, struct strings *operands)
 {
 	const struct build_values *values = arg;
-	AUTO(request) struct request request = { .args = build_args_new() };
+	AUTO(request)
+	struct request request = { .args = build_args_new(), .secrets = secrets_new() };
 	AUTO(build_result) struct build_result result = { 0 };
 	AUTO(store) struct store *store = NULL;
 	AUTO(ui) struct ui *ui = NULL;

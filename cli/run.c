@@ -186,7 +186,7 @@ static struct err *open_container(struct store *store, const struct image *image
 	TRY(stack_begin_layer(&c->stack, store, &c->layer));
 	TRY(layer_begin(store, &c->holder));
 	TRY(skeleton_open(c->holder->dir_fd, &c->skeleton));
-	TRY(stack_mount(&c->stack, c->layer, &c->skeleton, &c->root_fd));
+	TRY(stack_mount(&c->stack, c->layer, &c->skeleton, -1, &c->root_fd));
 	TRY(file_make_dirs(store_fd(store), "cache", 0700, &cache));
 	c->sandbox = sandbox_new(cache);
 	return NULL;

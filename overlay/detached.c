@@ -59,13 +59,15 @@ static struct err *fill_file(int dir_fd, const struct detached_file *file)
 
 struct err *detached_file(const struct detached_file *file, int *ret_fd)
 {
+	const unsigned attributes =
+		MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (file->executable ? 0 : MOUNT_ATTR_NOEXEC);
 	AUTO(fd) int fs_fd = -1;
 	AUTO(fd) int fd = -1;
 
 	TRY(begin_tmpfs(0755, 0, &fs_fd));
 	/* Before 6.4 there is no such option, and the machine's owner decides where memory goes. */
 	(void)kernel_fsconfig(fs_fd, FSCONFIG_SET_FLAG, "noswap", NULL, 0);
-	TRY(finish_tmpfs(fs_fd, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, &fd));
+	TRY(finish_tmpfs(fs_fd, attributes, &fd));
 	TRY(fill_file(fd, file));
 	TRY(detached_fix(fd));
 	*ret_fd = STEAL_FD(fd);

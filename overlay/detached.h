@@ -21,7 +21,8 @@ struct err;
 struct err *detached_tmpfs(mode_t mode, uint64_t size, int *ret_fd) MUST_USE;
 
 /* The same for one file of these bytes and attributes, called DETACHED_FILE, in a file system that
- * is read-only, executes nothing and is not written to a swap device where the kernel knows how. */
+ * is read-only, executes nothing else than an
+ * `executable` one, and is not written to a swap device where the kernel knows how. */
 #define DETACHED_FILE "file"
 struct detached_file {
 	const char *data;
@@ -29,6 +30,7 @@ struct detached_file {
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
+	bool executable;
 };
 struct err *detached_file(const struct detached_file *file, int *ret_fd) MUST_USE;
 

@@ -218,15 +218,17 @@ struct err *stack_view(const struct stack *stack, int *ret_fd)
 }
 
 struct err *stack_mount(const struct stack *stack, const struct layer_stage *layer,
-			const struct skeleton *skeleton, int *ret_fd)
+			const struct skeleton *skeleton, int points_fd, int *ret_fd)
 {
-	int lower_fds[STACK_MAX];
-	const struct overlay_spec spec = { .lower_fds = lower_fds,
-					   .lower_count = add_layers(stack, lower_fds),
-					   .upper_fd = layer->fs_fd,
-					   .work_fd = layer->work_fd,
-					   .skeleton = skeleton };
+	int lower_fds[STACK_MAX + 1];
+	struct overlay_spec spec = { .lower_fds = lower_fds,
+				     .upper_fd = layer->fs_fd,
+				     .work_fd = layer->work_fd,
+				     .skeleton = skeleton };
 
+	if (points_fd >= 0)
+		lower_fds[spec.lower_count++] = points_fd;
+	spec.lower_count += add_layers(stack, lower_fds + spec.lower_count);
 	return overlay_mount(&spec, ret_fd);
 }
 

@@ -10,6 +10,7 @@
  *	diffs/<hex>           store/layer.h
  *	steps/<xx>/<key>      store/step.h
  *	contexts/<id>         the builder's stat caches; lost without harm
+ *	mounts/<id>/          store/cache_dir.h; lost without harm
  *	builds/<id>/          store/journal.h
  *	leases/<id>           one per running process, locked while it lives
  *	tmp/<lease>/          staging of that process

@@ -5,6 +5,9 @@
  * part of one is found beneath its own root, while that stands apart from the
  * step's; targets are found beneath the step's root, and neither by a magic link.
  *
+ * While the spawner's root lies on the step's, ".." at the top of that leads into
+ * it. So sources are taken apart before it goes, and targets looked for after.
+ *
  * A target is not made in the image's tree: the caller has seen to it that it is
  * there without being of the layer. Only in what was mounted before, which is no
  * part of the image, one that is missing is made.
@@ -99,24 +102,38 @@ static void bind_one(const struct step *step, const struct request_mount *mount,
 {
 	char *target = step_text(step, mount->target);
 	int target_fd;
-	struct stat st;
+	struct stat st, there;
 
-	if (mount->source)
-		fd = take_part(step, fd, step_text(step, mount->source));
 	if (fstat(fd, &st) < 0)
 		step_fail(step, STAGE_BIND_TARGET, target);
 	target_fd = open_target(step, target, S_ISDIR(st.st_mode));
-	if (target_fd < 0 || kernel_attach(fd, target_fd, "") < 0)
+	if (target_fd < 0 || fstat(target_fd, &there) < 0)
+		step_fail(step, STAGE_BIND_TARGET, target);
+	errno = ENOTDIR;
+	if (S_ISDIR(st.st_mode) != S_ISDIR(there.st_mode) || kernel_attach(fd, target_fd, "") < 0)
 		step_fail(step, STAGE_BIND_TARGET, target);
 	close(target_fd);
 }
 
+static const struct request_mount *mounts_of(const struct step *step)
+{
+	return (const struct request_mount *)(void *)step_text(step, step->request->mounts.at);
+}
+
+void bind_take_sources(const struct step *step)
+{
+	const struct request_mount *mounts = mounts_of(step);
+
+	for (uint32_t i = 0; i < step->mount_count; i++)
+		if (mounts[i].source)
+			step->mount_fds[i] = take_part(step, step->mount_fds[i],
+						       step_text(step, mounts[i].source));
+}
+
 void bind_all(const struct step *step)
 {
-	const struct request_span span = step->request->mounts;
-	const struct request_mount *mounts =
-		(const struct request_mount *)(void *)step_text(step, span.at);
+	const struct request_mount *mounts = mounts_of(step);
 
-	for (uint32_t i = 0; i < span.count && i < step->mount_count; i++)
+	for (uint32_t i = 0; i < step->mount_count; i++)
 		bind_one(step, &mounts[i], step->mount_fds[i]);
 }

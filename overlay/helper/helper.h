@@ -24,9 +24,9 @@ struct step {
 	struct request *request; /* mapped privately, writable */
 	int report_fd;
 	int file_fd;
-	int root_fd;          /* the step's root, detached until tree_enter() */
-	int stdio[3];         /* -1: /dev/null */
-	const int *mount_fds; /* one for each of request->mounts */
+	int root_fd;    /* the step's root, detached until tree_enter() */
+	int stdio[3];   /* -1: /dev/null */
+	int *mount_fds; /* one for each of request->mounts */
 	uint32_t mount_count;
 	int base_fd;    /* the spawner's root, from which the step leaves */
 	int private_fd; /* a tmpfs for what is cloned into place: nodes, files, an empty dir */
@@ -62,7 +62,9 @@ int tree_terminal(struct step *step);
 
 /* ---- bind.c ---- */
 
-/* Mount what the request names, on targets beneath the step's root. */
+/* Cut the mounts that the request names down to their sources, by way of the spawner's root. */
+void bind_take_sources(const struct step *step);
+/* Mount them on targets beneath the step's root, once that is the only one. */
 void bind_all(const struct step *step);
 
 /* ---- identity.c ---- */

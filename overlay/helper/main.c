@@ -181,7 +181,7 @@ static bool receive(struct arrival *arrival)
 	return true;
 }
 
-noreturn static void become_step(const struct arrival *arrival)
+noreturn static void become_step(struct arrival *arrival)
 {
 	struct step step = {
 		.report_fd = arrival->fds[REQUEST_FD_REPORT],
@@ -199,7 +199,7 @@ noreturn static void become_step(const struct arrival *arrival)
 	step_main(&step);
 }
 
-static void start_step(const struct arrival *arrival)
+static void start_step(struct arrival *arrival)
 {
 	struct live *new = &live[live_count];
 	int report_fd = arrival->fds[REQUEST_FD_REPORT];

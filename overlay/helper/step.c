@@ -64,6 +64,10 @@ static void map_request(struct step *step)
 		step_fail(step, STAGE_REQUEST, NULL);
 	fix_list(step, step->request->argv);
 	fix_list(step, step->request->envp);
+	if (step->mount_count != step->request->mounts.count) {
+		errno = EPROTO;
+		step_fail(step, STAGE_REQUEST, "mounts");
+	}
 }
 
 static void set_names(const struct step *step)

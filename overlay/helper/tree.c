@@ -341,11 +341,12 @@ void tree_furnish(struct step *step)
 		step_fail(step, STAGE_MASK, NULL);
 	furnish_sys(step);
 	restrict_proc(step);
-	bind_all(step);
+	bind_take_sources(step);
 
 	if (fchdir(step->base_fd) < 0 || kernel_umount(".", KERNEL_UMOUNT_DETACH) < 0 ||
 	    chdir("/") < 0)
 		step_fail(step, STAGE_ROOT, NULL);
+	bind_all(step);
 }
 
 /* ---- a terminal ---- */

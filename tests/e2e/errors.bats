@@ -90,9 +90,6 @@ nothing_ran() {
 		nothing_ran
 	done <<-'END'
 		ADD a /b|ADD
-		RUN --mount=type=cache,target=/x true|RUN --mount
-		RUN --mount=type=secret,id=x true|RUN --mount
-		RUN --security=insecure true|RUN --security=insecure
 		RUN --device=x true|RUN --device
 	END
 }

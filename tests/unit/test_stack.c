@@ -380,7 +380,7 @@ TEST(what_is_written_goes_to_the_layer_on_top)
 		assert_ok(stack_begin_layer(&stack, store, &stage));
 		assert_ok(layer_begin(store, &holder));
 		assert_ok(skeleton_open(holder->dir_fd, &skeleton));
-		assert_ok(stack_mount(&stack, stage, &skeleton, &fd));
+		assert_ok(stack_mount(&stack, stage, &skeleton, -1, &fd));
 
 		assert_int_equal(fstat(fd, &st), 0);
 		assert_int_equal(st.st_mode, S_IFDIR | (count < 2 ? 0755 : 0700));

@@ -1,0 +1,310 @@
+/*
+ * builder/evaluate_mount.c - what the --mount flags of a RUN mean, and what of them is in its key.
+ *
+ * In the key is what a command can see: targets, kinds, access, and the contents of
+ * what is bound. Not in it are the values of secrets, the contents of caches and
+ * which cache it is: those may differ without another result being meant.
+ */
+
+#include "builder/evaluate-private.h"
+
+#include <string.h>
+
+#include "base/path.h"
+#include "builder/build.h"
+#include "builder/key.h"
+#include "builder/scope.h"
+#include "builder/tree.h"
+
+#define NAMESPACE_ARGUMENT "BUILDKIT_CACHE_MOUNT_NS"
+
+/* "a/b" of "/x/../a//b/": absolute or not, as it was written. */
+static char *clean_path(const char *path)
+{
+	AUTO(buf) struct buf clean = BUF_INIT(TEXT_MAX_BYTES);
+
+	(void)!path_add(&clean, str_of(path), path[0] == '/' ? PATH_STAYS : PATH_KEPT);
+	if (path[0] == '/')
+		return xasprintf("/%.*s", STR_ARG(buf_str(&clean)));
+	return clean.len ? buf_steal(&clean) : xstrdup(".");
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* A source that is no pattern, for selection_add(). */
+static char *quote_pattern(const char *path)
+{
+	struct buf quoted = BUF_INIT(TEXT_MAX_BYTES);
+
+	for (; *path; path++) {
+		if (strchr("*?[\\", *path))
+			buf_addc(&quoted, '\\');
+		buf_addc(&quoted, *path);
+	}
+	return quoted.len ? buf_steal(&quoted) : xstrdup("/");
+}
+
+/* ---- defaults ---- */
+
+static struct err *set_target(const struct site *site, struct plan_mount *mount)
+{
+	mount->target = site_join_path(site_directory(site), mount->flag.target);
+	if (strcmp(mount->target, "/") == 0)
+		return site_error(site, ERR_INVALID,
+				  "--mount: '%s' is '/', where nothing can be mounted",
+				  mount->flag.target);
+	return NULL;
+}
+
+/* A secret has its name from its source, its id, or the last part of its target; a file unless it
+ * is wanted as a variable alone. */
+static struct err *set_secret(const struct site *site, struct plan_mount *mount)
+{
+	struct mount *flag = &mount->flag;
+	const char *id = flag->source ? flag->source :
+			 flag->id     ? flag->id :
+					base_name(flag->target);
+
+	if (!id[0])
+		return site_error(site, ERR_INVALID, "--mount: '%s' gives the secret no id",
+				  flag->target);
+	mount->id = xstrdup(id);
+	if (!flag->target && !flag->env)
+		flag->target = xasprintf("/run/secrets/%s", base_name(id));
+	return flag->target ? set_target(site, mount) : NULL;
+}
+
+/* `index` among the agents of this RUN. */
+static struct err *set_agent(const struct site *site, struct plan_mount *mount, unsigned index)
+{
+	struct mount *flag = &mount->flag;
+
+	mount->id = xstrdup(flag->id ? flag->id : "default");
+	if (!flag->target)
+		flag->target = xasprintf("/run/buildkit/ssh_agent.%u", index);
+	return set_target(site, mount);
+}
+
+/* ---- where files come from ---- */
+
+/* Find in a context what is bound, or for a cache all of it. */
+static struct err *select_source(const struct site *site, struct plan_mount *mount,
+				 const char *source)
+{
+	AUTO(mem) char *pattern = quote_pattern(source);
+	struct plan_context *context = mount->from.context;
+	struct tree *tree;
+
+	TRY(plan_tree_of(site->plan, context, &tree));
+	TRY(site_wrap(site, err_wrap(selection_add(&mount->selection, tree, pattern, context->what),
+				     "--mount")));
+	if (mount->selection.len == 0) /* what could be a pattern need not be there */
+		return site_error(site, ERR_NOT_FOUND, "--mount: '%s' is not in %s", source,
+				  context->what);
+	return NULL;
+}
+
+static struct err *digest_selection(const struct site *site, struct plan_mount *mount,
+				    struct digest *ret)
+{
+	AUTO(hasher) struct hasher *h = hasher_new();
+
+	TRY(site_wrap(site, selection_digest(&mount->selection, mount->from.context->tree, false,
+					     site->plan->pool, h)));
+	return hasher_finish(h, ret);
+}
+
+static bool has_from(const struct plan_from *from)
+{
+	return from->stage || from->image || from->context;
+}
+
+static void add_field(struct hasher *h, const char *name, const char *value)
+{
+	AUTO(mem) char *text = xasprintf("%s %zu:%s\n", name, strlen(value), value);
+
+	hasher_update(h, text, strlen(text));
+}
+
+static void add_number(struct hasher *h, const char *name, int64_t value)
+{
+	AUTO(mem) char *text = xasprintf("%jd", (intmax_t)value);
+
+	if (value >= 0)
+		add_field(h, name, text);
+}
+
+/* Which cache it is: another one for another namespace, id, beginning, owner or mode. */
+static struct err *identify_cache(const struct site *site, struct plan_mount *mount)
+{
+	const struct mount *flag = &mount->flag;
+	const char *space = build_args_get(site->plan->opts->args, STR(NAMESPACE_ARGUMENT));
+	AUTO(mem) char *id = flag->id ? xstrdup(flag->id) : clean_path(flag->target);
+	AUTO(hasher) struct hasher *h = hasher_new();
+	char text[DIGEST_TEXT_SIZE];
+
+	add_field(h, "cache", "1");
+	add_field(h, "namespace", space ? space : "");
+	add_field(h, "id", id);
+	if (has_from(&mount->from)) {
+		const struct digest *from = plan_from_key(&mount->from);
+		struct digest content;
+
+		if (!from)
+			TRY(digest_selection(site, mount, &content));
+		add_field(h, "from", digest_format(from ? from : &content, text));
+	}
+	add_number(h, "mode", flag->mode);
+	add_number(h, "uid", flag->uid);
+	add_number(h, "gid", flag->gid);
+	mount->id = STEAL(id);
+	return hasher_finish(h, &mount->cache);
+}
+
+static struct err *set_cache(const struct site *site, struct plan_mount *mount)
+{
+	TRY(set_target(site, mount));
+	if (mount->flag.from)
+		TRY(site_from(site, mount->flag.from, false, &mount->from));
+	if (mount->from.context)
+		TRY(select_source(site, mount, "/"));
+	return identify_cache(site, mount);
+}
+
+static struct err *set_bind(const struct site *site, struct plan_mount *mount)
+{
+	TRY(set_target(site, mount));
+	mount->from.context = site->plan->context;
+	if (mount->flag.from)
+		TRY(site_from(site, mount->flag.from, false, &mount->from));
+	if (!mount->from.context)
+		return NULL;
+	return select_source(site, mount, mount->flag.source ? mount->flag.source : "/");
+}
+
+/* ---- all of them ---- */
+
+static struct err *settle(const struct site *site, struct plan_mount *mount, unsigned *agents)
+{
+	switch (mount->flag.type) {
+	case MOUNT_BIND:
+		return set_bind(site, mount);
+	case MOUNT_CACHE:
+		return set_cache(site, mount);
+	case MOUNT_TMPFS:
+		return set_target(site, mount);
+	case MOUNT_SECRET:
+		return set_secret(site, mount);
+	case MOUNT_SSH:
+		return set_agent(site, mount, (*agents)++);
+	}
+	return NULL;
+}
+
+/* Keeps the order of what has the same target: the later one lies on top. */
+static void insert(struct plan_mounts *mounts, const struct plan_mount *mount)
+{
+	const char *target = mount->target ? mount->target : "";
+	size_t at;
+
+	vec_push(mounts, *mount);
+	for (at = mounts->len - 1; at > 0; at--) {
+		const char *before = mounts->at[at - 1].target;
+
+		if (strcmp(before ? before : "", target) <= 0)
+			break;
+		mounts->at[at] = mounts->at[at - 1];
+	}
+	mounts->at[at] = *mount;
+}
+
+static struct err *add_mount(const struct site *site, const char *text, unsigned *agents,
+			     struct plan_mounts *ret)
+{
+	struct plan_mounts one = { 0 };
+	struct plan_mount mount = { 0 };
+	struct err *err;
+
+	TRY(site_parse_mount(site, text, &mount.flag));
+	err = settle(site, &mount, agents);
+	if (!err) {
+		insert(ret, &mount);
+		return NULL;
+	}
+	vec_push(&one, mount);
+	plan_mounts_release(&one);
+	return err;
+}
+
+struct err *evaluate_mounts(const struct site *site, struct plan_mounts *ret)
+{
+	const struct run *run = &site->in->run;
+	unsigned agents = 0;
+
+	if (run->mount_count > SANDBOX_MOUNTS_MAX / 2)
+		return site_error(site, ERR_INVALID, "more than %d mounts", SANDBOX_MOUNTS_MAX / 2);
+	for (size_t i = 0; i < run->mount_count; i++)
+		TRY(add_mount(site, run->mounts[i].text, &agents, ret));
+	return NULL;
+}
+
+/* ---- the key ---- */
+
+static const char *or_none(const char *text)
+{
+	return text ? text : "";
+}
+
+/* What a command sees of a mount, but for its contents. */
+static char *describe(const struct plan_mount *mount)
+{
+	const struct mount *flag = &mount->flag;
+	struct buf text = BUF_INIT(TEXT_MAX_BYTES);
+
+	buf_addf(&text, "%s %s", mount_type_name(flag->type), or_none(mount->target));
+	if (flag->type == MOUNT_BIND || flag->type == MOUNT_CACHE)
+		buf_adds(&text, flag->read_only ? " ro" : " rw");
+	if (flag->type == MOUNT_TMPFS && flag->size)
+		buf_addf(&text, " size=%ju", (uintmax_t)flag->size);
+	if (flag->type == MOUNT_SECRET || flag->type == MOUNT_SSH)
+		buf_addf(&text, " id=%s", mount->id);
+	if (flag->env)
+		buf_addf(&text, " env=%s", flag->env);
+	if (flag->mode >= 0)
+		buf_addf(&text, " mode=%jo", (uintmax_t)flag->mode);
+	if (flag->uid >= 0)
+		buf_addf(&text, " uid=%jd", (intmax_t)flag->uid);
+	if (flag->gid >= 0)
+		buf_addf(&text, " gid=%jd", (intmax_t)flag->gid);
+	return buf_steal(&text);
+}
+
+static struct err *key_of_files(const struct site *site, struct plan_mount *mount, struct key *key)
+{
+	const struct digest *from = plan_from_key(&mount->from);
+	struct digest content;
+
+	if (!from)
+		TRY(digest_selection(site, mount, &content));
+	key_add_digest(key, "mount from", from ? from : &content);
+	if (mount->flag.source)
+		key_add(key, "mount source", mount->flag.source);
+	return NULL;
+}
+
+struct err *key_of_mounts(const struct site *site, struct plan_step *step, struct key *key)
+{
+	vec_foreach (&step->mounts, mount) {
+		AUTO(mem) char *text = describe(mount);
+
+		key_add(key, "mount", text);
+		if (mount->flag.type == MOUNT_BIND || mount->flag.type == MOUNT_CACHE)
+			TRY(key_of_files(site, mount, key));
+	}
+	return NULL;
+}

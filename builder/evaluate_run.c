@@ -1,0 +1,134 @@
+/* builder/evaluate_run.c - RUN: its step, and the key that decides its result. */
+
+#include "builder/evaluate-private.h"
+
+#include <string.h>
+
+#include "builder/build.h"
+#include "builder/config.h"
+#include "builder/key.h"
+#include "builder/scope.h"
+
+static struct err *check_run(const struct site *site)
+{
+	const struct run *run = &site->in->run;
+
+	if (run->device_count)
+		return site_not_yet(site, "RUN --device");
+	if (run->security == RUN_SECURITY_INSECURE && !site->plan->opts->allow_insecure)
+		return site_error(site, ERR_DENIED,
+				  "RUN --security=insecure has to be allowed: say --allow "
+				  "security.insecure, if you trust this Recipe with the machine");
+	return NULL;
+}
+
+/* A command of another processor cannot be executed. */
+static struct err *check_runs_here(const struct site *site)
+{
+	AUTO(mem) char *foreign = NULL;
+	struct platform host;
+
+	platform_host(&host);
+	if (strcmp(site->stage->platform.os, host.os) == 0 &&
+	    strcmp(site->stage->platform.arch, host.arch) == 0)
+		return NULL;
+	foreign = platform_format(&site->stage->platform);
+	return site_error(site, ERR_UNSUPPORTED,
+			  "RUN cannot execute programs for %s on this machine", foreign);
+}
+
+static void run_row(const struct site *site, struct plan_step *step)
+{
+	AUTO(strings) struct strings args = { 0 };
+	struct buf row = BUF_INIT(TEXT_MAX_BYTES);
+
+	scope_history_args(site->stage->scope, &args);
+	buf_adds(&row, "RUN");
+	if (args.len)
+		buf_addf(&row, " |%zu", args.len);
+	vec_foreach (&args, arg)
+		buf_addf(&row, " %s", *arg);
+	vec_foreach (&step->argv, word)
+		buf_addf(&row, " %s", *word);
+	buf_adds(&row, " # buildkit");
+	site_add_row(site, buf_steal(&row), step);
+}
+
+/* The command: as it stands, a text for the shell, or a file that the shell is given. */
+static struct err *set_command(const struct site *site, struct plan_step *step)
+{
+	const struct run *run = &site->in->run;
+
+	if (run->form == RUN_EXEC) {
+		words_to_strings(&run->command.argv, &step->argv);
+	} else {
+		config_shell(site->stage->config, &step->argv);
+		if (run->form == RUN_SHELL) {
+			strings_push(&step->argv, run->script);
+		} else {
+			step->script = run->script;
+			step->script_name = run->heredocs.at[0].name;
+			vec_push(&step->argv, xasprintf(SCRIPT_DIR "/%s", step->script_name));
+		}
+	}
+	if (step->argv.len == 0)
+		return site_error(site, ERR_INVALID, "RUN needs a command");
+	if (step->script && (strchr(step->script_name, '/') || step->script_name[0] == '.'))
+		return site_error(site, ERR_INVALID,
+				  "'%s' cannot name the file that a heredoc becomes",
+				  step->script_name);
+	return NULL;
+}
+
+/* Take ownership of the mounts. */
+static struct plan_step *add_run(const struct site *site, struct plan_mounts *mounts)
+{
+	struct plan_step *step = site_add_step(site, STEP_RUN);
+
+	step->mounts = *mounts;
+	*mounts = (struct plan_mounts){ 0 };
+	vec_foreach (&step->mounts, mount)
+		step_reads(step, &mount->from);
+	return step;
+}
+
+struct err *evaluate_run(const struct site *site)
+{
+	const struct run *run = &site->in->run;
+	AUTO(plan_mounts) struct plan_mounts mounts = { 0 };
+	struct plan_step *step;
+	AUTO(key) struct key key = { 0 };
+
+	TRY(check_run(site));
+	TRY(check_runs_here(site));
+	TRY(evaluate_mounts(site, &mounts));
+	step = add_run(site, &mounts);
+	TRY(set_command(site, step));
+	step->insecure = run->security == RUN_SECURITY_INSECURE;
+	scope_environment(site->stage->scope, &step->env);
+	scope_proxies(site->stage->scope, &step->proxies);
+	step->network = run->network == RUN_NETWORK_NONE ? SANDBOX_NETWORK_NONE :
+			run->network == RUN_NETWORK_HOST ? SANDBOX_NETWORK_HOST :
+							   site->plan->opts->network;
+	step->user = xstrdup(config_text(site->stage->config, "User"));
+	step->cwd = xstrdup(site_directory(site));
+
+	site_begin_key(site, step, "run 1", &key);
+	vec_foreach (&step->argv, word)
+		key_add(&key, "argument", *word);
+	vec_foreach (&step->env, pair)
+		key_add(&key, "env", *pair);
+	key_add(&key, "user", step->user);
+	key_add(&key, "directory", step->cwd);
+	key_add(&key, "network", step->network == SANDBOX_NETWORK_NONE ? "none" : "host");
+	if (step->insecure)
+		key_add(&key, "security", "insecure");
+	if (step->script)
+		key_add(&key, "script", step->script);
+	TRY(key_of_mounts(site, step, &key));
+	if (site->plan->hostname)
+		key_add(&key, "host name", site->plan->hostname);
+	TRY(site_end_key(site, step, &key));
+	run_row(site, step);
+	return NULL;
+}

@@ -1,0 +1,516 @@
+/* builder/mounts.c - see builder/mounts.h. */
+
+#include "builder/mounts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "builder/build.h"
+#include "builder/copy.h"
+#include "builder/events.h"
+#include "builder/execute-private.h"
+#include "builder/points.h"
+#include "builder/secrets.h"
+#include "builder/tree.h"
+#include "overlay/detached.h"
+#include "store/layer.h"
+
+#define TMPFS_MODE 01777
+#define SECRET_MODE 0400
+#define CACHE_MODE 0755
+#define SCRIPT_MODE 0755
+
+/* Making the mounts of one step. */
+struct making {
+	struct execution *ex;
+	const struct plan_step *step;
+	struct mounts *mounts;
+};
+
+static void hold_release(struct mount_hold *hold)
+{
+	if (hold->fd >= 0)
+		close(hold->fd);
+	free(hold->source);
+	free(hold->target);
+	layer_stage_free(hold->stage);
+}
+
+static inline void mount_hold_auto_(struct mount_hold *hold)
+{
+	hold_release(hold);
+}
+
+#define HOLD_INIT ((struct mount_hold){ .fd = -1 })
+
+/* Give a mount to the step. */
+static void keep(struct making *m, struct mount_hold *hold, const char *target)
+{
+	hold->target = xstrdup(target);
+	vec_push(&m->mounts->holds, *hold);
+	*hold = HOLD_INIT;
+}
+
+void mounts_release(struct mounts *mounts)
+{
+	vec_foreach (&mounts->holds, hold)
+		hold_release(hold);
+	vec_release(&mounts->holds);
+	vec_foreach (&mounts->caches, cache)
+		cache_dir_close(cache);
+	vec_release(&mounts->caches);
+	free(mounts->list);
+	layer_stage_free(mounts->points);
+	vec_foreach (&mounts->env, pair)
+		secret_wipe(*pair, strlen(*pair));
+	strings_release(&mounts->env);
+}
+
+int mounts_points_fd(const struct mounts *mounts)
+{
+	return mounts->points ? mounts->points->fs_fd : -1;
+}
+
+/* ---- in memory ---- */
+
+static struct err *make_tmpfs(struct making *m, const struct plan_mount *mount)
+{
+	AUTO(mount_hold) struct mount_hold hold = HOLD_INIT;
+
+	TRY(detached_tmpfs(TMPFS_MODE, mount->flag.size, &hold.fd));
+	if (mount->flag.read_only)
+		TRY(detached_fix(hold.fd));
+	keep(m, &hold, mount->target);
+	return NULL;
+}
+
+/* The executable that a heredoc with "#!" becomes. */
+static struct err *make_script(struct making *m)
+{
+	AUTO(mount_hold) struct mount_hold hold = HOLD_INIT;
+	const struct plan_step *step = m->step;
+	const struct detached_file file = { .data = step->script,
+					    .len = strlen(step->script),
+					    .mode = SCRIPT_MODE,
+					    .executable = true };
+	AUTO(mem) char *target = NULL;
+
+	target = xasprintf(SCRIPT_DIR "/%s", step->script_name);
+	TRY(detached_file(&file, &hold.fd));
+	hold.source = xstrdup(DETACHED_FILE);
+	keep(m, &hold, target);
+	return NULL;
+}
+
+/* ---- secrets ---- */
+
+static struct err *add_variable(struct making *m, const struct plan_mount *mount,
+				const struct secret *secret)
+{
+	const char *value = secret ? secret->value : "";
+
+	if (secret && strlen(value) != secret->len)
+		return err_new(ERR_INVALID, "secret '%s' holds a NUL byte: it cannot be a variable",
+			       mount->id);
+	vec_push(&m->mounts->env, xasprintf("%s=%s", mount->flag.env, value));
+	return NULL;
+}
+
+static uint32_t number_or(int64_t given, uint32_t otherwise)
+{
+	return given >= 0 ? (uint32_t)given : otherwise;
+}
+
+static struct err *make_secret(struct making *m, const struct plan_mount *mount)
+{
+	const struct secret *secret = secrets_find(m->ex->plan->opts->secrets, mount->id);
+	AUTO(mount_hold) struct mount_hold hold = HOLD_INIT;
+	struct detached_file file = { .mode = number_or(mount->flag.mode, SECRET_MODE) & 07777,
+				      .uid = number_or(mount->flag.uid, 0),
+				      .gid = number_or(mount->flag.gid, 0) };
+
+	if (mount->flag.env)
+		TRY(add_variable(m, mount, secret));
+	if (!secret || !mount->target)
+		return NULL;
+	file.data = secret->value;
+	file.len = secret->len;
+	TRY(detached_file(&file, &hold.fd));
+	hold.source = xstrdup(DETACHED_FILE);
+	keep(m, &hold, mount->target);
+	return NULL;
+}
+
+/* ---- other trees ---- */
+
+/* Copy what is selected of a context into `fs_fd`, below the name COPIED. */
+#define COPIED "copy"
+
+static struct err *copy_selected(struct execution *ex, const struct plan_mount *mount,
+				 const char *dest, int fs_fd)
+{
+	const struct copy_opts opts = { .dest = dest, .pool = ex->copy_pool };
+
+	return copy_run(mount->from.context->tree, &mount->selection, &opts, -1, fs_fd);
+}
+
+/* A directory stands for its contents when it is copied: give the copy its own mode and time, too. */
+static struct err *dress(int dir_fd, const struct tree_node *node)
+{
+	const struct timespec times[2] = { node->mtime, node->mtime };
+
+	if (fchmod(dir_fd, node->mode & 07777) < 0 || futimens(dir_fd, times) < 0)
+		return err_sys("set the mode and time of a copy");
+	return NULL;
+}
+
+/* A part of the context, as it was when it was planned, and without what is ignored. */
+static struct err *make_copy(struct making *m, const struct plan_mount *mount)
+{
+	AUTO(mount_hold) struct mount_hold hold = HOLD_INIT;
+	const struct tree_node *node = mount->selection.at[0].node;
+	AUTO(fd) int copy_fd = -1;
+
+	TRY(layer_begin(m->ex->plan->store, &hold.stage));
+	TRY(copy_selected(m->ex, mount, "/" COPIED, hold.stage->fs_fd));
+	if (S_ISDIR(node->mode)) {
+		TRY(file_make_dirs(hold.stage->fs_fd, COPIED, 0755, &copy_fd));
+		TRY(dress(copy_fd, node));
+	} else {
+		TRY(file_open(hold.stage->fs_fd, COPIED, O_PATH | O_NOFOLLOW, 0, FILE_NO_LINKS,
+			      &copy_fd));
+	}
+	TRY(detached_clone(copy_fd, mount->flag.read_only, &hold.fd));
+	keep(m, &hold, mount->target);
+	return NULL;
+}
+
+/* A stage or an image to write to: what is written goes with `hold`. */
+static struct err *mount_writable(struct execution *ex, const struct stack *stack,
+				  struct mount_hold *hold)
+{
+	/* below it shall be nothing */
+	const struct skeleton nothing = { .root_fd = ex->skeleton.empty_fd,
+					  .empty_fd = ex->skeleton.empty_fd };
+
+	TRY(stack_begin_layer(stack, ex->plan->store, &hold->stage));
+	return stack_mount(stack, hold->stage, &nothing, -1, &hold->fd);
+}
+
+static struct err *find_source(int root_fd, const char *source, const char *what)
+{
+	AUTO(fd) int fd = -1;
+	struct err *err = file_open(root_fd, source, O_PATH, 0, FILE_IN_ROOT, &fd);
+
+	if (err_kind(err) != ERR_NOT_FOUND)
+		return err;
+	err_free(err);
+	return err_new(ERR_NOT_FOUND, "--mount: '%s' is not in %s", source, what);
+}
+
+static struct err *make_view(struct making *m, const struct plan_mount *mount)
+{
+	AUTO(mount_hold) struct mount_hold hold = HOLD_INIT;
+	AUTO(stack) struct stack stack = { 0 };
+	AUTO(mem) char *what = NULL;
+
+	TRY(execution_stack_of(m->ex, &mount->from, &what, &stack));
+	if (mount->flag.read_only)
+		TRY(stack_view(&stack, &hold.fd));
+	else
+		TRY(mount_writable(m->ex, &stack, &hold));
+	if (mount->flag.source) {
+		TRY(find_source(hold.fd, mount->flag.source, what));
+		hold.source = xstrdup(mount->flag.source);
+	}
+	keep(m, &hold, mount->target);
+	return NULL;
+}
+
+static struct err *make_bind(struct making *m, const struct plan_mount *mount)
+{
+	return mount->from.context ? make_copy(m, mount) : make_view(m, mount);
+}
+
+/* ---- caches ---- */
+
+/* Opening one cache. */
+struct opening {
+	struct making *making;
+	const struct plan_mount *mount;
+	bool waited;
+};
+
+static void tell(const struct making *m, const char *text)
+{
+	events_emit(m->ex->opts->events, &(struct build_event){ .kind = EVENT_STEP_PROGRESS,
+								.step = m->step->number,
+								.text = text });
+}
+
+static void tell_waiting(void *self)
+{
+	struct opening *o = self;
+	AUTO(mem)
+	char *text = xasprintf("waiting for the cache '%s', which another step uses", o->mount->id);
+
+	o->waited = true;
+	tell(o->making, text);
+}
+
+/* All of a stage or an image. */
+static struct err *copy_view(struct execution *ex, const struct plan_mount *mount, int fs_fd)
+{
+	const struct copy_opts opts = {
+		.dest = "/", .dest_is_dir = true, .keep_owner = true, .pool = ex->copy_pool
+	};
+	AUTO(selection) struct selection all = { 0 };
+	AUTO(tree) struct tree *tree = NULL;
+	AUTO(mem) char *what = NULL;
+	int view_fd;
+
+	TRY(execution_view(ex, &mount->from, &what, &view_fd));
+	TRY(tree_open(view_fd, NULL, NULL, &tree));
+	TRY(selection_add(&all, tree, "/", what));
+	TRY(selection_load(&all, tree, ex->copy_pool));
+	return copy_run(tree, &all, &opts, -1, fs_fd);
+}
+
+/* What a new cache begins with: nothing, or what it is to be made from. */
+static struct err *fill_cache(void *self, int fs_fd)
+{
+	const struct opening *o = self;
+	const struct plan_mount *mount = o->mount;
+	struct execution *ex = o->making->ex;
+
+	if (mount->from.context)
+		TRY(copy_selected(ex, mount, "/", fs_fd));
+	else if (mount->from.stage || mount->from.image)
+		TRY(copy_view(ex, mount, fs_fd));
+	if (fchown(fs_fd, number_or(mount->flag.uid, 0), number_or(mount->flag.gid, 0)) < 0 ||
+	    fchmod(fs_fd, number_or(mount->flag.mode, CACHE_MODE) & 07777) < 0)
+		return err_sys("set the owner and mode of a cache");
+	return NULL;
+}
+
+/* Whether this build has yet to empty the cache: --no-cache does so once. */
+static bool must_empty(struct execution *ex, const struct plan_mount *mount)
+{
+	char id[DIGEST_TEXT_SIZE];
+
+	if (!ex->plan->opts->no_cache)
+		return false;
+	digest_format(&mount->cache, id);
+	vec_foreach (&ex->emptied, known)
+		if (strcmp(*known, id) == 0)
+			return false;
+	strings_push(&ex->emptied, id);
+	return true;
+}
+
+static struct err *open_cache(struct making *m, const struct plan_mount *mount)
+{
+	static const enum cache_sharing sharing[] = { [MOUNT_SHARED] = CACHE_SHARED,
+						      [MOUNT_PRIVATE] = CACHE_PRIVATE,
+						      [MOUNT_LOCKED] = CACHE_LOCKED };
+	struct opening opening = { .making = m, .mount = mount };
+	const struct cache_dir_opts opts = { .id = &mount->cache,
+					     .about = mount->id,
+					     .sharing = sharing[mount->flag.sharing],
+					     .empty = must_empty(m->ex, mount),
+					     .fill = fill_cache,
+					     .waits = tell_waiting,
+					     .self = &opening };
+	struct cache_dir dir = CACHE_DIR_INIT;
+	struct err *err = cache_dir_open(m->ex->plan->store, &opts, &dir);
+
+	if (opening.waited)
+		tell(m, NULL);
+	TRY(err);
+	vec_push(&m->mounts->caches, dir);
+	return NULL;
+}
+
+/* The caches of a step in the order of their ids, each once. */
+struct cache_list {
+	const struct plan_mount **at;
+	size_t len, cap;
+};
+
+static void add_cache(struct cache_list *list, const struct plan_mount *mount)
+{
+	size_t at;
+
+	vec_foreach (list, known)
+		if (digest_equal(&(*known)->cache, &mount->cache))
+			return;
+	vec_push(list, mount);
+	for (at = list->len - 1; at > 0; at--) {
+		if (memcmp(&list->at[at - 1]->cache, &mount->cache, sizeof(mount->cache)) <= 0)
+			break;
+		list->at[at] = list->at[at - 1];
+	}
+	list->at[at] = mount;
+}
+
+static struct err *open_list(struct making *m, const struct cache_list *list)
+{
+	vec_foreach (list, mount)
+		TRY(open_cache(m, *mount));
+	return NULL;
+}
+
+/* Under --no-cache steps get theirs one after the other, so that none sees one that another is about
+ * to empty. */
+static struct err *open_caches(struct making *m, struct cache_list *list)
+{
+	const bool alone = m->ex->plan->opts->no_cache;
+	struct err *err;
+
+	vec_foreach (&m->step->mounts, mount)
+		if (mount->flag.type == MOUNT_CACHE)
+			add_cache(list, mount);
+	if (list->len == 0)
+		return NULL;
+	if (alone)
+		pthread_mutex_lock(&m->ex->emptying);
+	err = open_list(m, list);
+	if (alone)
+		pthread_mutex_unlock(&m->ex->emptying);
+	return err;
+}
+
+/* The part of its cache that a mount shows. */
+static struct err *make_cache(struct making *m, const struct cache_list *list,
+			      const struct plan_mount *mount)
+{
+	AUTO(mount_hold) struct mount_hold hold = HOLD_INIT;
+	AUTO(fd) int part_fd = -1;
+	size_t i = 0;
+
+	while (!digest_equal(&list->at[i]->cache, &mount->cache))
+		i++;
+	TRY(find_source(m->mounts->caches.at[i].fd, mount->flag.source ? mount->flag.source : "/",
+			"the cache"));
+	TRY(file_open(m->mounts->caches.at[i].fd, mount->flag.source ? mount->flag.source : "/",
+		      O_PATH, 0, FILE_IN_ROOT, &part_fd));
+	TRY(detached_clone(part_fd, mount->flag.read_only, &hold.fd));
+	keep(m, &hold, mount->target);
+	return NULL;
+}
+
+/* ---- all of them ---- */
+
+static struct err *make_one(struct making *m, const struct cache_list *caches,
+			    const struct plan_mount *mount)
+{
+	switch (mount->flag.type) {
+	case MOUNT_BIND:
+		return make_bind(m, mount);
+	case MOUNT_CACHE:
+		return make_cache(m, caches, mount);
+	case MOUNT_TMPFS:
+		return make_tmpfs(m, mount);
+	case MOUNT_SECRET:
+		return make_secret(m, mount);
+	case MOUNT_SSH:
+		return err_new(ERR_UNSUPPORTED, "RUN --mount=type=ssh does not work yet");
+	}
+	return NULL;
+}
+
+static struct err *make_all(struct making *m, struct cache_list *caches)
+{
+	TRY(open_caches(m, caches));
+	if (m->step->script)
+		TRY(make_script(m));
+	vec_foreach (&m->step->mounts, mount)
+		TRY(make_one(m, caches, mount));
+	return NULL;
+}
+
+/* What a mount shows, a directory or not. */
+static struct err *is_directory(const struct mount_hold *hold, bool *ret)
+{
+	AUTO(fd) int fd = -1;
+	struct stat st;
+
+	if (hold->source)
+		TRY(file_open(hold->fd, hold->source, O_PATH, 0, FILE_IN_ROOT, &fd));
+	if (fstat(fd >= 0 ? fd : hold->fd, &st) < 0)
+		return err_sys("look at a mount");
+	*ret = S_ISDIR(st.st_mode);
+	return NULL;
+}
+
+/* Make the mount points that the image lacks. */
+static struct err *make_points(struct making *m, int view_fd)
+{
+	struct mounts *mounts = m->mounts;
+
+	vec_foreach (&mounts->holds, hold) {
+		bool directory;
+
+		if (!points_needed(view_fd, hold->target))
+			continue;
+		if (!mounts->points)
+			TRY(layer_begin(m->ex->plan->store, &mounts->points));
+		TRY(is_directory(hold, &directory));
+		TRY(err_wrap(points_make(mounts->points->fs_fd, view_fd, hold->target, directory),
+			     "--mount"));
+	}
+	return NULL;
+}
+
+static void list_mounts(struct mounts *mounts)
+{
+	size_t count = 0;
+
+	mounts->list = xcalloc(mounts->holds.len, sizeof(*mounts->list));
+	vec_foreach (&mounts->holds, hold)
+		mounts->list[count++] =
+			(struct sandbox_mount){ hold->fd, hold->source, hold->target };
+}
+
+struct err *mounts_make(struct execution *ex, const struct plan_step *step, int view_fd,
+			struct mounts *ret)
+{
+	struct making making = { .ex = ex, .step = step, .mounts = ret };
+	struct cache_list caches = { 0 };
+	struct err *err = make_all(&making, &caches);
+
+	vec_release(&caches);
+	TRY(err);
+	TRY(make_points(&making, view_fd));
+	list_mounts(ret);
+	return NULL;
+}
+
+/* ---- before anything runs ---- */
+
+static struct err *check_mount(const struct plan *plan, const struct plan_step *step,
+			       const struct plan_mount *mount)
+{
+	if (mount->flag.type != MOUNT_SECRET || !mount->flag.required ||
+	    secrets_find(plan->opts->secrets, mount->id))
+		return NULL;
+	return script_error(plan->recipe->script, &step->instruction->position, ERR_NOT_FOUND,
+			    "secret '%s' is required: give it with --secret id=%s,src=FILE",
+			    mount->id, mount->id);
+}
+
+struct err *mounts_check(const struct plan *plan)
+{
+	vec_foreach (&plan->steps, step) {
+		if (!(*step)->needed || (*step)->cached)
+			continue;
+		vec_foreach (&(*step)->mounts, mount)
+			TRY(check_mount(plan, *step, mount));
+	}
+	return NULL;
+}

@@ -1,0 +1,177 @@
+/* store/cache_dir.c - see store/cache_dir.h. */
+
+#include "store/cache_dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "store/layer.h"
+#include "store/store.h"
+
+#define COPIES_MAX 256 /* of one cache, in use at a time */
+
+/* One cache while a copy of it is sought. */
+struct search {
+	struct store *store;
+	const struct cache_dir_opts *opts;
+	int dir_fd; /* mounts/<id>, owned */
+	bool told;
+};
+
+static inline void search_auto_(struct search *search)
+{
+	if (search->dir_fd >= 0)
+		close(search->dir_fd);
+}
+
+static enum lock_mode lock_mode(const struct search *s)
+{
+	return s->opts->sharing == CACHE_SHARED ? LOCK_SHARED : LOCK_EXCLUSIVE;
+}
+
+static struct err *lock_waiting(struct search *s, int copy_fd, enum lock_mode mode,
+				struct lock *ret)
+{
+	bool held;
+
+	TRY(lock_try_file(copy_fd, "lock", mode, ret, &held));
+	if (held)
+		return NULL;
+	if (!s->told && s->opts->waits)
+		s->opts->waits(s->opts->self);
+	s->told = true;
+	return lock_file(copy_fd, "lock", mode, ret);
+}
+
+/* Make the contents anew. With the copy locked against everybody. */
+static struct err *make_contents(struct search *s, int copy_fd)
+{
+	AUTO(layer_stage) struct layer_stage *stage = NULL;
+
+	TRY(layer_begin(s->store, &stage));
+	if (renameat(copy_fd, "fs", stage->dir_fd, "old") < 0 && errno != ENOENT)
+		return err_sys("take away the old contents");
+	if (s->opts->fill)
+		TRY(s->opts->fill(s->opts->self, stage->fs_fd));
+	if (renameat(stage->dir_fd, "fs", copy_fd, "fs") < 0)
+		return err_sys("put the contents in place");
+	return NULL;
+}
+
+/* With the copy locked as it was asked for: see to it that it has contents, for which nobody else
+ * may use it. */
+static struct err *prepare(struct search *s, int copy_fd, struct lock *lock)
+{
+	bool empty = s->opts->empty;
+
+	while (empty || !file_exists(copy_fd, "fs")) {
+		if (lock_mode(s) == LOCK_SHARED) {
+			lock_release(lock);
+			TRY(lock_waiting(s, copy_fd, LOCK_EXCLUSIVE, lock));
+		}
+		if (empty || !file_exists(copy_fd, "fs"))
+			TRY(make_contents(s, copy_fd));
+		empty = false;
+		if (lock_mode(s) == LOCK_SHARED) {
+			lock_release(lock);
+			TRY(lock_waiting(s, copy_fd, LOCK_SHARED, lock));
+		}
+	}
+	return NULL;
+}
+
+static struct err *open_copy(const struct search *s, unsigned number, int *ret_fd)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%u", number);
+	return file_make_dirs(s->dir_fd, name, 0700, ret_fd);
+}
+
+static bool has_copy(const struct search *s, unsigned number)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%u", number);
+	return file_exists(s->dir_fd, name);
+}
+
+/* Take the first copy that is free. Whoever waits for one waits for the first. */
+static struct err *take_copy(struct search *s, int *ret_fd, struct lock *ret)
+{
+	const bool waits = s->opts->sharing == CACHE_LOCKED;
+
+	for (unsigned i = 0; i < COPIES_MAX; i++) {
+		AUTO(fd) int copy_fd = -1;
+		bool held;
+
+		if (i > 0 && waits && !has_copy(s, i))
+			break;
+		TRY(open_copy(s, i, &copy_fd));
+		TRY(lock_try_file(copy_fd, "lock", lock_mode(s), ret, &held));
+		if (held) {
+			*ret_fd = STEAL_FD(copy_fd);
+			return NULL;
+		}
+	}
+	if (!waits)
+		return err_new(ERR_SYSTEM, "%d copies of it are in use", COPIES_MAX);
+	TRY(open_copy(s, 0, ret_fd));
+	return lock_waiting(s, *ret_fd, LOCK_EXCLUSIVE, ret);
+}
+
+static struct err *describe(const struct search *s)
+{
+	AUTO(mem) char *line = xasprintf("%s\n", s->opts->about);
+
+	if (file_exists(s->dir_fd, "about"))
+		return NULL;
+	return file_replace(s->dir_fd, "about", str_of(line), 0600, FILE_QUICK);
+}
+
+static struct err *open_search(struct search *s)
+{
+	char hex[DIGEST_TEXT_SIZE];
+	AUTO(mem) char *path = NULL;
+
+	digest_format(s->opts->id, hex);
+	path = xasprintf("mounts/%s", strchr(hex, ':') + 1);
+	TRY(file_make_dirs(store_fd(s->store), path, 0700, &s->dir_fd));
+	return describe(s);
+}
+
+static struct err *search_copy(struct search *s, struct cache_dir *ret)
+{
+	AUTO(fd) int copy_fd = -1;
+
+	TRY(open_search(s));
+	TRY(take_copy(s, &copy_fd, &ret->lock));
+	TRY(prepare(s, copy_fd, &ret->lock));
+	return file_open_dir(copy_fd, "fs", &ret->fd);
+}
+
+struct err *cache_dir_open(struct store *store, const struct cache_dir_opts *opts,
+			   struct cache_dir *ret)
+{
+	AUTO(search) struct search search = { .store = store, .opts = opts, .dir_fd = -1 };
+	AUTO(cache_dir) struct cache_dir dir = CACHE_DIR_INIT;
+
+	TRY(err_wrap(search_copy(&search, &dir), "cache '%s'", opts->about));
+	*ret = dir;
+	dir = CACHE_DIR_INIT;
+	return NULL;
+}
+
+void cache_dir_close(struct cache_dir *dir)
+{
+	if (dir->fd >= 0)
+		close(dir->fd);
+	lock_release(&dir->lock);
+	*dir = CACHE_DIR_INIT;
+}

@@ -1,0 +1,622 @@
+# tests/e2e/mounts.bats - RUN --mount of every type, and heredocs that are programs.
+#
+# Each rule is one that BuildKit's frontend documents; what the layer holds is the proof, and a
+# command that exits with 0 that it saw what it should.
+
+load helper
+
+setup_file() {
+	[ "$(id -u)" -eq 0 ] || skip "needs root"
+	command -v busybox >/dev/null || skip "needs busybox"
+	BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR make_rootfs "$BATS_FILE_TMPDIR/base.tar"
+	# all of busybox
+	for name in $(busybox --list); do
+		[ -e "$BATS_FILE_TMPDIR/rootfs/bin/$name" ] ||
+			ln -s busybox "$BATS_FILE_TMPDIR/rootfs/bin/$name"
+	done
+	tar -C "$BATS_FILE_TMPDIR/rootfs" --sort=name --mtime=@0 --owner=0 --group=0 \
+		--numeric-owner -cf "$BATS_FILE_TMPDIR/base.tar" .
+}
+
+setup() {
+	export CAIRN_ROOT=$BATS_TEST_TMPDIR/store NO_COLOR=1
+	unset SOURCE_DATE_EPOCH SSH_AUTH_SOCK
+	cd "$BATS_TEST_TMPDIR" || return 1
+	cairn import "$BATS_FILE_TMPDIR/base.tar" base >/dev/null
+	mkdir ctx
+}
+
+teardown() {
+	no_leases
+}
+
+# recipe: standard input becomes Recipe in the context `ctx`.
+recipe() {
+	cat >ctx/Recipe
+}
+
+# builds [OPTION...]: it must work; what it said is in $output.
+builds() {
+	run build --progress plain -t app -o type=tar,dest=app.tar "$@" ctx
+	if [ "$status" -ne 0 ]; then
+		echo "$output"
+		return 1
+	fi
+}
+
+# last_layer: what the last RUN left, a path a line.
+last_layer() {
+	rm -rf layout
+	cairn save --format oci-dir -o layout app >/dev/null
+	python3 - layout <<-'END'
+		import json, subprocess, sys
+		blobs = sys.argv[1] + '/blobs/sha256/'
+		index = json.load(open(sys.argv[1] + '/index.json'))
+		manifest = json.load(open(blobs + index['manifests'][0]['digest'][7:]))
+		layer = blobs + manifest['layers'][-1]['digest'][7:]
+		tar = subprocess.run(['zstd', '-dcq', layer], stdout=subprocess.PIPE, check=True)
+		names = subprocess.run(['tar', '-tf', '-'], input=tar.stdout, stdout=subprocess.PIPE)
+		print(names.stdout.decode(), end='')
+	END
+}
+
+# ---- targets ----
+
+@test "mount points, their parents and their times never reach the layer" {
+	recipe <<-'EOF'
+		FROM base
+		RUN mkdir -p /have/some && touch -d @1000 /have/some /have && ln -s /have /link
+		RUN --mount=type=tmpfs,target=/new/deep/er --mount=type=tmpfs,target=/have/some/new \
+		    --mount=type=tmpfs,target=/link/linked --mount=type=tmpfs,target=/have/some \
+		    --mount=type=secret,id=s,target=/have/file --mount=type=secret,id=s,target=/etc/new \
+		    touch /new/deep/er/x /have/some/new/x /link/linked/x && cat /have/file /etc/new && \
+		    [ $(stat -c %Y /have) = 1000 ] && echo x >/proof
+	EOF
+	echo v >secret
+	builds --secret id=s,src=secret
+	equal "$(last_layer)" "proof"
+	# and one that leaves nothing leaves no layer
+	recipe <<-'EOF'
+		FROM base
+		RUN echo x >/proof
+		RUN --mount=type=tmpfs,target=/a/b --mount=type=tmpfs,target=/etc/c touch /a/b/x /etc/c/x
+	EOF
+	builds
+	equal "$(last_layer)" "proof"
+}
+
+@test "what a step makes beside a mount point stays, and its parents with it" {
+	recipe <<-'EOF'
+		FROM base
+		RUN --mount=type=tmpfs,target=/new/mount touch /new/mount/x /new/own
+	EOF
+	builds
+	equal "$(last_layer)" $'new/\nnew/own'
+}
+
+@test "a mount point is found where the image had deleted or replaced what led there" {
+	recipe <<-'EOF'
+		FROM base
+		RUN mkdir -p /gone/a /again/old && touch /again/old/f
+		RUN rm -r /gone /again && mkdir /again
+		RUN --mount=type=tmpfs,target=/gone/a/b --mount=type=tmpfs,target=/again/new \
+		    touch /gone/a/b/x /again/new/x && [ "$(ls /again)" = new ] && [ "$(ls /gone/a)" = b ]
+	EOF
+	builds
+}
+
+@test "a target is relative to the working directory, and follows links within the image" {
+	recipe <<-'EOF'
+		FROM base
+		WORKDIR /work
+		RUN ln -s /nowhere/yet /dangling && ln -s ../../../etc /up
+		RUN --mount=type=tmpfs,target=sub/x --mount=type=tmpfs,target=../beside \
+		    --mount=type=tmpfs,target=/dangling/x --mount=type=tmpfs,target=/up/new \
+		    touch /work/sub/x/1 /beside/1 /nowhere/yet/x/1 /etc/new/1
+	EOF
+	builds
+}
+
+@test "a later mount may lie in an earlier one, in any order of writing" {
+	recipe <<-'EOF'
+		FROM base
+		RUN --mount=type=tmpfs,target=/a/b/c --mount=type=secret,id=s,target=/a/s \
+		    --mount=type=tmpfs,target=/a --mount=type=tmpfs,target=/dev/own \
+		    touch /a/b/c/x /dev/own/x && cat /a/s && [ "$(ls /a)" = "$(printf 'b\ns')" ]
+	EOF
+	echo v >secret
+	builds --secret id=s,src=secret
+	equal "$(tar -tf app.tar | grep -c '^a')" 0
+}
+
+@test "what cannot be mounted is named before anything runs" {
+	touch ctx/file
+	while IFS='|' read -r flags text; do
+		printf 'FROM base\nRUN echo ran\nRUN %s true\n' "$flags" >ctx/Recipe
+		run build --progress plain ctx
+		[ "$status" -ne 0 ]
+		says "Recipe:3: "
+		says "$text"
+		[[ $output != *'#1 [stage-0'* ]]
+	done <<-'END'
+		--mount=target=/|is '/', where nothing can be mounted
+		--mount=type=tmpfs,target=..|is '/', where nothing can be mounted
+		--mount=type=bind|needs a target
+		--mount=type=bind,target=/x,uid=1|unexpected key 'uid' for mount type 'bind'
+		--mount=type=bind,target=/x,source=nothing|'nothing' is not in the build context
+		--mount=type=bind,target=/x,from=nothing:1|image 'nothing:1'
+		--mount=type=tmpfs,target=/x,required|unexpected key 'required'
+		--mount=type=tmpfs,target=/x,size=much|'much' is no size
+		--mount=type=ssh,source=/x|an ssh mount has no source
+		--mount=type=secret|needs an id
+		--mount=type=secret,id=a,source=b|either a source or an id
+		--mount=type=secret,id=a,required|secret 'a' is required: give it with --secret id=a
+		--mount=required,type=secret,id=a|unexpected key 'required'
+		--mount=type=cache,target=/x,sharing=some|unsupported sharing
+		--mount=type=nothing,target=/x|unsupported mount type
+		--mount=type=cache,target=/x,form=y|unexpected key 'form' (did you mean from?)
+		--security=insecure|has to be allowed: say --allow security.insecure
+	END
+}
+
+@test "a target of the wrong kind ends the step, not the machine" {
+	touch ctx/file
+	recipe <<-'EOF'
+		FROM base
+		RUN --mount=target=/etc,source=file true
+	EOF
+	fails 1 build --progress plain ctx
+	says "cannot mount something on '/etc': one is a directory and the other is a file"
+	recipe <<-'EOF'
+		FROM base
+		RUN --mount=type=tmpfs,target=/etc/passwd/x true
+	EOF
+	fails 1 build --progress plain ctx
+	says "'/etc/passwd' exists and is not a directory"
+	recipe <<-'EOF'
+		FROM base
+		RUN --mount=from=base,target=/x --mount=type=tmpfs,target=/x/new true
+	EOF
+	fails 1 build --progress plain ctx
+	says "cannot mount something on '/x/new': Read-only file system"
+}
+
+# ---- tmpfs ----
+
+@test "tmpfs: empty, of the size that was asked for, gone afterwards" {
+	recipe <<-'EOF'
+		FROM base
+		RUN --mount=type=tmpfs,target=/etc,size=1m \
+		    [ -z "$(ls /etc)" ] && [ $(stat -c %a /etc) = 1777 ] && \
+		    grep -q ' /etc rw,nosuid,nodev,relatime - tmpfs tmpfs rw,size=1024k' /proc/self/mountinfo && \
+		    ! dd if=/dev/zero of=/etc/x bs=64k count=17 && rm /etc/x && \
+		    dd if=/dev/zero of=/etc/x bs=64k count=16
+		RUN [ -e /etc/passwd ] && ! [ -e /etc/x ]
+	EOF
+	builds
+}
+
+# ---- secrets ----
+
+@test "secret: a file 0400 of root below /run/secrets, in memory" {
+	recipe <<-'EOF'
+		FROM base
+		RUN --mount=type=secret,id=a \
+		    [ "$(cat /run/secrets/a)" = value ] && \
+		    [ "$(stat -c '%a %u:%g' /run/secrets/a)" = '400 0:0' ] && \
+		    grep -q ' /run/secrets/a ro,nosuid,nodev,noexec,relatime - tmpfs ' /proc/self/mountinfo && \
+		    ! echo x >/run/secrets/a
+		RUN ! [ -e /run ]
+	EOF
+	echo value >file
+	builds --secret id=a,src=file
+}
+
+@test "secret: id, source, target, mode, owner" {
+	recipe <<-'EOF'
+		FROM base
+		WORKDIR /work
+		RUN --mount=type=secret,source=dir/a [ "$(cat /run/secrets/a)" = value ]
+		RUN --mount=type=secret,target=/x/dir/a2 [ "$(cat /x/dir/a2)" = value2 ]
+		RUN --mount=type=secret,id=a2,target=rel,mode=0640,uid=1000,gid=7 \
+		    [ "$(stat -c '%a %u:%g' /work/rel)" = '640 1000:7' ]
+		RUN --mount=type=secret,id=a2,target=/etc/passwd [ "$(cat /etc/passwd)" = value2 ]
+		USER user
+		RUN --mount=type=secret,id=a2,uid=1000 [ "$(cat /run/secrets/a2)" = value2 ]
+		RUN --mount=type=secret,id=a2 ! cat /run/secrets/a2
+	EOF
+	echo value >file
+	echo value2 >file2
+	builds --secret id=dir/a,src=file --secret id=a2,src=file2
+}
+
+@test "secret: as a variable, and as both" {
+	recipe <<-'EOF'
+		FROM base
+		ENV OLD=before
+		RUN --mount=type=secret,id=a,env=TOKEN [ "$TOKEN" = value ] && ! [ -e /run/secrets ]
+		RUN --mount=type=secret,id=a,env=TOKEN,target=/x [ "$TOKEN" = "$(cat /x)" ]
+		RUN --mount=type=secret,id=a,env=OLD [ "$OLD" = value ] && [ "$(env | grep -c ^OLD=)" = 1 ]
+		RUN [ "$OLD" = before ] && [ -z "${TOKEN+x}" ]
+	EOF
+	printf value >file
+	builds --secret id=a,src=file
+}
+
+@test "secret: one that is missing is no file and an empty variable" {
+	recipe <<-'EOF'
+		FROM base
+		RUN --mount=type=secret,id=a ! [ -e /run/secrets/a ]
+		RUN --mount=type=secret,id=a,env=TOKEN [ "${TOKEN-unset}" = "" ]
+	EOF
+	builds
+}
+
+@test "secret: another value changes no key, and what is cached needs none" {
+	recipe <<-'EOF'
+		FROM base
+		RUN --mount=type=secret,id=a,required echo x >/x
+	EOF
+	printf one >file
+	builds --secret id=a,src=file
+	printf two >file
+	builds --secret id=a,src=file
+	says "#1 CACHED"
+	builds
+	says "#1 CACHED"
+	fails 3 build --no-cache ctx
+	says "secret 'a' is required"
+}
+
+@test "secret: wherever --secret takes it from" {
+	recipe <<-'EOF'
+		FROM base
+		ARG WANT
+		RUN --mount=type=secret,id=MYTOKEN [ "$(cat /run/secrets/MYTOKEN)" = "$WANT" ]
+	EOF
+	printf file >MYTOKEN
+	builds --secret id=MYTOKEN --build-arg WANT=file
+	MYTOKEN=variable builds --secret id=MYTOKEN --build-arg WANT=variable
+	MYTOKEN=variable builds --secret type=file,id=MYTOKEN --build-arg WANT=file --no-cache
+	OTHER=other builds --secret id=MYTOKEN,env=OTHER --build-arg WANT=other
+	OTHER=other builds --secret id=MYTOKEN,type=env,src=OTHER --build-arg WANT=other --no-cache
+	builds --secret id=MYTOKEN,src=<(printf pipe) --build-arg WANT=pipe
+	fails 3 build --secret id=x,src=nothing ctx
+	says "option --secret: "
+	says "nothing"
+	fails 2 build --secret src=MYTOKEN ctx
+	says "option --secret: it has no id"
+}
+
+# ---- bind ----
+
+@test "bind: the context, without what is ignored, read-only" {
+	mkdir -p ctx/dir/sub
+	echo a >ctx/dir/a
+	echo b >ctx/dir/sub/b
+	echo no >ctx/dir/no
+	chmod 750 ctx/dir
+	chown 1000:1000 ctx/dir/a
+	echo dir/no >ctx/.dockerignore
+	recipe <<-'EOF'
+		FROM base
+		WORKDIR /w
+		RUN --mount=target=. [ "$(ls)" = "$(printf 'Recipe\ndir')" ] && ! touch /w/x && \
+		    [ "$(stat -c '%a %u:%g' dir)" = '750 0:0' ] && [ $(stat -c %u dir/a) = 0 ]
+		RUN --mount=type=bind,source=dir,target=/x [ "$(ls /x)" = "$(printf 'a\nsub')" ] && \
+		    [ $(stat -c %a /x) = 750 ]
+		RUN --mount=src=/dir/sub/../sub/b,dst=/y/file [ "$(cat /y/file)" = b ] && ! echo x >/y/file
+		RUN --mount=src=dir/*,target=/x true || true
+	EOF
+	fails 3 build --progress plain ctx
+	says "'dir/*' is not in the build context"
+	sed -i '$d' ctx/Recipe
+	builds
+	echo 'RUN --mount=target=/x,source=dir/no true' >>ctx/Recipe
+	fails 3 build --progress plain ctx
+	says "is excluded by line 1 of the ignore file"
+}
+
+@test "bind: what is written is thrown away, and the context stays as it is" {
+	mkdir ctx/dir
+	echo a >ctx/dir/a
+	recipe <<-'EOF'
+		FROM base AS other
+		RUN mkdir /opt && echo o >/opt/o
+		FROM base
+		RUN --mount=target=/x,source=dir,rw --mount=target=/f,source=dir/a,readwrite \
+		    --mount=target=/o,from=other,source=opt,rw --mount=target=/of,from=other,source=opt/o,rw \
+		    --mount=target=/s,from=scratch,rw \
+		    echo new >/x/a && rm /x/a && echo new >/x/b && echo new >/f && rm /o/o && echo n >/o/n && \
+		    echo new >/of && [ -z "$(ls /s)" ] && touch /s/s && [ "$(cat /of)" = new ]
+		RUN --mount=target=/x,source=dir --mount=target=/o,from=other,source=opt --mount=target=/s,from=scratch \
+		    [ "$(ls /x)" = a ] && [ "$(cat /x/a)" = a ] && [ "$(cat /o/o)" = o ] && [ -z "$(ls /s)" ]
+	EOF
+	builds
+	equal "$(cat ctx/dir/a)" a
+	equal "$(ls ctx/dir)" a
+	equal "$(tar -tf app.tar | grep -cE '^(x|f|o|of|s)(/|$)')" 0
+}
+
+@test "bind: from a stage, an image, a named context; a number is an image" {
+	mkdir named
+	echo n >named/n
+	recipe <<-'EOF'
+		FROM base AS other
+		RUN mkdir /opt && echo o >/opt/o && ln -s /opt/o /link && ln -s ../../../../opt/o /up
+		FROM base
+		RUN --mount=from=other,target=/o [ "$(cat /o/opt/o)" = o ] && ! touch /o/x
+		RUN --mount=from=OTHER,source=/link,target=/o [ "$(cat /o)" = o ]
+		RUN --mount=from=other,source=up,target=/o [ "$(cat /o)" = o ]
+		RUN --mount=from=base,source=etc/passwd,target=/o grep -q root /o
+		RUN --mount=from=named,target=/o [ "$(ls /o)" = n ]
+	EOF
+	builds --build-context named=named
+	printf 'FROM base\nFROM base\nRUN --mount=from=0,target=/o true\n' >ctx/Recipe
+	run build ctx
+	[ "$status" -ne 0 ]
+	says "image '0'"
+	printf 'FROM base AS a\nFROM base\nRUN --mount=from=a,source=no,target=/o true\n' >ctx/Recipe
+	fails 3 build ctx
+	says "'no' is not in stage 'a'"
+}
+
+@test "bind: what is bound is in the key, and nothing else of the context" {
+	mkdir ctx/dir
+	echo a >ctx/dir/a
+	recipe <<-'EOF'
+		FROM base
+		RUN --mount=target=/x,source=dir cat /x/a >/copy
+	EOF
+	echo 1 >ctx/beside
+	builds
+	echo 2 >ctx/beside
+	touch -d @5 ctx/dir/a
+	builds
+	says "#1 CACHED"
+	echo b >ctx/dir/a
+	builds
+	equal "$(tar -xOf app.tar copy)" b
+	# a stage by its own key
+	recipe <<-'EOF'
+		FROM base AS other
+		ARG V=1
+		RUN echo $V >/v
+		FROM base
+		RUN --mount=from=other,target=/x cat /x/v >/copy
+	EOF
+	builds
+	builds --build-arg V=2
+	equal "$(tar -xOf app.tar copy)" 2
+	builds --build-arg V=1
+	says "CACHED"
+	equal "$(tar -xOf app.tar copy)" 1
+}
+
+@test "a stage that only a mount reads is built, and no other" {
+	recipe <<-'EOF'
+		FROM base AS needed
+		RUN echo x >/x
+		FROM base AS not-needed
+		RUN false
+		FROM base
+		RUN --mount=from=needed,target=/n cp /n/x /x
+	EOF
+	builds
+}
+
+# ---- cache ----
+
+@test "cache: stays from build to build, and is in no layer and no key" {
+	recipe <<-'EOF'
+		FROM base
+		ARG N
+		RUN --mount=type=cache,target=/c echo $N >>/c/list; cp /c/list /list
+	EOF
+	builds --build-arg N=1
+	builds --build-arg N=2
+	builds --build-arg N=2
+	says "#1 CACHED"
+	builds --build-arg N=3
+	equal "$(tar -xOf app.tar list)" $'1\n2\n3'
+	equal "$(last_layer)" list
+}
+
+@test "cache: an id, and without one the clean target; a namespace, too" {
+	recipe <<-'EOF'
+		FROM base
+		WORKDIR /w
+		RUN --mount=type=cache,target=/a//b/../c touch /a/c/1
+		RUN --mount=type=cache,target=/x,id=/a/c [ -e /x/1 ]
+		RUN --mount=type=cache,target=rel touch rel/2
+		RUN --mount=type=cache,target=/x,id=rel [ -e /x/2 ]
+		RUN --mount=type=cache,target=/x,id=other [ -z "$(ls /x)" ]
+	EOF
+	builds
+	builds --no-cache --build-arg BUILDKIT_CACHE_MOUNT_NS=mine
+	recipe <<-'EOF'
+		FROM base
+		RUN --mount=type=cache,target=/a/c [ -e /a/c/1 ] && true
+	EOF
+	builds --build-arg BUILDKIT_CACHE_MOUNT_NS=mine
+	run build --build-arg BUILDKIT_CACHE_MOUNT_NS=theirs --no-cache ctx
+	[ "$status" -eq 1 ]
+}
+
+@test "cache: another owner, mode or beginning is another cache" {
+	recipe <<-'EOF'
+		FROM base AS seed
+		RUN mkdir -p /seed/sub && echo s >/seed/sub/s && chown 7:8 /seed/sub/s
+		FROM base
+		RUN --mount=type=cache,target=/c touch /c/1 && [ "$(stat -c '%a %u:%g' /c)" = '755 0:0' ]
+		RUN --mount=type=cache,target=/c,uid=1000 [ -z "$(ls /c)" ] && [ "$(stat -c '%a %u:%g' /c)" = '755 1000:0' ]
+		RUN --mount=type=cache,target=/c,mode=0700,gid=5 [ -z "$(ls /c)" ] && [ "$(stat -c '%a %u:%g' /c)" = '700 0:5' ]
+		RUN --mount=type=cache,target=/c,from=seed,source=seed [ "$(cat /c/sub/s)" = s ] && \
+		    [ "$(stat -c '%u:%g' /c/sub/s)" = 7:8 ] && touch /c/more
+		RUN --mount=type=cache,target=/c,from=seed,source=/seed/sub/../ [ -e /c/more ]
+		RUN --mount=type=cache,target=/c,from=scratch [ -e /c/1 ]
+		RUN --mount=type=cache,target=/c,ro [ -e /c/1 ] && ! touch /c/2
+	EOF
+	builds
+	says "#1 "
+}
+
+@test "cache: a source that is not there, or leads out" {
+	recipe <<-'EOF'
+		FROM base
+		RUN --mount=type=cache,target=/c ln -s / /c/root; ln -s ../../../../../../../.. /c/up; mkdir /c/etc
+		RUN --mount=type=cache,target=/c,source=root/etc [ -z "$(ls /c)" ]
+		RUN --mount=type=cache,id=/c,target=/c,source=up/etc [ -z "$(ls /c)" ]
+		RUN --mount=type=cache,target=/c,source=nothing true
+	EOF
+	fails 3 build --progress plain ctx
+	says "'nothing' is not in the cache"
+	says "Recipe:5: "
+}
+
+@test "cache: --no-cache empties those it meets, once" {
+	recipe <<-'EOF'
+		FROM base
+		RUN --mount=type=cache,target=/c touch /c/old
+		RUN --mount=type=cache,target=/d touch /d/old
+	EOF
+	builds
+	recipe <<-'EOF'
+		FROM base
+		RUN --mount=type=cache,target=/c ! [ -e /c/old ] && touch /c/new
+		RUN --mount=type=cache,target=/c [ -e /c/new ]
+	EOF
+	builds --no-cache
+	recipe <<-'EOF'
+		FROM base
+		RUN --mount=type=cache,target=/d [ -e /d/old ]
+		RUN --mount=type=cache,target=/c [ -e /c/new ]
+	EOF
+	builds
+}
+
+@test "cache: twice in one step is one" {
+	recipe <<-'EOF'
+		FROM base
+		RUN --mount=type=cache,id=x,target=/a,sharing=locked --mount=type=cache,id=x,target=/b,sharing=locked \
+		    touch /a/1 && [ -e /b/1 ]
+	EOF
+	builds
+}
+
+# meets SHARING: two builds at once, each of which waits a while for the other to be in the cache.
+meets() {
+	local sharing=$1 who
+	cat >ctx/Recipe <<-EOF
+		FROM base
+		ARG ME
+		ARG OTHER
+		RUN --mount=type=cache,target=/c,sharing=$sharing touch /c/\$ME; \
+		    for i in 1 2 3 4 5 6 7 8 9 10; do [ ! -e /c/\$OTHER ] || break; sleep 0.2; done; \
+		    [ -e /c/\$OTHER ] && echo met >/result || echo alone >/result; sleep 0.5; rm /c/\$ME
+	EOF
+	build -q --build-arg ME=a --build-arg OTHER=b -o type=tar,dest=a.tar ctx &
+	who=$!
+	build -q --build-arg ME=b --build-arg OTHER=a -o type=tar,dest=b.tar ctx
+	wait "$who"
+	echo "$(tar -xOf a.tar result) $(tar -xOf b.tar result)"
+}
+
+@test "cache: those who share meet in it" {
+	equal "$(meets shared | tail -1)" "met met"
+}
+
+@test "cache: who locks it is alone in it, and the other one waits" {
+	equal "$(meets locked | tail -1)" "alone alone"
+	[ "$(ls -d "$CAIRN_ROOT"/mounts/*/[0-9]* | wc -l)" -eq 1 ]
+}
+
+@test "cache: a private one is copied beside one that is in use" {
+	equal "$(meets private | tail -1)" "alone alone"
+	[ "$(ls -d "$CAIRN_ROOT"/mounts/*/[0-9]* | wc -l)" -eq 2 ]
+}
+
+@test "cache: two locks in any order do not wait for each other" {
+	cat >ctx/Recipe <<-'EOF'
+		FROM base AS one
+		RUN --mount=type=cache,id=a,target=/1,sharing=locked --mount=type=cache,id=b,target=/2,sharing=locked sleep 0.2; touch /one
+		FROM base AS two
+		RUN --mount=type=cache,id=b,target=/1,sharing=locked --mount=type=cache,id=a,target=/2,sharing=locked sleep 0.2; touch /two
+		FROM base
+		COPY --from=one /one /
+		COPY --from=two /two /
+	EOF
+	for _ in 1 2 3; do
+		run -0 timeout 60 build -j 4 --no-cache ctx
+	done
+}
+
+# ---- heredocs ----
+
+@test "a heredoc that begins with #! is a file that is executed" {
+	recipe <<-'EOF'
+		FROM base
+		RUN <<END
+		#!/bin/busybox sh
+		echo "$0 $(stat -c '%a %u:%g' "$0")" >/proof
+		[ "$(ls /dev/pipes)" = END ]
+		END
+		RUN <<-'TABS'
+			#!/bin/cat
+			$not expanded
+		TABS
+		RUN ! [ -e /dev/pipes ]
+	EOF
+	builds
+	equal "$(tar -xOf app.tar proof)" "/dev/pipes/END 755 0:0"
+	says '$not expanded'
+	cairn history app | grep -q '/dev/pipes/END'
+	# its text is in the key
+	builds
+	says "#1 CACHED"
+	sed -i 's/echo "/echo "x /' ctx/Recipe
+	builds
+	equal "$(tar -xOf app.tar proof)" "x /dev/pipes/END 755 0:0"
+}
+
+@test "several heredocs go to the shell" {
+	recipe <<-'EOF'
+		FROM base
+		RUN <<ONE cat >/one && cat <<TWO >/two
+		1 $HOME
+		ONE
+		2
+		TWO
+		RUN <<END
+		# nothing to be executed
+		#!/bin/sh
+		echo a >/a
+		END
+		RUN 3<<THREE cat <&3 >/three
+		3
+		THREE
+	EOF
+	builds
+	equal "$(tar -xOf app.tar one)" "1 /root"
+	equal "$(tar -xOf app.tar two)" "2"
+	equal "$(tar -xOf app.tar three)" "3"
+}
+
+# ---- security ----
+
+@test "an insecure step has all capabilities, no filter, and sees what is hidden" {
+	recipe <<-'EOF'
+		FROM base
+		RUN --security=insecure grep -E '^(Cap(Prm|Eff|Bnd)|Seccomp):' /proc/self/status >/proof && \
+		    mkdir /m && mount -t tmpfs none /m && umount /m && [ -w /proc/sys/kernel/hostname ]
+		RUN --security=sandbox ! mount -t tmpfs none /m
+	EOF
+	builds --allow security.insecure,network.host
+	grep -E '^(Cap(Prm|Eff|Bnd)):' /proc/self/status >want
+	equal "$(tar -xOf app.tar proof)" "$(cat want; printf 'Seccomp:\t0')"
+	# it is in the key
+	fails 4 build ctx
+	says "say --allow security.insecure"
+	fails 2 build --allow everything ctx
+	says "option --allow: 'everything' is neither"
+}
