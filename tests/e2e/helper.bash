@@ -6,6 +6,9 @@
 
 bats_require_minimum_version 1.5.0
 
+# A podman with fresh storage frees all locks of this machine, those of one beside it, too.
+export CONTAINERS_CONF=$BATS_TEST_DIRNAME/containers.conf
+
 setup() {
 	export CAIRN_ROOT=$BATS_TEST_TMPDIR/store
 	export NO_COLOR=1
