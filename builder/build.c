@@ -12,10 +12,9 @@
 #include "builder/deliver.h"
 #include "builder/events.h"
 #include "builder/execute.h"
+#include "builder/materials.h"
 #include "builder/mounts.h"
-#include "builder/parse.h"
 #include "builder/plan.h"
-#include "builder/recipe_file.h"
 #include "builder/scope.h"
 #include "builder/transfer.h"
 #include "builder/tree.h"
@@ -26,33 +25,6 @@
 #include "store/journal.h"
 #include "store/ref.h"
 #include "store/store.h"
-
-/* ---- the Recipe ---- */
-
-/* A check that was given must be one, or the command line is wrong. */
-static struct err *check_override(const char *check)
-{
-	AUTO(lint_policy) struct lint_policy policy = { 0 };
-	AUTO(err) struct err *err = check ? lint_policy_parse(str_of(check), &policy) : NULL;
-
-	return err ? err_new(ERR_USAGE, "option --build-arg: BUILDKIT_DOCKERFILE_CHECK: %s",
-			     err_text(err)) :
-		     NULL;
-}
-
-static struct err *read_recipe(const struct build_opts *opts, struct recipe **ret)
-{
-	const struct recipe_override override = {
-		.syntax = build_args_get(opts->args, STR("BUILDKIT_SYNTAX")),
-		.check = build_args_get(opts->args, STR("BUILDKIT_DOCKERFILE_CHECK")),
-	};
-	AUTO(buf) struct buf bytes = BUF_INIT(SCRIPT_MAX);
-	AUTO(mem) char *name = NULL;
-
-	TRY(check_override(override.check));
-	TRY(recipe_file_read(opts->recipe, opts->context, &bytes, &name));
-	return recipe_parse_as(name, buf_str(&bytes), &override, ret);
-}
 
 /* ---- remarks ---- */
 
@@ -91,7 +63,9 @@ static struct err *tell_remarks(const struct plan *plan, const struct build_even
 
 struct build {
 	struct store *store;
-	struct build_opts opts; /* the caller's, but for the events */
+	struct build_opts
+		opts; /* the caller's, but for the events and what materials_gather() changes */
+	struct context context; /* the build's own, if it was fetched */
 	struct pool *pool;
 	struct journal *journal;
 	struct build_events events; /* the caller's and the journal's */
@@ -102,6 +76,7 @@ struct build {
 
 static void build_release(struct build *build)
 {
+	context_release(&build->context);
 	journal_free(build->journal);
 	pool_free(build->pool);
 }
@@ -275,7 +250,7 @@ static struct err *build_all(struct build *build, struct build_result *ret)
 	struct recipe *recipe = NULL;
 
 	TRY(deliver_check(opts->outputs, opts->output_count));
-	TRY(read_recipe(opts, &recipe));
+	TRY(materials_gather(build->store, &build->opts, &build->context, &recipe));
 	TRY(plan_make(build->store, opts, recipe, build->pool, &plan));
 	vec_foreach (&plan->contexts, context)
 		if ((*context)->cache) /* only a cache: without it, more is read again */
@@ -286,7 +261,9 @@ static struct err *build_all(struct build *build, struct build_result *ret)
 struct err *build_run(struct store *store, const struct build_opts *opts, struct build_result *ret)
 {
 	AUTO(build)
-	struct build build = { .store = store, .opts = *opts, .began = clock_monotonic() };
+	struct build build = {
+		.store = store, .opts = *opts, .context = CONTEXT_INIT, .began = clock_monotonic()
+	};
 	struct err *err;
 
 	*ret = (struct build_result){ 0 };

@@ -26,6 +26,7 @@
 struct build_args;
 struct build_events;
 struct client;
+struct context;
 struct err;
 struct secrets;
 struct store;
@@ -47,11 +48,13 @@ struct build_output {
 
 /* --build-context NAME=VALUE. Both borrowed. */
 struct build_context {
-	const char *name, *value; /* value: a directory */
+	const char *name, *value; /* the value as context_spec_parse() reads it */
 };
 
 struct build_opts {
-	const char *context; /* a directory */
+	const char *context; /* as context_spec_parse() reads it; NULL: there is none */
+	const struct context
+		*fetched; /* of the build itself: the context if it is no directory; borrowed */
 	const struct build_context *contexts;
 	size_t context_count;
 	const char *recipe;    /* -f: a path, "-" for standard input, NULL to search the context */

@@ -11,10 +11,13 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "builder/build.h"
+#include "builder/context.h"
 #include "builder/ignore.h"
 #include "builder/statcache.h"
+#include "builder/transfer.h"
 #include "builder/tree.h"
 #include "registry/reference.h"
+#include "registry/url.h"
 #include "store/store.h"
 
 /* ---- ignore files ---- */
@@ -78,6 +81,25 @@ static struct err *open_local(struct plan *plan, struct plan_context *context)
 	return statcache_open(plan->store, context->fd, &context->cache);
 }
 
+/* Fetch what --build-context names. */
+static struct err *fetch(struct plan *plan, struct plan_context *context)
+{
+	AUTO(mem) char *shown = url_redacted(context->spec.value);
+	AUTO(context) struct context fetched = CONTEXT_INIT;
+	struct transfer transfer;
+	const struct context_opts how = { .store = plan->store,
+					  .client = plan->opts->client,
+					  .named = true,
+					  .progress = &transfer.progress };
+	struct err *err;
+
+	transfer_begin(&transfer, plan->opts->events, ++plan->transfers, "fetch", shown);
+	err = context_fetch(&how, &context->spec, &fetched);
+	transfer_end(&transfer, err, fetched.fetched);
+	context->fd = STEAL_FD(fetched.fd);
+	return err_wrap(err, "%s", context->what);
+}
+
 struct err *plan_tree_of(struct plan *plan, struct plan_context *context, struct tree **ret)
 {
 	AUTO(fd) int fd = -1;
@@ -90,8 +112,7 @@ struct err *plan_tree_of(struct plan *plan, struct plan_context *context, struct
 	if (context->fd < 0 && !context->spec.value)
 		return err_new(ERR_INVALID, "this build has no context to copy from");
 	if (context->fd < 0)
-		return err_new(ERR_UNSUPPORTED, "%s: '%s' does not work yet", context->what,
-			       context->spec.value);
+		TRY(fetch(plan, context));
 	fd = fcntl(context->fd, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
 		return err_sys("open %s", context->what);
@@ -127,13 +148,28 @@ static char *image_name(const struct context_spec *spec)
 	return NULL;
 }
 
+static bool is_image(const struct context_spec *spec)
+{
+	return spec->kind == CONTEXT_IMAGE || spec->kind == CONTEXT_LAYOUT;
+}
+
 static struct err *set_spec(struct plan_context *context, const char *text)
 {
 	TRY(err_wrap(context_spec_parse(text, context->name != NULL, &context->spec), "%s",
 		     context->what));
-	context->local = context->spec.kind == CONTEXT_DIRECTORY;
+	context->local = !context_is_remote(&context->spec) && !is_image(&context->spec);
 	context->image = image_name(&context->spec);
 	return NULL;
+}
+
+/* The build's own context was fetched before there was a plan. */
+static struct err *take_fetched(struct plan *plan, const struct context *fetched)
+{
+	plan->transfers = fetched->transfers;
+	if (fetched->fd < 0)
+		return NULL; /* a Recipe came alone */
+	plan->context->fd = fcntl(fetched->fd, F_DUPFD_CLOEXEC, 3);
+	return plan->context->fd < 0 ? err_sys("open the build context") : NULL;
 }
 
 struct err *plan_contexts(struct plan *plan)
@@ -141,7 +177,9 @@ struct err *plan_contexts(struct plan *plan)
 	const struct build_opts *opts = plan->opts;
 
 	plan->context = add(plan, NULL, xstrdup("the build context"));
-	if (opts->context)
+	if (opts->fetched)
+		TRY(take_fetched(plan, opts->fetched));
+	else if (opts->context)
 		TRY(set_spec(plan->context, opts->context));
 	for (size_t i = 0; i < opts->context_count; i++) {
 		const struct build_context *given = &opts->contexts[i];

@@ -261,11 +261,12 @@ static struct err *read_context(const struct strings *operands, const char **ret
 {
 	const char *context = operands->len > 0 ? operands->at[0] : ".";
 
-	if (strcmp(context, "-") == 0 || strstr(context, "://"))
-		return err_new(ERR_UNSUPPORTED, "context '%.200s': only a directory can be one",
-			       context);
+	AUTO(context_spec) struct context_spec spec = { 0 };
+	AUTO(err) struct err *err = NULL;
+
 	*ret = context;
-	return NULL;
+	err = context_spec_parse(context, false, &spec);
+	return err ? err_new(ERR_USAGE, "context '%.200s': %s", context, err_text(err)) : NULL;
 }
 
 /* The client for base images and pushes. */
@@ -418,7 +419,7 @@ const struct cli_command command_build = {
 	.summary = "build an image from a Recipe",
 	.operands = "[CONTEXT]",
 	.about = "Build an image from a Recipe and the files of CONTEXT, a directory (default: the "
-		 "current one). Print the image id.",
+		 "current one), a tar on standard input ('-') or a URL. Print the image id.",
 	.examples = "build -t app .\n"
 		    "build -f Recipe.test --target test --progress plain .\n"
 		    "SOURCE_DATE_EPOCH=0 build -t app -o type=oci,dest=app.tar .\n"

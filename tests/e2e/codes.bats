@@ -176,7 +176,7 @@ expect_codes() {
 		2|option --platform: 'x y'|build --platform 'x y' context
 		1|option --platform: only |build --platform linux/s390x context
 		2|option --output|build -o type=zip,dest=x context
-		1|only a directory can be one|build https://example.com/x.git
+		2|context 'ftp://example.com/x': 'ftp://' is no kind of context|build ftp://example.com/x
 		1|is not a directory|build context/Recipe
 		3|absent: No such file|build absent
 		3|absent: No such file|build -f absent context

@@ -153,3 +153,229 @@ lists() {
 	fails 3 cairn build --build-context x=gone ctx
 	says "context 'x'"
 }
+
+# ---- the build's own context ----
+
+# serve DIRECTORY: by http on this machine, as $SERVED; ends with the test.
+serve() {
+	python3 "$BATS_TEST_DIRNAME/files_server.py" "$1" >port 3>&- &
+	SERVER=$!
+	eventually 20 test -s port
+	SERVED=http://127.0.0.1:$(cat port)
+}
+
+teardown() {
+	[ -z "${SERVER:-}" ] || kill "$SERVER"
+}
+
+# a_context: the directory `ctx`, in which everything is that a context can hold.
+a_context() {
+	put ctx/Recipe "$(printf 'FROM scratch\nCOPY . /\n')"
+	put ctx/sub/other
+	ln ctx/sub/other ctx/sub/twin
+	ln -s sub/other ctx/link
+	ln -s / ctx/sub/root
+	chmod 4755 ctx/sub/other
+	chown -R 1000:1000 ctx/sub
+	mkdir ctx/empty
+}
+
+# same_tree A B: two exported root filesystems.
+same_tree() {
+	python3 "$BATS_TEST_DIRNAME/compare.py" "$1" "$2" .
+}
+
+@test "a tar on standard input is a context, whatever it is compressed with" {
+	a_context
+	build ctx
+	cairn export -o dir.tar it
+	for pack in cat gzip bzip2 xz zstd; do
+		for format in gnu pax ustar v7; do
+			tar -C ctx --format=$format -c . | $pack -c 2>/dev/null >packed ||
+				tar -C ctx --format=$format -c . >packed
+			build - <packed
+			cairn export -o tar.tar it
+			same_tree dir.tar tar.tar
+			cmp dir.tar tar.tar
+		done
+	done
+	no_leases
+}
+
+@test "Buildah makes the same of a tar on standard input" {
+	put ctx/Dockerfile "$(printf 'FROM scratch\nCOPY . /all/\nCOPY sub/a /b\n')"
+	put ctx/sub/a
+	ln -s a ctx/sub/l
+	tar -C ctx --owner=0 --group=0 -cf ctx.tar .
+	build - <ctx.tar
+	cairn export -o ours.tar it
+	judge bud --quiet --format docker --isolation chroot -o type=tar,dest=theirs.tar - <ctx.tar >/dev/null
+	same_tree ours.tar theirs.tar
+}
+
+@test "a Recipe alone on standard input has no context" {
+	printf 'FROM scratch\nENV a=b\n' | build -
+	equal "$(cairn inspect --raw config it | jq -c .config.Env)" \
+		'["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin","a=b"]'
+	put a
+	fails 1 cairn build - < <(printf 'FROM scratch\nCOPY a /\n')
+	says "this build has no context to copy from"
+	fails 1 cairn build - </dev/null
+	says "neither a tar nor a Recipe"
+	fails 1 cairn build - < <(printf 'FROM scratch\n' | gzip)
+	says "compressed, but no tar"
+	fails 2 cairn build -f x - < <(printf 'FROM scratch\n')
+	fails 2 cairn build -f - -
+	says "do not go together"
+}
+
+@test "a tar that is cut, damaged or hostile is refused, and nothing is left" {
+	a_context
+	seq 1 2000 >ctx/large
+	tar -C ctx --sort=name -cf whole.tar .
+	head -c 7000 whole.tar >cut.tar
+	fails 1 cairn build - <cut.tar
+	says large
+	gzip -c whole.tar | head -c 200 >cut.tar.gz
+	fails 1 cairn build - <cut.tar.gz
+	python3 - <<-'EOF'
+		import io, tarfile
+		def make(name, entries):
+		    with tarfile.open(name, "w") as tar:
+		        for path, kind, link in entries:
+		            info = tarfile.TarInfo(path)
+		            info.type = kind
+		            info.linkname = link
+		            body = b"x" if kind == tarfile.REGTYPE else b""
+		            info.size = len(body)
+		            tar.addfile(info, io.BytesIO(body))
+		F, L, H = tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE
+		make("up.tar", [("Recipe", F, ""), ("../escaped", F, "")])
+		make("through.tar", [("Recipe", F, ""), ("d", L, ".."), ("d/escaped", F, "")])
+		make("root.tar", [("Recipe", F, ""), ("d", L, "/"), ("d/escaped", F, "")])
+		make("hard.tar", [("Recipe", F, ""), ("h", H, "../../../../../../etc/passwd")])
+		make("gone.tar", [("Recipe", F, ""), ("h", H, "nothing")])
+	EOF
+	for bad in up hard gone; do
+		fails 1 cairn build - <$bad.tar
+		says entry
+	done
+	for inside in through root; do
+		fails 1 cairn build -f d/escaped - <$inside.tar # beneath the root of the context
+		says "d/escaped"
+	done
+	[ ! -e /escaped ] && [ ! -e escaped ]
+	no_leases
+}
+
+@test "what was unpacked for a build goes when it is interrupted" {
+	put ctx/Recipe "$(printf 'FROM base\nRUN touch /tmp/begun; sleep 100\n')"
+	cairn import "$BATS_FILE_TMPDIR/base.tar" base
+	tar -C ctx -cf ctx.tar .
+	run python3 "$BATS_TEST_DIRNAME/interrupt.py" @step-begin INT \
+		cairn build --progress json - <ctx.tar
+	[ "$status" -eq 0 ]
+	no_leases
+	# also while it comes
+	mkfifo slow
+	(head -c 2000 ctx.tar && sleep 100) >slow 3>&- &
+	run python3 "$BATS_TEST_DIRNAME/interrupt.py" 0.5 INT cairn build - <slow
+	kill $!
+	[ "$status" -eq 0 ]
+	no_leases
+}
+
+@test "a URL is a context by what it gives: a tar, or a Recipe alone" {
+	a_context
+	build ctx
+	cairn export -o dir.tar it
+	mkdir www
+	tar -C ctx -czf www/ctx.bin .
+	printf 'FROM scratch\nLABEL a=b\n' >www/plain.txt
+	printf 'FROM scratch\n' | gzip >www/packed.gz
+	serve www
+	build "$SERVED/ctx.bin"
+	cairn export -o web.tar it
+	cmp dir.tar web.tar
+	build "$SERVED/plain.txt"
+	equal "$(cairn inspect --raw config it | jq -c .config.Labels)" '{"a":"b"}'
+	fails 1 cairn build "$SERVED/packed.gz"
+	says "compressed, but no tar"
+	fails 3 cairn build "$SERVED/nothing"
+	says "$SERVED/nothing"
+	no_leases
+	# what was fetched and did not change need not come again, and serves without a network
+	fails 0 cairn build --progress plain "$SERVED/ctx.bin"
+	build --offline "$SERVED/ctx.bin"
+}
+
+@test "-f may name a file of the web, standard input, or a file of the context" {
+	put ctx/a
+	put ctx/in/Some.recipe "$(printf 'FROM scratch\nCOPY a /from-ctx\n')"
+	put here.recipe "$(printf 'FROM scratch\nCOPY a /from-here\n')"
+	put www/web.recipe "$(printf 'FROM scratch\nCOPY a /from-web\n')"
+	serve www
+	build -f "$SERVED/web.recipe" ctx
+	equal "$(lists)" from-web
+	build -f - ctx <here.recipe
+	equal "$(lists)" from-here
+	build -f here.recipe ctx
+	equal "$(lists)" from-here
+	build -f in/Some.recipe ctx # not here, but there
+	equal "$(lists)" from-ctx
+	put ctx/here.recipe "$(printf 'FROM scratch\nCOPY a /shadowed\n')"
+	build -f here.recipe ctx # what is here comes first
+	equal "$(lists)" from-here
+	tar -C ctx -cf ctx.tar .
+	build -f here.recipe - <ctx.tar # in a context that was fetched it comes last
+	equal "$(lists)" shadowed
+	rm ctx/here.recipe
+	tar -C ctx -cf ctx.tar .
+	build -f here.recipe - <ctx.tar
+	equal "$(lists)" from-here
+	fails 3 cairn build -f gone.recipe ctx
+	ln -s ../here.recipe ctx/out
+	fails 3 cairn build -f out ctx # no link leads out of the context
+}
+
+@test "the Recipe is found under four names, in this order" {
+	local name
+	put ctx/dockerfile "$(printf 'FROM scratch\nLABEL n=dockerfile\n')"
+	for name in dockerfile Dockerfile Containerfile Recipe; do
+		put "ctx/$name" "$(printf 'FROM scratch\nLABEL n=%s\n' "$name")"
+		build ctx
+		equal "$(cairn inspect --raw config it | jq -r .config.Labels.n)" "$name"
+	done
+}
+
+@test "a URL that --build-context names is unpacked, or is a file" {
+	put www/lib/a
+	tar -C www/lib -cJf www/lib.tar.xz .
+	put www/one.txt one
+	printf x | gzip >www/x.gz
+	serve www
+	put ctx/Recipe "$(printf 'FROM scratch\nCOPY --from=lib /a /\nCOPY --from=one . /\nCOPY --from=x . /\n')"
+	build --build-context "lib=$SERVED/lib.tar.xz" --build-context "one=$SERVED/one.txt?q=1" \
+		--build-context "x=$SERVED/x.gz" ctx
+	equal "$(lists)" "a one.txt x.gz"
+	holds one.txt one
+	no_leases
+}
+
+@test "ignore files do not count in contexts that were fetched" {
+	put ctx/a
+	put ctx/b
+	put ctx/.dockerignore a
+	put ctx/Recipe "$(printf 'FROM scratch\nCOPY . /\n')"
+	put ctx/Recipe.dockerignore b
+	build ctx
+	equal "$(lists)" ".dockerignore Recipe Recipe.dockerignore a"
+	tar -C ctx -cf ctx.tar .
+	build - <ctx.tar
+	equal "$(lists)" ".dockerignore Recipe Recipe.dockerignore a b"
+	mkdir www
+	mv ctx.tar www
+	serve www
+	build "$SERVED/ctx.tar"
+	equal "$(lists)" ".dockerignore Recipe Recipe.dockerignore a b"
+}

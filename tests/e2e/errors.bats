@@ -289,7 +289,7 @@ raw() {
 	equal "$(raw)" ""
 	fails 3 build_in "$name"
 	equal "$(raw)" ""
-	fails 3 build_in context -f "$name"
+	fails 3 build_in context -f "gone$name"
 	equal "$(raw)" ""
 	untouched
 }

@@ -1,0 +1,143 @@
+/* builder/materials.c - see builder/materials.h. */
+
+#include "builder/materials.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/stream.h"
+#include "builder/build.h"
+#include "builder/context_spec.h"
+#include "builder/parse.h"
+#include "builder/recipe_file.h"
+#include "builder/scope.h"
+#include "builder/transfer.h"
+#include "builder/web_source.h"
+#include "registry/url.h"
+#include "store/blob.h"
+
+static bool is_stdin(const char *text)
+{
+	return text && strcmp(text, "-") == 0;
+}
+
+/* ---- the context ---- */
+
+static struct err *fetch_context(struct store *store, const struct build_opts *opts,
+				 const struct context_spec *spec, struct context *ret)
+{
+	AUTO(mem) char *shown = url_redacted(spec->value);
+	struct transfer transfer;
+	const struct context_opts how = { .store = store,
+					  .client = opts->client,
+					  .progress = &transfer.progress };
+	struct err *err;
+
+	if (spec->kind == CONTEXT_STDIN)
+		return context_fetch(&(struct context_opts){ .store = store }, spec, ret);
+	transfer_begin(&transfer, opts->events, ++ret->transfers, "fetch", shown);
+	err = context_fetch(&how, spec, ret);
+	transfer_end(&transfer, err, ret->fetched);
+	return err;
+}
+
+static struct err *get_context(struct store *store, struct build_opts *opts, struct context *ret)
+{
+	AUTO(context_spec) struct context_spec spec = { 0 };
+
+	if (!opts->context)
+		return NULL;
+	TRY(context_spec_parse(opts->context, false, &spec));
+	if (spec.kind == CONTEXT_STDIN && is_stdin(opts->recipe))
+		return err_new(ERR_USAGE, "standard input cannot be both the context and the "
+					  "Recipe: '-' and -f - do not go together");
+	if (!context_is_remote(&spec))
+		return NULL;
+	TRY(fetch_context(store, opts, &spec, ret));
+	if (ret->recipe_name && opts->recipe)
+		return err_new(
+			ERR_USAGE,
+			"the context is no tar but a Recipe alone: with it -f makes no sense");
+	opts->fetched = ret;
+	return NULL;
+}
+
+/* ---- the Recipe ---- */
+
+/* -f URL. */
+static struct err *fetch_recipe(struct store *store, const struct build_opts *opts,
+				struct context *context, struct recipe_file *ret)
+{
+	AUTO(mem) char *shown = url_redacted(opts->recipe);
+	struct transfer transfer;
+	const struct web_source_opts how = { .store = store,
+					     .client = opts->client,
+					     .progress = &transfer.progress };
+	AUTO(source) struct source *content = NULL;
+	AUTO(sink) struct sink *out = NULL;
+	struct web_source file = { .fetched = false };
+	struct err *err;
+	int fd = -1;
+
+	transfer_begin(&transfer, opts->events, ++context->transfers, "fetch", shown);
+	err = web_source_get(&how, opts->recipe, &file);
+	transfer_end(&transfer, err, file.fetched);
+	TRY(err_wrap(err, "the Recipe %s", shown));
+	TRY(blob_open(store, &file.digest, &fd, &file.size));
+	content = source_from_fd(fd, shown);
+	out = sink_to_buf(&ret->bytes);
+	ret->name = STEAL(shown);
+	return stream_copy(content, out, NULL);
+}
+
+static struct err *find_recipe(struct store *store, struct build_opts *opts,
+			       struct context *context, struct recipe_file *ret)
+{
+	const struct recipe_search search = {
+		.recipe = opts->recipe,
+		.context = opts->context,
+		.context_fd = context->fd,
+	};
+
+	if (context->recipe_name) {
+		buf_add_str(&ret->bytes, buf_str(&context->recipe));
+		ret->name = xstrdup(context->recipe_name);
+		opts->recipe = "-"; /* no file that an ignore file could be named after */
+		return NULL;
+	}
+	if (opts->recipe && web_source_is_url(opts->recipe)) {
+		TRY(fetch_recipe(store, opts, context, ret));
+		opts->recipe = "-";
+		return NULL;
+	}
+	TRY(recipe_file_find(&search, ret));
+	if (ret->in_context)
+		opts->recipe = NULL;
+	return NULL;
+}
+
+/* A check that was given must be one, or the command line is wrong. */
+static struct err *check_override(const char *check)
+{
+	AUTO(lint_policy) struct lint_policy policy = { 0 };
+	AUTO(err) struct err *err = check ? lint_policy_parse(str_of(check), &policy) : NULL;
+
+	return err ? err_new(ERR_USAGE, "option --build-arg: BUILDKIT_DOCKERFILE_CHECK: %s",
+			     err_text(err)) :
+		     NULL;
+}
+
+struct err *materials_gather(struct store *store, struct build_opts *opts,
+			     struct context *ret_context, struct recipe **ret_recipe)
+{
+	const struct recipe_override override = {
+		.syntax = build_args_get(opts->args, STR("BUILDKIT_SYNTAX")),
+		.check = build_args_get(opts->args, STR("BUILDKIT_DOCKERFILE_CHECK")),
+	};
+	AUTO(recipe_file) struct recipe_file file = RECIPE_FILE_INIT;
+
+	TRY(check_override(override.check));
+	TRY(get_context(store, opts, ret_context));
+	TRY(find_recipe(store, opts, ret_context, &file));
+	return recipe_parse_as(file.name, buf_str(&file.bytes), &override, ret_recipe);
+}
