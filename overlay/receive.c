@@ -24,7 +24,8 @@ struct err *receive_layer(struct store *store, const struct descriptor *blob, st
 	AUTO(layer_stage) struct layer_stage *stage = NULL;
 	AUTO(source) struct source *ahead = pipeline_source(source_slice(bytes, UINT64_MAX));
 	AUTO(source) struct source *tar = NULL;
-	const struct unpack_opts opts = { .below_fd = -1 };
+	const struct tar_limits limits = unpack_limits(blob->size);
+	const struct unpack_opts opts = { .below_fd = -1, .limits = &limits };
 	struct unpack_result result;
 	struct layer_meta meta;
 

@@ -313,7 +313,8 @@ static struct err *unpack_blob(struct fetch *f, uint64_t id, int below_fd)
 {
 	AUTO(layer_stage) struct layer_stage *stage = NULL;
 	AUTO(source) struct source *tar = NULL;
-	struct unpack_opts opts = { .below_fd = below_fd };
+	const struct tar_limits limits = unpack_limits(fetch_layer(f)->blob.size);
+	struct unpack_opts opts = { .below_fd = below_fd, .limits = &limits };
 	struct unpack_result result;
 
 	TRY(layer_begin(f->store, &stage));

@@ -42,6 +42,10 @@
 /* Memory for what waits for the end: half a million whiteouts with long names. */
 #define WAITING_MAX ((size_t)64 * 1024 * 1024)
 
+#define RATIO 200
+#define ALWAYS (UINT64_C(4) << 30)
+#define NEVER (UINT64_C(100) << 30)
+
 struct late_link {
 	char *path, *target; /* owned */
 };
@@ -585,6 +589,13 @@ static struct err *unpack_rest(struct job *job)
 		root->mtime = (struct timespec){ 0 };
 	root->dirty = true;
 	return dest_finish(&job->dest);
+}
+
+struct tar_limits unpack_limits(uint64_t packed)
+{
+	uint64_t bytes = packed < NEVER / RATIO ? packed * RATIO : NEVER;
+
+	return (struct tar_limits){ .bytes = bytes > ALWAYS ? bytes : ALWAYS };
 }
 
 struct err *unpack(struct source *tar, int fs_fd, const struct unpack_opts *opts,

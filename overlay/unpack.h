@@ -24,10 +24,11 @@
 #include "base/digest.h"
 #include "base/mem.h"
 
+#include "base/untar.h"
+
 struct err;
 struct source;
 struct layer_stage;
-struct tar_limits;
 
 struct unpack_opts {
 	/* A view of what lies below (an empty directory: nothing does), or -1: it is not known.
@@ -47,6 +48,11 @@ struct unpack_result {
 	bool dependent; /* needs what lies below, and got it only if below_fd was given */
 	bool has_root;  /* an entry "./" set the metadata of the layer's "/" */
 };
+
+/* What a layer of `packed` bytes may become, so that a small one cannot fill the disk: 200 times as much,
+ * holes of files included, but not less than 4 GiB, for a few large files of zeros are no attack, nor
+ * more than any tar may have. */
+struct tar_limits unpack_limits(uint64_t packed);
 
 /* Read an uncompressed tar from `tar` (borrowed, read to its end, from another thread if it is
  * long) into `fs_fd`, an empty directory. On error the directory's content is undefined: drop

@@ -287,6 +287,40 @@ pull_members() {
 	[ ! -e /escaped ] && [ ! -e ../../escaped ]
 }
 
+# bounded COMMAND...: it ends in time, and the store never has 1 GB.
+bounded() {
+	local now pid
+	timeout 100 "$@" >said 2>&1 3>&- &
+	pid=$!
+	while kill -0 $pid 2>/dev/null; do
+		now=$(du -sm "$CAIRN_ROOT" 2>/dev/null | cut -f1)
+		if [ "${now:-0}" -gt 1000 ]; then
+			kill "$pid"
+			wait $pid || true
+			echo "the store has $now MB"
+			return 1
+		fi
+		sleep 0.2
+	done
+	status=0
+	wait $pid || status=$?
+	output=$(cat said)
+}
+
+@test "a layer of 64 GiB in a few megabytes does not fill the disk" {
+	local name
+	prepare
+	image_layout bombs gzip-bomb zstd-bomb >/dev/null
+	LAYOUT=bombs faulty ''
+	for name in gzip-bomb zstd-bomb; do
+		echo "== $name"
+		rm -rf "$CAIRN_ROOT"
+		IMAGE=$(address f)/a/b:$name
+		bounded cairn pull "${PATIENCE[@]}" "$IMAGE"
+		refused 1 "larger than"
+	done
+}
+
 # ---- several at once, and the end of a process ----
 
 @test "two and eight processes that pull the same fetch each blob once" {

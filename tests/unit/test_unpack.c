@@ -59,6 +59,21 @@ static void check_examples(const struct example *examples, size_t count, bool de
 
 /* ---- plain entries ---- */
 
+TEST(a_layer_may_become_so_much_larger_and_no_more)
+{
+	static const uint64_t gib = UINT64_C(1) << 30;
+	static const struct {
+		uint64_t packed, bytes;
+	} cases[] = { { 0, 4 * gib },
+		      { 1000, 4 * gib },
+		      { gib / 8, 25 * gib },
+		      { gib, 100 * gib },
+		      { UINT64_MAX, 100 * gib } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(unpack_limits(cases[i].packed).bytes, cases[i].bytes);
+}
+
 TEST(every_kind_of_entry_arrives_with_all_that_belongs_to_it)
 {
 	static const struct example examples[] = {
@@ -807,6 +822,7 @@ TEST(device_numbers_that_the_kernel_would_cut_are_refused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_layer_may_become_so_much_larger_and_no_more),
 		cmocka_unit_test(every_kind_of_entry_arrives_with_all_that_belongs_to_it),
 		cmocka_unit_test(directories_have_their_times_although_they_were_filled_later),
 		cmocka_unit_test(what_a_directory_would_pass_on_is_not_passed_on),
