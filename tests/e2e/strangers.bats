@@ -314,6 +314,32 @@ insecure = false" | registries_conf
 	refused 5
 }
 
+# named_by DELAY COMMAND...: with a name server that takes so long; `status` and `output` are the command's.
+named_by() {
+	local delay=$1
+	shift
+	server_new dns
+	server_run "$PYTHON" -B "$REGISTRY_TOOLS/dns_server.py" 127.0.0.153 "$delay" "$SERVER/ports"
+	server_ready test -e "$SERVER/ports"
+	echo nameserver 127.0.0.153 >resolv.conf
+	echo 'hosts: dns' >nsswitch.conf
+	# shellcheck disable=SC2016
+	run timeout 100 unshare --mount sh -c 'mount --bind resolv.conf "$(realpath /etc/resolv.conf)" &&
+		mount --bind nsswitch.conf /etc/nsswitch.conf && exec "$@"' sh "$@"
+}
+
+@test "names that are slow to resolve are waited for, but not for ever" {
+	prepare
+	[ "$(id -u)" -eq 0 ] || skip "only root can have a name server of its own"
+	[ -e /etc/resolv.conf ] && [ -e /etc/nsswitch.conf ] || skip "this machine asks no name server"
+	AUTH=null faulty ''
+	named_by 2 cairn pull --tls-verify=false "slow.example:$(address f | cut -d: -f2)/a/b:1"
+	equal "$status" 0
+	named_by -1 cairn pull --retry 1 silent.example/a/b:1
+	equal "$status" 5
+	says silent.example
+}
+
 @test "offline, no request leaves" {
 	prepare
 	faulty ''
