@@ -59,6 +59,33 @@ round_trip() {
 	round_trip secure
 }
 
+# nghttpx in front of a registry: its log says how each request came.
+http2_start() {
+	local name=$1 behind port
+	behind=$(address "$2" | cut -d: -f2)
+	port=$("$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	server_new "$name"
+	make_ca "$SERVER"
+	make_cert "$SERVER" server
+	echo "127.0.0.1:$port" >"$SERVER/address"
+	server_run nghttpx --conf=/dev/null -f "127.0.0.1,$port" -b "127.0.0.1,$behind" --no-ocsp -n 1 \
+		--npn-list=h2,http/1.1 --accesslog-file="$SERVER/requests" "$SERVER/server.key" "$SERVER/server.crt"
+	server_ready "$PYTHON" -c "import socket; socket.create_connection(('127.0.0.1', $port))" 2>/dev/null
+}
+
+@test "small requests share a connection of HTTP/2, blobs have theirs of HTTP/1.1" {
+	own_store
+	need nghttpx
+	registry_start plain plain
+	http2_start http2 plain
+	trust http2
+	round_trip http2
+	grep -q '"HEAD /v2/team/app/blobs/.* HTTP/2"' "$(server http2)/requests"
+	grep -q '"PUT /v2/team/app/manifests/1 HTTP/2"' "$(server http2)/requests"
+	grep -q '"PUT /v2/team/app/blobs/uploads/.* HTTP/1.1"' "$(server http2)/requests"
+	grep -q '"GET /v2/team/app/blobs/.* HTTP/1.1"' "$(server http2)/requests"
+}
+
 @test "htpasswd: login, push, pull, logout" {
 	own_store
 	registry_start basic htpasswd
