@@ -458,7 +458,7 @@ static struct err *try_once(struct client *client, const struct client_request *
 		err = travel(client, request, start, home, ret, ret_trouble);
 		if (!err)
 			settle_on(client, request->place, home);
-		else if (fell)
+		else if (fell && *ret_trouble != HTTP_FINE)
 			unsettle(client, request->place);
 		if (!err || !fall_back(client, request->place, home, *ret_trouble))
 			return err;
