@@ -176,6 +176,8 @@ static struct err *read_scp(const char *text, size_t prefix, size_t user, struct
 {
 	if (text[0] == '-')
 		return err_new(ERR_INVALID, "the user of the git URL begins with '-'");
+	if (text[prefix] == ':' || strstr(text, "://")) /* git would take it for a helper's */
+		return err_new(ERR_INVALID, "the path of the git URL begins or goes on like a URL");
 	url->scheme = GIT_SSH;
 	url->authority = lower((struct str){ text + user, prefix - user - 1 });
 	url->remote = xstrdup(text);

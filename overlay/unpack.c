@@ -56,8 +56,8 @@ struct hiding {
 };
 
 struct job {
-	int fs_fd;  /* borrowed */
-	bool plain; /* no name is a whiteout */
+	const struct unpack_opts *opts;
+	int fs_fd; /* borrowed */
 	struct dest dest;
 	struct buf path, link; /* of the current entry, cleaned */
 	char *chunk;           /* owned, STREAM_CHUNK bytes */
@@ -78,7 +78,7 @@ static void job_init(struct job *job, int fs_fd, const struct unpack_opts *opts)
 {
 	*job = (struct job){
 		.fs_fd = fs_fd,
-		.plain = opts->plain,
+		.opts = opts,
 		.path = BUF_INIT(TAR_PATH_MAX),
 		.link = BUF_INIT(TAR_PATH_MAX),
 		.chunk = xcalloc(1, STREAM_CHUNK),
@@ -124,7 +124,10 @@ static struct err *clean_path(const struct job *job, const char *raw, struct buf
 			continue;
 		if (whiteout)
 			return err_new(ERR_INVALID, "a whiteout holds nothing");
-		whiteout = !job->plain && whiteout_reserved(part.at);
+		whiteout = !job->opts->plain && whiteout_reserved(part.at);
+		if (job->opts->merge && whiteout_reserved(part.at))
+			return err_new(ERR_INVALID,
+				       "a name that begins with '.wh.' cannot be in an image");
 		if (out->len > 0)
 			buf_addc(out, '/');
 		buf_add_str(out, part);
@@ -232,6 +235,8 @@ static struct err *unpack_root(struct job *job, const struct tar_entry *entry)
 {
 	bool found;
 
+	if (job->opts->merge)
+		return NULL;
 	TRY(dest_move(&job->dest, STR(""), DEST_MAKE, 0, &found));
 	TRY(dest_adopt(&job->dest, entry));
 	job->has_root = true;
@@ -438,7 +443,7 @@ static struct err *unpack_whiteout(struct job *job, char *name, struct str paren
 	size_t before = (size_t)(name - job->path.at);
 
 	*ret_is = false;
-	if (job->plain)
+	if (job->opts->plain)
 		return NULL;
 	TRY(whiteout_parse(name, &kind, &hidden));
 	*ret_is = kind != WHITEOUT_NONE;
@@ -529,11 +534,18 @@ static struct err *finish_hidings(struct job *job)
 static struct err *unpack_entry(struct job *job, const struct tar_entry *entry,
 				struct tar_reader *tar)
 {
+	struct tar_entry given;
 	struct str parent;
 	bool is_whiteout, found;
 	char *name;
 
 	TRY(tar_check_entry(entry));
+	if (job->opts->give_owner) {
+		given = *entry;
+		given.uid = job->opts->uid;
+		given.gid = job->opts->gid;
+		entry = &given;
+	}
 	TRY(clean_path(job, entry->path, &job->path));
 	if (job->path.len == 0)
 		return unpack_root(job, entry);
@@ -582,6 +594,8 @@ static struct err *unpack_rest(struct job *job)
 
 	TRY(finish_links(job));
 	TRY(finish_hidings(job));
+	if (job->opts->merge)
+		return dest_finish(&job->dest);
 	/* Nobody sees the time of a root that the layer does not bring; let it be the same
 	 * always. */
 	root = &job->dest.levels.at[0];
@@ -601,19 +615,21 @@ struct tar_limits unpack_limits(uint64_t packed)
 struct err *unpack(struct source *tar, int fs_fd, const struct unpack_opts *opts,
 		   struct unpack_result *ret)
 {
-	struct source *hashed = source_hash(source_slice(tar, UINT64_MAX));
+	struct source *slice = source_slice(tar, UINT64_MAX);
+	struct source *hashed = opts->merge ? slice : source_hash(slice);
 	/* Reading and hashing go on in a thread of their own, about half of all the work. */
 	AUTO(source) struct source *ahead = pipeline_source(hashed);
 	AUTO(tar_reader) struct tar_reader *reader = tar_reader_new(ahead, opts->limits);
 	AUTO(job) struct job job;
-	struct digest diff_id;
+	struct digest diff_id = { { 0 } };
 	uint64_t size;
 
 	job_init(&job, fs_fd, opts);
 	TRY(unpack_all(&job, reader));
 	TRY(unpack_rest(&job));
 	/* At the end of `ahead` its thread has ended too. */
-	TRY(source_hash_finish(hashed, &diff_id, &size));
+	if (!opts->merge)
+		TRY(source_hash_finish(hashed, &diff_id, &size));
 	*ret = (struct unpack_result){
 		.diff_id = diff_id,
 		.entries = job.entries,

@@ -20,6 +20,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/digest.h"
 #include "base/mem.h"
@@ -40,10 +41,18 @@ struct unpack_opts {
 	int below_fd;
 	bool plain;
 	const struct tar_limits *limits; /* NULL: defaults */
+
+	/* With `plain`, where `fs_fd` may hold something: an entry replaces what has its name, and a directory
+	 * joins another. A tar's entry for the top is skipped, names of whiteouts are refused, as they cannot be
+	 * in a layer, and nothing is digested. */
+	bool merge;
+	bool give_owner; /* `uid` and `gid` own every entry, whatever the tar says */
+	uid_t uid;
+	gid_t gid;
 };
 
 struct unpack_result {
-	struct digest diff_id; /* of all bytes of the tar */
+	struct digest diff_id; /* of all bytes of the tar; zero with `merge` */
 	uint64_t entries, bytes;
 	bool dependent; /* needs what lies below, and got it only if below_fd was given */
 	bool has_root;  /* an entry "./" set the metadata of the layer's "/" */
@@ -55,7 +64,7 @@ struct unpack_result {
 struct tar_limits unpack_limits(uint64_t packed);
 
 /* Read an uncompressed tar from `tar` (borrowed, read to its end, from another thread if it is
- * long) into `fs_fd`, an empty directory. On error the directory's content is undefined: drop
+ * long) into `fs_fd`, an empty directory but with `merge`. On error the directory's content is undefined: drop
  * the stage. ERR_CORRUPT and ERR_INVALID name the entry. */
 struct err *unpack(struct source *tar, int fs_fd, const struct unpack_opts *opts,
 		   struct unpack_result *ret) MUST_USE;

@@ -33,8 +33,7 @@ static void ask_auto_(struct ask *ask)
 
 /* ---- the URL ---- */
 
-/* "user:password", percent-encoded, as the value of a header. */
-static char *basic(struct str userinfo)
+char *web_basic(struct str userinfo)
 {
 	struct str rest = userinfo;
 	char *user = url_decoded(str_cut(&rest, ':'));
@@ -62,7 +61,7 @@ static struct err *read_url(struct ask *ask)
 	if (!at)
 		return url_parse(text, &ask->start);
 	bare = xasprintf("%.*s%s", (int)(authority + 3 - text), text, at + 1);
-	ask->own = basic((struct str){ authority + 3, (size_t)(at - authority - 3) });
+	ask->own = web_basic((struct str){ authority + 3, (size_t)(at - authority - 3) });
 	return url_parse(bare, &ask->start);
 }
 

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "registry/http.h"
 
 struct client;
@@ -41,5 +42,9 @@ struct web_request {
  * ERR_DENIED (401, 403), ERR_NETWORK (429, 5xx, connections) or ERR_INVALID. */
 struct err *web_get(struct client *client, const struct web_request *request,
 		    struct http_response **ret) MUST_USE;
+
+/* "user:password", percent-encoded as in a URL, as the value of an Authorization header; wiped and
+ * freed by the caller. NULL for what holds a NUL. */
+char *web_basic(struct str userinfo) MUST_USE;
 
 #endif

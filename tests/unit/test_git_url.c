@@ -203,6 +203,7 @@ TEST(submodules_are_seen_from_their_repository)
 		{ "https://host/a/b.git", "file:///etc", NULL },
 		{ "https://host/a/b.git", "ext::sh -c evil", NULL },
 		{ "https://host/a/b.git", "-u:x", NULL },
+		{ "https://host/a/b.git", "ext::sh", NULL },
 		{ "https://host/a/b.git", "ssh://-oProxyCommand=evil/x", NULL },
 		{ "https://host/a/b.git", "", NULL },
 	};
