@@ -103,7 +103,8 @@ static struct err *load_layout(struct plan *plan, const struct context_spec *spe
 {
 	AUTO(loaded_list) struct loaded_list list = { 0 };
 
-	TRY(archive_load_unnamed(plan->store, spec->value, true, &list));
+	TRY(archive_load_unnamed(plan->store, spec->value, spec->digest ? NULL : spec->tag, true,
+				 &list));
 	if (!spec->digest)
 		return archive_choose(spec->value, spec->tag, &list, ret);
 	vec_foreach (&list, loaded) {

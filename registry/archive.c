@@ -195,28 +195,29 @@ static struct err *settle_names(struct loaded_list *list, const char *path, cons
 
 /* ---- loading ---- */
 
-static struct err *load_members(struct store *store, struct members *members,
+static struct err *load_members(struct store *store, struct members *members, const char *only,
 				struct loaded_list *ret)
 {
 	if (layout_is(members))
-		return layout_load(store, members, ret);
+		return layout_load(store, members, only, ret);
 	if (docker_is_archive(members))
-		return docker_load(store, members, ret);
+		return docker_load(store, members, only, ret);
 	return err_new(ERR_INVALID, "neither an OCI layout nor an archive of docker save is in it");
 }
 
-static struct err *load_path(struct store *store, const char *path, struct loaded_list *ret)
+static struct err *load_path(struct store *store, const char *path, const char *only,
+			     struct loaded_list *ret)
 {
 	AUTO(members) struct members *members = NULL;
 
 	TRY(members_open(store, path, &members));
-	return err_wrap(load_members(store, members, ret), "load %s", path);
+	return err_wrap(load_members(store, members, only, ret), "load %s", path);
 }
 
-struct err *archive_load_unnamed(struct store *store, const char *path, bool all,
+struct err *archive_load_unnamed(struct store *store, const char *path, const char *only, bool all,
 				 struct loaded_list *ret)
 {
-	TRY(load_path(store, path, ret));
+	TRY(load_path(store, path, only, ret));
 	if (ret->len == 0)
 		return err_new(ERR_NOT_FOUND, "load %s: there is no image in it", path);
 	if (!all && ret->len > 1 && all_nameless(ret))
@@ -229,7 +230,7 @@ struct err *archive_load(struct store *store, const char *path, const char *name
 {
 	AUTO(loaded_list) struct loaded_list list = { 0 };
 
-	TRY(load_path(store, path, &list));
+	TRY(load_path(store, path, NULL, &list));
 	TRY(err_wrap(settle_names(&list, path, name), "load %s", path));
 	vec_foreach (&list, loaded)
 		TRY(ref_set(store, loaded->name, &loaded->target));
@@ -239,22 +240,6 @@ struct err *archive_load(struct store *store, const char *path, const char *name
 }
 
 /* ---- one of several ---- */
-
-static bool is_called(const struct loaded *loaded, const char *name)
-{
-	AUTO(mem) char *want = NULL;
-	AUTO(mem) char *have = NULL;
-	AUTO(err) struct err *bad = NULL;
-
-	if (!loaded->name)
-		return false;
-	if (strcmp(loaded->name, name) == 0)
-		return true;
-	bad = reference_normalize(name, &want);
-	if (!bad)
-		bad = reference_normalize(loaded->name, &have);
-	return !bad && strcmp(want, have) == 0;
-}
 
 static struct err *which_one(enum err_kind kind, const char *path, const char *story,
 			     const struct loaded_list *list)
@@ -272,7 +257,7 @@ struct err *archive_choose(const char *path, const char *name, const struct load
 	const struct loaded *found = NULL;
 
 	vec_foreach (list, loaded) {
-		if (name && !is_called(loaded, name))
+		if (name && !loaded_is_called(loaded->name, name))
 			continue;
 		if (found && !digest_equal(&found->target.digest, &loaded->target.digest))
 			return which_one(ERR_INVALID, path,

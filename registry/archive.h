@@ -40,9 +40,10 @@ struct err *archive_load(struct store *store, const char *path, const char *name
 
 /*
  * Bring the blobs into the store and name nothing: the images as the archive calls them, NULL where
- * it does not. Of several without any name the one for this host is left, unless `all`.
+ * it does not. Of several without any name the one for this host is left, unless `all`. With `only` (may be
+ * NULL) just images of that name are brought; the others are listed for archive_choose() to tell of.
  */
-struct err *archive_load_unnamed(struct store *store, const char *path, bool all,
+struct err *archive_load_unnamed(struct store *store, const char *path, const char *only, bool all,
 				 struct loaded_list *ret) MUST_USE;
 
 /* What an OCI layout has, without loading it: names and targets, no platforms. ERR_UNSUPPORTED for a

@@ -30,7 +30,7 @@ static struct err *load(const struct copy *c, struct descriptor *ret)
 	AUTO(loaded_list) struct loaded_list list = { 0 };
 	const struct location *at = c->from->at;
 
-	TRY(archive_load_unnamed(c->store, at->path, false, &list));
+	TRY(archive_load_unnamed(c->store, at->path, at->name, false, &list));
 	return archive_choose(at->path, at->name, &list, ret);
 }
 

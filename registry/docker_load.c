@@ -32,11 +32,13 @@ struct archived {
 	struct descriptor config;
 	struct platform platform;
 	VEC(const struct layer_file *) layers; /* borrowed from `files` */
+	bool left;                             /* it is not the one that is wanted */
 };
 
 struct load {
 	struct store *store;
 	struct members *members;
+	const char *only; /* the name of what is wanted; NULL: all */
 	struct map files; /* member -> struct layer_file *, owned */
 	VEC(struct archived) images;
 };
@@ -153,6 +155,14 @@ static struct err *read_config(struct load *load, struct archived *image, const 
 	return NULL;
 }
 
+static bool has_name(const struct archived *image, const char *name)
+{
+	vec_foreach (&image->names, one)
+		if (loaded_is_called(*one, name))
+			return true;
+	return false;
+}
+
 static struct err *read_image(struct load *load, const struct json_at *at)
 {
 	struct json_at config = json_member(at, "Config");
@@ -168,6 +178,9 @@ static struct err *read_image(struct load *load, const struct json_at *at)
 		TRY(json_get_text(&tag, &name));
 		strings_push(&image->names, name);
 	}
+	image->left = load->only && !has_name(image, load->only);
+	if (image->left)
+		return NULL;
 	TRY(json_get_text(&config, &path));
 	TRY(json_expect_array(&layers));
 	return read_config(load, image, path, &layers);
@@ -259,12 +272,13 @@ static struct err *make_image(const struct load *load, const struct archived *ar
 			      struct loaded_list *ret)
 {
 	AUTO(mem) struct image_layer *layers = xcalloc(archived->layers.len, sizeof(*layers));
-	struct descriptor manifest;
+	struct descriptor manifest = { .size = 0 };
 
 	for (size_t i = 0; i < archived->layers.len; i++)
 		layers[i].blob = archived->layers.at[i]->blob;
-	TRY(image_put_manifest(load->store, &archived->config, layers, archived->layers.len, NULL,
-			       &manifest));
+	if (!archived->left)
+		TRY(image_put_manifest(load->store, &archived->config, layers, archived->layers.len,
+				       NULL, &manifest));
 	if (archived->names.len == 0)
 		loaded_add(ret, NULL, &manifest, &archived->platform);
 	vec_foreach (&archived->names, name)
@@ -277,9 +291,10 @@ bool docker_is_archive(struct members *members)
 	return members_find(members, MANIFEST_FILE) != NULL;
 }
 
-struct err *docker_load(struct store *store, struct members *members, struct loaded_list *ret)
+struct err *docker_load(struct store *store, struct members *members, const char *only,
+			struct loaded_list *ret)
 {
-	AUTO(load) struct load load = { .store = store, .members = members };
+	AUTO(load) struct load load = { .store = store, .members = members, .only = only };
 
 	TRY(read_manifest(&load));
 	TRY(members_visit(members, &load.files, take_layer, store));

@@ -25,8 +25,9 @@ struct store;
 /* Whether it has a manifest.json. */
 bool docker_is_archive(struct members *members);
 
-/* Bring its images into the store and list them, each once for every name that it has. */
-struct err *docker_load(struct store *store, struct members *members, struct loaded_list *ret)
-	MUST_USE;
+/* Bring its images into the store and list them, each once for every name that it has. With `only` (may
+ * be NULL) just those of that name; the others are listed without a target. */
+struct err *docker_load(struct store *store, struct members *members, const char *only,
+			struct loaded_list *ret) MUST_USE;
 
 #endif

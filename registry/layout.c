@@ -70,6 +70,7 @@ struct entry {
 	char *name; /* owned; NULL for none */
 	struct descriptor target;
 	size_t first, count; /* its manifests in the walk */
+	bool wanted;         /* it is to be loaded */
 };
 
 struct entries {
@@ -84,24 +85,29 @@ static void entries_auto_(struct entries *entries)
 	vec_release(entries);
 }
 
-static struct err *walk_entry(struct walk *walk, const struct json_at *at, struct entries *ret)
+static struct err *walk_entry(struct walk *walk, const struct json_at *at, const char *only,
+			      struct entries *ret)
 {
-	const char *containerd, *oci, *attestation;
+	const char *containerd, *oci, *attestation, *name;
 	struct descriptor target;
 	size_t first = walk->manifests.len;
+	bool wanted;
 
 	TRY(descriptor_parse(at, &target));
 	TRY(walk_annotation(at, NAME_CONTAINERD, &containerd));
 	TRY(walk_annotation(at, NAME_OCI, &oci));
 	TRY(walk_annotation(at, WALK_ATTESTATION, &attestation));
-	TRY(walk_descriptor(walk, &target, !attestation));
+	name = containerd ? containerd : oci;
+	wanted = !only || loaded_is_called(name, only);
+	if (wanted)
+		TRY(walk_descriptor(walk, &target, !attestation));
 	if (!attestation)
-		vec_push(ret, (struct entry){ xstrdup(containerd ? containerd : oci), target, first,
-					      walk->manifests.len - first });
+		vec_push(ret, (struct entry){ xstrdup(name), target, first,
+					      walk->manifests.len - first, wanted });
 	return NULL;
 }
 
-static struct err *walk_layout(struct walk *walk, struct entries *ret)
+static struct err *walk_layout(struct walk *walk, const char *only, struct entries *ret)
 {
 	AUTO(json) json_t *document = NULL;
 	struct json_at root, list;
@@ -113,7 +119,7 @@ static struct err *walk_layout(struct walk *walk, struct entries *ret)
 	for (size_t i = 0; i < json_length(&list); i++) {
 		struct json_at entry = json_element(&list, i);
 
-		TRY(walk_entry(walk, &entry, ret));
+		TRY(walk_entry(walk, &entry, only, ret));
 	}
 	return NULL;
 }
@@ -133,24 +139,26 @@ static struct err *check_entry(const struct walk *walk, const struct entry *entr
 	return NULL;
 }
 
-struct err *layout_load(struct store *store, struct members *members, struct loaded_list *ret)
+struct err *layout_load(struct store *store, struct members *members, const char *only,
+			struct loaded_list *ret)
 {
 	AUTO(walk) struct walk walk = { .store = store, .members = members };
 	AUTO(entries) struct entries entries = { 0 };
 	struct map by_member = MAP_INIT;
 	struct err *err;
 
-	TRY(walk_layout(&walk, &entries));
+	TRY(walk_layout(&walk, only, &entries));
 	map_foreach (&walk.wanted, entry)
 		map_put(&by_member, str_of(members_find(members, entry->key)), entry->value);
 	err = members_visit(members, &by_member, take_blob, store);
 	map_release(&by_member, NULL);
 	TRY(err);
 	vec_foreach (&entries, entry) {
-		struct platform platform;
+		struct platform platform = { .os = "" };
 
-		TRY(err_wrap(check_entry(&walk, entry, &platform), "image %s",
-			     entry->name ? entry->name : "without a name"));
+		if (entry->wanted)
+			TRY(err_wrap(check_entry(&walk, entry, &platform), "image %s",
+				     entry->name ? entry->name : "without a name"));
 		loaded_add(ret, entry->name, &entry->target, &platform);
 	}
 	return NULL;
@@ -162,7 +170,7 @@ struct err *layout_list(struct store *store, struct members *members, struct loa
 	AUTO(entries) struct entries entries = { 0 };
 	const struct platform unknown = { .os = "" };
 
-	TRY(walk_layout(&walk, &entries));
+	TRY(walk_layout(&walk, NULL, &entries));
 	vec_foreach (&entries, entry)
 		loaded_add(ret, entry->name, &entry->target, &unknown);
 	return NULL;

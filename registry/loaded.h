@@ -4,6 +4,7 @@
 #ifndef REGISTRY_LOADED_H
 #define REGISTRY_LOADED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/mem.h"
@@ -24,6 +25,9 @@ struct loaded_list {
 /* Add an image under a name (copied; may be NULL). */
 void loaded_add(struct loaded_list *list, const char *name, const struct descriptor *target,
 		const struct platform *platform);
+/* Does `name` mean an image that an archive calls `called` (may be NULL: nothing)? As it is written there, or
+ * by the same canonical name. */
+bool loaded_is_called(const char *called, const char *name);
 void loaded_list_release(struct loaded_list *list);
 
 static inline void loaded_list_auto_(struct loaded_list *list)

@@ -204,6 +204,24 @@ podman_here() {
 	done
 }
 
+@test "of several images in an archive, a copy takes the one that is named" {
+	make_app
+	cairn import --timestamp 3 --compression gzip rootfs.tar b
+	for format in oci-archive docker-archive; do
+		cairn save --format $format -o many.tar app:1 b
+		export CAIRN_ROOT=$BATS_TEST_TMPDIR/store
+		for image in app:1 b; do
+			rm -rf new
+			CAIRN_ROOT=$BATS_TEST_TMPDIR/new cairn copy "$format:many.tar:$image" "$image"
+			equal "$(CAIRN_ROOT=$BATS_TEST_TMPDIR/new cairn images -q | wc -l)" 1
+			# a manifest, a config and a layer
+			equal "$(find new/blobs/sha256 -type f | wc -l)" 3
+		done
+		fails 3 cairn copy "$format:many.tar:c" c
+		says "app:1"
+	done
+}
+
 @test "of nameless images that suit this host alike none is chosen" {
 	make_app
 	cairn import --timestamp 2 rootfs.tar b

@@ -206,6 +206,31 @@ TEST(which_image_of_a_layout_is_meant_must_be_clear)
 		     "of that name");
 }
 
+TEST(of_a_layout_what_is_named_is_loaded_and_nothing_else)
+{
+	AUTO(fake_registry) struct fake_registry registry = { 0 };
+	AUTO(mem) char *dir = xasprintf("oci:%s/pair", tmp_path);
+	AUTO(mem) char *one = xasprintf("%s:v1", dir);
+	AUTO(mem) char *two = xasprintf("%s:v2", dir);
+	struct descriptor first, second;
+	char digest[DIGEST_TEXT_SIZE];
+	AUTO(mem) char *path = NULL;
+
+	fake_open(&registry);
+	first = add_image(&registry, "team/app", "amd64");
+	second = add_image(&registry, "team/app", "s390x");
+	tag(&registry, "team/app", "1", &first);
+	tag(&registry, "team/app", "2", &second);
+	must_copy(&registry, APP ":1", one, false, &first);
+	must_copy(&registry, APP ":2", two, false, &second);
+	path = xasprintf("blobs/sha256/%s", digest_format(&first.digest, digest) + 7);
+	assert_return_code(unlinkat(store_fd(store), path, 0), 0);
+	must_copy(&registry, two, "second", false, &second);
+	assert_false(room_has(path));
+	must_copy(&registry, one, "first", false, &first);
+	assert_true(room_has(path));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +239,7 @@ int main(void)
 		ROOM_TEST(what_is_streamed_is_verified),
 		ROOM_TEST(of_an_index_one_image_is_copied),
 		ROOM_TEST(a_digest_survives_every_place),
+		ROOM_TEST(of_a_layout_what_is_named_is_loaded_and_nothing_else),
 		ROOM_TEST(which_image_of_a_layout_is_meant_must_be_clear),
 	};
 
