@@ -77,27 +77,14 @@ static struct err *look_here(struct store *store, const char *text, const struct
 
 /* ---- what registries have ---- */
 
-/* One of the names that were meant. */
-static struct err *pull_meaning(struct store *store, struct client *client, const char *name,
-				const struct fetch_opts *opts, struct fetch_result *ret)
-{
-	const struct taker taker = fetch_taker(store);
-	const struct pull_opts pull = { .policy = opts->policy,
-					.platform = opts->platform,
-					.all_platforms = opts->all_platforms,
-					.taker = &taker,
-					.progress = opts->progress };
-	struct pull_result result;
-	struct reference ref;
-
-	TRY(reference_parse(name, &ref));
-	TRY(pull_image(store, client, &ref, &pull, &result));
-	*ret = (struct fetch_result){ .target = result.target,
-				      .name = xstrdup(name),
-				      .fetched = result.fetched,
-				      .bytes = result.bytes };
-	return NULL;
-}
+/* What is looked for under the names that were meant. */
+struct search {
+	struct store *store;
+	struct client *client;
+	const char *text;
+	const struct fetch_opts *opts;
+	struct fetch_result *result;
+};
 
 /* Say so if a short name is not what it is everywhere. */
 static void tell_meaning(const char *text, const char *name)
@@ -110,27 +97,37 @@ static void tell_meaning(const char *text, const char *name)
 		log_info("%s is %s here", text, name);
 }
 
-/* Ask for one meaning after the other as long as there is no such image. */
-static struct err *pull_meanings(struct store *store, struct client *client, const char *text,
-				 const struct fetch_opts *opts, struct fetch_result *ret)
+static struct err *pull_meaning(void *self, const char *name)
+{
+	const struct search *search = self;
+	const struct fetch_opts *opts = search->opts;
+	const struct taker taker = fetch_taker(search->store);
+	const struct pull_opts pull = { .policy = opts->policy,
+					.platform = opts->platform,
+					.all_platforms = opts->all_platforms,
+					.taker = &taker,
+					.progress = opts->progress };
+	struct pull_result result;
+	struct reference ref;
+
+	TRY(reference_parse(name, &ref));
+	TRY(pull_image(search->store, search->client, &ref, &pull, &result));
+	*search->result = (struct fetch_result){ .target = result.target,
+						 .name = xstrdup(name),
+						 .fetched = result.fetched,
+						 .bytes = result.bytes };
+	tell_meaning(search->text, name);
+	return NULL;
+}
+
+static struct err *pull_meanings(struct search *search)
 {
 	const struct registries *registries = NULL;
 	AUTO(meanings) struct meanings meanings = { 0 };
-	struct err *err = NULL;
 
-	TRY(client_registries(client, &registries));
-	TRY(registries_meanings(registries, text, false, &meanings));
-	vec_foreach (&meanings.names, name) {
-		err_free(err); /* the last one speaks for all */
-		err = pull_meaning(store, client, *name, opts, ret);
-		if (!err)
-			tell_meaning(text, *name);
-		if (err_kind(err) != ERR_NOT_FOUND && err_kind(err) != ERR_DENIED)
-			return err;
-	}
-	for (size_t i = 0; i + 1 < meanings.names.len; i++)
-		err = err_note(err, "asked before, in vain: %s", meanings.names.at[i]);
-	return err;
+	TRY(client_registries(search->client, &registries));
+	TRY(registries_meanings(registries, search->text, false, &meanings));
+	return meanings_try(&meanings, pull_meaning, search);
 }
 
 /* ---- the whole ---- */
@@ -152,6 +149,7 @@ struct err *fetch_image(struct store *store, struct client *client, const char *
 			const struct fetch_opts *opts, struct fetch_result *ret)
 {
 	struct fetch_opts how = *opts;
+	struct search search = { store, client, text, &how, ret };
 	bool here = false, other = false;
 
 	*ret = (struct fetch_result){ 0 };
@@ -162,7 +160,7 @@ struct err *fetch_image(struct store *store, struct client *client, const char *
 		TRY(look_here(store, text, opts, &here, &other, &ret->target));
 	if (other) /* then the store cannot answer for the name */
 		how.policy = PULL_ALWAYS;
-	return here ? NULL : pull_meanings(store, client, text, &how, ret);
+	return here ? NULL : pull_meanings(&search);
 }
 
 void fetch_result_release(struct fetch_result *result)

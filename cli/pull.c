@@ -145,8 +145,9 @@ static struct err *find_client(struct job *job, const struct reference *ref)
 	return network_open(&job->values->network, job->ref.domain, &job->client);
 }
 
-static struct err *pull_named(struct job *job, const char *name)
+static struct err *pull_named(void *self, const char *name)
 {
+	struct job *job = self;
 	struct pull_result result;
 	struct reference ref;
 
@@ -161,18 +162,12 @@ static struct err *pull_named(struct job *job, const char *name)
 	return NULL;
 }
 
-static bool is_worth_another(const struct err *err)
-{
-	return err_kind(err) == ERR_NOT_FOUND || err_kind(err) == ERR_DENIED;
-}
-
 /* A short name may be looked for in several registries, in their order. */
 static struct err *pull_one(struct job *job, const char *text)
 {
 	AUTO(meanings) struct meanings meanings = { 0 };
 	AUTO(registries) struct registries *registries = NULL;
 	const bool terminal = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
-	struct err *err = NULL;
 	size_t first = 0;
 
 	TRY(network_refuse_transport(text));
@@ -184,15 +179,7 @@ static struct err *pull_one(struct job *job, const char *text)
 		TRY(ask_which(text, &meanings.names, &first));
 		return pull_named(job, meanings.names.at[first]);
 	}
-	for (size_t i = 0; i < meanings.names.len; i++) {
-		err_free(err);
-		err = pull_named(job, meanings.names.at[i]);
-		if (!is_worth_another(err))
-			break;
-		if (i + 1 < meanings.names.len)
-			log_warn("%s", err_text(err));
-	}
-	return err;
+	return meanings_try(&meanings, pull_named, job);
 }
 
 static struct err *pull_all(struct job *job, const struct strings *operands)

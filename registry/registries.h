@@ -98,6 +98,10 @@ struct meanings {
  * no name, and for a short name where none are allowed. */
 struct err *registries_meanings(const struct registries *registries, const char *text,
 				bool terminal, struct meanings *ret) MUST_USE;
+/* One after the other, as long as `attempt` ends with ERR_NOT_FOUND or ERR_DENIED, which is told. The last
+ * error speaks for all, and its notes name those before. */
+struct err *meanings_try(const struct meanings *meanings,
+			 struct err *(*attempt)(void *self, const char *name), void *self) MUST_USE;
 void meanings_release(struct meanings *meanings);
 
 static inline void meanings_auto_(struct meanings *meanings)

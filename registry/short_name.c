@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "registry/reference.h"
 #include "registry/registries-private.h"
 #include "registry/registries.h"
@@ -87,6 +88,26 @@ struct err *registries_meanings(const struct registries *registries, const char 
 	if (!registries->search_file)
 		return add_name(ret, text);
 	return search(registries, text, terminal, ret);
+}
+
+struct err *meanings_try(const struct meanings *meanings,
+			 struct err *(*attempt)(void *self, const char *name), void *self)
+{
+	struct err *err = NULL;
+
+	for (size_t i = 0; i < meanings->names.len; i++) {
+		err_free(err);
+		err = attempt(self, meanings->names.at[i]);
+		if (err_kind(err) != ERR_NOT_FOUND && err_kind(err) != ERR_DENIED)
+			return err;
+		if (i + 1 < meanings->names.len && err_kind(err) == ERR_DENIED)
+			log_warn("%s", err_text(err));
+		else if (i + 1 < meanings->names.len)
+			log_info("%s", err_text(err));
+	}
+	for (size_t i = 0; i + 1 < meanings->names.len; i++)
+		err = err_note(err, "asked before, in vain: %s", meanings->names.at[i]);
+	return err;
 }
 
 void meanings_release(struct meanings *meanings)

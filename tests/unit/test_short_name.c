@@ -142,6 +142,36 @@ TEST(what_is_no_name_has_no_meaning)
 
 #define CASE(name) cmocka_unit_test_setup(name, machine_reset)
 
+/* The first that is not "no": NOT_FOUND, DENIED, then what `self` says. */
+static struct err *attempt(void *self, const char *name)
+{
+	static const enum err_kind kinds[] = { ERR_NOT_FOUND, ERR_DENIED };
+	struct strings *asked = self;
+	size_t at = asked->len;
+
+	strings_push(asked, name);
+	return at < 2 ? err_new(kinds[at], "%s: no", name) : NULL;
+}
+
+TEST(meanings_are_tried_in_order_until_one_is_there)
+{
+	AUTO(meanings) struct meanings meanings = { 0 };
+	AUTO(strings) struct strings asked = { 0 };
+	AUTO(strings) struct strings again = { 0 };
+	AUTO(err) struct err *err = NULL;
+
+	strings_push(&meanings.names, "one.example.com/app");
+	strings_push(&meanings.names, "two.example.com/app");
+	err = meanings_try(&meanings, attempt, &asked);
+	assert_int_equal(err_kind(err), ERR_DENIED);
+	assert_non_null(strstr(err_text(err), "two.example.com"));
+	assert_non_null(strstr(err_notes(err), "in vain: one.example.com/app"));
+	strings_push(&meanings.names, "three.example.com/app");
+	strings_push(&meanings.names, "four.example.com/app");
+	assert_ok(meanings_try(&meanings, attempt, &again));
+	assert_int_equal(again.len, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +181,7 @@ int main(void)
 		CASE(one_registry_is_no_question),
 		CASE(the_mode_says_what_becomes_of_several),
 		CASE(short_names_may_be_off),
+		CASE(meanings_are_tried_in_order_until_one_is_there),
 		CASE(what_is_no_name_has_no_meaning),
 	};
 
