@@ -92,7 +92,8 @@ static void add_texts(struct key *key, const struct plan_stage *stage)
 
 /* Where nothing that stands below tells a time: when an image of these rows was first made here,
  * which is remembered as the time of a step is. */
-static struct err *first_made(struct plan *plan, struct timespec *ret)
+static struct err *first_made(struct plan *plan, const struct plan_stage *target,
+			      struct timespec *ret)
 {
 	AUTO(step_record) struct step_record record = { 0 };
 	AUTO(step_record) struct step_record old = { 0 };
@@ -100,8 +101,8 @@ static struct err *first_made(struct plan *plan, struct timespec *ret)
 	bool found = false;
 
 	key_begin(&key, &record, "image 1");
-	key_add_digest(&key, "parent", &plan->target->key);
-	add_texts(&key, plan->target);
+	key_add_digest(&key, "parent", &target->key);
+	add_texts(&key, target);
 	TRY(key_finish(&key));
 	if (!plan->opts->no_cache)
 		TRY(step_find(plan->store, &record.key, false, &found, &old, NULL));
@@ -112,10 +113,10 @@ static struct err *first_made(struct plan *plan, struct timespec *ret)
 
 /* What stands before the first step with a layer: the time of that step, or without one that of the
  * base, so that a build of metadata alone gives the same image again. */
-static struct err *first_time(struct plan *plan, const struct plan_image *base,
-			      struct timespec *ret)
+static struct err *first_time(struct plan *plan, const struct plan_stage *target,
+			      const struct plan_image *base, struct timespec *ret)
 {
-	const struct plan_step *step = plan->target->top;
+	const struct plan_step *step = target->top;
 	const char *created =
 		base ? json_string_value(json_object_get(base->image->config, "created")) : NULL;
 	AUTO(err) struct err *err = NULL;
@@ -127,7 +128,7 @@ static struct err *first_time(struct plan *plan, const struct plan_image *base,
 		return NULL;
 	}
 	err = created ? clock_parse(str_of(created), ret) : NULL;
-	return !created || err ? first_made(plan, ret) : NULL;
+	return !created || err ? first_made(plan, target, ret) : NULL;
 }
 
 static void add_row(struct assembly *a, const struct plan_row *row)
@@ -158,36 +159,34 @@ static void add_stage(struct assembly *a, const struct plan_stage *stage)
 		add_row(a, &stage->rows[i]);
 }
 
-static struct err *set_labels(struct plan *plan)
+static void set_labels(const struct plan *plan, struct plan_stage *target)
 {
 	vec_foreach (&plan->opts->labels, label) {
 		struct str value = str_of(*label);
 		AUTO(mem) char *name = str_dup(str_cut(&value, '='));
 
-		config_set_label(plan->target->config, name, value.at ? value.at : "");
+		config_set_label(target->config, name, value.at ? value.at : "");
 	}
-	return NULL;
 }
 
-struct err *assemble(struct plan *plan, struct descriptor *ret_manifest,
-		     struct descriptor *ret_config)
+struct err *assemble(struct plan *plan, struct plan_target *wanted)
 {
+	struct plan_stage *target = wanted->stage;
 	AUTO(assembly)
 	struct assembly a = { .plan = plan, .history = json_array(), .diff_ids = json_array() };
 	AUTO(json) json_t *config = NULL;
-	const struct plan_stage *bottom = plan->target;
+	const struct plan_stage *bottom = target;
 	struct timespec first;
 
 	while (bottom->parent)
 		bottom = bottom->parent;
 	if (bottom->image)
 		TRY(check_base(plan, bottom->image));
-	TRY(first_time(plan, bottom->image, &first));
+	TRY(first_time(plan, target, bottom->image, &first));
 	format_time(plan, first, a.last);
-	add_stage(&a, plan->target);
-	TRY(set_labels(plan));
-	config = config_finish(plan->target->config, &plan->target->platform, a.last, a.history,
-			       a.diff_ids);
-	return image_put(plan->store, config, a.layers.at, a.layers.len, NULL, ret_manifest,
-			 ret_config);
+	add_stage(&a, target);
+	set_labels(plan, target);
+	config = config_finish(target->config, &target->platform, a.last, a.history, a.diff_ids);
+	return image_put(plan->store, config, a.layers.at, a.layers.len, NULL, &wanted->manifest,
+			 &wanted->config);
 }

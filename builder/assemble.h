@@ -14,11 +14,10 @@
 #include "base/mem.h"
 #include "builder/plan.h"
 
-struct descriptor;
 struct err;
 
-/* Write config and manifest into the store. After execute() with blobs. */
-struct err *assemble(struct plan *plan, struct descriptor *ret_manifest,
-		     struct descriptor *ret_config) MUST_USE;
+/* Write config and manifest of a target into the store, and note in it which they are. After
+ * execute() with blobs. */
+struct err *assemble(struct plan *plan, struct plan_target *target) MUST_USE;
 
 #endif

@@ -313,11 +313,13 @@ static struct err *fetch_needs(struct walk *walk)
 	return NULL;
 }
 
-struct err *plan_bases(struct plan *plan, const struct stage *target)
+struct err *plan_bases(struct plan *plan, const struct stage *const *targets, size_t count)
 {
 	struct walk walk = { .plan = plan, .seen = xcalloc(plan->stage_count, sizeof(bool)) };
-	struct err *err = walk_stage(&walk, target);
+	struct err *err = NULL;
 
+	for (size_t i = 0; !err && i < count; i++)
+		err = walk_stage(&walk, targets[i]);
 	if (!err && walk.needs.len)
 		err = fetch_needs(&walk);
 	vec_foreach (&walk.needs, need)

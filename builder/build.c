@@ -118,21 +118,32 @@ static void begin_journal(struct build *build)
 
 static bool wants_image(const struct build_opts *opts)
 {
-	if (opts->tags.len > 0 || opts->output_count == 0 || opts->want_image)
+	if (opts->output_count == 0 || opts->want_image)
 		return true;
+	for (size_t i = 0; i < opts->target_count; i++)
+		if (opts->targets[i].tags.len > 0)
+			return true;
 	for (size_t i = 0; i < opts->output_count; i++)
 		if (opts->outputs[i].kind != OUTPUT_TAR && opts->outputs[i].kind != OUTPUT_LOCAL)
 			return true;
 	return false;
 }
 
-/* The stages that have a needed step, or are the target. */
+static bool is_target(const struct plan *plan, const struct plan_stage *stage)
+{
+	for (size_t i = 0; i < plan->target_count; i++)
+		if (plan->targets[i].stage == stage)
+			return true;
+	return false;
+}
+
+/* The stages that have a needed step, or are a target. */
 static unsigned count_stages(const struct plan *plan)
 {
 	unsigned count = 0;
 
 	for (size_t i = 0; i < plan->stage_count; i++) {
-		bool needed = &plan->stages[i] == plan->target;
+		bool needed = is_target(plan, &plan->stages[i]);
 
 		vec_foreach (&plan->steps, step)
 			needed = needed || ((*step)->needed && (*step)->stage == &plan->stages[i]);
@@ -156,11 +167,22 @@ static void tell_plan(const struct build *build, unsigned stages, unsigned steps
 							   .steps = steps });
 }
 
-/* Also an image without a name is there to stay, and to be found by its id. */
-static struct err *settle_image(struct store *store, const struct build_opts *opts)
+/* Put the images together. Also one without a name is there to stay, and to be found by its id. */
+static struct err *assemble_all(struct plan *plan, struct build_result *ret)
 {
-	TRY(blob_sync(store));
-	return opts->tags.len ? NULL : id_sync(store);
+	bool named = true;
+
+	ret->images = xcalloc(plan->target_count, sizeof(*ret->images));
+	for (size_t i = 0; i < plan->target_count; i++) {
+		struct plan_target *target = &plan->targets[i];
+
+		TRY(assemble(plan, target));
+		ret->images[i] = (struct build_image){ target->manifest, target->config };
+		named = named && target->asked->tags.len > 0;
+	}
+	TRY(blob_sync(plan->store));
+	ret->image_count = plan->target_count;
+	return named ? NULL : id_sync(plan->store);
 }
 
 /* ---- pushing ---- */
@@ -186,18 +208,25 @@ static struct err *push_tag(struct build *build, struct plan *plan, const char *
 }
 
 /* One after the other: what the first brought, the next finds there. */
-static struct err *push_tags(struct build *build, struct plan *plan, const struct descriptor *image)
+static struct err *push_tags(struct build *build, struct plan *plan)
 {
-	if (!build->opts.push)
-		return NULL;
-	vec_foreach (&build->opts.tags, tag)
-		TRY(push_tag(build, plan, *tag, image));
+	for (size_t i = 0; build->opts.push && i < plan->target_count; i++)
+		vec_foreach (&plan->targets[i].asked->tags, tag)
+			TRY(push_tag(build, plan, *tag, &plan->targets[i].manifest));
+	return NULL;
+}
+
+static struct err *name_images(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->target_count; i++)
+		vec_foreach (&plan->targets[i].asked->tags, tag)
+			TRY(ref_set(plan->store, *tag, &plan->targets[i].manifest));
 	return NULL;
 }
 
 /* ---- the whole ---- */
 
-/* Execute a plan and put its image together, with its names. */
+/* Execute a plan and put its images together, with their names. */
 static struct err *perform(struct build *build, struct plan *plan, struct build_result *ret)
 {
 	const struct execute_opts exec = { .blobs = wants_image(&build->opts),
@@ -211,16 +240,12 @@ static struct err *perform(struct build *build, struct plan *plan, struct build_
 	TRY(tell_remarks(plan, &build->events));
 	TRY(mounts_check(plan));
 	TRY(execute(plan, &exec));
-	if (exec.blobs) {
-		TRY(assemble(plan, &ret->manifest, &ret->config));
-		TRY(settle_image(build->store, &build->opts));
-		ret->has_image = true;
-	}
+	if (exec.blobs)
+		TRY(assemble_all(plan, ret));
 	for (size_t i = 0; i < build->opts.output_count; i++)
-		TRY(deliver(plan, &build->opts.outputs[i], ret));
-	vec_foreach (&build->opts.tags, tag)
-		TRY(ref_set(build->store, *tag, &ret->manifest));
-	return push_tags(build, plan, &ret->manifest);
+		TRY(deliver(plan, &build->opts.outputs[i]));
+	TRY(name_images(plan));
+	return push_tags(build, plan);
 }
 
 static void tell_end(const struct build *build, const struct err *err,
@@ -230,14 +255,14 @@ static void tell_end(const struct build *build, const struct err *err,
 				   err                            ? BUILD_FAILED :
 				   result->steps && result->cached == result->steps ? BUILD_CACHED :
 										      BUILD_DONE;
-	const bool has_image = !err && result->has_image;
+	const struct build_image *image = !err && result->image_count ? result->images : NULL;
 
 	events_emit(&build->events, &(struct build_event){
 					    .kind = EVENT_BUILD_END,
 					    .status = status,
 					    .duration = clock_monotonic() - build->began,
-					    .image = has_image ? &result->config.digest : NULL,
-					    .manifest = has_image ? &result->manifest.digest : NULL,
+					    .image = image ? &image->config.digest : NULL,
+					    .manifest = image ? &image->manifest.digest : NULL,
 					    .text = err ? err_text(err) : NULL,
 				    });
 }
@@ -249,7 +274,7 @@ static struct err *build_all(struct build *build, struct build_result *ret)
 	AUTO(plan) struct plan *plan = NULL;
 	struct recipe *recipe = NULL;
 
-	TRY(deliver_check(opts->outputs, opts->output_count));
+	TRY(deliver_check(opts->outputs, opts->output_count, opts->target_count));
 	TRY(materials_gather(build->store, &build->opts, &build->context, &recipe));
 	TRY(plan_make(build->store, opts, recipe, build->pool, &plan));
 	vec_foreach (&plan->contexts, context)
@@ -282,6 +307,7 @@ struct err *build_run(struct store *store, const struct build_opts *opts, struct
 
 void build_result_release(struct build_result *result)
 {
+	free(result->images);
 	free(result->journal);
-	result->journal = NULL;
+	*result = (struct build_result){ 0 };
 }

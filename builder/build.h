@@ -46,6 +46,12 @@ struct build_output {
 	bool push;   /* OUTPUT_STORE: to the registries that the names say */
 };
 
+/* A stage that is wanted. All zero: the last one, without a name. */
+struct build_target {
+	const char *stage;   /* by name or number; borrowed; NULL: the last one */
+	struct strings tags; /* what its image is called: canonical names (registry/reference.h) */
+};
+
 /* --build-context NAME=VALUE. Both borrowed. */
 struct build_context {
 	const char *name, *value; /* the value as context_spec_parse() reads it */
@@ -57,10 +63,10 @@ struct build_opts {
 		*fetched; /* of the build itself: the context if it is no directory; borrowed */
 	const struct build_context *contexts;
 	size_t context_count;
-	const char *recipe;    /* -f: a path, "-" for standard input, NULL to search the context */
-	const char *target;    /* a stage's name or number; NULL: the last stage */
-	struct strings tags;   /* canonical names (registry/reference.h) */
-	struct strings labels; /* "name=value", set last */
+	const char *recipe; /* -f: a path, "-" for standard input, NULL to search the context */
+	const struct build_target *targets; /* borrowed; none: the last stage, without a name */
+	size_t target_count;
+	struct strings labels;   /* "name=value", set last, on every target */
 	struct build_args *args; /* --build-arg; borrowed, also marked as used */
 	struct platform platform;
 	struct client *client; /* for base images and pushes; borrowed; NULL: no network */
@@ -83,9 +89,13 @@ struct build_opts {
 	mode_t user_umask;                 /* for what is written outside the store */
 };
 
-struct build_result {
-	bool has_image; /* false if only root filesystems were asked for */
+struct build_image {
 	struct descriptor manifest, config;
+};
+
+struct build_result {
+	struct build_image *images; /* of the targets, in their order; owned */
+	size_t image_count;         /* 0 if only root filesystems were asked for */
 	unsigned steps, cached;
 	char *journal; /* the id of builds/<id>, owned; NULL if there is none */
 };

@@ -70,31 +70,37 @@ static struct err *lacks_blob(struct execution *ex, struct plan_step *step, bool
 	return NULL;
 }
 
-struct err *commit_found(struct execution *ex)
+bool commit_wants(const struct plan *plan, const struct plan_step *step)
+{
+	for (size_t i = 0; i < plan->target_count; i++)
+		for (const struct plan_step *s = plan->targets[i].stage->top; s; s = s->below)
+			if (s == step)
+				return true;
+	return false;
+}
+
+/* Queue the blob of a step that was done before. */
+static struct err *commit_again(struct execution *ex, struct plan_step *step)
 {
 	AUTO(stack) struct stack stack = { 0 };
-	VEC(struct plan_step *) chain = { 0 };
-	struct err *err = NULL;
+	int below_fd;
 
-	for (struct plan_step *s = ex->plan->target->top; s; s = s->below)
-		vec_push(&chain, s);
-	while (!err && chain.len > 0) {
-		struct plan_step *step = chain.at[--chain.len];
-		bool lacks;
+	if (!step->alone)
+		TRY(execution_open_chain(ex, step->stage, step->below, &stack));
+	TRY(stack_view(&stack, &below_fd));
+	commit_queue(ex, step, below_fd);
+	return NULL;
+}
 
-		err = lacks_blob(ex, step, &lacks);
-		if (!err && lacks) {
-			int below_fd = -1;
+struct err *commit_found(struct execution *ex)
+{
+	vec_foreach (&ex->plan->steps, step) {
+		bool lacks = false;
 
-			stack_release(&stack);
-			if (!step->alone)
-				err = execution_open_chain(ex, step->stage, step->below, &stack);
-			if (!err)
-				err = stack_view(&stack, &below_fd);
-			if (!err)
-				commit_queue(ex, step, below_fd);
-		}
+		if (commit_wants(ex->plan, *step))
+			TRY(lacks_blob(ex, *step, &lacks));
+		if (lacks)
+			TRY(commit_again(ex, *step));
 	}
-	vec_release(&chain);
-	return err;
+	return NULL;
 }

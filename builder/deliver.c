@@ -159,7 +159,7 @@ static struct err *check_output(const struct build_output *output)
 	return output->kind == OUTPUT_LOCAL ? check_dir(output->dest) : output_check(output->dest);
 }
 
-struct err *deliver_check(const struct build_output *outputs, size_t count)
+struct err *deliver_check(const struct build_output *outputs, size_t count, size_t targets)
 {
 	bool to_stdout = false;
 
@@ -169,6 +169,9 @@ struct err *deliver_check(const struct build_output *outputs, size_t count)
 
 		if (is_stdout && to_stdout)
 			return err_new(ERR_USAGE, "two outputs cannot share standard output");
+		if (targets > 1 && (output->kind == OUTPUT_TAR || output->kind == OUTPUT_LOCAL))
+			return err_new(ERR_USAGE,
+				       "option --output: a root filesystem is that of one target");
 		to_stdout = to_stdout || is_stdout;
 		TRY(err_wrap(check_output(output), "option --output"));
 	}
@@ -223,21 +226,27 @@ static struct err *deliver_dir(struct plan *plan, const char *dest)
 	return export_dir(view_fd, dest_fd);
 }
 
-static struct err *deliver_archive(struct plan *plan, enum archive_format format, const char *dest,
-				   const struct build_result *result)
+/* One archive for the images of all targets. */
+static struct err *deliver_archive(struct plan *plan, enum archive_format format, const char *dest)
 {
-	const struct strings *tags = &plan->opts->tags;
-	size_t count = tags->len ? tags->len : 1;
-	AUTO(mem) struct saved_image *images = xcalloc(count, sizeof(*images));
+	VEC(struct saved_image) images = { 0 };
+	struct err *err;
 
-	for (size_t i = 0; i < count; i++)
-		images[i] = (struct saved_image){ .target = result->manifest,
-						  .name = tags->len ? tags->at[i] : NULL };
-	return archive_save(plan->store, format, dest, images, count);
+	for (size_t i = 0; i < plan->target_count; i++) {
+		const struct plan_target *target = &plan->targets[i];
+
+		vec_foreach (&target->asked->tags, tag)
+			vec_push(&images,
+				 (struct saved_image){ .target = target->manifest, .name = *tag });
+		if (target->asked->tags.len == 0)
+			vec_push(&images, (struct saved_image){ .target = target->manifest });
+	}
+	err = archive_save(plan->store, format, dest, images.at, images.len);
+	vec_release(&images);
+	return err;
 }
 
-struct err *deliver(struct plan *plan, const struct build_output *output,
-		    const struct build_result *result)
+struct err *deliver(struct plan *plan, const struct build_output *output)
 {
 	mode_t ours = umask(plan->opts->user_umask); /* no other thread is at work any more */
 	struct err *err = NULL;
@@ -246,10 +255,10 @@ struct err *deliver(struct plan *plan, const struct build_output *output,
 	case OUTPUT_STORE:
 		break; /* it is there */
 	case OUTPUT_OCI:
-		err = deliver_archive(plan, ARCHIVE_OCI, output->dest, result);
+		err = deliver_archive(plan, ARCHIVE_OCI, output->dest);
 		break;
 	case OUTPUT_DOCKER:
-		err = deliver_archive(plan, ARCHIVE_DOCKER, output->dest, result);
+		err = deliver_archive(plan, ARCHIVE_DOCKER, output->dest);
 		break;
 	case OUTPUT_TAR:
 		err = deliver_tar(plan, output->dest);

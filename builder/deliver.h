@@ -14,14 +14,15 @@
 
 struct err;
 
-/* Write one output. For an archive the image has been assembled (`result`). */
-struct err *deliver(struct plan *plan, const struct build_output *output,
-		    const struct build_result *result) MUST_USE;
+/* Write one output: an archive of the images of all targets, which have been assembled, or the root
+ * filesystem of the first. */
+struct err *deliver(struct plan *plan, const struct build_output *output) MUST_USE;
 
 /* Find out before the work what would fail after it: a directory that is not there or not ours, one
- * in the place of a file or the other way round, a terminal, two outputs for standard output.
- * ERR_USAGE, ERR_INVALID or ERR_SYSTEM with the name of the option. */
-struct err *deliver_check(const struct build_output *outputs, size_t count) MUST_USE;
+ * in the place of a file or the other way round, a terminal, two outputs for standard output, a root
+ * filesystem of several targets. ERR_USAGE, ERR_INVALID or ERR_SYSTEM with the name of the option. */
+struct err *deliver_check(const struct build_output *outputs, size_t count, size_t targets)
+	MUST_USE;
 
 /* Parse the value of -o: "type=oci,dest=FILE", "DIR" for a directory, "-" for a tar on standard
  * output; "type=image,name=NAME,push=true" and "type=registry", which is that with a push. The texts of

@@ -100,6 +100,9 @@ struct err *provide_step(struct execution *ex, struct plan_step *step, struct st
 
 /* ---- commit.c ---- */
 
+/* True if the layer of a step is one of a target's image. */
+bool commit_wants(const struct plan *plan, const struct plan_step *step);
+
 /* Make the blob of a step's layer on a thread of its own. `below_fd` is a view of what lies below
  * the layer; takes ownership. */
 void commit_queue(struct execution *ex, struct plan_step *step, int below_fd);

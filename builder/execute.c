@@ -62,7 +62,8 @@ struct err *execute_lookup(struct plan *plan, unsigned *ret_needed, unsigned *re
 
 	vec_foreach (&plan->steps, step)
 		TRY(execute_look_up_step(plan, *step));
-	need(plan->target->top);
+	for (size_t i = 0; i < plan->target_count; i++)
+		need(plan->targets[i].stage->top);
 	vec_foreach (&plan->steps, step) {
 		needed += (*step)->needed;
 		missing += (*step)->needed && !(*step)->cached;

@@ -38,9 +38,10 @@ struct plan_name {
 struct err *plan_base_of(struct plan *plan, const struct stage *stage, struct plan_need *ret_need,
 			 struct plan_name *ret_name) MUST_USE;
 
-/* Fetch, side by side, the images that `target` and all below it need and that are not here. For
+/* Fetch, side by side, the images that these stages and all below them need and that are not here. For
  * what cannot be, an error with its place; what is wrong with the Recipe is left to planning. */
-struct err *plan_bases(struct plan *plan, const struct stage *target) MUST_USE;
+struct err *plan_bases(struct plan *plan, const struct stage *const *targets, size_t count)
+	MUST_USE;
 
 /* The image of a need: one that the plan has, from the store, or fetched. */
 struct err *plan_image_of(struct plan *plan, const struct plan_need *need, struct plan_image **ret)

@@ -230,6 +230,27 @@ static struct err *find_hostname(struct plan *plan)
 	return NULL;
 }
 
+/* Plan the stages that are wanted, and all that they need. */
+static struct err *plan_targets(struct plan *plan)
+{
+	static const struct build_target last;
+	const struct build_opts *opts = plan->opts;
+	const size_t count = opts->target_count ? opts->target_count : 1;
+	AUTO(mem) const struct stage **stages = xcalloc(count, sizeof(*stages));
+
+	plan->targets = xcalloc(count, sizeof(*plan->targets));
+	plan->target_count = count;
+	for (size_t i = 0; i < count; i++) {
+		plan->targets[i].asked = opts->target_count ? &opts->targets[i] : &last;
+		TRY(survey_find_target(plan->recipe, plan->targets[i].asked->stage, &stages[i]));
+	}
+	TRY(plan_bases(plan, stages, count));
+	for (size_t i = 0; i < count; i++)
+		TRY(plan_stage_of(plan, stages[i], &stages[i]->position, &plan->targets[i].stage));
+	plan->target = plan->targets[0].stage;
+	return NULL;
+}
+
 static void name_stages(struct plan *plan)
 {
 	plan->stage_count = plan->recipe->stage_count;
@@ -247,17 +268,15 @@ struct err *plan_make(struct store *store, const struct build_opts *opts, struct
 		      struct pool *pool, struct plan **ret)
 {
 	AUTO(plan) struct plan *plan = xcalloc(1, sizeof(*plan));
-	const struct stage *target;
 
 	*plan = (struct plan){ .store = store, .opts = opts, .recipe = recipe, .pool = pool };
 	name_stages(plan);
 	TRY(plan_contexts(plan));
-	TRY(survey_globals(recipe, opts->args, &opts->platform, opts->target, &plan->globals));
+	TRY(survey_globals(recipe, opts->args, &opts->platform,
+			   opts->target_count ? opts->targets[0].stage : NULL, &plan->globals));
 	TRY(find_epoch(plan));
 	TRY(find_hostname(plan));
-	TRY(survey_find_target(recipe, opts->target, &target));
-	TRY(plan_bases(plan, target));
-	TRY(plan_stage_of(plan, target, &target->position, &plan->target));
+	TRY(plan_targets(plan));
 	*ret = STEAL(plan);
 	return NULL;
 }
@@ -316,6 +335,7 @@ void plan_free(struct plan *plan)
 	for (size_t i = 0; i < plan->stage_count; i++)
 		stage_release(&plan->stages[i]);
 	free(plan->stages);
+	free(plan->targets);
 	vec_foreach (&plan->steps, step)
 		step_free(*step);
 	vec_release(&plan->steps);

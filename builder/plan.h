@@ -32,6 +32,7 @@
 #include "store/step.h"
 
 struct build_opts;
+struct build_target;
 struct config;
 struct err;
 struct ignore;
@@ -185,6 +186,15 @@ struct plan_stage {
 	enum { PLAN_NEW, PLAN_OPEN, PLAN_DONE } state; /* PLAN_OPEN: being planned; finds cycles */
 };
 
+/* A stage that is wanted. */
+struct plan_target {
+	struct plan_stage *stage;
+	const struct build_target *asked; /* borrowed */
+
+	/* results */
+	struct descriptor manifest, config; /* of its image, once assembled */
+};
+
 struct plan {
 	struct store *store;           /* borrowed */
 	const struct build_opts *opts; /* borrowed */
@@ -196,7 +206,9 @@ struct plan {
 	const char *hostname;      /* of RUN; NULL: the usual one; borrowed */
 	struct plan_stage *stages; /* one per stage of the Recipe */
 	size_t stage_count;
-	struct plan_stage *target;
+	struct plan_target *targets; /* at least one */
+	size_t target_count;
+	struct plan_stage *target; /* of the first of them */
 	struct {
 		struct plan_step **at;
 		size_t len, cap;

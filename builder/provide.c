@@ -178,14 +178,6 @@ static struct err *keep(struct execution *ex, struct plan_step *step, struct sta
 	return NULL;
 }
 
-static bool in_target(const struct execution *ex, const struct plan_step *step)
-{
-	for (const struct plan_step *s = ex->plan->target->top; s; s = s->below)
-		if (s == step)
-			return true;
-	return false;
-}
-
 /* Run a step that nobody has done. */
 static struct err *make_step(struct execution *ex, struct plan_step *step, struct stack *stack,
 			     int *ret_code)
@@ -202,7 +194,7 @@ static struct err *make_step(struct execution *ex, struct plan_step *step, struc
 	step->record.duration = clock_monotonic() - began;
 	TRY(script_wrap(keep(ex, step, under, view_fd, layer), ex->plan->recipe->script,
 			&step->instruction->position));
-	if (ex->opts->blobs && step->record.lid[0] && in_target(ex, step))
+	if (ex->opts->blobs && step->record.lid[0] && commit_wants(ex->plan, step))
 		commit_queue(ex, step, STEAL_FD(view_fd));
 	return NULL;
 }

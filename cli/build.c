@@ -20,6 +20,7 @@
 #include "cli/epoch.h"
 #include "cli/network.h"
 #include "cli/output.h"
+#include "cli/target.h"
 #include "cli/ui.h"
 #include "registry/client.h"
 #include "registry/reference.h"
@@ -28,8 +29,8 @@
 static const char *const networks[] = { "default", "host", "none", NULL };
 
 struct build_values {
-	const char *recipe, *target, *platform;
-	struct strings tags, contexts, labels, outputs, secrets, allowed;
+	const char *recipe, *platform;
+	struct strings targets, tags, contexts, labels, outputs, secrets, allowed;
 	const char *compression, *timestamp;
 	const char *iidfile, *metadata_file;
 	struct build_arg_values build_args;
@@ -81,8 +82,10 @@ static const struct option options[] = {
 	OPTION_LIST(struct build_values, secrets, 0, "secret", "id=ID[,src=PATH|,env=NAME]",
 		    "a file or variable for RUN --mount=type=secret; never part of the image"),
 	OPTION_LIST(struct build_values, tags, 't', "tag", "NAME", "call the image NAME"),
-	OPTION_TEXT(struct build_values, target, 0, "target", "STAGE",
-		    "stop at this stage, by name or number"),
+	OPTION_LIST(
+		struct build_values, targets, 0, "target", "STAGE[=NAME]",
+		"stop at this stage, by name or number, and call its image NAME; more than once "
+		"builds several"),
 	OPTION_TEXT(struct build_values, timestamp, 0, "timestamp", "SECONDS",
 		    "no time in the image is later, since 1970 (default: SOURCE_DATE_EPOCH)"),
 	NETWORK_OPTIONS(struct build_values, registries),
@@ -108,6 +111,8 @@ struct request {
 		struct build_context *at;
 		size_t len, cap;
 	} contexts;                   /* owned */
+	struct strings names;         /* of --tag and --output; owned */
+	struct targets targets;       /* owned */
 	struct reference first_tag;   /* whom --creds are for */
 	struct client *client;        /* owned */
 	struct build_output *outputs; /* owned, with their dest */
@@ -116,7 +121,8 @@ struct request {
 
 static void request_auto_(struct request *request)
 {
-	strings_release(&request->opts.tags);
+	strings_release(&request->names);
+	targets_release(&request->targets);
 	strings_release(&request->opts.labels);
 	build_args_free(request->args);
 	secrets_free(request->secrets);
@@ -234,7 +240,7 @@ static struct err *read_outputs(const struct strings *list, struct request *requ
 	}
 	for (size_t i = 0; i < request->output_count; i++) {
 		request->opts.push = request->opts.push || request->outputs[i].push;
-		TRY(add_names(request->outputs[i].names, &request->opts.tags));
+		TRY(add_names(request->outputs[i].names, &request->names));
 	}
 	return NULL;
 }
@@ -272,17 +278,18 @@ static struct err *read_context(const struct strings *operands, const char **ret
 /* The client for base images and pushes. */
 static struct err *read_registries(const struct build_values *values, struct request *request)
 {
-	const struct strings *tags = &request->opts.tags;
+	const char *first = targets_first_name(&request->targets);
 
 	request->opts.pull = (enum pull_policy)values->pull;
 	request->opts.push = request->opts.push || values->push;
-	if (request->opts.push && tags->len == 0)
-		return err_new(ERR_USAGE, "option --push: say where to, with -t NAME");
-	if (values->registries.creds && tags->len == 0)
+	vec_foreach (&request->targets, target)
+		if (request->opts.push && target->tags.len == 0)
+			return err_new(ERR_USAGE, "option --push: say where to, with -t NAME");
+	if (values->registries.creds && !first)
 		return err_new(ERR_USAGE, "option --creds: they are for the registry of the first "
 					  "-t NAME, and there is none");
-	if (tags->len > 0)
-		TRY(reference_parse(tags->at[0], &request->first_tag));
+	if (first)
+		TRY(reference_parse(first, &request->first_tag));
 	TRY(network_open(&values->registries, request->first_tag.domain, &request->client));
 	request->opts.client = request->client;
 	return NULL;
@@ -305,9 +312,10 @@ static struct err *read_request(const struct build_values *values, const struct 
 	TRY(read_contexts(&values->contexts, ret));
 	TRY(read_secrets(&values->secrets, ret));
 	TRY(read_allowed(&values->allowed, opts));
-	TRY(read_tags(&values->tags, &opts->tags));
+	TRY(read_tags(&values->tags, &ret->names));
 	TRY(read_labels(&values->labels, &opts->labels));
 	TRY(read_outputs(&values->outputs, ret));
+	TRY(targets_read(&values->targets, &ret->names, &ret->targets));
 	TRY(read_registries(values, ret));
 	TRY(read_platform(values->platform, &opts->platform));
 	TRY(epoch_find_for_build(values->timestamp, ret->args, &opts->has_epoch, &opts->epoch));
@@ -318,7 +326,8 @@ static struct err *read_request(const struct build_values *values, const struct 
 			"--compression"));
 	opts->compression_given = values->compression != NULL;
 	opts->recipe = values->recipe;
-	opts->target = values->target;
+	opts->targets = ret->targets.at;
+	opts->target_count = ret->targets.len;
 	opts->args = ret->args;
 	opts->contexts = ret->contexts.at;
 	opts->context_count = ret->contexts.len;
@@ -342,28 +351,56 @@ static struct err *check_file(const char *path, const char *option)
 
 /* ---- results ---- */
 
-/* The keys that docker buildx writes. */
-static struct err *write_metadata(const char *path, const struct request *request,
-				  const struct build_result *result)
+/* What docker buildx writes of an image; `image` is NULL if there is none. */
+static json_t *format_metadata(const struct build_target *target, const struct build_image *image)
 {
-	AUTO(json) json_t *object = json_object();
 	AUTO(buf) struct buf names = BUF_INIT((size_t)1024 * 1024);
-	AUTO(mem) char *text = NULL;
+	json_t *object = json_object();
 	char digest[DIGEST_TEXT_SIZE];
 
-	if (result->has_image) {
+	if (image) {
 		json_set_text(object, "containerimage.config.digest",
-			      digest_format(&result->config.digest, digest));
-		json_set(object, "containerimage.descriptor", descriptor_format(&result->manifest));
+			      digest_format(&image->config.digest, digest));
+		json_set(object, "containerimage.descriptor", descriptor_format(&image->manifest));
 		json_set_text(object, "containerimage.digest",
-			      digest_format(&result->manifest.digest, digest));
+			      digest_format(&image->manifest.digest, digest));
 	}
-	vec_foreach (&request->opts.tags, name)
+	vec_foreach (&target->tags, name)
 		buf_addf(&names, "%s%s", names.len ? "," : "", *name);
 	if (names.len > 0)
 		json_set_text(object, "image.name", names.at);
-	text = json_format_pretty(object);
+	return object;
+}
+
+/* That of the only target, or of several under their names, as docker buildx bake does. */
+static struct err *write_metadata(const char *path, const struct request *request,
+				  const struct build_result *result)
+{
+	const struct targets *targets = &request->targets;
+	AUTO(json) json_t *all = json_object();
+	AUTO(json) json_t *object = NULL;
+	AUTO(mem) char *text = NULL;
+
+	for (size_t i = 0; i < targets->len; i++) {
+		const struct build_target *target = &targets->at[i];
+
+		json_decref(object);
+		object = format_metadata(target, result->image_count ? &result->images[i] : NULL);
+		if (targets->len > 1)
+			json_set(all, target->stage, json_incref(object));
+	}
+	text = json_format_pretty(targets->len > 1 ? all : object);
 	return output_file(path, text);
+}
+
+/* The ids of the images, a line for each but without an end of the last line. */
+static void format_ids(const struct build_result *result, struct buf *ret)
+{
+	char id[DIGEST_TEXT_SIZE];
+
+	for (size_t i = 0; i < result->image_count; i++)
+		buf_addf(ret, "%s%s", i ? "\n" : "",
+			 digest_format(&result->images[i].config.digest, id));
 }
 
 static bool writes_to_stdout(const struct request *request)
@@ -377,16 +414,20 @@ static bool writes_to_stdout(const struct request *request)
 static struct err *tell_result(const struct build_values *values, const struct request *request,
 			       const struct build_result *result)
 {
-	char id[DIGEST_TEXT_SIZE] = "";
+	AUTO(buf) struct buf ids = BUF_INIT((size_t)1024 * 1024);
+	struct str rest;
 
-	if (result->has_image)
-		digest_format(&result->config.digest, id);
+	format_ids(result, &ids);
 	if (values->iidfile)
-		TRY(output_file(values->iidfile, id));
+		TRY(output_file(values->iidfile, ids.len ? ids.at : ""));
 	if (values->metadata_file)
 		TRY(write_metadata(values->metadata_file, request, result));
-	if (result->has_image && !writes_to_stdout(request))
+	rest = buf_str(&ids);
+	while (rest.len > 0 && !writes_to_stdout(request)) {
+		AUTO(mem) char *id = str_dup(str_cut(&rest, '\n'));
+
 		output_text(id);
+	}
 	return NULL;
 }
 

@@ -31,6 +31,7 @@
 
 static struct build_args *args;
 static struct build_opts opts;
+static struct build_target wanted; /* of the options */
 static struct pool *pool; /* of the plans; NULL unless the test makes one, which then ends it */
 static struct plan *plan;
 static char context_path[300];
@@ -43,7 +44,10 @@ static inline int kitchen_open(void **state)
 	assert_ok(file_remove_tree(tmp_fd, "context"));
 	assert_int_equal(mkdirat(tmp_fd, "context", 0755), 0);
 	args = build_args_new();
-	opts = (struct build_opts){ .context = context_path, .args = args };
+	wanted = (struct build_target){ 0 };
+	opts = (struct build_opts){
+		.context = context_path, .args = args, .targets = &wanted, .target_count = 1
+	};
 	platform_host(&opts.platform);
 	return 0;
 }

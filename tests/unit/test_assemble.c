@@ -40,16 +40,14 @@ static int close_assembly(void **state)
 
 static struct digest build_image(const char *text)
 {
-	struct descriptor manifest, config;
-
 	image_free(STEAL(image));
 	if (!pool)
 		pool = pool_new(2);
 	must_plan(text);
 	must_execute();
-	assert_ok(assemble(plan, &manifest, &config));
-	assert_ok(image_open(store, &manifest, &opts.platform, &image));
-	return manifest.digest;
+	assert_ok(assemble(plan, &plan->targets[0]));
+	assert_ok(image_open(store, &plan->targets[0].manifest, &opts.platform, &image));
+	return plan->targets[0].manifest.digest;
 }
 
 /* `want` is a config document, in which "@N" stands for the diff id of layer N. */
@@ -260,24 +258,51 @@ TEST(an_unchanged_rebuild_gives_the_same_image)
 	assert_false(digest_equal(&first, &second)); /* another time */
 }
 
+/* Two targets, of which one stands on the other, give the images that each gives alone. */
+TEST(several_targets_share_a_graph_and_have_images_of_their_own)
+{
+	const char *text =
+		"FROM scratch AS one\nRUN [\"write\", \"/a\"]\nFROM one AS two\n"
+		"RUN [\"write\", \"/b\"]\nFROM scratch AS none\nRUN [\"write\", \"/c\"]\n";
+	const struct build_target both[] = { { .stage = "two" }, { .stage = "0" } };
+	struct digest alone[2];
+
+	opts.has_epoch = true;
+	opts.epoch = 1;
+	strings_push(&opts.labels, "l=v");
+	for (size_t i = 0; i < 2; i++) {
+		wanted = both[i];
+		alone[i] = build_image(text);
+	}
+	opts.targets = both;
+	opts.target_count = 2;
+	opts.no_cache = true;
+	build_image(text);
+	assert_int_equal(plan->steps.len, 2);
+	assert_int_equal(plan->target_count, 2);
+	assert_ok(assemble(plan, &plan->targets[1]));
+	for (size_t i = 0; i < 2; i++)
+		assert_true(digest_equal(&plan->targets[i].manifest.digest, &alone[i]));
+	strings_release(&opts.labels);
+}
+
 TEST(a_base_whose_blob_is_gone_is_named_with_a_remedy)
 {
 	struct image_layer layer = kitchen_image("base", F("x"), "");
 	char digest[DIGEST_TEXT_SIZE];
 	AUTO(mem)
 	char *path = xasprintf("blobs/sha256/%s", digest_format(&layer.blob.digest, digest) + 7);
-	struct descriptor manifest, config;
 	AUTO(err) struct err *err = NULL;
 
 	build_image("FROM localhost/base\nENV a=1\n");
 	assert_int_equal(unlinkat(store_fd(store), path, 0), 0);
-	err = assemble(plan, &manifest, &config);
+	err = assemble(plan, &plan->targets[0]);
 	assert_int_equal(err_kind(err), ERR_CORRUPT);
 	assert_non_null(strstr(err_text(err), "layer 1 of image 'localhost/base'"));
 	assert_non_null(strstr(err_text(err), digest));
 	room_put(path, "short", 5); /* a blob that was cut is as good as gone */
 	err_free(STEAL(err));
-	err = assemble(plan, &manifest, &config);
+	err = assemble(plan, &plan->targets[0]);
 	assert_int_equal(err_kind(err), ERR_CORRUPT);
 }
 
@@ -294,6 +319,7 @@ int main(void)
 		ASSEMBLE_TEST(metadata_alone_has_the_time_of_the_base),
 		ASSEMBLE_TEST(without_any_time_below_an_image_has_that_of_its_first_build),
 		ASSEMBLE_TEST(an_unchanged_rebuild_gives_the_same_image),
+		ASSEMBLE_TEST(several_targets_share_a_graph_and_have_images_of_their_own),
 		ASSEMBLE_TEST(a_base_whose_blob_is_gone_is_named_with_a_remedy),
 	};
 

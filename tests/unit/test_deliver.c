@@ -11,7 +11,6 @@
 
 #define F(path) "f 644 0:0 1 200 " path " x\n"
 
-static struct build_result result;
 static char out_path[300]; /* an empty directory */
 
 static int open_delivery(void **state)
@@ -27,14 +26,13 @@ static int open_delivery(void **state)
 	kitchen_image("base", F("from-base"), "");
 	must_plan("FROM localhost/base\nRUN [\"write\", \"/made\"]\nWORKDIR /dir\n");
 	must_execute();
-	result = (struct build_result){ .has_image = true };
-	assert_ok(assemble(plan, &result.manifest, &result.config));
+	assert_ok(assemble(plan, &plan->targets[0]));
 	return 0;
 }
 
 static int close_delivery(void **state)
 {
-	strings_release(&opts.tags);
+	strings_release(&wanted.tags);
 	assert_ok(file_remove_tree(tmp_fd, "out"));
 	return kitchen_close(state);
 }
@@ -45,7 +43,7 @@ static struct err *deliver_to(enum output_kind kind, const char *name)
 	AUTO(mem) char *dest = xasprintf("%s/%s", out_path, name);
 	const struct build_output output = { .kind = kind, .dest = dest };
 
-	return deliver(plan, &output, &result);
+	return deliver(plan, &output);
 }
 
 static void out_text(const char *name, struct buf *ret)
@@ -172,12 +170,13 @@ TEST(what_would_fail_after_the_work_is_found_before_it)
 	const struct build_output missing = { .kind = OUTPUT_TAR, .dest = nowhere };
 	const struct build_output twice[] = { { .kind = OUTPUT_TAR, .dest = (char *)"-" },
 					      { .kind = OUTPUT_OCI, .dest = (char *)"-" } };
-	AUTO(err) struct err *err = deliver_check(&missing, 1);
+	AUTO(err) struct err *err = deliver_check(&missing, 1, 1);
 
-	assert_ok(deliver_check(good, ARRAY_SIZE(good)));
+	assert_ok(deliver_check(good, ARRAY_SIZE(good), 1));
 	assert_non_null(err);
 	assert_non_null(strstr(err_text(err), "/out/no"));
-	assert_fails(deliver_check(twice, 2), ERR_USAGE);
+	assert_fails(deliver_check(twice, 2, 1), ERR_USAGE);
+	assert_fails(deliver_check(good, ARRAY_SIZE(good), 2), ERR_USAGE); /* whose files? */
 	assert_names(NULL, 0);
 	free(here);
 	free(nowhere);
@@ -213,9 +212,9 @@ TEST(archives_hold_the_image_and_its_names)
 	char digest[DIGEST_TEXT_SIZE];
 	AUTO(mem) char *blob = NULL;
 
-	vec_push(&opts.tags, xstrdup("localhost/one:1"));
-	vec_push(&opts.tags, xstrdup("localhost/two:2"));
-	digest_format(&result.manifest.digest, digest);
+	vec_push(&wanted.tags, xstrdup("localhost/one:1"));
+	vec_push(&wanted.tags, xstrdup("localhost/two:2"));
+	digest_format(&plan->targets[0].manifest.digest, digest);
 	blob = xasprintf("blobs/sha256/%s", digest + 7);
 	assert_ok(deliver_to(OUTPUT_OCI, "oci.tar"));
 	out_text("oci.tar", &tar);

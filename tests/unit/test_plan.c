@@ -314,12 +314,12 @@ TEST(plans_only_what_the_target_needs)
 					  "FROM broken\n";
 
 	assert_fails(make_plan(recipe), ERR_NOT_FOUND);
-	opts.target = "end";
+	wanted.stage = "end";
 	must_plan(recipe);
 	assert_int_equal(plan->steps.len, 3);
 	assert_string_equal(plan->steps.at[0]->stage->name, "a");
 	assert_string_equal(plan->steps.at[1]->stage->name, "b");
-	opts.target = "2";
+	wanted.stage = "2";
 	must_plan(recipe);
 	assert_string_equal(plan->target->name, "b");
 }
@@ -416,7 +416,7 @@ TEST(an_unknown_target_is_told_with_a_near_name)
 {
 	AUTO(err) struct err *err = NULL;
 
-	opts.target = "buidl";
+	wanted.stage = "buidl";
 	err = make_plan("FROM scratch AS build\n");
 	assert_int_equal(err_kind(err), ERR_USAGE);
 	assert_string_equal(err_text(err), "option --target: Recipe has no stage 'buidl' "
