@@ -13,5 +13,5 @@ int main(int argc, char **argv)
 #ifdef M_ARENA_MAX
 	mallopt(M_ARENA_MAX, ARENAS);
 #endif
-	return program_run(argc, argv);
+	return cli_main(argc, argv);
 }

@@ -168,7 +168,7 @@ static void fill_standard_descriptors(void)
 			(void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
 }
 
-int program_run(int argc, char *const *argv)
+int cli_main(int argc, char *const *argv)
 {
 	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
 	const char *name = slash ? slash + 1 : argc > 0 ? argv[0] : "cairn";

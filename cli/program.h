@@ -10,6 +10,6 @@
 #define CLI_PROGRAM_H
 
 /* Run the command that `argv` names; a program called "build" is `cairn build`. */
-int program_run(int argc, char *const *argv);
+int cli_main(int argc, char *const *argv);
 
 #endif
