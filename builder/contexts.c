@@ -2,7 +2,6 @@
 
 #include "builder/plan-private.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +11,6 @@
 #include "base/file.h"
 #include "builder/build.h"
 #include "builder/context.h"
-#include "builder/ignore.h"
 #include "builder/statcache.h"
 #include "builder/transfer.h"
 #include "builder/tree.h"
@@ -20,64 +18,29 @@
 #include "registry/url.h"
 #include "store/store.h"
 
-/* ---- ignore files ---- */
+/* ---- opening ---- */
 
-/* Read one ignore file, if it is there. Its absence alone is no error: rules that cannot be read
- * must not let into the image what they were to keep out. */
-static struct err *read_ignore_file(struct plan_context *context, int dir_fd, const char *name,
-				    enum file_follow follow)
-{
-	AUTO(buf) struct buf bytes = BUF_INIT(IGNORE_MAX);
-	AUTO(fd) int fd = -1;
-	struct err *err = file_open(dir_fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, follow, &fd);
-
-	if (err_kind(err) == ERR_NOT_FOUND) {
-		err_free(err);
-		return NULL;
-	}
-	TRY(err);
-	TRY(file_read_fd(fd, name, IGNORE_MAX, &bytes));
-	return ignore_parse(name, buf_str(&bytes), &context->ignore);
-}
-
-static const char *const suffixes[] = { ".containerignore", ".dockerignore" };
-
-/* The ignore file that lies beside the Recipe and is named after it. */
-static struct err *read_recipes_ignore(struct plan *plan, struct plan_context *context)
-{
-	const char *given = plan->opts->recipe;
-	const char *recipe = given ? given : script_name(plan->recipe->script);
-	const int beside = given ? AT_FDCWD : context->fd;
-	const enum file_follow follow = given ? FILE_ANYWHERE : FILE_BENEATH;
-
-	if (strcmp(recipe, "-") == 0)
-		return NULL;
-	for (size_t i = 0; !context->ignore && i < ARRAY_SIZE(suffixes); i++) {
-		AUTO(mem) char *own = xasprintf("%s%s", recipe, suffixes[i]);
-
-		TRY(read_ignore_file(context, beside, own, follow));
-	}
-	return NULL;
-}
-
-/* Read the first ignore file that exists: for the build's own context the one named after the
- * Recipe, then that of the context itself. One in the context that leads out of it is an error. */
+/* The rules of a context: of one that was fetched only what --ignorefile says for the build's own. */
 static struct err *read_ignore(struct plan *plan, struct plan_context *context)
 {
-	if (context == plan->context)
-		TRY(read_recipes_ignore(plan, context));
-	for (size_t i = 0; !context->ignore && i < ARRAY_SIZE(suffixes); i++)
-		TRY(read_ignore_file(context, context->fd, suffixes[i], FILE_BENEATH));
-	return NULL;
-}
+	const struct build_opts *opts = plan->opts;
+	const bool own = context == plan->context;
+	const char *recipe = opts->recipe ? opts->recipe : script_name(plan->recipe->script);
+	const struct ignore_search search = {
+		.context_fd = context->fd,
+		.at_root = context->local,
+		.recipe = own && context->local && strcmp(recipe, "-") != 0 ? recipe : NULL,
+		.in_context = !opts->recipe,
+		.given = own ? opts->ignore_file : NULL,
+	};
 
-/* ---- opening ---- */
+	return ignore_file_find(&search, &context->ignore);
+}
 
 static struct err *open_local(struct plan *plan, struct plan_context *context)
 {
 	TRY(err_wrap(file_open_dir(AT_FDCWD, context->spec.value, &context->fd), "%s",
 		     context->what));
-	TRY(read_ignore(plan, context));
 	return statcache_open(plan->store, context->fd, &context->cache);
 }
 
@@ -113,10 +76,11 @@ struct err *plan_tree_of(struct plan *plan, struct plan_context *context, struct
 		return err_new(ERR_INVALID, "this build has no context to copy from");
 	if (context->fd < 0)
 		TRY(fetch(plan, context));
+	TRY(read_ignore(plan, context));
 	fd = fcntl(context->fd, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
 		return err_sys("open %s", context->what);
-	TRY(tree_open(STEAL_FD(fd), context->ignore, context->cache, &context->tree));
+	TRY(tree_open(STEAL_FD(fd), context->ignore.rules, context->cache, &context->tree));
 	*ret = context->tree;
 	return tree_skip(context->tree, store_fd(plan->store));
 }
@@ -255,7 +219,7 @@ void plan_context_free(struct plan_context *context)
 		return;
 	tree_free(context->tree);
 	statcache_free(context->cache);
-	ignore_free(context->ignore);
+	ignore_file_release(&context->ignore);
 	if (context->fd >= 0)
 		close(context->fd);
 	free(context->name);

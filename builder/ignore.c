@@ -289,6 +289,14 @@ struct err *ignore_parse(const char *name, struct str bytes, struct ignore **ret
 	return NULL;
 }
 
+char *ignore_pattern(const struct ignore *ignore, unsigned line)
+{
+	vec_foreach (&ignore->rules, rule)
+		if (rule->line == line)
+			return xasprintf("%s%s", rule->exception ? "!" : "", rule->pattern);
+	return NULL;
+}
+
 /* ---- segments ---- */
 
 static bool segment_matches(const struct segment *segment, struct str name)

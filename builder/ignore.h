@@ -40,6 +40,9 @@ bool ignore_has_exceptions(const struct ignore *ignore); /* some rule begins wit
  * that decided, or 0 if none matched. */
 bool ignore_match(const struct ignore *ignore, const char *path, unsigned *ret_line);
 
+/* The pattern of the rule of that line, clean, and with its `!`. Owned by the caller; NULL if there is none. */
+char *ignore_pattern(const struct ignore *ignore, unsigned line) MUST_USE;
+
 /* Of a directory that is excluded: false if nothing below it can come back, so that a walk need
  * not enter. True may be too careful. */
 bool ignore_may_reinclude(const struct ignore *ignore, const char *path);

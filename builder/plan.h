@@ -23,6 +23,7 @@
 #include "base/vec.h"
 #include "builder/chmod.h"
 #include "builder/context_spec.h"
+#include "builder/ignore_file.h"
 #include "builder/mount.h"
 #include "builder/recipe.h"
 #include "builder/selection.h"
@@ -35,7 +36,6 @@ struct build_opts;
 struct build_target;
 struct config;
 struct err;
-struct ignore;
 struct plan_stage;
 struct pool;
 struct scope;
@@ -68,8 +68,8 @@ struct plan_context {
 	bool local; /* a directory of this machine: with ignore rules, and digests that are remembered */
 	char *image; /* NULL, or it is an image and no directory, called so in texts */
 
-	int fd;                  /* -1: not open; set by whoever fetched it */
-	struct ignore *ignore;   /* NULL: there are no rules */
+	int fd; /* -1: not open; set by whoever fetched it */
+	struct ignore_file ignore;
 	struct statcache *cache; /* NULL: not local */
 	struct tree *tree;       /* NULL: not open */
 };

@@ -29,7 +29,7 @@
 static const char *const networks[] = { "default", "host", "none", NULL };
 
 struct build_values {
-	const char *recipe, *platform;
+	const char *recipe, *ignore_file, *platform;
 	struct strings targets, tags, contexts, labels, outputs, secrets, allowed;
 	const char *compression, *timestamp;
 	const char *iidfile, *metadata_file;
@@ -56,6 +56,8 @@ static const struct option options[] = {
 		    "Dockerfile in CONTEXT)"),
 	OPTION_PATH(struct build_values, iidfile, 0, "iidfile", "PATH",
 		    "write the image id to PATH"),
+	OPTION_PATH(struct build_values, ignore_file, 0, "ignorefile", "PATH",
+		    "the ignore file, instead of those beside the Recipe and in CONTEXT"),
 	OPTION_NUMBER(struct build_values, jobs, 'j', "jobs", "N", 1, 256,
 		      "run up to N steps at a time (default: one per CPU)"),
 	OPTION_LIST(struct build_values, labels, 0, "label", "NAME=VALUE",
@@ -326,6 +328,7 @@ static struct err *read_request(const struct build_values *values, const struct 
 			"--compression"));
 	opts->compression_given = values->compression != NULL;
 	opts->recipe = values->recipe;
+	opts->ignore_file = values->ignore_file;
 	opts->targets = ret->targets.at;
 	opts->target_count = ret->targets.len;
 	opts->args = ret->args;

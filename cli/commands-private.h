@@ -8,6 +8,7 @@
 
 extern const struct cli_command command_build;
 extern const struct cli_command command_complete;
+extern const struct cli_command command_context;
 extern const struct cli_command command_copy;
 extern const struct cli_command command_delete;
 extern const struct cli_command command_digest;

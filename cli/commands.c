@@ -28,6 +28,7 @@ const struct cli_command *const commands[] = {
 	&command_delete,
 	&command_login,
 	&command_logout,
+	&command_context,
 	&command_parse,
 	&command_import,
 	&command_load,

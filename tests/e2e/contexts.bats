@@ -379,3 +379,151 @@ same_tree() {
 	build "$SERVED/ctx.tar"
 	equal "$(lists)" ".dockerignore Recipe Recipe.dockerignore a b"
 }
+
+# ---- what is seen, and why ----
+
+# sees: the names in the image, from a COPY of everything.
+sees() {
+	build "$@"
+	lists
+}
+
+@test "every rule for ignore files hides what it says" {
+	local line
+	put all/a
+	put all/b.log
+	put all/dir/b.log
+	put all/dir/keep
+	put all/dir/sub/keep
+	put all/foo/x
+	put "all/ #hash"
+	put "all/#hash"
+	put all/Recipe "$(printf 'FROM scratch\nCOPY . /\n')"
+	# pattern (lines separated by ;) -> what is no longer there
+	while IFS='>' read -r rules gone; do
+		printf '%b' "${rules//;/\\n}" >all/.dockerignore
+		want=$(cd all && find . -type f -not -path ./.dockerignore | sed 's|^\./||' | sort |
+			grep -vxF "$(tr '|' '\n' <<<"$gone")" || true)
+		cairn context --format json all | jq -r '.entries[] | select(.type == "file").path' |
+			sort | grep -vxF .dockerignore >got
+		equal "$(cat got)" "$want"
+		build all 2>/dev/null
+		cairn export -o it.tar it
+		equal "$(tar -tf it.tar | grep -v '/$' | sort | grep -vxF .dockerignore)" "$want"
+	done <<-'EOF'
+		*.log>b.log
+		**/*.log>b.log|dir/b.log
+		/b.log>b.log
+		foo/>foo/x
+		dir;!dir/keep>dir/b.log|dir/sub/keep
+		dir/**;!dir/sub>dir/b.log|dir/keep
+		!a;a>a
+		a;!a>-
+		*;!a>b.log|dir/b.log|dir/keep|dir/sub/keep|foo/x| #hash|#hash|Recipe
+		# a>-
+		#hash>-
+		 #hash>#hash
+		Recipe>Recipe
+		./a;../b.log;foo/../a.x>a
+		d?r/sub>dir/sub/keep
+		[!a]>a
+		[^a]>-
+		dir/*/keep>dir/sub/keep
+		**/keep>dir/keep|dir/sub/keep
+	EOF
+}
+
+@test "Buildah hides the same, and the Recipe can still be built" {
+	recipe <<-'EOF'
+		FROM base
+		COPY . /c/
+	EOF
+	put ctx/a.log
+	put ctx/d/a.log
+	put ctx/d/b
+	put ctx/e/f/g
+	printf '**/*.log\nRecipe\n.dockerignore\ne\n!e/f/g\n' >ctx/.dockerignore
+	same_image ctx
+	tar -tf ours.tar c/e/f/g c/d/b
+	printf 'd\n' >ctx/Recipe.dockerignore # of the judge's names for it this is the younger
+	printf 'd\n' >ctx/.containerignore
+	same_image ctx --ignorefile ctx/.containerignore
+	! tar -tf ours.tar c/d
+}
+
+@test "--ignorefile replaces all others, of any context" {
+	put ctx/a
+	put ctx/b
+	put ctx/c
+	put ctx/.dockerignore a
+	put ctx/Recipe.dockerignore b
+	put ctx/Recipe "$(printf 'FROM scratch\nCOPY a* b* c* /\n')"
+	printf 'c\n' >mine
+	equal "$(sees ctx)" "a c"
+	equal "$(sees --ignorefile mine ctx)" "a b"
+	tar -C ctx -cf ctx.tar .
+	build --ignorefile mine - <ctx.tar
+	equal "$(lists)" "a b"
+	fails 3 cairn build --ignorefile gone ctx
+	says gone
+}
+
+@test "cairn context lists what COPY would take, and needs no root and no store" {
+	put ctx/Recipe "$(printf 'FROM scratch\nCOPY . /\n')"
+	put ctx/src/main.c "int main;"
+	put ctx/src/secret.key
+	ln -s main.c ctx/src/link
+	printf '**/*.key\n' >ctx/.dockerignore
+	run -0 cairn context ctx
+	equal "$output" "$(
+		cat <<-'EOF'
+			file       9   .dockerignore
+			file       22  Recipe
+			directory      src
+			link           src/link
+			file       10  src/main.c
+			5 entries, 41 B, without what is excluded by .dockerignore
+		EOF
+	)"
+	[ ! -e "$CAIRN_ROOT" ]
+	cd ctx
+	equal "$(cairn context --format json | jq -c '[.ignoreFile, .bytes, (.entries | length), .entries[3]]')" \
+		'[".dockerignore",41,5,{"path":"src/link","type":"link","target":"main.c"}]'
+	fails 3 cairn context gone
+	fails 3 cairn context -f gone
+}
+
+@test "cairn context --why names file, line, rule and readers" {
+	put ctx/Recipe "$(printf 'FROM scratch\nARG what=src\nCOPY $what /a/\nCOPY other /b\n')"
+	put ctx/src/main.c
+	put ctx/src/gen/x.h
+	put ctx/other
+	printf '# generated\n**/gen\n!src/gen/keep.h\n' >ctx/.dockerignore
+	run -0 cairn context --why src/main.c ctx
+	equal "$output" "$(printf 'src/main.c: kept: no rule matches in .dockerignore\nread by line 3 of Recipe: COPY $what /a/')"
+	run -0 cairn context --why ./src//gen/x.h ctx
+	equal "$output" "src/gen/x.h: excluded by line 2 of .dockerignore: **/gen"
+	run -0 cairn context --why src/gen/keep.h ctx
+	equal "$output" "src/gen/keep.h: kept by line 3 of .dockerignore: !src/gen/keep.h (there is no such file)"
+	put ctx/src/gen/keep.h
+	run -0 cairn context --why src/gen ctx
+	says "src/gen: excluded by line 2 of .dockerignore: **/gen (but something below it is not)"
+	says "read by line 3"
+	equal "$(cairn context --format json --why src/gen/x.h ctx | jq -c .)" \
+		'{"path":"src/gen/x.h","exists":true,"excluded":true,"rule":{"file":".dockerignore","line":2,"pattern":"**/gen"},"readBy":[]}'
+	run -0 cairn context --build-arg what=other --why other ctx
+	says "read by line 3"
+	says "read by line 4"
+	mv ctx/.dockerignore elsewhere.ignore
+	run -0 cairn context --ignorefile elsewhere.ignore --why src/gen/x.h ctx
+	says "by line 2 of elsewhere.ignore"
+	run -0 cairn context --why src/gen/x.h ctx
+	says "there is no ignore file"
+	mv elsewhere.ignore ctx/Recipe.dockerignore
+	run -0 cairn context --why src/gen/x.h ctx
+	says "by line 2 of Recipe.dockerignore"
+	cp ctx/Recipe Other
+	put Other.dockerignore src
+	run -0 cairn context -f Other --why src/gen/x.h ctx
+	says "by line 1 of Other.dockerignore: src"
+}
