@@ -29,6 +29,8 @@ struct client;
 struct context;
 struct err;
 struct secrets;
+struct ssh_sources;
+struct volumes;
 struct store;
 
 enum output_kind {
@@ -75,6 +77,8 @@ struct build_opts {
 	bool push;             /* every tag, to the registry that it names */
 	bool no_cache;
 	const struct secrets *secrets; /* --secret; borrowed; NULL: none */
+	const struct ssh_sources *ssh; /* --ssh; borrowed; NULL: none */
+	const struct volumes *volumes; /* -v; borrowed; NULL: none */
 	bool allow_insecure;           /* RUN --security=insecure may be */
 	bool want_image; /* an image even if only a root filesystem is put out: its id is asked for */
 	enum sandbox_network network; /* of a RUN that does not say otherwise */

@@ -15,6 +15,7 @@
 #include "builder/key.h"
 #include "builder/scope.h"
 #include "builder/tree.h"
+#include "builder/volume.h"
 
 #define NAMESPACE_ARGUMENT "BUILDKIT_CACHE_MOUNT_NS"
 
@@ -85,6 +86,7 @@ static struct err *set_agent(const struct site *site, struct plan_mount *mount, 
 	struct mount *flag = &mount->flag;
 
 	mount->id = xstrdup(flag->id ? flag->id : "default");
+	mount->number = index;
 	if (!flag->target)
 		flag->target = xasprintf("/run/buildkit/ssh_agent.%u", index);
 	return set_target(site, mount);
@@ -297,8 +299,25 @@ static struct err *key_of_files(const struct site *site, struct plan_mount *moun
 	return NULL;
 }
 
+/* What lies in a volume of the machine is its owner's business: its paths count, and no more. */
+static void key_of_volumes(const struct site *site, struct key *key)
+{
+	const struct volumes *volumes = site->plan->opts->volumes;
+
+	if (!volumes)
+		return;
+	vec_foreach (volumes, volume) {
+		AUTO(mem)
+		char *text = xasprintf("%s:%s:%s", volume->source, volume->target,
+				       volume->read_only ? "ro" : "rw");
+
+		key_add(key, "volume", text);
+	}
+}
+
 struct err *key_of_mounts(const struct site *site, struct plan_step *step, struct key *key)
 {
+	key_of_volumes(site, key);
 	vec_foreach (&step->mounts, mount) {
 		AUTO(mem) char *text = describe(mount);
 

@@ -9,6 +9,8 @@
 #include "builder/key.h"
 #include "builder/scope.h"
 
+#define AGENT_VARIABLE "SSH_AUTH_SOCK"
+
 static struct err *check_run(const struct site *site)
 {
 	const struct run *run = &site->in->run;
@@ -92,6 +94,21 @@ static struct plan_step *add_run(const struct site *site, struct plan_mounts *mo
 	return step;
 }
 
+/* The variable by which programs find the agent, unless the Recipe has set it. */
+static void name_agent(struct plan_step *step)
+{
+	const struct plan_mount *first = NULL;
+
+	vec_foreach (&step->env, pair)
+		if (str_starts(str_of(*pair), AGENT_VARIABLE "="))
+			return;
+	vec_foreach (&step->mounts, mount)
+		if (mount->flag.type == MOUNT_SSH && (!first || mount->number < first->number))
+			first = mount;
+	if (first)
+		vec_push(&step->env, xasprintf(AGENT_VARIABLE "=%s", first->target));
+}
+
 struct err *evaluate_run(const struct site *site)
 {
 	const struct run *run = &site->in->run;
@@ -106,6 +123,7 @@ struct err *evaluate_run(const struct site *site)
 	TRY(set_command(site, step));
 	step->insecure = run->security == RUN_SECURITY_INSECURE;
 	scope_environment(site->stage->scope, &step->env);
+	name_agent(step);
 	scope_proxies(site->stage->scope, &step->proxies);
 	step->network = run->network == RUN_NETWORK_NONE ? SANDBOX_NETWORK_NONE :
 			run->network == RUN_NETWORK_HOST ? SANDBOX_NETWORK_HOST :

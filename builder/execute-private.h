@@ -17,6 +17,7 @@
 #include "builder/execute.h"
 #include "overlay/skeleton.h"
 
+struct agents;
 struct group;
 struct layer_stage;
 struct pool;
@@ -45,6 +46,7 @@ struct execution {
 	struct group *steps;
 	struct group *commits;
 	struct sandbox *sandbox;
+	struct agents *agents;
 	int cache_fd;               /* for the sandbox, owned */
 	struct layer_stage *holder; /* a staging directory that holds the skeleton */
 	struct skeleton skeleton;

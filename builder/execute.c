@@ -18,8 +18,10 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/vec.h"
+#include "builder/agents.h"
 #include "builder/build.h"
 #include "builder/events.h"
+#include "builder/mounts.h"
 #include "overlay/sandbox.h"
 #include "store/layer.h"
 #include "store/store.h"
@@ -256,7 +258,8 @@ static struct err *prepare_sandbox(struct execution *ex)
 	TRY(skeleton_open(ex->holder->dir_fd, &ex->skeleton));
 	TRY(file_make_dirs(store_fd(ex->plan->store), "cache", 0700, &ex->cache_fd));
 	ex->sandbox = sandbox_new(ex->cache_fd);
-	return NULL;
+	ex->agents = agents_new(ex->plan->opts->ssh, ex->plan->store);
+	return mounts_start_agents(ex);
 }
 
 static void execution_free(struct execution *ex)
@@ -272,6 +275,7 @@ static void execution_free(struct execution *ex)
 	}
 	free(ex->states);
 	sandbox_free(ex->sandbox);
+	agents_free(ex->agents);
 	skeleton_close(&ex->skeleton);
 	layer_stage_free(ex->holder);
 	if (ex->cache_fd >= 0)

@@ -10,13 +10,17 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "builder/agent_relay.h"
+#include "builder/agents.h"
 #include "builder/build.h"
 #include "builder/copy.h"
 #include "builder/events.h"
 #include "builder/execute-private.h"
 #include "builder/points.h"
 #include "builder/secrets.h"
+#include "builder/ssh.h"
 #include "builder/tree.h"
+#include "builder/volume.h"
 #include "overlay/detached.h"
 #include "store/layer.h"
 
@@ -24,6 +28,8 @@
 #define SECRET_MODE 0400
 #define CACHE_MODE 0755
 #define SCRIPT_MODE 0755
+#define AGENT_MODE 0600
+#define AGENT_SPACE ((uint64_t)64 * 1024)
 
 /* Making the mounts of one step. */
 struct making {
@@ -34,6 +40,7 @@ struct making {
 
 static void hold_release(struct mount_hold *hold)
 {
+	agent_relay_free(hold->relay);
 	if (hold->fd >= 0)
 		close(hold->fd);
 	free(hold->source);
@@ -142,6 +149,26 @@ static struct err *make_secret(struct making *m, const struct plan_mount *mount)
 	file.len = secret->len;
 	TRY(detached_file(&file, &hold.fd));
 	hold.source = xstrdup(DETACHED_FILE);
+	keep(m, &hold, mount->target);
+	return NULL;
+}
+
+/* A socket of the step's own, in a file system that holds nothing else. */
+static struct err *make_agent(struct making *m, const struct plan_mount *mount)
+{
+	AUTO(mount_hold) struct mount_hold hold = HOLD_INIT;
+	struct agent_relay_opts opts = { .agents = m->ex->agents,
+					 .id = mount->id,
+					 .mode = number_or(mount->flag.mode, AGENT_MODE) & 0777,
+					 .uid = number_or(mount->flag.uid, 0),
+					 .gid = number_or(mount->flag.gid, 0) };
+
+	if (!ssh_sources_find(m->ex->plan->opts->ssh, mount->id))
+		return NULL;
+	TRY(detached_tmpfs(0755, AGENT_SPACE, &hold.fd));
+	opts.dir_fd = hold.fd;
+	TRY(agent_relay_start(&opts, &hold.relay));
+	hold.source = xstrdup(AGENT_SOCKET);
 	keep(m, &hold, mount->target);
 	return NULL;
 }
@@ -419,13 +446,33 @@ static struct err *make_one(struct making *m, const struct cache_list *caches,
 	case MOUNT_SECRET:
 		return make_secret(m, mount);
 	case MOUNT_SSH:
-		return err_new(ERR_UNSUPPORTED, "RUN --mount=type=ssh does not work yet");
+		return make_agent(m, mount);
+	}
+	return NULL;
+}
+
+/* What -v mounts into every step: first, so that other mounts may lie in it. */
+static struct err *make_volumes(struct making *m)
+{
+	const struct volumes *volumes = m->ex->plan->opts->volumes;
+
+	if (!volumes)
+		return NULL;
+	vec_foreach (volumes, volume) {
+		AUTO(mount_hold) struct mount_hold hold = HOLD_INIT;
+		AUTO(fd) int fd = -1;
+
+		TRY(file_open(AT_FDCWD, volume->source, O_PATH, 0, FILE_ANYWHERE, &fd));
+		TRY(err_wrap(detached_clone_all(fd, volume->read_only, &hold.fd), "-v %s",
+			     volume->source));
+		keep(m, &hold, volume->target);
 	}
 	return NULL;
 }
 
 static struct err *make_all(struct making *m, struct cache_list *caches)
 {
+	TRY(make_volumes(m));
 	TRY(open_caches(m, caches));
 	if (m->step->script)
 		TRY(make_script(m));
@@ -496,8 +543,15 @@ struct err *mounts_make(struct execution *ex, const struct plan_step *step, int 
 static struct err *check_mount(const struct plan *plan, const struct plan_step *step,
 			       const struct plan_mount *mount)
 {
-	if (mount->flag.type != MOUNT_SECRET || !mount->flag.required ||
-	    secrets_find(plan->opts->secrets, mount->id))
+	const struct build_opts *opts = plan->opts;
+
+	if (!mount->flag.required)
+		return NULL;
+	if (mount->flag.type == MOUNT_SSH && !ssh_sources_find(opts->ssh, mount->id))
+		return script_error(
+			plan->recipe->script, &step->instruction->position, ERR_NOT_FOUND,
+			"ssh agent '%s' is required: give it with --ssh %s", mount->id, mount->id);
+	if (mount->flag.type != MOUNT_SECRET || secrets_find(opts->secrets, mount->id))
 		return NULL;
 	return script_error(plan->recipe->script, &step->instruction->position, ERR_NOT_FOUND,
 			    "secret '%s' is required: give it with --secret id=%s,src=FILE",
@@ -511,6 +565,20 @@ struct err *mounts_check(const struct plan *plan)
 			continue;
 		vec_foreach (&(*step)->mounts, mount)
 			TRY(check_mount(plan, *step, mount));
+	}
+	return NULL;
+}
+
+struct err *mounts_start_agents(struct execution *ex)
+{
+	vec_foreach (&ex->plan->steps, step) {
+		if (!(*step)->needed || (*step)->cached)
+			continue;
+		vec_foreach (&(*step)->mounts, mount)
+			if (mount->flag.type == MOUNT_SSH &&
+			    ssh_sources_find(ex->plan->opts->ssh, mount->id))
+				TRY(err_wrap(agents_start(ex->agents, mount->id), "--ssh %s",
+					     mount->id));
 	}
 	return NULL;
 }

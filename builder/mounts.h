@@ -18,6 +18,7 @@
 #include "overlay/sandbox.h"
 #include "store/cache_dir.h"
 
+struct agent_relay;
 struct err;
 struct execution;
 struct layer_stage;
@@ -30,6 +31,7 @@ struct mount_hold {
 	char *source;              /* as in struct sandbox_mount; owned */
 	char *target;              /* owned */
 	struct layer_stage *stage; /* takes what is written, or holds a copy; owned; or NULL */
+	struct agent_relay *relay; /* ssh: answers; owned; or NULL */
 };
 
 struct mounts {
@@ -46,9 +48,12 @@ struct mounts {
 	struct strings env;         /* "NAME=value" of secrets; wiped when freed */
 };
 
-/* Whether everything that must be given for the steps that have to run was given: secrets that are
- * required. ERR_NOT_FOUND with its place. */
+/* Whether everything that must be given for the steps that have to run was given: secrets and agents
+ * that are required. ERR_NOT_FOUND with its place. */
 struct err *mounts_check(const struct plan *plan) MUST_USE;
+
+/* Start the agents that those steps ask for. By the thread that lives as long as the execution. */
+struct err *mounts_start_agents(struct execution *ex) MUST_USE;
 
 /* Make the mounts of a RUN whose root is going to be on top of the view `view_fd`. Waits for caches
  * that somebody else has locked. */

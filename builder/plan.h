@@ -108,7 +108,8 @@ struct plan_copy {
 struct plan_mount {
 	struct mount flag;
 	char *target;               /* absolute and clean; NULL: a secret that is only a variable */
-	char *id;                   /* secret, ssh */
+	char *id;                   /* cache, secret, ssh */
+	unsigned number;            /* ssh: 0.. among those of its RUN, as they are written */
 	struct plan_from from;      /* bind, cache: where the files come from */
 	struct selection selection; /* of a context: what is bound, or begins a cache */
 	struct digest cache;        /* cache: which one it is, store/cache_dir.h */

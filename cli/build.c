@@ -15,6 +15,8 @@
 #include "builder/fetch.h"
 #include "builder/scope.h"
 #include "builder/secrets.h"
+#include "builder/ssh.h"
+#include "builder/volume.h"
 #include "cli/build_args.h"
 #include "cli/commands-private.h"
 #include "cli/epoch.h"
@@ -30,7 +32,8 @@ static const char *const networks[] = { "default", "host", "none", NULL };
 
 struct build_values {
 	const char *recipe, *ignore_file, *platform;
-	struct strings targets, tags, contexts, labels, outputs, secrets, allowed;
+	struct strings targets, tags, contexts, labels, outputs;
+	struct strings secrets, ssh, allowed, volumes;
 	const char *compression, *timestamp;
 	const char *iidfile, *metadata_file;
 	struct build_arg_values build_args;
@@ -83,6 +86,9 @@ static const struct option options[] = {
 		    "print nothing but the image id; --progress quiet"),
 	OPTION_LIST(struct build_values, secrets, 0, "secret", "id=ID[,src=PATH|,env=NAME]",
 		    "a file or variable for RUN --mount=type=secret; never part of the image"),
+	OPTION_LIST(struct build_values, ssh, 0, "ssh", "ID[=SOCKET|=KEY,...]",
+		    "an agent, or keys for one, for RUN --mount=type=ssh; 'default' is that of "
+		    "SSH_AUTH_SOCK"),
 	OPTION_LIST(struct build_values, tags, 't', "tag", "NAME", "call the image NAME"),
 	OPTION_LIST(
 		struct build_values, targets, 0, "target", "STAGE[=NAME]",
@@ -90,6 +96,8 @@ static const struct option options[] = {
 		"builds several"),
 	OPTION_TEXT(struct build_values, timestamp, 0, "timestamp", "SECONDS",
 		    "no time in the image is later, since 1970 (default: SOURCE_DATE_EPOCH)"),
+	OPTION_LIST(struct build_values, volumes, 'v', "volume", "SOURCE:TARGET[:ro]",
+		    "let every RUN find SOURCE of this machine at TARGET"),
 	NETWORK_OPTIONS(struct build_values, registries),
 	/* Scripts written for other builders say these; here they are how things are. */
 	OPTION_TEXT(struct build_values, ignored_text, 0, "builder", "NAME", NULL),
@@ -108,6 +116,8 @@ struct request {
 	struct build_opts opts;
 	struct build_args *args;      /* owned */
 	struct secrets *secrets;      /* owned */
+	struct ssh_sources *ssh;      /* owned */
+	struct volumes volumes;       /* owned */
 	struct strings context_names; /* owned */
 	struct {
 		struct build_context *at;
@@ -128,6 +138,8 @@ static void request_auto_(struct request *request)
 	strings_release(&request->opts.labels);
 	build_args_free(request->args);
 	secrets_free(request->secrets);
+	ssh_sources_free(request->ssh);
+	volumes_release(&request->volumes);
 	strings_release(&request->context_names);
 	vec_release(&request->contexts);
 	client_free(request->client);
@@ -164,6 +176,22 @@ static struct err *read_secrets(const struct strings *list, struct request *ret)
 	vec_foreach (list, text)
 		TRY(option_refuse(secrets_add(ret->secrets, *text), "--secret"));
 	ret->opts.secrets = ret->secrets;
+	return NULL;
+}
+
+static struct err *read_volumes(const struct strings *list, struct request *ret)
+{
+	vec_foreach (list, text)
+		TRY(option_refuse(volumes_add(&ret->volumes, *text), "--volume"));
+	ret->opts.volumes = &ret->volumes;
+	return NULL;
+}
+
+static struct err *read_ssh(const struct strings *list, struct request *ret)
+{
+	vec_foreach (list, text)
+		TRY(option_refuse(ssh_sources_add(ret->ssh, *text), "--ssh"));
+	ret->opts.ssh = ret->ssh;
 	return NULL;
 }
 
@@ -313,6 +341,8 @@ static struct err *read_request(const struct build_values *values, const struct 
 	TRY(build_args_read(&values->build_args, ret->args));
 	TRY(read_contexts(&values->contexts, ret));
 	TRY(read_secrets(&values->secrets, ret));
+	TRY(read_ssh(&values->ssh, ret));
+	TRY(read_volumes(&values->volumes, ret));
 	TRY(read_allowed(&values->allowed, opts));
 	TRY(read_tags(&values->tags, &ret->names));
 	TRY(read_labels(&values->labels, &opts->labels));
@@ -438,7 +468,9 @@ static struct err *run_build(struct cli *cli, void *arg, struct strings *operand
 {
 	const struct build_values *values = arg;
 	AUTO(request)
-	struct request request = { .args = build_args_new(), .secrets = secrets_new() };
+	struct request request = { .args = build_args_new(),
+				   .secrets = secrets_new(),
+				   .ssh = ssh_sources_new() };
 	AUTO(build_result) struct build_result result = { 0 };
 	AUTO(store) struct store *store = NULL;
 	AUTO(ui) struct ui *ui = NULL;

@@ -551,6 +551,155 @@ meets() {
 	done
 }
 
+# ---- ssh ----
+
+# ssh_tools: the base gets ssh-add and what it is linked with.
+ssh_tools() {
+	need ssh-agent ssh-add ssh-keygen ldd
+	local file
+	mkdir -p tools/bin
+	cp "$(command -v ssh-add)" tools/bin/
+	for file in $(ldd "$(command -v ssh-add)" | grep -o '/[^ ]*'); do
+		mkdir -p "tools/$(dirname "$file")"
+		cp -L "$file" "tools/$file"
+	done
+	echo 'tool:x:1000:1000::/:/bin/sh' >/dev/null
+	tar -C tools -cf tools.tar .
+	tar -C "$BATS_FILE_TMPDIR/rootfs" -cf all.tar .
+	tar -Af all.tar tools.tar
+	cairn import all.tar base >/dev/null
+	ssh-keygen -q -t ed25519 -N '' -C one -f key1
+	ssh-keygen -q -t rsa -b 2048 -N '' -C two -f key2
+	chmod 644 key2
+}
+
+# own_agent: an agent of the test's, with key1.
+own_agent() {
+	eval "$(ssh-agent -a "$BATS_TEST_TMPDIR/sock" 2>/dev/null)" >/dev/null
+	ssh-add -q key1
+}
+
+agents_running() {
+	pgrep -c -P "${1:-$$}" ssh-agent || :
+}
+
+@test "ssh: keys in an agent of the build's own, which ends with it" {
+	ssh_tools
+	recipe <<-'EOF'
+		FROM base
+		RUN --mount=type=ssh ssh-add -L >/all && \
+		    [ "$SSH_AUTH_SOCK" = /run/buildkit/ssh_agent.0 ] && \
+		    [ "$(stat -c '%F %a %u:%g' $SSH_AUTH_SOCK)" = 'socket 600 0:0' ]
+		RUN [ -z "$SSH_AUTH_SOCK" ] && ! [ -e /run ]
+	EOF
+	builds --ssh default=key1,key2
+	equal "$(tar -xOf app.tar all | cut -d' ' -f1,2)" "$(cat key1.pub key2.pub | cut -d' ' -f1,2)"
+	[ -z "$(pgrep -f 'ssh-agent -D -a agent')" ]
+}
+
+@test "ssh: an agent that runs, by SSH_AUTH_SOCK or by its socket" {
+	ssh_tools
+	own_agent
+	recipe <<-'EOF'
+		FROM base
+		USER user
+		RUN --mount=type=ssh,uid=1000,gid=1000,mode=0660,target=/tmp/a/sock \
+		    --mount=type=ssh,id=other,uid=1000 ssh-add -L >/tmp/one && \
+		    [ "$SSH_AUTH_SOCK" = /tmp/a/sock ] && [ "$(stat -c '%a %u:%g' /tmp/a/sock)" = '660 1000:1000' ] && \
+		    SSH_AUTH_SOCK=/run/buildkit/ssh_agent.1 ssh-add -L >/tmp/two
+		ENV SSH_AUTH_SOCK=/mine
+		RUN --mount=type=ssh,required [ "$SSH_AUTH_SOCK" = /mine ]
+		RUN --mount=type=ssh ! SSH_AUTH_SOCK=/run/buildkit/ssh_agent.0 ssh-add -L
+	EOF
+	run -0 build --progress plain -o type=tar,dest=app.tar --ssh default --ssh "other=$PWD/sock" ctx
+	ssh-agent -k >/dev/null
+	equal "$(tar -xOf app.tar tmp/one)" "$(cat key1.pub)"
+	equal "$(tar -xOf app.tar tmp/two)" "$(cat key1.pub)"
+	fails 1 build --no-cache --ssh default ctx
+	says "--ssh default: '$PWD/sock': connect to an ssh agent"
+}
+
+@test "ssh: a step asks for keys and signatures, and changes nothing in the agent" {
+	ssh_tools
+	own_agent
+	cp key2 ctx/key2
+	recipe <<-'EOF'
+		FROM base
+		RUN --mount=type=ssh --mount=source=key2,target=/key2,rw chmod 600 /key2; \
+		    ! ssh-add /key2 && ! ssh-add -D && ! ssh-add -d - </key2 && ssh-add -L >/all
+		RUN --mount=type=ssh --mount=source=pub,target=/pub ssh-add -T /pub && echo signed >/signed
+	EOF
+	cp key1.pub ctx/pub
+	run build --progress plain -o type=tar,dest=app.tar --ssh default ctx
+	ssh-add -L >after
+	ssh-agent -k >/dev/null
+	[ "$status" -eq 0 ] || { echo "$output"; return 1; }
+	equal "$(tar -xOf app.tar all)" "$(cat key1.pub)"
+	equal "$(cat after)" "$(cat key1.pub)"
+	equal "$(tar -xOf app.tar signed)" signed
+}
+
+@test "ssh: what is missing, or no key" {
+	recipe <<-'EOF'
+		FROM base
+		RUN --mount=type=ssh,id=x ! [ -e /run/buildkit/ssh_agent.0 ] && [ -n "$SSH_AUTH_SOCK" ]
+	EOF
+	builds
+	recipe <<-'EOF'
+		FROM base
+		RUN echo ran
+		RUN --mount=type=ssh,required true
+	EOF
+	fails 3 build --progress plain ctx
+	says "Recipe:3: ssh agent 'default' is required: give it with --ssh default"
+	[[ $output != *'#1 '* ]]
+	fails 2 build --ssh default ctx
+	says "SSH_AUTH_SOCK names none"
+	fails 3 build --ssh default=nothing ctx
+	says "'nothing' is not there"
+	echo 'no key' >file
+	need ssh-agent
+	fails 1 build --ssh default=file ctx
+	says "ssh-add does not take the key 'file'"
+	PATH_WITHOUT=$(dirname "$(command -v cairn)")
+	PATH=$PATH_WITHOUT fails 3 "$(command -v build)" --ssh default=file ctx
+	says "the program ssh-agent is not in the PATH"
+	need ssh-keygen
+	ssh-keygen -q -t ed25519 -N passphrase -f locked
+	fails 1 build --ssh default=locked ctx
+	says "ssh-add does not take the key 'locked'"
+	[ -z "$(pgrep -f 'ssh-agent -D -a agent')" ]
+}
+
+# ---- volumes ----
+
+@test "a volume is found by every RUN, read-only or not, and is no part of the image" {
+	mkdir -p vol/sub
+	echo v >vol/sub/v
+	echo file >file
+	recipe <<-'EOF'
+		FROM base
+		RUN [ "$(cat /vol/sub/v)" = v ] && echo w >>/vol/w && ! touch /ro/x && [ "$(cat /etc/file)" = file ]
+		RUN --mount=type=tmpfs,target=/vol/sub/tmp touch /vol/sub/tmp/x && [ -e /vol/w ]
+	EOF
+	builds -v "$PWD/vol:/vol:rw,Z" --volume "$PWD/vol:/ro:ro" -v "$PWD/file:/etc/file:z"
+	equal "$(cat vol/w)" w
+	equal "$(tar -tf app.tar | grep -cE '^(vol|ro|etc/file)(/|$)')" 0
+	# the paths are in the key, the contents are not
+	echo new >vol/new
+	builds -v "$PWD/vol:/vol:rw,Z" --volume "$PWD/vol:/ro:ro" -v "$PWD/file:/etc/file:z"
+	says "#1 CACHED"
+	equal "$(cat vol/w)" w
+	fails 1 build ctx
+	fails 3 build -v "$PWD/nothing:/x" ctx
+	says "option --volume: '$PWD/nothing' is not there"
+	fails 2 build -v "$PWD/vol" ctx
+	fails 2 build -v "$PWD/vol:x" ctx
+	fails 2 build -v "$PWD/vol:/" ctx
+	fails 2 build -v "$PWD/vol:/x:O" ctx
+	says "option 'O' is none of"
+}
+
 # ---- heredocs ----
 
 @test "a heredoc that begins with #! is a file that is executed" {
@@ -614,7 +763,7 @@ meets() {
 	builds --allow security.insecure,network.host
 	grep -E '^(Cap(Prm|Eff|Bnd)):' /proc/self/status >want
 	equal "$(tar -xOf app.tar proof)" "$(cat want; printf 'Seccomp:\t0')"
-	# it is in the key
+
 	fails 4 build ctx
 	says "say --allow security.insecure"
 	fails 2 build --allow everything ctx
