@@ -100,7 +100,7 @@ static struct err *look_up(int repo_fd, const char *ref, char ret[static GIT_COM
 	const char *const args[] = { "rev-parse",        "--verify", "--quiet",
 				     "--end-of-options", commit,     NULL };
 	AUTO(buf) struct buf out = BUF_INIT(ANSWER_MAX);
-	AUTO(program_end) struct program_end end = { 0 };
+	AUTO(tool_end) struct tool_end end = { 0 };
 	AUTO(mem) char *line = NULL;
 
 	ret[0] = '\0';

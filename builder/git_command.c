@@ -148,14 +148,14 @@ static void make_environment(const struct git_call *call, struct environment *en
 
 /* ---- running ---- */
 
-struct err *git_try(const struct git_call *call, struct program_end *ret)
+struct err *git_try(const struct git_call *call, struct tool_end *ret)
 {
 	AUTO(environment) struct environment env = { 0 };
 	AUTO(strings) struct strings argv = { 0 };
-	struct program program = { .dir_fd = call->dir_fd,
-				   .out_fd = call->out ? -1 : call->out_fd,
-				   .out = call->out,
-				   .silence = call->remote ? SILENCE : 0 };
+	struct tool program = { .dir_fd = call->dir_fd,
+				.out_fd = call->out ? -1 : call->out_fd,
+				.out = call->out,
+				.silence = call->remote ? SILENCE : 0 };
 	struct err *err;
 
 	strings_push(&argv, "git");
@@ -166,7 +166,7 @@ struct err *git_try(const struct git_call *call, struct program_end *ret)
 	make_environment(call, &env);
 	program.argv = (const char *const *)strings_argv(&argv);
 	program.environment = (const char *const *)strings_argv(&env.list);
-	err = program_run(&program, ret);
+	err = tool_run(&program, ret);
 	if (err_kind(err) != ERR_NOT_FOUND)
 		return err;
 	err_free(err); /* told in other words */
@@ -176,7 +176,7 @@ struct err *git_try(const struct git_call *call, struct program_end *ret)
 
 struct err *git_run(const struct git_call *call)
 {
-	AUTO(program_end) struct program_end end = { 0 };
+	AUTO(tool_end) struct tool_end end = { 0 };
 
 	TRY(git_try(call, &end));
 	return end.code == 0 ? NULL : git_failure(call, &end);
@@ -238,7 +238,7 @@ static enum err_kind kind_of(const char *errors)
 	return ERR_NETWORK;
 }
 
-struct err *git_failure(const struct git_call *call, const struct program_end *end)
+struct err *git_failure(const struct git_call *call, const struct tool_end *end)
 {
 	struct str line = telling(end->errors);
 	enum err_kind kind = call->remote ? kind_of(end->errors) : ERR_INVALID;

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 #include "base/mem.h"
-#include "base/program.h"
+#include "base/tool.h"
 
 struct buf;
 struct err;
@@ -26,16 +26,16 @@ struct git_call {
 	const char *authorization;    /* the header's value at `remote`, or NULL */
 	bool local;                   /* it may read another repository of this machine */
 	const char *const *args;      /* NULL-terminated, from the verb on */
-	int out_fd;                   /* as in struct program */
+	int out_fd;                   /* as in struct tool */
 	struct buf *out;
 };
 
 /* Run it to its end. ERR_UNSUPPORTED if there is no git. */
-struct err *git_try(const struct git_call *call, struct program_end *ret) MUST_USE;
+struct err *git_try(const struct git_call *call, struct tool_end *ret) MUST_USE;
 /* The same; a code other than 0 is git_failure(). */
 struct err *git_run(const struct git_call *call) MUST_USE;
 
 /* What git complained of, as an error: ERR_DENIED, ERR_NOT_FOUND or ERR_NETWORK for a remote, else ERR_INVALID. */
-struct err *git_failure(const struct git_call *call, const struct program_end *end) MUST_USE;
+struct err *git_failure(const struct git_call *call, const struct tool_end *end) MUST_USE;
 
 #endif

@@ -172,7 +172,7 @@ struct err *git_source_resolve(const struct git_source_opts *opts, const struct 
 
 /* Whether another way of asking may help: the server does not give single commits, or no short
  * histories. */
-static bool may_differ(const struct program_end *end)
+static bool may_differ(const struct tool_end *end)
 {
 	static const char *const texts[] = { "not our ref",      "unadvertised object",
 					     "shallow",          "--depth",
@@ -201,7 +201,7 @@ static struct err *try_fetch(const struct asker *asker, int dir_fd, const struct
 				 "--force",
 				 "--no-write-fetch-head",
 				 "--no-recurse-submodules" };
-	AUTO(program_end) struct program_end end = { 0 };
+	AUTO(tool_end) struct tool_end end = { 0 };
 	struct git_call call;
 	size_t n = 6;
 
@@ -222,7 +222,7 @@ static struct err *has_commit(int dir_fd, const char *commit, bool *ret)
 {
 	AUTO(mem) char *object = xasprintf("%s^{commit}", commit);
 	const char *const args[] = { "cat-file", "-e", object, NULL };
-	AUTO(program_end) struct program_end end = { 0 };
+	AUTO(tool_end) struct tool_end end = { 0 };
 
 	TRY(git_try(
 		&(struct git_call){
@@ -425,7 +425,7 @@ static struct err *find_urls(int repo_fd, const char *commit, struct modules *mo
 	AUTO(mem) char *blob = xasprintf("--blob=%s:.gitmodules", commit);
 	const char *const args[] = { "config", blob, "--null", "--list", NULL };
 	AUTO(buf) struct buf config = BUF_INIT(LISTING_MAX);
-	AUTO(program_end) struct program_end end = { 0 };
+	AUTO(tool_end) struct tool_end end = { 0 };
 	struct str rest;
 
 	TRY(git_try(&(struct git_call){ .dir_fd = repo_fd,

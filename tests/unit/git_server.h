@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "base/program.h"
 #include "base/str.h"
+#include "base/tool.h"
 #include "tests/unit/tmp.h"
 #include "tests/unit/unit.h"
 
@@ -53,15 +53,15 @@ static inline char *git_shell(const char *script)
 						   NULL };
 	AUTO(mem) char *whole = xasprintf("set -eu\n%s", script);
 	const char *const argv[] = { "sh", "-c", whole, NULL };
-	AUTO(program_end) struct program_end end = { 0 };
+	AUTO(tool_end) struct tool_end end = { 0 };
 	AUTO(buf) struct buf out = BUF_INIT((size_t)1 << 20);
 
-	assert_ok(program_run(&(struct program){ .argv = argv,
-						 .environment = environment,
-						 .dir_fd = tmp_fd,
-						 .out_fd = -1,
-						 .out = &out },
-			      &end));
+	assert_ok(tool_run(&(struct tool){ .argv = argv,
+					   .environment = environment,
+					   .dir_fd = tmp_fd,
+					   .out_fd = -1,
+					   .out = &out },
+			   &end));
 	if (end.code != 0)
 		fail_msg("code %d: %s", end.code, end.errors);
 	return str_dup(str_trim(buf_str(&out)));

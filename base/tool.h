@@ -1,5 +1,5 @@
 /*
- * base/program.h - run another program to its end, and take what it says.
+ * base/tool.h - run another program to its end, and take what it says.
  *
  * Without a shell: `argv` is what the program gets. It has the environment that it is
  * given and no descriptor of ours but 0, 1 and 2; it is the leader of a group of its
@@ -7,18 +7,17 @@
  * for it; when the process is told to stop, or the scope that the thread works in is
  * (base/cancel.h), or the program falls silent for too long, the group is killed.
  */
-#ifndef BASE_PROGRAM_H
-#define BASE_PROGRAM_H
+#ifndef BASE_TOOL_H
+#define BASE_TOOL_H
 
 #include "base/mem.h"
 
 struct buf;
 struct err;
 
-#define PROGRAM_ERRORS_MAX \
-	((size_t)16 * 1024) /* bytes of the end of standard error that are kept */
+#define TOOL_ERRORS_MAX ((size_t)16 * 1024) /* bytes of the end of standard error that are kept */
 
-struct program {
+struct tool {
 	const char *const *argv; /* NULL-terminated; [0] is searched in PATH */
 	const char *const
 		*environment; /* NULL-terminated "NAME=value"; its PATH is the one searched */
@@ -28,20 +27,20 @@ struct program {
 	unsigned silence;     /* milliseconds without a word on either output; 0: any */
 };
 
-struct program_end {
+struct tool_end {
 	int code;     /* as base/process.h has it */
 	char *errors; /* owned; the end of its standard error, trimmed; outside text, never NULL */
 };
 
-void program_end_release(struct program_end *end);
+void tool_end_release(struct tool_end *end);
 
-static inline void program_end_auto_(struct program_end *end)
+static inline void tool_end_auto_(struct tool_end *end)
 {
-	program_end_release(end);
+	tool_end_release(end);
 }
 
 /* ERR_NOT_FOUND if there is no such program, ERR_NETWORK if it fell silent, ERR_INVALID if it said
  * more than `out` takes. A code other than 0 is no error of ours. */
-struct err *program_run(const struct program *program, struct program_end *ret) MUST_USE;
+struct err *tool_run(const struct tool *tool, struct tool_end *ret) MUST_USE;
 
 #endif

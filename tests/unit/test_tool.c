@@ -8,28 +8,28 @@
 
 #include "base/cancel.h"
 #include "base/clock.h"
-#include "base/program.h"
 #include "base/str.h"
+#include "base/tool.h"
 #include "tests/unit/tmp.h"
 
 static const char *const environment[] = { "PATH=relative:/usr/bin:/bin", "MARK=here", NULL };
 
-static struct err *shell(const char *script, struct program how, struct program_end *ret)
+static struct err *shell(const char *script, struct tool how, struct tool_end *ret)
 {
 	const char *const argv[] = { "sh", "-c", script, NULL };
 
 	how.argv = argv;
 	how.environment = environment;
-	return program_run(&how, ret);
+	return tool_run(&how, ret);
 }
 
 TEST(gives_what_it_said_and_its_code)
 {
 	AUTO(buf) struct buf out = BUF_INIT(100);
-	AUTO(program_end) struct program_end end = { 0 };
+	AUTO(tool_end) struct tool_end end = { 0 };
 
 	assert_ok(shell("echo out; echo ' err ' >&2; exit 3",
-			(struct program){ .dir_fd = -1, .out_fd = -1, .out = &out }, &end));
+			(struct tool){ .dir_fd = -1, .out_fd = -1, .out = &out }, &end));
 	assert_int_equal(end.code, 3);
 	assert_string_equal(out.at, "out\n");
 	assert_string_equal(end.errors, "err");
@@ -38,12 +38,12 @@ TEST(gives_what_it_said_and_its_code)
 TEST(has_our_environment_and_directory_and_no_descriptor)
 {
 	AUTO(buf) struct buf out = BUF_INIT(4096);
-	AUTO(program_end) struct program_end end = { 0 };
+	AUTO(tool_end) struct tool_end end = { 0 };
 	AUTO(fd) int leak = open("/dev/null", O_RDONLY); /* without O_CLOEXEC */
 	AUTO(mem) char *want = NULL;
 
 	assert_ok(shell("echo $MARK $HOME; pwd -P; ls /proc/self/fd | tr '\\n' ' '; cat",
-			(struct program){ .dir_fd = tmp_fd, .out_fd = -1, .out = &out }, &end));
+			(struct tool){ .dir_fd = tmp_fd, .out_fd = -1, .out = &out }, &end));
 	want = xasprintf("here\n%s\n0 1 2 3 ", tmp_path); /* 3 is that of ls */
 	assert_string_equal(out.at, want);
 	assert_string_equal(end.errors, "");
@@ -51,52 +51,51 @@ TEST(has_our_environment_and_directory_and_no_descriptor)
 
 TEST(a_signal_is_a_code)
 {
-	AUTO(program_end) struct program_end end = { 0 };
+	AUTO(tool_end) struct tool_end end = { 0 };
 
-	assert_ok(shell("kill -TERM $$", (struct program){ .dir_fd = -1, .out_fd = -1 }, &end));
+	assert_ok(shell("kill -TERM $$", (struct tool){ .dir_fd = -1, .out_fd = -1 }, &end));
 	assert_int_equal(end.code, 128 + 15);
 }
 
 TEST(output_may_go_to_a_descriptor)
 {
-	AUTO(program_end) struct program_end end = { 0 };
+	AUTO(tool_end) struct tool_end end = { 0 };
 	AUTO(fd) int fd = openat(tmp_fd, "out", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	char data[8] = "";
 
-	assert_ok(shell("printf x", (struct program){ .dir_fd = -1, .out_fd = fd }, &end));
+	assert_ok(shell("printf x", (struct tool){ .dir_fd = -1, .out_fd = fd }, &end));
 	assert_int_equal(pread(fd, data, sizeof(data), 0), 1);
 	assert_string_equal(data, "x");
 }
 
 TEST(of_many_complaints_the_last_are_kept)
 {
-	AUTO(program_end) struct program_end end = { 0 };
+	AUTO(tool_end) struct tool_end end = { 0 };
 
 	assert_ok(shell("i=0; while [ $i -lt 5000 ]; do echo line $i >&2; i=$((i+1)); done",
-			(struct program){ .dir_fd = -1, .out_fd = -1 }, &end));
-	assert_true(strlen(end.errors) <= PROGRAM_ERRORS_MAX);
+			(struct tool){ .dir_fd = -1, .out_fd = -1 }, &end));
+	assert_true(strlen(end.errors) <= TOOL_ERRORS_MAX);
 	assert_true(str_ends(str_of(end.errors), "line 4999"));
 }
 
 TEST(too_much_output_ends_it)
 {
 	AUTO(buf) struct buf out = BUF_INIT(1000);
-	AUTO(program_end) struct program_end end = { 0 };
+	AUTO(tool_end) struct tool_end end = { 0 };
 
 	assert_fails(shell("while :; do echo yes; done",
-			   (struct program){ .dir_fd = -1, .out_fd = -1, .out = &out }, &end),
+			   (struct tool){ .dir_fd = -1, .out_fd = -1, .out = &out }, &end),
 		     ERR_INVALID);
 }
 
 TEST(what_falls_silent_is_killed_with_all_that_it_started)
 {
-	AUTO(program_end) struct program_end end = { 0 };
+	AUTO(tool_end) struct tool_end end = { 0 };
 	AUTO(fd) int mark = openat(tmp_fd, "alive", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	uint64_t began = clock_monotonic();
 
 	assert_fails(shell("(sleep 1.5; echo yes >alive) & sleep 30",
-			   (struct program){ .dir_fd = tmp_fd, .out_fd = -1, .silence = 300 },
-			   &end),
+			   (struct tool){ .dir_fd = tmp_fd, .out_fd = -1, .silence = 300 }, &end),
 		     ERR_NETWORK);
 	assert_true(clock_monotonic() - began < UINT64_C(10000000000));
 	sleep(2);
@@ -105,22 +104,22 @@ TEST(what_falls_silent_is_killed_with_all_that_it_started)
 
 TEST(what_it_leaves_behind_is_not_waited_for)
 {
-	AUTO(program_end) struct program_end end = { 0 };
+	AUTO(tool_end) struct tool_end end = { 0 };
 	uint64_t began = clock_monotonic();
 
-	assert_ok(shell("sleep 3 & exit 0", (struct program){ .dir_fd = -1, .out_fd = -1 }, &end));
+	assert_ok(shell("sleep 3 & exit 0", (struct tool){ .dir_fd = -1, .out_fd = -1 }, &end));
 	assert_true(clock_monotonic() - began < UINT64_C(2500000000));
 }
 
 TEST(a_scope_that_is_stopped_ends_it)
 {
-	AUTO(program_end) struct program_end end = { 0 };
+	AUTO(tool_end) struct tool_end end = { 0 };
 	struct cancel_scope scope = { 0 };
 	const struct cancel_scope *before = cancel_enter(&scope);
 	struct err *err;
 
 	cancel_stop(&scope);
-	err = shell("sleep 30", (struct program){ .dir_fd = -1, .out_fd = -1 }, &end);
+	err = shell("sleep 30", (struct tool){ .dir_fd = -1, .out_fd = -1 }, &end);
 	cancel_enter(before);
 	assert_int_equal(err_kind(err), ERR_CANCELLED);
 	err_free(err);
@@ -129,13 +128,13 @@ TEST(a_scope_that_is_stopped_ends_it)
 TEST(a_program_that_is_not_there_is_named)
 {
 	static const char *const argv[] = { "no-such-program", NULL };
-	AUTO(program_end) struct program_end end = { 0 };
+	AUTO(tool_end) struct tool_end end = { 0 };
 
-	assert_fails(program_run(&(struct program){ .argv = argv,
-						    .environment = environment,
-						    .dir_fd = -1,
-						    .out_fd = -1 },
-				 &end),
+	assert_fails(tool_run(&(struct tool){ .argv = argv,
+					      .environment = environment,
+					      .dir_fd = -1,
+					      .out_fd = -1 },
+			      &end),
 		     ERR_NOT_FOUND);
 }
 

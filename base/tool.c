@@ -1,6 +1,6 @@
-/* base/program.c - see base/program.h. */
+/* base/tool.c - see base/tool.h. */
 
-#include "base/program.h"
+#include "base/tool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@
 #define ASK_MS 100 /* how soon a scope that was stopped is noticed */
 #define CHUNK ((size_t)16 * 1024)
 
-void program_end_release(struct program_end *end)
+void tool_end_release(struct tool_end *end)
 {
 	free(end->errors);
 	end->errors = NULL;
@@ -30,21 +30,21 @@ void program_end_release(struct program_end *end)
 
 /* ---- finding and starting ---- */
 
-static const char *variable(const struct program *program, const char *name)
+static const char *variable(const struct tool *tool, const char *name)
 {
 	size_t len = strlen(name);
 
-	for (const char *const *pair = program->environment; *pair; pair++)
+	for (const char *const *pair = tool->environment; *pair; pair++)
 		if (strncmp(*pair, name, len) == 0 && (*pair)[len] == '=')
 			return *pair + len + 1;
 	return NULL;
 }
 
 /* Parts of PATH that are no absolute paths are passed over. */
-static struct err *find_path(const struct program *program, char **ret)
+static struct err *find_path(const struct tool *tool, char **ret)
 {
-	struct str rest = str_of(variable(program, "PATH"));
-	const char *name = program->argv[0];
+	struct str rest = str_of(variable(tool, "PATH"));
+	const char *name = tool->argv[0];
 
 	if (name[0] == '/') {
 		*ret = xstrdup(name);
@@ -63,7 +63,7 @@ static struct err *find_path(const struct program *program, char **ret)
 }
 
 struct run {
-	const struct program *program;
+	const struct tool *tool;
 	int fds[2]; /* our ends of its outputs, owned; -1: none, or ended */
 	int pidfd;  /* owned; -1 once it was reaped */
 	pid_t pid;
@@ -87,8 +87,8 @@ static void run_auto_(struct run *run)
 	buf_release(&run->errors);
 }
 
-static int spawn_actions(posix_spawn_file_actions_t *actions, const struct program *program,
-			 int out, int errors)
+static int spawn_actions(posix_spawn_file_actions_t *actions, const struct tool *tool, int out,
+			 int errors)
 {
 	int failed =
 		posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -97,15 +97,15 @@ static int spawn_actions(posix_spawn_file_actions_t *actions, const struct progr
 		failed = posix_spawn_file_actions_adddup2(actions, out, STDOUT_FILENO);
 	if (!failed)
 		failed = posix_spawn_file_actions_adddup2(actions, errors, STDERR_FILENO);
-	if (!failed && program->dir_fd >= 0)
-		failed = posix_spawn_file_actions_addfchdir_np(actions, program->dir_fd);
+	if (!failed && tool->dir_fd >= 0)
+		failed = posix_spawn_file_actions_addfchdir_np(actions, tool->dir_fd);
 	if (!failed)
 		failed = posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
 	return failed;
 }
 
 /* Returns errno's value. */
-static int spawn(const struct program *program, const char *path, int out, int errors, pid_t *ret)
+static int spawn(const struct tool *tool, const char *path, int out, int errors, pid_t *ret)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
@@ -123,10 +123,10 @@ static int spawn(const struct program *program, const char *path, int out, int e
 	posix_spawnattr_setpgroup(&attributes, 0);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
 						      POSIX_SPAWN_SETPGROUP);
-	failed = spawn_actions(&actions, program, out, errors);
+	failed = spawn_actions(&actions, tool, out, errors);
 	if (!failed)
-		failed = posix_spawn(ret, path, &actions, &attributes, (char *const *)program->argv,
-				     (char *const *)program->environment);
+		failed = posix_spawn(ret, path, &actions, &attributes, (char *const *)tool->argv,
+				     (char *const *)tool->environment);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	return failed;
@@ -146,16 +146,16 @@ static struct err *open_pipe(int *ret_ours, int *ret_its)
 
 static struct err *start(struct run *run)
 {
-	const struct program *program = run->program;
+	const struct tool *tool = run->tool;
 	AUTO(mem) char *path = NULL;
 	AUTO(fd) int out = -1;
 	AUTO(fd) int errors = -1;
 
-	TRY(find_path(program, &path));
-	if (program->out_fd < 0)
+	TRY(find_path(tool, &path));
+	if (tool->out_fd < 0)
 		TRY(open_pipe(&run->fds[0], &out));
 	TRY(open_pipe(&run->fds[1], &errors));
-	errno = spawn(program, path, out >= 0 ? out : program->out_fd, errors, &run->pid);
+	errno = spawn(tool, path, out >= 0 ? out : tool->out_fd, errors, &run->pid);
 	if (errno)
 		return err_sys("run %s", path);
 	run->pidfd = (int)syscall(SYS_pidfd_open, run->pid, 0);
@@ -174,8 +174,8 @@ static struct err *start(struct run *run)
 /* Of standard error the end is kept. */
 static void keep_end(struct buf *errors, const char *data, size_t len)
 {
-	if (errors->len + len > PROGRAM_ERRORS_MAX) {
-		size_t drop = errors->len + len - PROGRAM_ERRORS_MAX;
+	if (errors->len + len > TOOL_ERRORS_MAX) {
+		size_t drop = errors->len + len - TOOL_ERRORS_MAX;
 
 		errors->len -= drop;
 		memmove(errors->at, errors->at + drop, errors->len);
@@ -187,7 +187,7 @@ static void keep_end(struct buf *errors, const char *data, size_t len)
 static struct err *take(struct run *run, size_t i)
 {
 	UNCLEARED char data[CHUNK];
-	struct buf *out = run->program->out;
+	struct buf *out = run->tool->out;
 	ssize_t n;
 
 	while ((n = read(run->fds[i], data, sizeof(data))) > 0) {
@@ -202,7 +202,7 @@ static struct err *take(struct run *run, size_t i)
 		run->fds[i] = -1;
 	}
 	if (i == 0 && out && out->over)
-		return err_wrap(buf_check(out, "its output"), "%s", run->program->argv[0]);
+		return err_wrap(buf_check(out, "its output"), "%s", run->tool->argv[0]);
 	return NULL;
 }
 
@@ -217,7 +217,7 @@ static struct err *take_all(struct run *run)
 /* What it leaves running may hold the pipes for ever: its own end is what counts. */
 static struct err *watch(struct run *run)
 {
-	const unsigned silence = run->program->silence;
+	const unsigned silence = run->tool->silence;
 
 	run->heard = clock_monotonic();
 	for (;;) {
@@ -228,23 +228,22 @@ static struct err *watch(struct run *run)
 
 		TRY(cancel_check());
 		if (poll(fds, ARRAY_SIZE(fds), ASK_MS) < 0 && errno != EINTR)
-			return err_sys("wait for %s", run->program->argv[0]);
+			return err_sys("wait for %s", run->tool->argv[0]);
 		TRY(take_all(run));
 		if (fds[0].revents & POLLIN)
 			return take_all(run);
 		if (silence && clock_monotonic() - run->heard > silence * UINT64_C(1000000))
 			return err_new(ERR_NETWORK, "%s said nothing for %u seconds",
-				       run->program->argv[0], silence / 1000);
+				       run->tool->argv[0], silence / 1000);
 	}
 }
 
-struct err *program_run(const struct program *program, struct program_end *ret)
+struct err *tool_run(const struct tool *tool, struct tool_end *ret)
 {
 	AUTO(run)
-	struct run run = { .program = program,
-			   .fds = { -1, -1 },
-			   .pidfd = -1,
-			   .errors = BUF_INIT(PROGRAM_ERRORS_MAX) };
+	struct run run = {
+		.tool = tool, .fds = { -1, -1 }, .pidfd = -1, .errors = BUF_INIT(TOOL_ERRORS_MAX)
+	};
 	struct process_end end = { 0 };
 	struct err *err;
 
@@ -254,7 +253,7 @@ struct err *program_run(const struct program *program, struct program_end *ret)
 	close(run.pidfd);
 	run.pidfd = -1;
 	TRY(err);
-	*ret = (struct program_end){ .code = end.code,
-				     .errors = str_dup(str_trim(buf_str(&run.errors))) };
+	*ret = (struct tool_end){ .code = end.code,
+				  .errors = str_dup(str_trim(buf_str(&run.errors))) };
 	return NULL;
 }
