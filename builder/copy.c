@@ -479,25 +479,63 @@ struct err *copy_run(const struct tree *tree, const struct selection *selection,
 	return NULL;
 }
 
+/* Make a file of this name at the destination, for writing; `place` is to be left when it is written. */
+static struct err *make_file(const struct copier *c, char **name, struct landing *place,
+			     int *ret_fd)
+{
+	TRY(enter_for_file(c, name, place));
+	TRY(make_room(place, *name));
+	*ret_fd = openat(place->upper_fd, *name,
+			 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return *ret_fd < 0 ? err_sys("create '%s'", *name) : NULL;
+}
+
+static struct err *finish_file(const struct copier *c, int fd, const char *name, mode_t mode)
+{
+	const mode_t bits = chmod_apply(&c->opts->chmod, S_IFREG | mode) & 07777;
+
+	if (fchown(fd, c->opts->uid, c->opts->gid) < 0 || fchmod(fd, bits) < 0)
+		return err_sys("set the owner and mode of '%s'", name);
+	return NULL;
+}
+
 struct err *copy_text(const char *name, struct str content, const struct copy_opts *opts,
 		      int below_fd, int fs_fd)
 {
 	struct copier c = copier_of(NULL, opts, below_fd, fs_fd);
-	const mode_t mode = chmod_apply(&opts->chmod, S_IFREG | 0644) & 07777;
 	AUTO(landing) struct landing place = LANDING_INIT;
 	AUTO(mem) char *file = xstrdup(name);
 	AUTO(fd) int fd = -1;
 
-	TRY(enter_for_file(&c, &file, &place));
-	TRY(make_room(&place, file));
-	fd = openat(place.upper_fd, file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		    0600);
-	if (fd < 0)
-		return err_sys("create '%s'", file);
+	TRY(make_file(&c, &file, &place, &fd));
 	TRY(file_write_all(fd, content.at, content.len, file));
-	if (fchown(fd, opts->uid, opts->gid) < 0 || fchmod(fd, mode) < 0)
-		return err_sys("set the owner and mode of '%s'", file);
+	TRY(finish_file(&c, fd, file, 0644));
 	return landing_leave(&place);
+}
+
+struct err *copy_file_from(const struct copy_file *file, const struct copy_opts *opts, int below_fd,
+			   int fs_fd)
+{
+	struct copier c = copier_of(NULL, opts, below_fd, fs_fd);
+	AUTO(landing) struct landing place = LANDING_INIT;
+	AUTO(mem) char *name = xstrdup(file->name);
+	const struct tree_node node = { .name = (char *)file->name, .size = file->size };
+	AUTO(fd) int fd = -1;
+
+	TRY(make_file(&c, &name, &place, &fd));
+	TRY(copy_bytes(&c, &node, file->fd, fd));
+	TRY(finish_file(&c, fd, name, file->mode));
+	TRY(set_times(-1, name, fd, file->mtime));
+	return landing_leave(&place);
+}
+
+struct err *copy_enter(const struct copy_opts *opts, int below_fd, int fs_fd, struct landing *ret)
+{
+	struct copier c = copier_of(NULL, opts, below_fd, fs_fd);
+	AUTO(strings) struct strings parts = { 0 };
+
+	TRY(landing_resolve(fs_fd, below_fd, opts->dest, &parts));
+	return enter_path(&c, &parts, parts.len, ret);
 }
 
 struct err *copy_make_dir(const char *path, uid_t uid, gid_t gid, int below_fd, int fs_fd)

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -20,6 +21,7 @@
 #include "builder/selection.h"
 
 struct err;
+struct landing;
 struct pool;
 
 struct copy_opts {
@@ -44,6 +46,24 @@ struct err *copy_run(const struct tree *tree, const struct selection *selection,
  * opts->chmod, and of this moment. */
 struct err *copy_text(const char *name, struct str content, const struct copy_opts *opts,
 		      int below_fd, int fs_fd) MUST_USE;
+
+/* A file that was fetched; `fd` stands at its beginning. */
+struct copy_file {
+	const char *name;
+	int fd; /* borrowed */
+	uint64_t size;
+	mode_t mode; /* permission bits, to which opts->chmod is applied */
+	struct timespec mtime;
+};
+
+/* Copy it, as if it were a source of that name. */
+struct err *copy_file_from(const struct copy_file *file, const struct copy_opts *opts, int below_fd,
+			   int fs_fd) MUST_USE;
+
+/* Enter the destination as a directory, making it and what leads to it where that is missing. `ret` is the
+ * caller's to leave and to release. */
+struct err *copy_enter(const struct copy_opts *opts, int below_fd, int fs_fd, struct landing *ret)
+	MUST_USE;
 
 /* WORKDIR: make `path` in the upper directory unless it is there below; new directories are 0755
  * and owned by `uid`:`gid`. ERR_INVALID if something else is in the way. */

@@ -5,7 +5,8 @@
  *	evaluate_step.c  what all steps share; WORKDIR
  *	evaluate_run.c   RUN
  *	evaluate_mount.c what its --mount flags mean
- *	evaluate_copy.c  COPY
+ *	evaluate_copy.c  COPY, and what ADD shares with it
+ *	evaluate_add.c   ADD
  */
 #ifndef BUILDER_EVALUATE_PRIVATE_H
 #define BUILDER_EVALUATE_PRIVATE_H
@@ -84,6 +85,19 @@ struct err *evaluate_mounts(const struct site *site, struct plan_mounts *ret) MU
 /* Add to the key what of the mounts decides the result. */
 struct err *key_of_mounts(const struct site *site, struct plan_step *step, struct key *key)
 	MUST_USE;
+
+/* ---- COPY and ADD: evaluate_copy.c ---- */
+
+/* Fill in the variables of everything behind the keyword. `ret_dest` is the destination as the history
+ * has it: expanded, and no more. */
+struct err *copy_expand(const struct site *site, struct plan_copy *copy, char **ret_dest) MUST_USE;
+/* Add what `pattern` selects of the context to `ret`, and its digest to the key. */
+struct err *copy_select(const struct site *site, const struct plan_copy *copy, const char *pattern,
+			struct selection *ret, struct key *key) MUST_USE;
+/* The key of the step: its beginning; what both have beside sources, and its end. */
+void copy_begin_key(const struct site *site, struct plan_step *step, struct key *key);
+struct err *copy_end_key(const struct site *site, struct plan_step *step, struct key *key) MUST_USE;
+void copy_row(const struct site *site, struct plan_step *step, const char *dest);
 
 struct err *evaluate_run(const struct site *site) MUST_USE;
 struct err *evaluate_workdir(const struct site *site) MUST_USE;

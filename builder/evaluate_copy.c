@@ -1,4 +1,4 @@
-/* builder/evaluate_copy.c - COPY: its step, and the key that decides its result. */
+/* builder/evaluate_copy.c - COPY, what ADD shares with it, and the key that decides its result. */
 
 #include "builder/evaluate-private.h"
 
@@ -7,6 +7,7 @@
 #include "builder/build.h"
 #include "builder/key.h"
 #include "builder/scope.h"
+#include "builder/web_source.h"
 
 /* Where the files come from: the build's context, or what --from says. */
 static struct err *find_source(const struct site *site, struct plan_copy *copy)
@@ -17,9 +18,8 @@ static struct err *find_source(const struct site *site, struct plan_copy *copy)
 	return from ? site_from(site, from, true, &copy->from) : NULL;
 }
 
-/* Select and digest one source of a context. */
-static struct err *add_context_source(const struct site *site, struct plan_copy *copy,
-				      const char *pattern, struct key *key)
+struct err *copy_select(const struct site *site, const struct plan_copy *copy, const char *pattern,
+			struct selection *ret, struct key *key)
 {
 	AUTO(selection)
 	struct selection found = { .excludes = &copy->excludes, .parents = copy->parents };
@@ -36,9 +36,23 @@ static struct err *add_context_source(const struct site *site, struct plan_copy 
 	TRY(hasher_finish(h, &digest));
 	key_add_digest(key, name, &digest);
 	vec_foreach (&found, item)
-		vec_push(&copy->selection, *item);
+		vec_push(ret, *item);
 	found.len = 0;
 	return NULL;
+}
+
+/* A source that only ADD has. */
+static struct err *check_source(const struct site *site, const char *source)
+{
+	AUTO(git_url) struct git_url url = { 0 };
+	bool is_git;
+	struct err *err = git_url_parse(source, GIT_URL_SOURCE, &is_git, &url);
+
+	err_free(err); /* what is wrong about it does not matter */
+	if (!is_git && !web_source_is_url(source))
+		return NULL;
+	return site_error(site, ERR_INVALID, "COPY cannot take %s: that is for ADD",
+			  is_git ? "a repository" : "a file of the web");
 }
 
 static struct err *key_of_sources(const struct site *site, struct plan_copy *copy, struct key *key)
@@ -48,15 +62,11 @@ static struct err *key_of_sources(const struct site *site, struct plan_copy *cop
 	if (from)
 		key_add_digest(key, "from", from);
 	vec_foreach (&copy->sources, source) {
+		TRY(check_source(site, *source));
 		if (from)
 			key_add(key, "source", *source);
 		else
-			TRY(add_context_source(site, copy, *source, key));
-	}
-	vec_foreach (&copy->texts, text) {
-		AUTO(mem) char *name = xasprintf("heredoc %s", text->name);
-
-		key_add(key, name, text->content);
+			TRY(copy_select(site, copy, *source, &copy->selection, key));
 	}
 	return NULL;
 }
@@ -90,8 +100,7 @@ static struct err *expand_heredocs(const struct site *site, struct plan_copy *co
 	return NULL;
 }
 
-/* `ret_dest` is the destination as it is written in the history: expanded, and no more. */
-static struct err *expand_copy(const struct site *site, struct plan_copy *copy, char **ret_dest)
+struct err *copy_expand(const struct site *site, struct plan_copy *copy, char **ret_dest)
 {
 	const struct copy *in = &site->in->copy;
 	AUTO(mem) char *dest = NULL;
@@ -138,23 +147,65 @@ static bool has_names(const char *chown)
 	return false;
 }
 
-static void copy_row(const struct site *site, struct plan_step *step, const char *dest)
+/* A source without the user and the password of a URL. */
+static char *shown(const struct plan_copy *copy, const char *source)
+{
+	const char *authority = strstr(source, "://");
+	size_t len = authority ? strcspn(authority + 3, "/?#") : 0;
+	const char *at = len ? memrchr(authority + 3, '@', len) : NULL;
+
+	if (!copy->is_add || !at || !web_source_is_url(source))
+		return xstrdup(source);
+	return xasprintf("%.*s%s", (int)(authority + 3 - source), source, at + 1);
+}
+
+void copy_row(const struct site *site, struct plan_step *step, const char *dest)
 {
 	struct buf row = BUF_INIT(TEXT_MAX_BYTES);
 
-	buf_adds(&row, "COPY");
+	buf_adds(&row, step->copy.is_add ? "ADD" : "COPY");
 	if (step->copy.parents)
 		buf_adds(&row, " --parents");
 	if (step->copy.chown)
 		buf_addf(&row, " --chown=%s", step->copy.chown);
 	if (step->copy.mode)
 		buf_addf(&row, " --chmod=%s", step->copy.mode);
-	vec_foreach (&step->copy.sources, source)
-		buf_addf(&row, " %s", *source);
+	vec_foreach (&step->copy.sources, source) {
+		AUTO(mem) char *text = shown(&step->copy, *source);
+
+		buf_addf(&row, " %s", text);
+	}
 	vec_foreach (&step->copy.texts, text)
 		buf_addf(&row, " <<%s", text->name);
 	buf_addf(&row, " %s # buildkit", dest);
 	site_add_row(site, buf_steal(&row), step);
+}
+
+void copy_begin_key(const struct site *site, struct plan_step *step, struct key *key)
+{
+	static const char *const kinds[2][2] = { { "copy 2", "copy link 1" },
+						 { "add 1", "add link 1" } };
+
+	step->alone = step->copy.link;
+	step->looks_below = step->alone && step->copy.chown && has_names(step->copy.chown);
+	site_begin_key(site, step, kinds[step->copy.is_add][step->alone], key);
+}
+
+struct err *copy_end_key(const struct site *site, struct plan_step *step, struct key *key)
+{
+	const struct plan_copy *copy = &step->copy;
+
+	vec_foreach (&copy->texts, text) {
+		AUTO(mem) char *name = xasprintf("heredoc %s", text->name);
+
+		key_add(key, name, text->content);
+	}
+	key_of_rules(copy, key);
+	key_add(key, "destination", copy->dest);
+	key_add(key, "into directory", copy->dest_is_dir ? "yes" : "no");
+	key_add(key, "chown", copy->chown ? copy->chown : "");
+	key_add(key, "chmod", copy->mode ? copy->mode : "");
+	return site_end_key(site, step, key);
 }
 
 struct err *evaluate_copy(const struct site *site)
@@ -168,17 +219,10 @@ struct err *evaluate_copy(const struct site *site)
 	step = site_add_step(site, STEP_COPY);
 	step->copy = found;
 	step_reads(step, &step->copy.from);
-	TRY(expand_copy(site, &step->copy, &dest));
-	step->alone = step->copy.link;
-	step->looks_below = step->alone && step->copy.chown && has_names(step->copy.chown);
-	site_begin_key(site, step, step->alone ? "copy link 1" : "copy 2", &key);
+	TRY(copy_expand(site, &step->copy, &dest));
+	copy_begin_key(site, step, &key);
 	TRY(key_of_sources(site, &step->copy, &key));
-	key_of_rules(&step->copy, &key);
-	key_add(&key, "destination", step->copy.dest);
-	key_add(&key, "into directory", step->copy.dest_is_dir ? "yes" : "no");
-	key_add(&key, "chown", step->copy.chown ? step->copy.chown : "");
-	key_add(&key, "chmod", step->copy.mode ? step->copy.mode : "");
-	TRY(site_end_key(site, step, &key));
+	TRY(copy_end_key(site, step, &key));
 	copy_row(site, step, dest);
 	return NULL;
 }

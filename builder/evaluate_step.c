@@ -107,8 +107,3 @@ struct err *evaluate_workdir(const struct site *site)
 	site_add_row(site, xasprintf("WORKDIR %s", path), step);
 	return NULL;
 }
-
-struct err *evaluate_add(const struct site *site)
-{
-	return site_not_yet(site, "ADD");
-}

@@ -16,12 +16,10 @@
 
 #include "base/lock.h"
 #include "base/mem.h"
+#include "builder/git_url.h"
 
 struct err;
-struct git_url;
 struct store;
-
-#define GIT_COMMIT_SIZE 65 /* hex digits and the NUL */
 
 struct git_cache {
 	struct store *store;

@@ -23,6 +23,8 @@
 
 struct err;
 
+#define GIT_COMMIT_SIZE 65 /* hex digits of an id and the NUL */
+
 enum git_scheme { GIT_HTTP, GIT_HTTPS, GIT_SSH, GIT_GIT };
 
 struct git_url {

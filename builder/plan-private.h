@@ -97,4 +97,11 @@ struct err *plan_note_near(const struct plan *plan, const char *name, struct err
 struct err *evaluate(struct plan *plan, struct plan_stage *stage,
 		     const struct instruction *instruction) MUST_USE;
 
+/* ---- plan.c ---- */
+
+struct git_source_opts;
+
+/* How repositories are fetched for a plan. */
+struct git_source_opts plan_git_opts(const struct plan *plan);
+
 #endif

@@ -9,6 +9,7 @@
 #include "builder/build.h"
 #include "builder/config.h"
 #include "builder/expand.h"
+#include "builder/git_source.h"
 #include "builder/parse.h"
 #include "builder/scope.h"
 #include "builder/survey.h"
@@ -281,6 +282,15 @@ struct err *plan_make(struct store *store, const struct build_opts *opts, struct
 	return NULL;
 }
 
+struct git_source_opts plan_git_opts(const struct plan *plan)
+{
+	const struct client *client = plan->opts->client;
+
+	return (struct git_source_opts){ .store = plan->store,
+					 .offline = !client || client_is_offline(client),
+					 .secrets = plan->opts->secrets };
+}
+
 /* ---- freeing ---- */
 
 void plan_mounts_release(struct plan_mounts *mounts)
@@ -311,6 +321,12 @@ static void step_free(struct plan_step *step)
 	}
 	vec_release(&step->copy.texts);
 	selection_release(&step->copy.selection);
+	vec_foreach (&step->copy.adds, add) {
+		selection_release(&add->selection);
+		git_url_release(&add->git);
+		free(add->name);
+	}
+	vec_release(&step->copy.adds);
 	free(step->copy.dest);
 	free(step->copy.chown);
 	free(step->copy.mode);

@@ -24,6 +24,7 @@
 #include "builder/chmod.h"
 #include "builder/context_spec.h"
 #include "builder/ignore_file.h"
+#include "builder/git_url.h"
 #include "builder/mount.h"
 #include "builder/recipe.h"
 #include "builder/selection.h"
@@ -89,7 +90,22 @@ struct plan_text {
 	char *content; /* expanded */
 };
 
+/* A source of ADD, but for heredocs. */
+struct plan_add {
+	enum { ADD_LOCAL, ADD_WEB, ADD_GIT } kind;
+	bool unpack;                /* an archive becomes what is in it */
+	struct selection selection; /* local: of the build's context */
+	char *name;                 /* web: what it is called in a directory */
+	struct digest digest;       /* web: of a blob */
+	int64_t time;               /* web: in seconds; 0 if it is not known */
+	struct git_url git;
+	char commit[GIT_COMMIT_SIZE];
+	bool keep_git_dir;
+};
+
 struct plan_copy {
+	bool is_add; /* ADD: `adds` says it, in place of `selection` */
+	VEC(struct plan_add) adds;
 	struct plan_from from;       /* without --from the build's context */
 	struct strings sources;      /* expanded */
 	struct selection selection;  /* of a context; empty otherwise */

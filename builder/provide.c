@@ -10,10 +10,12 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "builder/add.h"
 #include "builder/build.h"
 #include "builder/copy.h"
 #include "builder/events.h"
 #include "builder/mounts.h"
+#include "builder/plan-private.h"
 #include "builder/run.h"
 #include "overlay/diff.h"
 #include "overlay/user.h"
@@ -106,6 +108,17 @@ static struct err *copy_all(const struct plan_copy *copy, const struct tree *tre
 	return NULL;
 }
 
+static struct err *do_add(struct execution *ex, const struct plan_copy *copy,
+			  struct copy_opts *opts, int view_fd, const struct layer_stage *layer)
+{
+	const struct git_source_opts git = plan_git_opts(ex->plan);
+	const struct add_site site = {
+		.store = ex->plan->store, .git = &git, .below_fd = view_fd, .fs_fd = layer->fs_fd
+	};
+
+	return add_run(&site, copy, opts);
+}
+
 static struct err *do_copy(struct execution *ex, struct plan_step *step, const struct stack *stack,
 			   int view_fd, const struct layer_stage *layer)
 {
@@ -121,6 +134,8 @@ static struct err *do_copy(struct execution *ex, struct plan_step *step, const s
 
 	if (copy->chown)
 		TRY(find_owner_below(step, stack, view_fd, &opts));
+	if (copy->is_add)
+		return do_add(ex, copy, &opts, view_fd, layer);
 	if (!foreign)
 		return copy_all(copy, copy->from.context->tree, &copy->selection, &opts, view_fd,
 				layer->fs_fd);

@@ -89,7 +89,6 @@ nothing_ran() {
 		refused 1 "Recipe:3: $text does not work yet"
 		nothing_ran
 	done <<-'END'
-		ADD a /b|ADD
 		RUN --device=x true|RUN --device
 	END
 }

@@ -1,0 +1,208 @@
+/* builder/evaluate_add.c - ADD: what its sources are, and the key that decides its result. */
+
+#include "builder/evaluate-private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "builder/build.h"
+#include "builder/git_source.h"
+#include "builder/key.h"
+#include "builder/remote_auth.h"
+#include "builder/transfer.h"
+#include "builder/web_source.h"
+#include "registry/client.h"
+#include "registry/url.h"
+
+#define UNNAMED "__unnamed__" /* a file whose URL has no name for it */
+
+/* What --checksum says; all NULL without it. */
+struct expected {
+	char *text; /* owned */
+};
+
+static void expected_auto_(struct expected *expected)
+{
+	free(expected->text);
+}
+
+/* ---- the web ---- */
+
+static struct err *read_checksum(const struct expected *expected, struct digest *ret,
+				 const struct digest **ret_want)
+{
+	*ret_want = NULL;
+	if (!expected->text)
+		return NULL;
+	*ret_want = ret;
+	return err_wrap(digest_parse(expected->text, ret), "--checksum");
+}
+
+static struct err *fetch(const struct site *site, const char *url, const struct digest *want,
+			 struct web_source *ret)
+{
+	struct plan *plan = site->plan;
+	const struct web_auth auth = remote_auth_web(plan->opts->secrets);
+	AUTO(mem) char *shown = url_redacted(url);
+	struct transfer transfer;
+	const struct web_source_opts opts = { .store = plan->store,
+					      .client = plan->opts->client,
+					      .auth = &auth,
+					      .checksum = want,
+					      .progress = &transfer.progress };
+	struct err *err;
+
+	transfer_begin(&transfer, plan->opts->events, ++plan->transfers, "fetch", shown);
+	err = web_source_get(&opts, url, ret);
+	transfer_end(&transfer, err, ret->fetched);
+	return err;
+}
+
+static void key_of_time(int64_t time, struct key *key)
+{
+	AUTO(mem) char *text = xasprintf("%jd", (intmax_t)time);
+
+	key_add(key, "modified", text);
+}
+
+static struct err *find_web(const struct site *site, const char *url,
+			    const struct expected *expected, struct plan_add *add, struct key *key)
+{
+	const enum tristate unpack = site->in->copy.unpack;
+	char *name = web_source_name(url);
+	struct web_source found = { .size = 0 };
+	const struct digest *want;
+	struct digest digest;
+
+	add->kind = ADD_WEB;
+	add->unpack = unpack == TRISTATE_TRUE;
+	add->name = name ? name : xstrdup(UNNAMED);
+	TRY(read_checksum(expected, &digest, &want));
+	TRY(fetch(site, url, want, &found));
+	add->digest = found.digest;
+	add->time = found.time;
+	key_add(key, "file", add->name);
+	key_add_digest(key, "content", &add->digest);
+	key_of_time(add->time, key);
+	return NULL;
+}
+
+/* ---- repositories ---- */
+
+static struct err *add_checksum(const struct expected *expected, struct git_url *url)
+{
+	if (!expected->text)
+		return NULL;
+	if (!git_is_commit_prefix(expected->text))
+		return err_new(
+			ERR_INVALID,
+			"--checksum=%.100s: of a repository it is the commit, or how that begins",
+			expected->text);
+	if (url->checksum && strcmp(url->checksum, expected->text) != 0)
+		return err_new(ERR_INVALID, "--checksum and the URL name two commits: %s and %s",
+			       expected->text, url->checksum);
+	if (!url->checksum)
+		url->checksum = xstrdup(expected->text);
+	return NULL;
+}
+
+static struct err *decide_git_dir(const struct site *site, struct plan_add *add)
+{
+	const enum tristate flag = site->in->copy.keep_git_dir, url = add->git.keep_git_dir;
+
+	if (flag != TRISTATE_UNSET && url != TRISTATE_UNSET && flag != url)
+		return err_new(ERR_INVALID, "--keep-git-dir and the URL contradict each other");
+	add->keep_git_dir = flag == TRISTATE_TRUE || url == TRISTATE_TRUE;
+	return NULL;
+}
+
+/* `add` has the URL. */
+static struct err *find_git(const struct site *site, const struct expected *expected,
+			    struct plan_add *add, struct key *key)
+{
+	const struct git_source_opts opts = plan_git_opts(site->plan);
+
+	add->kind = ADD_GIT;
+	TRY(add_checksum(expected, &add->git));
+	TRY(decide_git_dir(site, add));
+	TRY(git_source_resolve(&opts, &add->git, add->commit));
+	key_add(key, "commit", add->commit);
+	key_add(key, "directory of the repository", add->git.subdir);
+	key_add(key, "with .git", add->keep_git_dir ? add->git.remote : "no");
+	key_add(key, "submodules", add->git.submodules == TRISTATE_FALSE ? "no" : "yes");
+	return NULL;
+}
+
+/* ---- sources ---- */
+
+static struct err *find_local(const struct site *site, struct plan_step *step, const char *source,
+			      const struct expected *expected, struct plan_add *add,
+			      struct key *key)
+{
+	if (expected->text)
+		return site_error(
+			site, ERR_INVALID,
+			"--checksum is for files of the web and repositories, and '%s' is "
+			"a file of the context",
+			source);
+	add->kind = ADD_LOCAL;
+	add->unpack = site->in->copy.unpack != TRISTATE_FALSE;
+	return copy_select(site, &step->copy, source, &add->selection, key);
+}
+
+static struct err *find_source(const struct site *site, struct plan_step *step, const char *source,
+			       const struct expected *expected, struct key *key)
+{
+	struct plan_add *add;
+	bool is_git;
+
+	vec_push(&step->copy.adds, (struct plan_add){ .kind = ADD_LOCAL });
+	add = vec_last(&step->copy.adds);
+	TRY(site_wrap(site, git_url_parse(source, GIT_URL_SOURCE, &is_git, &add->git)));
+	if (is_git)
+		return site_wrap(site, find_git(site, expected, add, key));
+	if (web_source_is_url(source))
+		return site_wrap(site, find_web(site, source, expected, add, key));
+	return find_local(site, step, source, expected, add, key);
+}
+
+static struct err *find_expected(const struct site *site, const struct plan_copy *copy,
+				 struct expected *ret)
+{
+	const char *text = site->in->copy.checksum;
+
+	if (!text)
+		return NULL;
+	if (copy->sources.len + copy->texts.len > 1)
+		return site_error(site, ERR_INVALID, "--checksum is for a single source");
+	return site_expand(site, text, &ret->text);
+}
+
+/* Of sources from elsewhere what is left out does not show in their digests. */
+static void key_of_rules(const struct plan_copy *copy, struct key *key)
+{
+	vec_foreach (&copy->excludes, pattern)
+		key_add(key, "exclude", *pattern);
+	vec_foreach (&copy->adds, add)
+		key_add(key, "unpack", add->unpack ? "yes" : "no");
+}
+
+struct err *evaluate_add(const struct site *site)
+{
+	AUTO(mem) char *dest = NULL;
+	AUTO(expected) struct expected expected = { 0 };
+	AUTO(key) struct key key = { 0 };
+	struct plan_step *step = site_add_step(site, STEP_COPY);
+
+	step->copy.is_add = true;
+	step->copy.from.context = site->plan->context;
+	TRY(copy_expand(site, &step->copy, &dest));
+	TRY(find_expected(site, &step->copy, &expected));
+	copy_begin_key(site, step, &key);
+	vec_foreach (&step->copy.sources, source)
+		TRY(find_source(site, step, *source, &expected, &key));
+	key_of_rules(&step->copy, &key);
+	TRY(copy_end_key(site, step, &key));
+	copy_row(site, step, dest);
+	return NULL;
+}
