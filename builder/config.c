@@ -208,6 +208,30 @@ void config_set_healthcheck(struct config *config, const struct strings *test,
 	json_set(config->settings, "Healthcheck", check);
 }
 
+void config_unset(struct config *config, const char *key, const char *name)
+{
+	json_t *member = json_object_get(config->settings, key);
+
+	if (!name) {
+		json_object_del(config->settings, key);
+		return;
+	}
+	json_object_del(member, name); /* does nothing to what is no object */
+	for (size_t i = json_array_size(member); i-- > 0;) {
+		struct str have = str_of(json_string_value(json_array_get(member, i)));
+
+		if (str_is(str_cut(&have, '='), name))
+			json_array_remove(member, i);
+	}
+	if (json_array_size(member) + json_object_size(member) == 0)
+		json_object_del(config->settings, key);
+}
+
+void config_unset_author(struct config *config)
+{
+	json_object_del(config->document, "author");
+}
+
 const char *config_text(const struct config *config, const char *key)
 {
 	const char *text = json_string_value(json_object_get(config->settings, key));

@@ -54,6 +54,12 @@ void config_add_onbuild(struct config *config, const char *text);
 void config_set_healthcheck(struct config *config, const struct strings *test,
 			    const struct healthcheck *timing);
 
+/* Take away a setting ("Cmd", "Env" as a whole) or, of a list of "NAME=value" or a map, the member
+ * `name`. What is not there is gone already. */
+void config_unset(struct config *config, const char *key, const char *name);
+/* The same of what MAINTAINER sets. */
+void config_unset_author(struct config *config);
+
 /* What an instruction reads. */
 const char *config_text(const struct config *config, const char *key); /* "" if absent; borrowed */
 void config_env(const struct config *config, struct strings *ret);     /* "NAME=value" appended */

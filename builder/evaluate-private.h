@@ -7,6 +7,7 @@
  *	evaluate_mount.c what its --mount flags mean
  *	evaluate_copy.c  COPY, and what ADD shares with it
  *	evaluate_add.c   ADD
+ *	evaluate_unset.c UNSET
  */
 #ifndef BUILDER_EVALUATE_PRIVATE_H
 #define BUILDER_EVALUATE_PRIVATE_H
@@ -61,6 +62,9 @@ static inline void words_to_strings(const struct words *words, struct strings *r
 	for (size_t i = 0; i < words->len; i++)
 		strings_push(ret, words->at[i]);
 }
+
+/* UNSET, of the dialect. */
+struct err *evaluate_unset(const struct site *site) MUST_USE;
 
 /* ---- for instructions that make a step ---- */
 

@@ -273,6 +273,13 @@ struct err *operands_parse_from(const struct request *request, struct stage *ret
 	return NULL;
 }
 
+static struct err *parse_unset(const struct request *request, struct instruction *ret)
+{
+	TRY(flags_read(request->arena, &request->flags, NULL, 0));
+	ret->words = words_quoted(request->arena, request->rest, request->escape);
+	return ret->words.len ? NULL : operands_needs_one(request->keyword);
+}
+
 struct err *operands_parse(const struct request *request, struct instruction *ret)
 {
 	switch (ret->kind) {
@@ -300,6 +307,8 @@ struct err *operands_parse(const struct request *request, struct instruction *re
 		return operands_parse_run(request, ret);
 	case INSTRUCTION_SHELL:
 		return parse_shell(request, ret);
+	case INSTRUCTION_UNSET:
+		return parse_unset(request, ret);
 	case INSTRUCTION_VOLUME:
 		return parse_volume(request, ret);
 	case INSTRUCTION_FROM:

@@ -52,7 +52,7 @@ static struct err *make_request(struct parser *p, enum instruction_kind kind, st
 
 static struct err *check_trigger(struct str keyword)
 {
-	static const char *const refused[] = { "FROM", "MAINTAINER" };
+	static const char *const refused[] = { "FROM", "MAINTAINER", "UNSET" };
 
 	if (keyword.len == 0)
 		return err_new(ERR_INVALID, "ONBUILD requires at least one argument");
@@ -118,7 +118,7 @@ static struct err *parse_onbuild(struct parser *p, struct str text, struct str r
 
 	TRY(flags_read(p->arena, &flags, NULL, 0));
 	TRY(check_trigger(keyword));
-	TRY(instruction_parse(keyword, &kind));
+	TRY(instruction_parse(keyword, p->recipe->syntax, &kind));
 	TRY(parse_plain(p, kind, line, rest, trigger));
 	*ret = (struct instruction){ .kind = INSTRUCTION_ONBUILD };
 	ret->position = p->line.position;
@@ -167,7 +167,7 @@ static struct err *parse_line(struct parser *p)
 	struct str keyword = words_keyword(&rest);
 	enum instruction_kind kind;
 
-	TRY(instruction_parse(keyword, &kind));
+	TRY(instruction_parse(keyword, p->recipe->syntax, &kind));
 	if (kind == INSTRUCTION_FROM)
 		return parse_from(p, text, rest);
 	if (p->stages.len == 0 && kind != INSTRUCTION_ARG)
@@ -261,7 +261,7 @@ static struct err *parse_trigger(struct parser *p, struct instruction *ret)
 	rest = text;
 	keyword = words_keyword(&rest);
 	TRY(check_trigger(keyword));
-	TRY(instruction_parse(keyword, &kind));
+	TRY(instruction_parse(keyword, p->recipe->syntax, &kind));
 	TRY(parse_plain(p, kind, text, rest, ret));
 	ret->position = (struct position){ 0 };
 	if (lexer_next(&p->lexer, &p->line))

@@ -22,6 +22,7 @@ static const char *const names[INSTRUCTION_COUNT] = {
 	[INSTRUCTION_RUN] = "RUN",
 	[INSTRUCTION_SHELL] = "SHELL",
 	[INSTRUCTION_STOPSIGNAL] = "STOPSIGNAL",
+	[INSTRUCTION_UNSET] = "UNSET",
 	[INSTRUCTION_USER] = "USER",
 	[INSTRUCTION_VOLUME] = "VOLUME",
 	[INSTRUCTION_WORKDIR] = "WORKDIR",
@@ -43,11 +44,21 @@ bool instruction_find(struct str name, enum instruction_kind *ret)
 	return false;
 }
 
-struct err *instruction_parse(struct str name, enum instruction_kind *ret)
+bool syntax_is_dialect(const char *syntax)
 {
+	return syntax && strcmp(syntax, "cairn/1") == 0;
+}
+
+struct err *instruction_parse(struct str name, const char *syntax, enum instruction_kind *ret)
+{
+	const bool found = instruction_find(name, ret);
 	const char *nearest;
 
-	if (instruction_find(name, ret))
+	if (found && *ret == INSTRUCTION_UNSET && !syntax_is_dialect(syntax))
+		return err_note(err_new(ERR_INVALID, "unknown instruction: %.*s", STR_ARG(name)),
+				"it is one of cairn's own: the line '# syntax=cairn/1' at the top "
+				"allows them");
+	if (found)
 		return NULL;
 	nearest = text_nearest(name, names, ARRAY_SIZE(names));
 	return err_new(ERR_INVALID,

@@ -40,6 +40,7 @@ enum instruction_kind {
 	INSTRUCTION_RUN,
 	INSTRUCTION_SHELL,
 	INSTRUCTION_STOPSIGNAL,
+	INSTRUCTION_UNSET, /* of the dialect alone */
 	INSTRUCTION_USER,
 	INSTRUCTION_VOLUME,
 	INSTRUCTION_WORKDIR,
@@ -169,8 +170,9 @@ struct instruction {
 		struct copy copy;       /* COPY, ADD */
 		struct command command; /* CMD, ENTRYPOINT */
 		struct words shell;     /* SHELL: at least one */
-		struct words words;     /* EXPOSE: at least one; VOLUME: the paths */
-		struct pairs pairs;     /* ENV, LABEL, ARG: at least one */
+		struct words
+			words; /* EXPOSE: at least one; VOLUME: the paths; UNSET: what, and its names */
+		struct pairs pairs; /* ENV, LABEL, ARG: at least one */
 		struct healthcheck healthcheck;
 		struct onbuild onbuild;
 		const char *word; /* WORKDIR, USER, STOPSIGNAL, MAINTAINER */
@@ -212,8 +214,12 @@ DEFINE_AUTO(recipe)
 const char *instruction_name(enum instruction_kind kind); /* "RUN" */
 /* The instruction called `name` in any case; false if there is none. */
 bool instruction_find(struct str name, enum instruction_kind *ret);
-/* The same; ERR_INVALID if there is none, with the nearest that there is. */
-struct err *instruction_parse(struct str name, enum instruction_kind *ret) MUST_USE;
+/* The same; ERR_INVALID if there is none, with the nearest that there is, and for one of the dialect if `syntax`
+ * (the directive's value, or NULL) is another. */
+struct err *instruction_parse(struct str name, const char *syntax, enum instruction_kind *ret)
+	MUST_USE;
+/* Whether the value of a `# syntax=` directive, or NULL, is that of our dialect: "cairn/1". */
+bool syntax_is_dialect(const char *syntax);
 
 /* The last of the first `before` stages that is called `name`, in any case, or NULL. With
  * `numbers` the text "0" names the first stage, as COPY --from takes it. */

@@ -260,7 +260,8 @@ static void review_syntax(struct recipe *recipe)
 	if (!str_starts(name, "docker/dockerfile:1") && !str_is(name, "docker/dockerfile") &&
 	    !str_starts(name, "docker/dockerfile-upstream:1") &&
 	    !str_starts(name, "docker/dockerfile@") && !str_is(name, "dockerfile.v0") &&
-	    !str_ends(name, "-labs") && !str_ends(name, ":labs"))
+	    !syntax_is_dialect(recipe->syntax) && !str_ends(name, "-labs") &&
+	    !str_ends(name, ":labs"))
 		lint_add(&recipe->lints, "UnknownSyntax", NULL, &top,
 			 "the frontend %.*s is not used: the file is read as docker/dockerfile:1",
 			 STR_ARG(name));

@@ -179,19 +179,25 @@ static size_t find_variable(const struct scope *scope, struct str name)
 	return i;
 }
 
-void scope_env(struct scope *scope, struct str name, const char *value)
+void scope_unset(struct scope *scope, struct str name)
 {
 	size_t i = find_variable(scope, name);
+	struct variable *old;
+
+	if (i == scope->variables.len)
+		return;
+	old = &scope->variables.at[i];
+	free(old->name);
+	free(old->value);
+	memmove(old, old + 1, (scope->variables.len - i - 1) * sizeof(*old));
+	scope->variables.len--;
+}
+
+void scope_env(struct scope *scope, struct str name, const char *value)
+{
 	struct variable variable = { str_dup(name), xstrdup(value) };
 
-	if (i < scope->variables.len) {
-		struct variable *old = &scope->variables.at[i];
-
-		free(old->name);
-		free(old->value);
-		memmove(old, old + 1, (scope->variables.len - i - 1) * sizeof(*old));
-		scope->variables.len--;
-	}
+	scope_unset(scope, name);
 	vec_push(&scope->variables, variable);
 }
 

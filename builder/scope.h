@@ -63,6 +63,9 @@ struct err *scope_arg(struct scope *scope, const struct pairs *args, char escape
 /* Set a variable as ENV does, or as the environment of a base image does. The final value. */
 void scope_env(struct scope *scope, struct str name, const char *value);
 
+/* Take a variable away; a declaration by ARG stays. */
+void scope_unset(struct scope *scope, struct str name);
+
 /* The value, or NULL if unset. Borrowed until the scope changes. */
 const char *scope_get(const struct scope *scope, struct str name);
 /* What expand_text() takes. `report` may be NULL; the scope must outlive it. */

@@ -79,6 +79,19 @@ static struct err *expand_base(const struct recipe *recipe, const struct scope *
 			   recipe->script, &stage->position);
 }
 
+/* UNSET ENV NAME... */
+static struct err *unset(struct scope *scope, const struct expander *expander,
+			 const struct words *words)
+{
+	for (size_t i = 1; strcasecmp(words->at[0], "ENV") == 0 && i < words->len; i++) {
+		AUTO(mem) char *name = NULL;
+
+		TRY(expand_text(expander, str_of(words->at[i]), EXPAND_WORD, &name));
+		scope_unset(scope, str_of(name));
+	}
+	return NULL;
+}
+
 /* What an instruction does to the variables. */
 static struct err *apply(struct scope *scope, const struct recipe *recipe,
 			 const struct instruction *in)
@@ -89,6 +102,8 @@ static struct err *apply(struct scope *scope, const struct recipe *recipe,
 
 	if (in->kind == INSTRUCTION_ARG)
 		return scope_arg(scope, pairs, recipe->escape, NULL);
+	if (in->kind == INSTRUCTION_UNSET)
+		return unset(scope, &expander, &in->words);
 	if (in->kind != INSTRUCTION_ENV)
 		return NULL;
 	for (size_t i = 0; i < pairs->len; i++) { /* all see the environment before this one */

@@ -18,6 +18,7 @@ struct cutter {
 	struct arena *arena;
 	struct lexer lexer;
 	struct logical_line line;
+	const char *syntax; /* of the directive, or NULL */
 };
 
 static void cutter_auto_(struct cutter *cutter)
@@ -93,6 +94,7 @@ static struct err *cut_operands(struct request *request, struct syntax_line *lin
 		line->args = words_plain(arena, request->rest);
 		return NULL;
 	case INSTRUCTION_ARG:
+	case INSTRUCTION_UNSET:
 		line->args = words_quoted(arena, request->rest, request->escape);
 		return NULL;
 	case INSTRUCTION_ENV:
@@ -117,7 +119,7 @@ static struct err *cut_line(struct cutter *cutter, struct str text, struct synta
 	struct str keyword = words_keyword(&rest);
 	struct request request = { .arena = cutter->arena };
 
-	TRY(instruction_parse(keyword, &ret->kind));
+	TRY(instruction_parse(keyword, cutter->syntax, &ret->kind));
 	request.escape = cutter->lexer.directives.escape;
 	request.keyword = instruction_name(ret->kind);
 	request.rest = rest;
@@ -167,6 +169,8 @@ struct err *syntax_parse(const char *name, struct str bytes, struct syntax **ret
 	TRY(script_new(name, bytes, &syntax->script));
 	TRY(lexer_init(&cutter.lexer, syntax->script));
 	syntax->escape = cutter.lexer.directives.escape;
+	if (cutter.lexer.directives.syntax.at)
+		cutter.syntax = arena_text(&syntax->arena, cutter.lexer.directives.syntax);
 	while (lexer_next(&cutter.lexer, &cutter.line)) {
 		struct syntax_line line = { 0 };
 

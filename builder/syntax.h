@@ -15,7 +15,7 @@
  *	CMD ENTRYPOINT RUN SHELL  one text, or the strings of the JSON form
  *	HEALTHCHECK               NONE or CMD, and behind it as CMD
  *	ENV LABEL                 name, value, name, value ...
- *	ARG                       NAME or NAME=VALUE each, quotes and all
+ *	ARG UNSET                 NAME or NAME=VALUE each, quotes and all
  *	EXPOSE FROM               words
  *	ONBUILD                   nothing: the trigger is `sub`
  *	all others                one text

@@ -44,6 +44,8 @@ static void check_again(const struct recipe *recipe, const struct instruction *o
 
 	if (strlen(one->text) > SCRIPT_LINE_MAX)
 		return;
+	if (syntax_is_dialect(recipe->syntax))
+		buf_adds(&text, "# syntax=cairn/1\n");
 	buf_addf(&text, "# escape=%c\nFROM x\n%s\n", recipe->escape, one->text);
 	for (size_t i = 0; heredocs && i < heredocs->len; i++)
 		buf_addf(&text, "%s%s\n", heredocs->at[i].body, heredocs->at[i].name);

@@ -1,0 +1,106 @@
+/* builder/evaluate_unset.c - UNSET: take out of the config what a base or an earlier line has set. */
+
+#include "builder/evaluate-private.h"
+
+#include <strings.h>
+
+#include "base/text.h"
+#include "builder/config.h"
+#include "builder/expand.h"
+#include "builder/scope.h"
+
+/* What can be unset, by the instruction that sets it. */
+static const struct {
+	const char *name;
+	const char *key; /* in the config; NULL: the author */
+	bool named;      /* members of it, by their names */
+} settings[] = {
+	{ "CMD", "Cmd", false },
+	{ "ENTRYPOINT", "Entrypoint", false },
+	{ "ENV", "Env", true },
+	{ "EXPOSE", "ExposedPorts", true },
+	{ "HEALTHCHECK", "Healthcheck", false },
+	{ "LABEL", "Labels", true },
+	{ "MAINTAINER", NULL, false },
+	{ "ONBUILD", "OnBuild", false },
+	{ "SHELL", "Shell", false },
+	{ "STOPSIGNAL", "StopSignal", false },
+	{ "USER", "User", false },
+	{ "VOLUME", "Volumes", true },
+	{ "WORKDIR", "WorkingDir", false },
+};
+
+static struct err *find_setting(const struct site *site, const char *name, size_t *ret)
+{
+	const char *names[ARRAY_SIZE(settings)];
+	const char *nearest;
+
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		names[i] = settings[i].name;
+		*ret = i;
+		if (strcasecmp(name, names[i]) == 0)
+			return NULL;
+	}
+	nearest = text_nearest(str_of(name), names, ARRAY_SIZE(names));
+	return site_error(site, ERR_INVALID, "'%s' cannot be unset%s%s%s", name,
+			  nearest ? " (did you mean " : "", nearest ? nearest : "",
+			  nearest ? "?)" : "");
+}
+
+/* Ports are kept as "80/tcp". */
+static char *member_name(const char *key, const char *name)
+{
+	if (strcmp(key, "ExposedPorts") == 0 && !strchr(name, '/'))
+		return xasprintf("%s/tcp", name);
+	return xstrdup(name);
+}
+
+static void unset_member(const struct site *site, const char *key, const char *name)
+{
+	AUTO(mem) char *member = member_name(key, name);
+
+	config_unset(site->stage->config, key, member);
+	if (strcmp(key, "Env") == 0)
+		scope_unset(site->stage->scope, str_of(name));
+}
+
+static void unset_whole(const struct site *site, const char *key)
+{
+	if (!key)
+		config_unset_author(site->stage->config);
+	else
+		config_unset(site->stage->config, key, NULL);
+	if (key && strcmp(key, "Cmd") == 0) /* it says something of that alone */
+		config_unset(site->stage->config, "ArgsEscaped", NULL);
+}
+
+struct err *evaluate_unset(const struct site *site)
+{
+	const struct words *words = &site->in->words;
+	AUTO(strings) struct strings names = { 0 };
+	struct buf row = BUF_INIT(TEXT_MAX_BYTES);
+	size_t i;
+
+	TRY(find_setting(site, words->at[0], &i));
+	if (settings[i].named != (words->len > 1))
+		return site_error(site, ERR_INVALID,
+				  settings[i].named ? "UNSET %s needs the names of what to take "
+						      "away" :
+						      "UNSET %s takes no names",
+				  settings[i].name);
+	for (size_t k = 1; k < words->len; k++) { /* all see the environment before this one */
+		char *name;
+
+		TRY(site_expand(site, words->at[k], &name));
+		vec_push(&names, name);
+	}
+	if (!settings[i].named)
+		unset_whole(site, settings[i].key);
+	buf_addf(&row, "UNSET %s", settings[i].name);
+	vec_foreach (&names, name) {
+		unset_member(site, settings[i].key, *name);
+		buf_addf(&row, " %s", *name);
+	}
+	site_add_row(site, buf_steal(&row), NULL);
+	return NULL;
+}
