@@ -162,9 +162,10 @@ static void note_comment(struct lexer *lexer, struct str text)
 		buf_reset(&lexer->check);
 		return;
 	}
-	vec_push(&lexer->comments, text);
-	if (!split_setting(text, &key, &value) || !is_key(key, "check"))
+	if (!split_setting(text, &key, &value) || !is_key(key, "check")) {
+		vec_push(&lexer->comments, text);
 		return;
+	}
 	if (lexer->check.len > 0)
 		buf_addc(&lexer->check, ';');
 	buf_add_str(&lexer->check, value);
@@ -186,7 +187,7 @@ static unsigned find_start(struct lexer *lexer)
 		else if (utf8_trim_left(line).len > 0)
 			return lexer->next++;
 		else
-			buf_reset(&lexer->check); /* it stands right above its instruction */
+			note_comment(lexer, STR("")); /* they stand right above their instruction */
 	}
 	return 0;
 }

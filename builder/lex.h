@@ -30,13 +30,12 @@ struct directives {
 };
 
 struct logical_line {
-	struct position position; /* without heredocs */
-	struct str text;          /* joined; valid until the next call */
-	unsigned blank_line;      /* the last blank line inside a continuation, or 0 */
-	const struct str
-		*comments;    /* those since the instruction before, without `#` and blanks; */
-	size_t comment_count; /* a bare `#` forgets the ones above it */
-	struct str check;     /* `# check=` values of the comments right above, or NULL */
+	struct position position;   /* without heredocs */
+	struct str text;            /* joined; valid until the next call */
+	unsigned blank_line;        /* the last blank line inside a continuation, or 0 */
+	const struct str *comments; /* those right above, without `#` and blanks; not `# check=`; */
+	size_t comment_count;       /* a bare `#` forgets the ones above it */
+	struct str check;           /* `# check=` values of the comments right above, or NULL */
 };
 
 struct lexer {

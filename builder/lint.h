@@ -18,6 +18,18 @@
 
 struct err;
 
+/* What docs/lint.md has a section about. */
+struct lint_rule {
+	const char *name;
+	const char *about; /* what should be, in one line */
+	bool experimental; /* found only where a policy asks for it */
+};
+
+extern const struct lint_rule lint_rules[];
+extern const size_t lint_rule_count;
+
+const struct lint_rule *lint_rule_find(const char *name); /* NULL if there is none */
+
 struct lint {
 	const char *rule; /* "StageNameCasing"; a literal */
 	char *text;       /* one line, owned */
@@ -39,10 +51,14 @@ struct lints {
 	struct lint_policy policy;
 };
 
-/* Note a remark, unless the policy silences its rule, or `check` does: the value of the check
- * comment of one instruction, or NULL. `rule` must be a literal. */
+/* Note a remark that the policy does not leave out: an experimental one only if it asks for it, any other
+ * unless the it silences the rule, or `check` does, the value of the check comment of one instruction or
+ * NULL. What was noted of the same place in the same words is not noted again. `rule` must be the name
+ * of one, as a literal. */
 void lint_add(struct lints *lints, const char *rule, const char *check, const struct position *at,
 	      const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* In order of their lines, rules and texts. */
+void lints_sort(struct lints *lints);
 void lints_release(struct lints *lints);
 
 /* Add the value of a check directive, "skip=A,B|all;error=true;experimental=A|all", to a policy.

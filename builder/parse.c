@@ -155,7 +155,24 @@ static struct err *parse_from(struct parser *p, struct str text, struct str rest
 	end_stage(p);
 	vec_push(&p->stages, stage);
 	review_from(p->recipe, &stage, &words);
+	review_description(p->recipe, &(struct description){ .line = &p->line,
+							     .keyword = "FROM",
+							     .names = &stage.name,
+							     .name_count = stage.name != NULL });
 	return NULL;
+}
+
+/* What stands above an ARG. */
+static void describe_arguments(struct parser *p, const struct pairs *pairs)
+{
+	const char **names = arena_array(p->arena, pairs->len, sizeof(*names));
+
+	for (size_t i = 0; i < pairs->len; i++)
+		names[i] = pairs->at[i].key;
+	review_description(p->recipe, &(struct description){ .line = &p->line,
+							     .keyword = "ARG",
+							     .names = names,
+							     .name_count = pairs->len });
 }
 
 /* The current logical line. */
@@ -179,6 +196,8 @@ static struct err *parse_line(struct parser *p)
 		TRY(parse_plain(p, kind, text, rest, &instruction));
 	if (p->line.check.at)
 		instruction.check = arena_text(p->arena, p->line.check);
+	if (kind == INSTRUCTION_ARG)
+		describe_arguments(p, &instruction.pairs);
 	vec_push(&p->instructions, instruction);
 	return NULL;
 }

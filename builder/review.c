@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "base/err.h"
 #include "base/map.h"
+#include "builder/review_shell.h"
+#include "store/platform.h"
 
 /* ---- casing ---- */
 
@@ -85,21 +88,18 @@ static bool is_target_platform(const char *platform)
 	       strcmp(platform, "${TARGETPLATFORM}") == 0;
 }
 
-/* A platform without variables that the name of the stage does not tell. */
+/* A platform without variables, unless the name of the stage tells its system or its processor. One
+ * that is none will be refused later. */
 static bool is_constant_platform(const struct stage *stage)
 {
-	struct str rest = str_of(stage->platform);
+	struct platform platform;
+	AUTO(err) struct err *err = NULL;
 
 	if (strchr(stage->platform, '$'))
 		return false;
-	while (rest.at) {
-		struct str part = str_cut(&rest, '/');
-		AUTO(mem) char *name = str_dup(part);
-
-		if (part.len > 0 && stage->name && strstr(stage->name, name))
-			return false;
-	}
-	return true;
+	err = platform_parse(stage->platform, &platform);
+	return !err && (!stage->name ||
+			(!strstr(stage->name, platform.os) && !strstr(stage->name, platform.arch)));
 }
 
 static void review_platform(struct recipe *recipe, const struct stage *stage)
@@ -129,6 +129,26 @@ void review_from(struct recipe *recipe, const struct stage *stage, const struct 
 		lint_add(&recipe->lints, "FromAsCasing", stage->check, &stage->position,
 			 "'%s' and '%.*s' should have the same case", operands->at[1],
 			 STR_ARG(keyword_of(stage->text)));
+}
+
+void review_description(struct recipe *recipe, const struct description *description)
+{
+	const struct logical_line *line = description->line;
+	AUTO(mem) char *check = line->check.at ? str_dup(line->check) : NULL;
+	struct str comment, first;
+
+	if (line->comment_count == 0 || description->name_count == 0)
+		return;
+	comment = line->comments[line->comment_count - 1];
+	first = str_cut(&comment, ' ');
+	for (size_t i = 0; i < description->name_count; i++)
+		if (str_is(first, description->names[i]))
+			return;
+	lint_add(&recipe->lints, "InvalidDefinitionDescription", check, &line->position,
+		 "the comment above %s does not describe it: '# %s ...' would, and an empty line "
+		 "between would set it apart",
+		 description->keyword,
+		 description->name_count == 1 ? description->names[0] : "NAME");
 }
 
 static void review_names(struct recipe *recipe)
@@ -190,7 +210,7 @@ static void review_secrets(struct recipe *recipe, const struct instruction *one)
 
 /* What is known while the instructions of one stage are walked. */
 struct walk {
-	bool shell; /* a SHELL was set, here or in a stage below */
+	const struct words *shell; /* the SHELL that was set, here or in a stage below; or NULL */
 	const struct instruction *last[INSTRUCTION_COUNT];
 };
 
@@ -205,6 +225,10 @@ static void review_instruction(struct recipe *recipe, const struct instruction *
 	if (command && !one->command.exec && !walk->shell)
 		lint_add(lints, "JSONArgsRecommended", one->check, &one->position,
 			 "%s in shell form gets no signals; the JSON form does", name);
+	if (one->kind == INSTRUCTION_RUN && review_shell_misses_errexit(&one->run, walk->shell))
+		lint_add(lints, "HeredocErrexit", one->check, &one->position,
+			 "a command of the heredoc may fail and RUN succeed all the same: begin it "
+			 "with 'set -e'");
 	if (one->kind == INSTRUCTION_MAINTAINER)
 		lint_add(lints, "MaintainerDeprecated", one->check, &one->position,
 			 "MAINTAINER is deprecated: use LABEL");
@@ -218,8 +242,8 @@ static void review_instruction(struct recipe *recipe, const struct instruction *
 			 "only the last %s of a stage is used", name);
 }
 
-/* Whether a stage ends with a SHELL of its own, or of a stage below, is remembered in `shells`
- * by name, as any pointer that is not NULL. */
+/* The SHELL that a stage ends with, its own or that of a stage below, is remembered in `shells` by the
+ * name of the stage. */
 static void review_stage(struct recipe *recipe, struct stage *stage, struct map *shells)
 {
 	struct walk walk = { .shell = map_get(shells, str_of(stage->base)) };
@@ -228,22 +252,12 @@ static void review_stage(struct recipe *recipe, struct stage *stage, struct map 
 		const struct instruction *one = &stage->instructions.at[i];
 
 		review_instruction(recipe, one, &walk);
-		walk.shell = walk.shell || one->kind == INSTRUCTION_SHELL;
+		if (one->kind == INSTRUCTION_SHELL)
+			walk.shell = &one->shell;
 		walk.last[one->kind] = one;
 	}
 	if (stage->name)
-		map_put(shells, str_of(stage->name), walk.shell ? stage : NULL);
-}
-
-static int compare_lints(const void *a, const void *b)
-{
-	const struct lint *left = a, *right = b;
-	int order = (left->position.line > right->position.line) -
-		    (left->position.line < right->position.line);
-
-	if (order == 0)
-		order = strcmp(left->rule, right->rule);
-	return order ? order : strcmp(left->text, right->text);
+		map_put(shells, str_of(stage->name), (void *)walk.shell);
 }
 
 /* Other frontends may mean other things by the same words; there is only this one. */
@@ -276,7 +290,5 @@ void review_recipe(struct recipe *recipe)
 	review_names(recipe);
 	for (size_t i = 0; i < recipe->stage_count; i++)
 		review_stage(recipe, &recipe->stages[i], &shells);
-	if (recipe->lints.len > 1)
-		qsort(recipe->lints.at, recipe->lints.len, sizeof(*recipe->lints.at),
-		      compare_lints);
+	lints_sort(&recipe->lints);
 }

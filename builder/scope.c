@@ -291,6 +291,9 @@ void scope_names(const struct scope *scope, struct strings *ret)
 {
 	vec_foreach (&scope->variables, v)
 		strings_push(ret, v->name);
+	vec_foreach (&scope->declared, v)
+		if (find_variable(scope, str_of(v->name)) == scope->variables.len)
+			strings_push(ret, v->name);
 }
 
 static void push_setting(struct strings *list, const char *name, const char *value)

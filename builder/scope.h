@@ -73,7 +73,7 @@ struct expander scope_expander(const struct scope *scope, char escape,
 			       struct expand_report *report);
 /* True if an ARG declared it, with a value or without: then a missing value is no lint. */
 bool scope_is_declared(const struct scope *scope, struct str name);
-/* The names that are set, for "did you mean". */
+/* The names that are set or declared, for "did you mean". */
 void scope_names(const struct scope *scope, struct strings *ret);
 
 /* The environment of a RUN, "NAME=value", the variable written last at the end: that of the image,

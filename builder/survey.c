@@ -130,7 +130,7 @@ static struct err *take_base(const struct walk *walk, struct scope *scope, const
 	const bool scratch = strcmp(name, "scratch") == 0;
 
 	if (survey->base && !scratch)
-		TRY(survey->base(survey->self, stage, name, &config));
+		TRY(survey->base(survey->base_self, stage, name, &config));
 	*ret_known = scratch || config;
 	if (!config)
 		TRY(config_new(NULL, &config));
@@ -196,14 +196,14 @@ static struct err *walk_stage(struct walk *walk, const struct stage *stage)
 				    .scope = survey->globals,
 				    .position = &stage->position };
 
-	TRY(survey->visit(survey->self, &site));
 	TRY(begin_stage(walk, stage, &site.parent));
+	TRY(survey->visit(survey->visit_self, &site));
 	site.scope = walk->scopes[stage->index];
 	site.known = walk->known[stage->index];
 	for (size_t i = 0; i < stage->instructions.len; i++) {
 		site.in = &stage->instructions.at[i];
 		site.position = &site.in->position;
-		TRY(survey->visit(survey->self, &site));
+		TRY(survey->visit(survey->visit_self, &site));
 		TRY(script_wrap(apply(walk->scopes[stage->index], survey->recipe, site.in),
 				survey->recipe->script, site.position));
 	}
@@ -225,7 +225,7 @@ struct err *survey_run(const struct survey *survey)
 						  .scope = survey->globals,
 						  .position = &in->position };
 
-		TRY(survey->visit(survey->self, &site));
+		TRY(survey->visit(survey->visit_self, &site));
 	}
 	for (size_t i = 0; i < recipe->stage_count; i++)
 		if (!survey->wanted || survey->wanted[i])

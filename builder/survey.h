@@ -43,13 +43,14 @@ struct survey {
 	struct recipe *recipe; /* borrowed; triggers of bases are parsed into it */
 	struct scope *globals; /* borrowed */
 	const bool *wanted;    /* by index, the stages to visit; NULL: all */
-	void *self;            /* of the functions below */
 	/* The config of the base image of `stage`, called `name` once it is expanded, as the caller's;
 	 * `*ret` stays NULL if it is not known. May be NULL: none is. */
-	struct err *(*base)(void *self, const struct stage *stage, const char *name,
-			    struct config **ret)MUST_USE;
+	struct err *(*base)(void *base_self, const struct stage *stage, const char *name,
+			    struct config **ret);
+	void *base_self;
 	/* An error ends the survey; one of an instruction carries its place. */
-	struct err *(*visit)(void *self, const struct survey_site *site)MUST_USE;
+	struct err *(*visit)(void *visit_self, const struct survey_site *site);
+	void *visit_self;
 };
 
 struct err *survey_run(const struct survey *survey) MUST_USE;

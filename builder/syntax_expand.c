@@ -253,7 +253,7 @@ struct err *syntax_expand(struct syntax *syntax, const struct syntax_values *val
 	AUTO(scope) struct scope *globals = NULL;
 	AUTO(mem) bool *needed = NULL;
 	const struct stage *target;
-	struct survey survey = { .self = &expansion, .visit = visit };
+	struct survey survey = { .visit_self = &expansion, .visit = visit };
 
 	TRY(recipe_parse(script_name(syntax->script), script_bytes(syntax->script), &recipe));
 	TRY(survey_globals(recipe, values->args, values->platform, values->target, &globals));
