@@ -9,12 +9,14 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "builder/assemble.h"
+#include "builder/config.h"
 #include "builder/deliver.h"
 #include "builder/events.h"
 #include "builder/execute.h"
 #include "builder/materials.h"
 #include "builder/mounts.h"
 #include "builder/plan.h"
+#include "builder/review_values.h"
 #include "builder/scope.h"
 #include "builder/transfer.h"
 #include "builder/tree.h"
@@ -28,20 +30,60 @@
 
 /* ---- remarks ---- */
 
-/* Remarks on the Recipe, and build arguments that nobody asked for. */
-static struct err *tell_remarks(const struct plan *plan, const struct build_events *events)
+/* What a base image of a planned stage sets. */
+static struct err *base_of_plan(void *self, const struct stage *stage, const char *name,
+				struct config **ret)
+{
+	const struct plan *plan = self;
+	const struct plan_image *image = plan->stages[stage->index].image;
+
+	(void)name;
+	return image ? config_new(image->image->config, ret) : NULL;
+}
+
+/* Look for what is doubtful in the stages that are built. ERR_INVALID if something is, and the Recipe
+ * wants it to be an error. */
+static struct err *review(struct plan *plan)
 {
 	const struct lints *lints = &plan->recipe->lints;
+	AUTO(mem) bool *wanted = xcalloc(plan->stage_count, sizeof(bool));
+
+	for (size_t i = 0; i < plan->stage_count; i++)
+		wanted[i] = plan->stages[i].state == PLAN_DONE;
+	TRY(review_values(
+		&(struct review_values){ .survey = { .recipe = plan->recipe,
+						     .globals = plan->globals,
+						     .wanted = wanted,
+						     .base = base_of_plan,
+						     .base_self = plan },
+					 .platform = &plan->opts->platform,
+					 .ignore = plan->context ? plan->context->ignore : NULL }));
+	if (lints->len > 0 && lints->policy.error)
+		return err_new(ERR_INVALID,
+			       "%s has %zu remark%s, and its check directive says that "
+			       "remarks are errors",
+			       script_name(plan->recipe->script), lints->len,
+			       lints->len == 1 ? "" : "s");
+	return NULL;
+}
+
+/* Remarks on the Recipe, and build arguments that nobody asked for. */
+static void tell_remarks(const struct plan *plan, const struct build_events *events)
+{
+	const struct script *script = plan->recipe->script;
 	AUTO(strings) struct strings unused = { 0 };
 
-	vec_foreach (lints, lint) {
+	vec_foreach (&plan->recipe->lints, lint) {
+		AUTO(buf) struct buf excerpt = BUF_INIT((size_t)64 * 1024);
 		AUTO(mem)
-		char *text = xasprintf("%s:%u: %s", script_name(plan->recipe->script),
-				       lint->position.line, lint->text);
+		char *text = xasprintf("%s:%u: %s", script_name(script), lint->position.line,
+				       lint->text);
 
+		script_excerpt(script, &lint->position, &excerpt);
 		events_emit(events, &(struct build_event){ .kind = EVENT_WARNING,
 							   .rule = lint->rule,
-							   .text = text });
+							   .text = text,
+							   .excerpt = excerpt.at });
 	}
 	build_args_unused(plan->opts->args, &unused);
 	vec_foreach (&unused, name) {
@@ -50,13 +92,6 @@ static struct err *tell_remarks(const struct plan *plan, const struct build_even
 
 		events_emit(events, &(struct build_event){ .kind = EVENT_WARNING, .text = text });
 	}
-	if (lints->len > 0 && lints->policy.error)
-		return err_new(ERR_INVALID,
-			       "%s has %zu remark%s, and its check directive says that "
-			       "remarks are errors",
-			       script_name(plan->recipe->script), lints->len,
-			       lints->len == 1 ? "" : "s");
-	return NULL;
 }
 
 /* ---- the build ---- */
@@ -237,7 +272,6 @@ static struct err *perform(struct build *build, struct plan *plan, struct build_
 	TRY(execute_lookup(plan, &ret->steps, &missing));
 	ret->cached = ret->steps - missing;
 	tell_plan(build, count_stages(plan), ret->steps);
-	TRY(tell_remarks(plan, &build->events));
 	TRY(mounts_check(plan));
 	TRY(execute(plan, &exec));
 	if (exec.blobs)
@@ -273,6 +307,7 @@ static struct err *build_all(struct build *build, struct build_result *ret)
 	const struct build_opts *opts = &build->opts;
 	AUTO(plan) struct plan *plan = NULL;
 	struct recipe *recipe = NULL;
+	struct err *err;
 
 	TRY(deliver_check(opts->outputs, opts->output_count, opts->target_count));
 	TRY(materials_gather(build->store, &build->opts, &build->context, &recipe));
@@ -280,7 +315,11 @@ static struct err *build_all(struct build *build, struct build_result *ret)
 	vec_foreach (&plan->contexts, context)
 		if ((*context)->cache) /* only a cache: without it, more is read again */
 			err_free(tree_remember((*context)->tree));
-	return perform(build, plan, ret);
+	err = review(plan);
+	if (!err)
+		err = perform(build, plan, ret);
+	tell_remarks(plan, &build->events); /* at the end, where they are seen */
+	return err;
 }
 
 struct err *build_run(struct store *store, const struct build_opts *opts, struct build_result *ret)

@@ -36,8 +36,8 @@ struct err *site_wrap(const struct site *site, struct err *err) MUST_USE;
  * a list of words: where one of them makes no sense, say what was meant. */
 struct err *site_hint_json(const struct site *site, const char *word, struct err *err) MUST_USE;
 
-/* Fill in the variables of `text`; `*ret` is the caller's. What was used without a value and
- * without a declaration becomes a remark. */
+/* Fill in the variables of `text`; `*ret` is the caller's. (What has no value is remarked on by
+ * builder/review_values.h.) */
 struct err *site_expand(const struct site *site, const char *text, char **ret) MUST_USE;
 
 /* The same of the content of a heredoc, which may hold quotes, and whose escape is the backslash. */

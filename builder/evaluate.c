@@ -34,26 +34,6 @@ struct err *site_wrap(const struct site *site, struct err *err)
 	return script_wrap(err, site->plan->recipe->script, &site->in->position);
 }
 
-/* A remark for each variable that was used without a value and without a declaration. */
-static void note_unset(const struct site *site, const struct expand_report *report)
-{
-	AUTO(strings) struct strings names = { 0 };
-
-	scope_names(site->stage->scope, &names);
-	map_foreach (&report->undefined, entry) {
-		struct str name = { entry->key, entry->key_len };
-		const char *nearest;
-
-		if (scope_is_declared(site->stage->scope, name))
-			continue;
-		nearest = text_nearest(name, (const char *const *)names.at, names.len);
-		lint_add(&site->plan->recipe->lints, "UndefinedVar", site->in->check,
-			 &site->in->position, "variable '$%s' has no value%s%s%s", entry->key,
-			 nearest ? " (did you mean $" : "", nearest ? nearest : "",
-			 nearest ? "?)" : "");
-	}
-}
-
 struct err *site_hint_json(const struct site *site, const char *word, struct err *err)
 {
 	if (word[0] == '[')
@@ -72,11 +52,9 @@ struct err *site_hint_json(const struct site *site, const char *word, struct err
 static struct err *expand_as(const struct site *site, const char *text, char escape,
 			     enum expand_mode mode, char **ret)
 {
-	AUTO(expand_report) struct expand_report report = { 0 };
-	struct expander expander = scope_expander(site->stage->scope, escape, &report);
+	struct expander expander = scope_expander(site->stage->scope, escape, NULL);
 
 	TRY(site_wrap(site, expand_text(&expander, str_of(text), mode, ret)));
-	note_unset(site, &report);
 	return NULL;
 }
 
@@ -206,12 +184,10 @@ static struct err *apply_label(const struct site *site)
 static struct err *apply_arg(const struct site *site)
 {
 	const struct pairs *pairs = &site->in->pairs;
-	AUTO(expand_report) struct expand_report report = { 0 };
 	struct buf row = BUF_INIT(TEXT_MAX_BYTES);
 
 	TRY(site_wrap(site,
-		      scope_arg(site->stage->scope, pairs, site->plan->recipe->escape, &report)));
-	note_unset(site, &report);
+		      scope_arg(site->stage->scope, pairs, site->plan->recipe->escape, NULL)));
 	buf_adds(&row, "ARG");
 	for (size_t i = 0; i < pairs->len; i++) {
 		const char *value = scope_get(site->stage->scope, str_of(pairs->at[i].key));
@@ -392,14 +368,12 @@ static struct err *apply_expose(const struct site *site)
 {
 	AUTO(buf) struct buf row = BUF_INIT(TEXT_MAX_BYTES);
 	AUTO(strings) struct strings ports = { 0 };
-	AUTO(expand_report) struct expand_report report = { 0 };
 	struct expander expander =
-		scope_expander(site->stage->scope, site->plan->recipe->escape, &report);
+		scope_expander(site->stage->scope, site->plan->recipe->escape, NULL);
 
 	for (size_t i = 0; i < site->in->words.len; i++)
 		TRY(site_wrap(site,
 			      expand_words(&expander, str_of(site->in->words.at[i]), &ports)));
-	note_unset(site, &report);
 	buf_adds(&row, "EXPOSE [");
 	vec_foreach (&ports, port)
 		TRY(expose_one(site, str_of(*port), &row));

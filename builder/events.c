@@ -189,6 +189,7 @@ static void set_details(json_t *object, const struct build_event *event)
 	case EVENT_WARNING:
 		set_text(object, "rule", event->rule);
 		set_outside_text(object, event->text);
+		set_text(object, "excerpt", event->excerpt);
 		break;
 	case EVENT_TRANSFER_END:
 		set_number(object, "done", event->done);

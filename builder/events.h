@@ -63,7 +63,8 @@ struct build_event {
 	 * NULL: no longer.
 	 * STEP_END, TRANSFER_END, BUILD_END: why it failed, in one line, or NULL. WARNING: the remark. */
 	const char *text;
-	const char *rule; /* of a lint, "StageNameCasing"; NULL for other warnings */
+	const char *rule;    /* of a lint, "StageNameCasing"; NULL for other warnings */
+	const char *excerpt; /* of a lint: the lines that it is about, marked; else NULL */
 
 	struct str bytes; /* one line without its newline; see struct event_lines */
 

@@ -20,6 +20,7 @@ extern const struct cli_command command_images;
 extern const struct cli_command command_import;
 extern const struct cli_command command_index;
 extern const struct cli_command command_inspect;
+extern const struct cli_command command_lint;
 extern const struct cli_command command_load;
 extern const struct cli_command command_login;
 extern const struct cli_command command_logout;

@@ -29,6 +29,7 @@ const struct cli_command *const commands[] = {
 	&command_login,
 	&command_logout,
 	&command_context,
+	&command_lint,
 	&command_parse,
 	&command_import,
 	&command_load,

@@ -31,6 +31,19 @@ void message_format_log(enum log_level level, const char *text, bool colours, st
 	}
 }
 
+void message_format_remark(const char *rule, const char *text, const char *excerpt, bool colours,
+			   struct buf *out)
+{
+	AUTO(mem)
+	char *line = xasprintf("%s%s%s", rule ? rule : "", rule ? ": " : "", text ? text : "");
+
+	message_format_log(LOG_WARN, line, colours, out);
+	if (!excerpt)
+		return;
+	text_escape(out, str_of(excerpt), "\n\t");
+	buf_addc(out, '\n');
+}
+
 void message_format_error(const struct err *err, bool colours, struct buf *out)
 {
 	add_line(out, "error: ", colours ? TERM_RED : "", err_text(err));

@@ -18,6 +18,9 @@ struct err;
 
 /* Append one remark with its newline: "warning: ...". */
 void message_format_log(enum log_level level, const char *text, bool colours, struct buf *out);
+/* Append "warning: RULE: ..." and the lines that it is about; `rule` and `excerpt` may be NULL. */
+void message_format_remark(const char *rule, const char *text, const char *excerpt, bool colours,
+			   struct buf *out);
 /* Append "error: ..." and the notes below it, with a newline at the end. */
 void message_format_error(const struct err *err, bool colours, struct buf *out);
 

@@ -127,13 +127,9 @@ static void draw_end(struct ui *ui)
 
 /* ---- what comes in ---- */
 
-static void show_warning(struct ui *ui, const struct build_event *event, struct buf *out)
+static void show_warning(const struct ui *ui, const struct build_event *event, struct buf *out)
 {
-	AUTO(mem)
-	char *text = xasprintf("%s%s%s", event->rule ? event->rule : "", event->rule ? ": " : "",
-			       event->text ? event->text : "");
-
-	message_format_log(LOG_WARN, text, ui->colours, out);
+	message_format_remark(event->rule, event->text, event->excerpt, ui->colours, out);
 }
 
 static void emit_tty(void *self, const struct build_event *event)

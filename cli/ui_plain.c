@@ -85,15 +85,6 @@ static void add_end(const struct build_event *event, struct buf *out)
 	buf_addc(out, '\n');
 }
 
-static void add_warning(const struct build_event *event, struct buf *out)
-{
-	AUTO(mem)
-	char *text = xasprintf("%s%s%s", event->rule ? event->rule : "", event->rule ? ": " : "",
-			       event->text ? event->text : "");
-
-	message_format_log(LOG_WARN, text, false, out);
-}
-
 void ui_plain_format(struct ui_plain *plain, const struct build_event *event, struct buf *out)
 {
 	struct ui_plain_step *step = step_of(plain, event);
@@ -122,7 +113,7 @@ void ui_plain_format(struct ui_plain *plain, const struct build_event *event, st
 		add_end(event, out);
 		break;
 	case EVENT_WARNING:
-		add_warning(event, out);
+		message_format_remark(event->rule, event->text, event->excerpt, false, out);
 		break;
 	case EVENT_BUILD_BEGIN:
 	case EVENT_BUILD_PLAN:
