@@ -10,6 +10,7 @@
 #include "base/output.h"
 #include "base/str.h"
 #include "builder/build.h"
+#include "builder/check.h"
 #include "builder/context_spec.h"
 #include "builder/deliver.h"
 #include "builder/fetch.h"
@@ -18,6 +19,7 @@
 #include "builder/ssh.h"
 #include "builder/volume.h"
 #include "cli/build_args.h"
+#include "cli/call.h"
 #include "cli/commands-private.h"
 #include "cli/epoch.h"
 #include "cli/network.h"
@@ -39,10 +41,10 @@ struct build_values {
 	struct build_arg_values build_args;
 	uint64_t jobs;
 	int network, progress, pull;
-	bool no_cache, push, quiet;
+	bool check, no_cache, push, quiet;
 	struct network_values registries;
 	bool ignored;
-	const char *ignored_text;
+	const char *call, *ignored_text;
 };
 
 static const struct option options[] = {
@@ -52,6 +54,10 @@ static const struct option options[] = {
 	OPTION_LIST(struct build_values, contexts, 0, "build-context", "NAME=VALUE",
 		    "what FROM NAME and COPY --from=NAME mean: a directory, docker-image://NAME, "
 		    "oci-layout://DIRECTORY, a git repository or the URL of a tar"),
+	OPTION_TEXT(struct build_values, call, 0, "call", "METHOD[,format=FORMAT]",
+		    "do not build, but tell: check, outline or targets"),
+	OPTION_FLAG(struct build_values, check, 0, "check",
+		    "do not build, but say what is wrong or doubtful; --call check"),
 	OPTION_TEXT(struct build_values, compression, 0, "compression", "CODEC[:LEVEL]",
 		    "compress new layers: zstd (default), gzip or none"),
 	OPTION_PATH(struct build_values, recipe, 'f', "file", "PATH",
@@ -464,6 +470,24 @@ static struct err *tell_result(const struct build_values *values, const struct r
 	return NULL;
 }
 
+/* --check is --call=check. */
+static struct err *read_call(const struct build_values *values, struct call_spec *ret)
+{
+	*ret = (struct call_spec){ .call = values->check ? CALL_CHECK : CALL_BUILD };
+	return values->call ? option_refuse(call_parse(values->call, ret), "--call") : NULL;
+}
+
+/* Answer a question about the Recipe instead of building it. */
+static struct err *ask(struct cli *cli, const struct call_spec *call, const struct build_opts *opts)
+{
+	return call_run(cli, call,
+			&(struct check_opts){ .recipe = opts->recipe,
+					      .context = opts->context,
+					      .target = opts->target,
+					      .args = opts->args,
+					      .platform = opts->platform });
+}
+
 static struct err *run_build(struct cli *cli, void *arg, struct strings *operands)
 {
 	const struct build_values *values = arg;
@@ -474,9 +498,13 @@ static struct err *run_build(struct cli *cli, void *arg, struct strings *operand
 	AUTO(build_result) struct build_result result = { 0 };
 	AUTO(store) struct store *store = NULL;
 	AUTO(ui) struct ui *ui = NULL;
+	struct call_spec call;
 	struct err *err;
 
+	TRY(read_call(values, &call));
 	TRY(read_request(values, operands, &request));
+	if (call.call != CALL_BUILD)
+		return ask(cli, &call, &request.opts);
 	TRY(check_file(values->iidfile, "--iidfile"));
 	TRY(check_file(values->metadata_file, "--metadata-file"));
 	TRY(cli_need_root("building"));
