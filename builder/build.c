@@ -50,14 +50,14 @@ static struct err *review(struct plan *plan)
 
 	for (size_t i = 0; i < plan->stage_count; i++)
 		wanted[i] = plan->stages[i].state == PLAN_DONE;
-	TRY(review_values(
-		&(struct review_values){ .survey = { .recipe = plan->recipe,
-						     .globals = plan->globals,
-						     .wanted = wanted,
-						     .base = base_of_plan,
-						     .base_self = plan },
-					 .platform = &plan->opts->platform,
-					 .ignore = plan->context ? plan->context->ignore : NULL }));
+	TRY(review_values(&(struct review_values){
+		.survey = { .recipe = plan->recipe,
+			    .globals = plan->globals,
+			    .wanted = wanted,
+			    .base = base_of_plan,
+			    .base_self = plan },
+		.platform = &plan->opts->platform,
+		.ignore = plan->context ? plan->context->ignore.rules : NULL }));
 	if (lints->len > 0 && lints->policy.error)
 		return err_new(ERR_INVALID,
 			       "%s has %zu remark%s, and its check directive says that "

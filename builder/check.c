@@ -9,7 +9,6 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "builder/config.h"
-#include "builder/ignore.h"
 #include "builder/ignore_file.h"
 #include "builder/parse.h"
 #include "builder/recipe_file.h"
@@ -23,6 +22,7 @@
 void check_release(struct check *check)
 {
 	free(check->name);
+	free(check->path);
 	free(check->bytes);
 	recipe_free(check->recipe);
 	scope_free(check->globals);
@@ -54,15 +54,30 @@ struct err *check_parse(const char *name, struct str bytes, struct build_args *a
 	return recipe_parse_as(name, bytes, &override, ret);
 }
 
+/* The path of a Recipe that was found in a directory, from where we are. */
+static char *path_of(const struct check_opts *opts, const struct recipe_file *file)
+{
+	if (!file->in_context || strcmp(opts->context, ".") == 0)
+		return xstrdup(file->name);
+	return xasprintf("%s%s%s", opts->context, str_ends(str_of(opts->context), "/") ? "" : "/",
+			 file->name);
+}
+
 struct err *check_read(const struct check_opts *opts, struct check *ret)
 {
-	AUTO(buf) struct buf bytes = BUF_INIT(SCRIPT_MAX);
+	const struct recipe_search search = { .recipe = opts->recipe,
+					      .context = opts->context,
+					      .context_fd = -1 };
+	AUTO(recipe_file) struct recipe_file file = RECIPE_FILE_INIT;
 	struct err *err;
 
 	*ret = (struct check){ 0 };
-	TRY(recipe_file_read(opts->recipe, opts->context, &bytes, &ret->name));
-	ret->bytes = str_dup(buf_str(&bytes));
-	err = check_parse(ret->name, buf_str(&bytes), opts->args, &ret->recipe);
+	TRY(recipe_file_find(&search, &file));
+	ret->name = xstrdup(file.name);
+	ret->path = path_of(opts, &file);
+	ret->in_context = file.in_context;
+	ret->bytes = str_dup(buf_str(&file.bytes));
+	err = check_parse(ret->name, buf_str(&file.bytes), opts->args, &ret->recipe);
 	if (err_kind(err) == ERR_USAGE)
 		return err;
 	if (!err)
@@ -74,16 +89,23 @@ struct err *check_read(const struct check_opts *opts, struct check *ret)
 
 /* ---- what is around it ---- */
 
-/* The rules that hide sources; `*ret` stays NULL if there are none, and no context either. */
-static struct err *find_ignore(const struct check_opts *opts, const char *name, struct ignore **ret)
+/* The rules that hide sources; none without a context. */
+static struct err *find_ignore(const struct check_opts *opts, const struct check *check,
+			       struct ignore_file *ret)
 {
+	const char *recipe = check->in_context ? check->name : opts->recipe;
 	AUTO(fd) int fd = -1;
 
 	if (!opts->context)
 		return NULL;
 	TRY(err_wrap(file_open_dir(AT_FDCWD, opts->context, &fd), "the build context"));
-	TRY(ignore_file_of_recipe(opts->recipe ? opts->recipe : name, !opts->recipe, fd, ret));
-	return *ret ? NULL : ignore_file_of_context(fd, ret);
+	return ignore_file_find(
+		&(struct ignore_search){ .context_fd = fd,
+					 .at_root = true,
+					 .recipe = strcmp(recipe, "-") == 0 ? NULL : recipe,
+					 .in_context = check->in_context,
+					 .given = opts->ignore_file },
+		ret);
 }
 
 struct bases {
@@ -142,7 +164,7 @@ static void find_position(struct check *check)
 static struct err *look(const struct check_opts *opts, struct check *check)
 {
 	struct bases bases = { opts, check->recipe };
-	AUTO(ignore) struct ignore *ignore = NULL;
+	AUTO(ignore_file) struct ignore_file ignore = { 0 };
 	AUTO(mem) bool *needed = NULL;
 	const struct stage *target;
 	struct review_values values = { .platform = &opts->platform };
@@ -151,8 +173,8 @@ static struct err *look(const struct check_opts *opts, struct check *check)
 		TRY(survey_find_target(check->recipe, opts->target, &target));
 		TRY(survey_needed(check->recipe, check->globals, target, &needed));
 	}
-	TRY(find_ignore(opts, check->name, &ignore));
-	values.ignore = ignore;
+	TRY(find_ignore(opts, check, &ignore));
+	values.ignore = ignore.rules;
 	values.survey = (struct survey){ .recipe = check->recipe,
 					 .globals = check->globals,
 					 .wanted = needed,

@@ -21,6 +21,7 @@ struct check_opts {
 	const char *recipe;      /* as recipe_file_read() has it */
 	const char *context;     /* a directory; NULL: there is none */
 	const char *target;      /* NULL: all stages are looked at */
+	const char *ignore_file; /* --ignorefile; NULL if not given */
 	struct build_args *args; /* borrowed */
 	struct platform platform;
 	struct store *store; /* borrowed; NULL: nothing is known of base images */
@@ -28,6 +29,8 @@ struct check_opts {
 
 struct check {
 	char *name;            /* of the Recipe, in texts; owned */
+	char *path;            /* of the Recipe, for programs; owned */
+	bool in_context;       /* it was found in the directory */
 	char *bytes;           /* its text; owned */
 	struct recipe *recipe; /* with its remarks; NULL if it cannot be parsed; owned */
 	struct scope

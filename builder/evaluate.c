@@ -80,15 +80,12 @@ static const char *get_for_from(const void *arg, struct str name)
 struct err *site_from(const struct site *site, const char *text, bool numbers,
 		      struct plan_from *ret)
 {
-	AUTO(expand_report) struct expand_report report = { 0 };
 	const struct expander expander = { .escape = site->plan->recipe->escape,
 					   .get = get_for_from,
-					   .arg = site,
-					   .report = &report };
+					   .arg = site };
 	AUTO(mem) char *name = NULL;
 
 	TRY(site_wrap(site, expand_text(&expander, str_of(text), EXPAND_WORD, &name)));
-	note_unset(site, &report);
 	if (!name[0])
 		return site_error(site, ERR_INVALID,
 				  "'%s' is empty once its variables are filled in", text);
@@ -106,13 +103,10 @@ void step_reads(struct plan_step *step, const struct plan_from *from)
 
 struct err *site_parse_mount(const struct site *site, const char *text, struct mount *ret)
 {
-	AUTO(expand_report) struct expand_report report = { 0 };
 	struct expander expander =
-		scope_expander(site->stage->scope, site->plan->recipe->escape, &report);
+		scope_expander(site->stage->scope, site->plan->recipe->escape, NULL);
 
-	TRY(site_wrap(site, mount_parse(str_of(text), &expander, ret)));
-	note_unset(site, &report);
-	return NULL;
+	return site_wrap(site, mount_parse(str_of(text), &expander, ret));
 }
 
 void site_add_row(const struct site *site, char *created_by, struct plan_step *step)

@@ -7,8 +7,8 @@
 #include "base/err.h"
 #include "base/stream.h"
 #include "builder/build.h"
+#include "builder/check.h"
 #include "builder/context_spec.h"
-#include "builder/parse.h"
 #include "builder/recipe_file.h"
 #include "builder/scope.h"
 #include "builder/transfer.h"
@@ -116,28 +116,12 @@ static struct err *find_recipe(struct store *store, struct build_opts *opts,
 	return NULL;
 }
 
-/* A check that was given must be one, or the command line is wrong. */
-static struct err *check_override(const char *check)
-{
-	AUTO(lint_policy) struct lint_policy policy = { 0 };
-	AUTO(err) struct err *err = check ? lint_policy_parse(str_of(check), &policy) : NULL;
-
-	return err ? err_new(ERR_USAGE, "option --build-arg: BUILDKIT_DOCKERFILE_CHECK: %s",
-			     err_text(err)) :
-		     NULL;
-}
-
 struct err *materials_gather(struct store *store, struct build_opts *opts,
 			     struct context *ret_context, struct recipe **ret_recipe)
 {
-	const struct recipe_override override = {
-		.syntax = build_args_get(opts->args, STR("BUILDKIT_SYNTAX")),
-		.check = build_args_get(opts->args, STR("BUILDKIT_DOCKERFILE_CHECK")),
-	};
 	AUTO(recipe_file) struct recipe_file file = RECIPE_FILE_INIT;
 
-	TRY(check_override(override.check));
 	TRY(get_context(store, opts, ret_context));
 	TRY(find_recipe(store, opts, ret_context, &file));
-	return recipe_parse_as(file.name, buf_str(&file.bytes), &override, ret_recipe);
+	return check_parse(file.name, buf_str(&file.bytes), opts->args, ret_recipe);
 }

@@ -169,7 +169,7 @@ static void walk_script(struct script_walk *walk)
 		char c = walk->rest.at[0];
 		size_t len = word_length(walk->rest);
 
-		if (c == '#' && !walk->in_command) {
+		if (c == '#' && !walk->behind) {
 			str_cut(&walk->rest, '\n');
 			walk->rest = walk->rest.at ? walk->rest : STR("");
 		} else if (str_starts(walk->rest, "\\\n")) {
@@ -202,7 +202,9 @@ static bool feeds_shell(struct str command)
 		size_t len = word_length(command);
 		struct str word = { command.at, len };
 
-		if (len > 0 && first) {
+		if (len > 0 && memchr(word.at, '<', len)) {
+			; /* the heredoc */
+		} else if (len > 0 && first) {
 			shell = is_shell(word);
 			first = false;
 		} else if (len > 0 && is_errexit(word)) {

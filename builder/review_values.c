@@ -42,6 +42,17 @@ static char *suggest(const struct scope *scope, struct str name, const char *sig
 	return nearest ? xasprintf(" (did you mean %s%s?)", sign, nearest) : xstrdup("");
 }
 
+/* The names of --from and of mounts may also use what stands before the first FROM. */
+static bool is_global_in_from(const struct review *review, const struct survey_site *site,
+			      struct str name)
+{
+	const bool has_from =
+		site->in && (site->in->kind == INSTRUCTION_RUN ||
+			     (site->in->kind == INSTRUCTION_COPY && site->in->copy.from));
+
+	return has_from && scope_get(review->values->survey.globals, name);
+}
+
 /* A remark for each variable that was used without a value and without a declaration. */
 static void note_undefined(struct review *review, const struct survey_site *site,
 			   const struct expand_report *report)
@@ -50,7 +61,7 @@ static void note_undefined(struct review *review, const struct survey_site *site
 		struct str name = { entry->key, entry->key_len };
 		AUTO(mem) char *meant = suggest(site->scope, name, site->in ? "$" : "");
 
-		if (scope_is_declared(site->scope, name))
+		if (scope_is_declared(site->scope, name) || is_global_in_from(review, site, name))
 			continue;
 		if (!site->in)
 			lint_add(&review->recipe->lints, "UndefinedArgInFrom", check_of(site),

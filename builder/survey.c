@@ -258,12 +258,19 @@ struct err *survey_find_target(const struct recipe *recipe, const char *target,
 		       nearest ? nearest : "", nearest ? "?)" : "");
 }
 
+/* What a name with variables may mean, nobody knows before its stage is walked: any stage. */
 static void mark(const struct recipe *recipe, const char *name, const struct stage *user,
 		 bool *needed)
 {
-	const struct stage *stage =
-		name ? recipe_find_stage(recipe, name, user->index, true) : NULL;
+	const struct stage *stage;
 
+	if (!name)
+		return;
+	if (strchr(name, '$')) {
+		memset(needed, true, user->index * sizeof(*needed));
+		return;
+	}
+	stage = recipe_find_stage(recipe, name, user->index, true);
 	if (stage)
 		needed[stage->index] = true;
 }

@@ -20,6 +20,7 @@
 struct site {
 	struct syntax *syntax;
 	struct expander expander;
+	const struct scope *scope, *globals;
 };
 
 static struct err *expand_one(struct site *site, enum expand_mode mode, const char **text)
@@ -116,6 +117,15 @@ static struct err *expand_mount(struct site *site, const char **flag)
 
 /* ---- instructions ---- */
 
+/* A variable of the stage, or else a global one: what --from sees. */
+static const char *get_for_from(const void *arg, struct str name)
+{
+	const struct site *site = arg;
+	const char *value = scope_get(site->scope, name);
+
+	return value ? value : scope_get(site->globals, name);
+}
+
 static struct err *expand_from(struct site *site, struct syntax_line *line)
 {
 	static const char *const flags[] = { "platform" };
@@ -126,10 +136,16 @@ static struct err *expand_from(struct site *site, struct syntax_line *line)
 
 static struct err *expand_copy(struct site *site, struct syntax_line *line)
 {
-	static const char *const flags[] = { "chown", "chmod", "checksum", "from" };
+	static const char *const flags[] = { "chown", "chmod", "checksum" };
+	static const char *const from[] = { "from" };
+	const struct expander expander = site->expander;
 	struct heredoc heredoc;
 
 	TRY(expand_flags(site, &line->flags, flags, ARRAY_SIZE(flags)));
+	site->expander.get = get_for_from;
+	site->expander.arg = site;
+	TRY(expand_flags(site, &line->flags, from, 1));
+	site->expander = expander;
 	for (size_t i = 0; i < line->args.len; i++)
 		if (line->json ||
 		    !heredoc_parse(&site->syntax->arena, str_of(line->args.at[i]), &heredoc))
@@ -220,6 +236,7 @@ static struct err *expand_line(struct site *site, struct syntax_line *line,
 struct expansion {
 	struct syntax *syntax;
 	bool expand;
+	const struct scope *globals;
 	size_t next; /* the line that is looked at next */
 	size_t kept;
 };
@@ -228,7 +245,8 @@ static struct err *visit(void *self, const struct survey_site *at)
 {
 	struct expansion *expansion = self;
 	struct syntax *syntax = expansion->syntax;
-	struct site site = { syntax, scope_expander(at->scope, syntax->escape, NULL) };
+	struct site site = { syntax, scope_expander(at->scope, syntax->escape, NULL), at->scope,
+			     expansion->globals };
 	struct syntax_line *line;
 
 	while (expansion->next < syntax->lines.len &&
@@ -263,6 +281,7 @@ struct err *syntax_expand(struct syntax *syntax, const struct syntax_values *val
 	}
 	survey.recipe = recipe;
 	survey.globals = globals;
+	expansion.globals = globals;
 	survey.wanted = needed;
 	TRY(survey_run(&survey));
 	syntax->lines.len = expansion.kept;

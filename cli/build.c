@@ -477,15 +477,23 @@ static struct err *read_call(const struct build_values *values, struct call_spec
 	return values->call ? option_refuse(call_parse(values->call, ret), "--call") : NULL;
 }
 
-/* Answer a question about the Recipe instead of building it. */
+/* Answer a question about the Recipe instead of building it. Of a context that comes through standard
+ * input, only a Recipe can be asked about. */
 static struct err *ask(struct cli *cli, const struct call_spec *call, const struct build_opts *opts)
 {
-	return call_run(cli, call,
-			&(struct check_opts){ .recipe = opts->recipe,
-					      .context = opts->context,
-					      .target = opts->target,
-					      .args = opts->args,
-					      .platform = opts->platform });
+	const bool through_stdin = strcmp(opts->context, "-") == 0;
+
+	if (strstr(opts->context, "://"))
+		return err_new(ERR_UNSUPPORTED,
+			       "context '%.200s': nothing is fetched to answer --call",
+			       opts->context);
+	return call_run(
+		cli, call,
+		&(struct check_opts){ .recipe = opts->recipe || !through_stdin ? opts->recipe : "-",
+				      .context = through_stdin ? NULL : opts->context,
+				      .target = opts->target,
+				      .args = opts->args,
+				      .platform = opts->platform });
 }
 
 static struct err *run_build(struct cli *cli, void *arg, struct strings *operands)

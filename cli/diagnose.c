@@ -89,7 +89,7 @@ json_t *diagnose_json(const struct check *check)
 
 	vec_foreach (lints, lint)
 		json_push(warnings, json_warning(lint));
-	json_set_text(source, "fileName", check->name);
+	json_set_text(source, "fileName", check->path);
 	json_set_text(source, "language", "Dockerfile");
 	json_set_text(source, "data", data);
 	json_push(sources, source);
@@ -146,7 +146,7 @@ static char *uri_of(const char *path)
 /* `at` may be NULL: the file as a whole. */
 static json_t *sarif_locations(const struct check *check, const struct position *at)
 {
-	AUTO(mem) char *uri = uri_of(check->name);
+	AUTO(mem) char *uri = uri_of(check->path);
 	json_t *locations = json_array(), *location = json_object(), *physical = json_object();
 	json_t *artifact = json_object(), *region = json_object();
 
