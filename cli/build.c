@@ -483,17 +483,19 @@ static struct err *ask(struct cli *cli, const struct call_spec *call, const stru
 {
 	const bool through_stdin = strcmp(opts->context, "-") == 0;
 
+	if (opts->target_count > 1 && call->call == CALL_OUTLINE)
+		return err_new(ERR_USAGE, "option --call: an outline is that of one --target");
 	if (strstr(opts->context, "://"))
 		return err_new(ERR_UNSUPPORTED,
 			       "context '%.200s': nothing is fetched to answer --call",
 			       opts->context);
-	return call_run(
-		cli, call,
-		&(struct check_opts){ .recipe = opts->recipe || !through_stdin ? opts->recipe : "-",
-				      .context = through_stdin ? NULL : opts->context,
-				      .target = opts->target,
-				      .args = opts->args,
-				      .platform = opts->platform });
+	return call_run(cli, call,
+			&(struct check_opts){
+				.recipe = opts->recipe || !through_stdin ? opts->recipe : "-",
+				.context = through_stdin ? NULL : opts->context,
+				.target = opts->target_count == 1 ? opts->targets[0].stage : NULL,
+				.args = opts->args,
+				.platform = opts->platform });
 }
 
 static struct err *run_build(struct cli *cli, void *arg, struct strings *operands)
