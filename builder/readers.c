@@ -125,7 +125,7 @@ struct err *readers_find(struct recipe *recipe, struct build_args *args, struct 
 {
 	struct search search = { tree, node, ret };
 	AUTO(scope) struct scope *globals = NULL;
-	struct survey survey = { .recipe = recipe, .self = &search, .visit = visit };
+	struct survey survey = { .recipe = recipe, .visit_self = &search, .visit = visit };
 	struct platform host;
 
 	platform_host(&host);
