@@ -11,9 +11,14 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/stream.h"
+#include "base/vec.h"
 #include "builder/context_spec.h"
+#include "builder/git_source.h"
+#include "builder/git_url.h"
+#include "builder/remote_auth.h"
 #include "builder/tarball.h"
 #include "builder/web_source.h"
+#include "registry/client.h"
 #include "registry/url.h"
 #include "store/blob.h"
 #include "store/layer.h"
@@ -119,8 +124,10 @@ static struct err *fetch_stdin(const struct context_opts *opts, struct context *
 
 static struct err *fetch_web(const struct context_opts *opts, const char *url, struct context *ret)
 {
+	const struct web_auth auth = remote_auth_web(opts->secrets);
 	const struct web_source_opts how = { .store = opts->store,
 					     .client = opts->client,
+					     .auth = &auth,
 					     .progress = opts->progress };
 	AUTO(mem) char *shown = url_redacted(url);
 	struct web_source file;
@@ -136,6 +143,44 @@ static struct err *fetch_web(const struct context_opts *opts, const char *url, s
 	return take(opts, source_from_fd(fd, shown), shown, ret);
 }
 
+/* The time of a commit, which all that was checked out of it has. */
+static struct err *find_time(struct context *ret)
+{
+	AUTO(strings) struct strings names = { 0 };
+	struct stat st;
+
+	TRY(file_list(ret->fd, ".", &names));
+	vec_foreach (&names, name) {
+		if (strcmp(*name, ".git") == 0 ||
+		    fstatat(ret->fd, *name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		ret->has_time = true;
+		ret->time = st.st_mtim.tv_sec;
+		return NULL;
+	}
+	return NULL;
+}
+
+static struct err *fetch_git(const struct context_opts *opts, const char *text, struct context *ret)
+{
+	const struct git_source_opts how = {
+		.store = opts->store,
+		.offline = !opts->client || client_is_offline(opts->client),
+		.secrets = opts->secrets,
+	};
+	AUTO(git_url) struct git_url url = { 0 };
+	char commit[GIT_COMMIT_SIZE];
+	bool is, keep;
+
+	TRY(git_url_parse(text, GIT_URL_CONTEXT, &is, &url));
+	keep = url.keep_git_dir == TRISTATE_UNSET ? opts->keep_git_dir :
+						    url.keep_git_dir == TRISTATE_TRUE;
+	TRY(git_source_resolve(&how, &url, commit));
+	TRY(git_source_open(&how, &url, commit, keep, &ret->fd));
+	ret->fetched = true;
+	return find_time(ret);
+}
+
 struct err *context_fetch(const struct context_opts *opts, const struct context_spec *spec,
 			  struct context *ret)
 {
@@ -145,5 +190,5 @@ struct err *context_fetch(const struct context_opts *opts, const struct context_
 		return err_wrap(fetch_stdin(opts, ret), "the build context on standard input");
 	if (spec->kind == CONTEXT_WEB)
 		return err_wrap(fetch_web(opts, spec->value, ret), "context %s", shown);
-	return err_new(ERR_UNSUPPORTED, "context '%s': git does not work yet", shown);
+	return err_wrap(fetch_git(opts, spec->value, ret), "context %s", shown);
 }

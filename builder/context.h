@@ -21,13 +21,16 @@ struct client;
 struct context_spec;
 struct err;
 struct progress;
+struct secrets;
 struct store;
 
 struct context_opts {
 	struct store *store;
-	struct client *client;     /* NULL: there is no network */
-	bool named;                /* --build-context has it, and there is no Recipe in it */
-	struct progress *progress; /* NULL: silence */
+	struct client *client;         /* NULL: there is no network */
+	const struct secrets *secrets; /* who we are where (builder/remote_auth.h); NULL: nobody */
+	bool keep_git_dir;             /* of a repository whose URL does not say */
+	bool named;                    /* --build-context has it, and there is no Recipe in it */
+	struct progress *progress;     /* NULL: silence */
 };
 
 struct context {

@@ -9,37 +9,13 @@
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "builder/git_url.h"
 #include "builder/web_source.h"
 #include "registry/reference.h"
 
 static bool starts(const char *text, const char *prefix)
 {
 	return strncasecmp(text, prefix, strlen(prefix)) == 0;
-}
-
-/* "user@host:path" as ssh takes it: no '/' and no blank before the colon, and something on each side. */
-static bool is_scp(const char *text)
-{
-	const char *at = strchr(text, '@');
-	const char *colon = at ? strchr(at, ':') : NULL;
-
-	return colon && at > text && colon > at + 1 && colon[1] &&
-	       strcspn(text, "/ \t") > (size_t)(colon - text);
-}
-
-/* A URL of http is one of git if its path ends in ".git". */
-static bool ends_in_git(const char *text)
-{
-	return str_ends((struct str){ text, strcspn(text, "?#") }, ".git");
-}
-
-static bool is_git(const char *text)
-{
-	if (starts(text, "./") || starts(text, "../"))
-		return false;
-	if (web_source_is_url(text))
-		return ends_in_git(text);
-	return starts(text, "git://") || starts(text, "ssh://") || is_scp(text);
 }
 
 /* ---- images ---- */
@@ -110,6 +86,27 @@ static bool has_scheme(const char *text)
 	return len > 0 && strncmp(text + len, "://", 3) == 0;
 }
 
+/* A directory, a URL, or standard input. */
+static struct err *read_plain(const char *text, bool named, struct context_spec *ret)
+{
+	AUTO(git_url) struct git_url url = { 0 };
+	bool is_git;
+
+	TRY(git_url_parse(text, GIT_URL_CONTEXT, &is_git, &url));
+	ret->maybe_path = is_git && starts(text, "github.com/");
+	if (is_git)
+		ret->kind = CONTEXT_GIT;
+	else if (strcmp(text, "-") == 0 && !named)
+		ret->kind = CONTEXT_STDIN;
+	else if (web_source_is_url(text))
+		ret->kind = CONTEXT_WEB;
+	else if (has_scheme(text))
+		return err_new(ERR_INVALID, "'%.*s://' is no kind of context that there is here",
+			       (int)strcspn(text, ":"), text);
+	ret->value = xstrdup(text);
+	return NULL;
+}
+
 struct err *context_spec_parse(const char *text, bool named, struct context_spec *ret)
 {
 	AUTO(context_spec) struct context_spec spec = { .kind = CONTEXT_DIRECTORY };
@@ -118,20 +115,8 @@ struct err *context_spec_parse(const char *text, bool named, struct context_spec
 		return err_new(ERR_INVALID, "the name of a directory is empty");
 	if (named)
 		TRY(read_named(text, &spec));
-	if (!spec.value) {
-		spec.maybe_path = starts(text, "github.com/");
-		if (strcmp(text, "-") == 0 && !named)
-			spec.kind = CONTEXT_STDIN;
-		else if (spec.maybe_path || is_git(text))
-			spec.kind = CONTEXT_GIT;
-		else if (web_source_is_url(text))
-			spec.kind = CONTEXT_WEB;
-		else if (has_scheme(text))
-			return err_new(ERR_INVALID,
-				       "'%.*s://' is no kind of context that there is here",
-				       (int)strcspn(text, ":"), text);
-		spec.value = xstrdup(text);
-	}
+	if (!spec.value)
+		TRY(read_plain(text, named, &spec));
 	*ret = spec;
 	spec = (struct context_spec){ 0 };
 	return NULL;

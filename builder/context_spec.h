@@ -4,8 +4,7 @@
  *	DIRECTORY                            a directory of this machine
  *	-                                    standard input: a tar, or a Recipe alone
  *	https://host/file                    a file of the web: likewise
- *	https://host/repository.git[#...]    a git repository; so are git://, ssh://, user@host:path and
- *	                                     github.com/owner/repository
+ *	https://host/repository.git[#...]    a git repository, and all else that builder/git_url.h knows
  *	docker-image://NAME                  an image; container-image:// and docker:// mean the same
  *	oci-layout://DIRECTORY[:TAG|@DIGEST] an image in an OCI layout
  *

@@ -52,6 +52,7 @@ static struct err *fetch(struct plan *plan, struct plan_context *context)
 	struct transfer transfer;
 	const struct context_opts how = { .store = plan->store,
 					  .client = plan->opts->client,
+					  .secrets = plan->opts->secrets,
 					  .named = true,
 					  .progress = &transfer.progress };
 	struct err *err;

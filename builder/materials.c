@@ -10,6 +10,7 @@
 #include "builder/check.h"
 #include "builder/context_spec.h"
 #include "builder/recipe_file.h"
+#include "builder/remote_auth.h"
 #include "builder/scope.h"
 #include "builder/transfer.h"
 #include "builder/web_source.h"
@@ -23,6 +24,18 @@ static bool is_stdin(const char *text)
 
 /* ---- the context ---- */
 
+/* As BuildKit reads it: any of Go's words for true. */
+static bool wants_git_dir(const struct build_opts *opts)
+{
+	static const char *const words[] = { "1", "t", "T", "true", "TRUE", "True" };
+	const char *text = build_args_get(opts->args, STR("BUILDKIT_CONTEXT_KEEP_GIT_DIR"));
+
+	for (size_t i = 0; text && i < ARRAY_SIZE(words); i++)
+		if (strcmp(text, words[i]) == 0)
+			return true;
+	return false;
+}
+
 static struct err *fetch_context(struct store *store, const struct build_opts *opts,
 				 const struct context_spec *spec, struct context *ret)
 {
@@ -30,6 +43,8 @@ static struct err *fetch_context(struct store *store, const struct build_opts *o
 	struct transfer transfer;
 	const struct context_opts how = { .store = store,
 					  .client = opts->client,
+					  .secrets = opts->secrets,
+					  .keep_git_dir = wants_git_dir(opts),
 					  .progress = &transfer.progress };
 	struct err *err;
 
@@ -70,8 +85,10 @@ static struct err *fetch_recipe(struct store *store, const struct build_opts *op
 {
 	AUTO(mem) char *shown = url_redacted(opts->recipe);
 	struct transfer transfer;
+	const struct web_auth auth = remote_auth_web(opts->secrets);
 	const struct web_source_opts how = { .store = store,
 					     .client = opts->client,
+					     .auth = &auth,
 					     .progress = &transfer.progress };
 	AUTO(source) struct source *content = NULL;
 	AUTO(sink) struct sink *out = NULL;

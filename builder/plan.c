@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "builder/build.h"
 #include "builder/config.h"
+#include "builder/context.h"
 #include "builder/expand.h"
 #include "builder/git_source.h"
 #include "builder/parse.h"
@@ -206,8 +207,13 @@ static struct err *find_epoch(struct plan *plan)
 		text = scope_get(plan->globals, STR("SOURCE_DATE_EPOCH"));
 	plan->has_epoch = opts->has_epoch;
 	plan->epoch = opts->epoch;
-	if (plan->has_epoch || !text || !text[0] || strcmp(text, "context") == 0)
+	if (plan->has_epoch || !text || !text[0])
 		return NULL;
+	if (strcmp(text, "context") == 0) {
+		plan->has_epoch = opts->fetched && opts->fetched->has_time;
+		plan->epoch = plan->has_epoch ? opts->fetched->time : 0;
+		return NULL;
+	}
 	TRY(err_wrap(clock_parse_epoch(str_of(text), &plan->epoch), "%s: SOURCE_DATE_EPOCH",
 		     script_name(plan->recipe->script)));
 	plan->has_epoch = true;

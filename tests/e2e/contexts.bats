@@ -527,3 +527,88 @@ sees() {
 	run -0 cairn context -f Other --why src/gen/x.h ctx
 	says "by line 1 of Other.dockerignore: src"
 }
+
+# ---- git ----
+
+# repository: "served/app.git" with two commits, a tag and a subdirectory; $GIT serves it.
+repository() {
+	need git
+	export GIT_CONFIG_GLOBAL=$PWD/gitconfig GIT_CONFIG_NOSYSTEM=1 \
+		GIT_AUTHOR_DATE='1500000000 +0000' GIT_COMMITTER_DATE='1500000000 +0000'
+	printf '[user]\nname = a\nemail = a@example.com\n[init]\ndefaultBranch = main\n' >gitconfig
+	mkdir -p served
+	git init -q work
+	put work/Recipe "$(printf 'FROM scratch\nCOPY . /\n')"
+	put work/file one
+	put work/sub/Recipe "$(printf 'FROM scratch\nCOPY . /sub/\n')"
+	put work/sub/inner
+	put work/.dockerignore file
+	git -C work add .
+	git -C work commit -qm one
+	git -C work tag v1
+	put work/file two
+	git -C work commit -qam two
+	git clone -q --bare work served/app.git
+	python3 "$BATS_TEST_DIRNAME/git_server.py" "$PWD/served" >port 3>&- &
+	SERVER=$!
+	eventually 20 test -s port
+	GIT=git://127.0.0.1:$(cat port)/app.git
+}
+
+@test "a git repository is a context: a branch, a tag, a commit, a directory of it" {
+	local first
+	repository
+	build "$GIT"
+	equal "$(lists)" ".dockerignore Recipe file sub/Recipe sub/inner"
+	holds file two
+	build "$GIT#v1"
+	holds file one
+	build "$GIT?tag=v1"
+	holds file one
+	first=$(git -C work rev-parse v1)
+	build "$GIT#$first"
+	holds file one
+	build "$GIT#main:sub"
+	equal "$(lists)" "sub/Recipe sub/inner"
+	build "$GIT?ref=v1&subdir=sub"
+	equal "$(lists)" "sub/Recipe sub/inner"
+	build -f sub/Recipe "$GIT" # a path of the repository
+	equal "$(lists)" "sub/.dockerignore sub/Recipe sub/file sub/sub/Recipe sub/sub/inner"
+	fails 3 cairn build "$GIT#nowhere"
+	says nowhere
+	fails 3 cairn build "$GIT#main:gone"
+	no_leases
+	kill "$SERVER"
+	build --offline "$GIT#v1" # it was fetched before
+	SERVER=
+}
+
+@test "a repository may be what a name stands for" {
+	repository
+	put ctx/Recipe "$(printf 'FROM scratch\nCOPY --from=lib sub/inner /\n')"
+	build --build-context "lib=$GIT#v1" ctx
+	equal "$(lists)" inner
+	put ctx/Recipe "$(printf 'FROM lib\nCOPY Recipe /own\n')"
+	build --build-context "lib=$GIT#v1:sub" ctx
+	equal "$(lists)" "Recipe inner own"
+}
+
+@test "the directory of git itself comes only if it is asked for" {
+	repository
+	build --build-arg BUILDKIT_CONTEXT_KEEP_GIT_DIR=1 "$GIT"
+	[[ $(lists) == *.git/HEAD* ]]
+	build "$GIT?keep-git-dir=true"
+	[[ $(lists) == *.git/HEAD* ]]
+	build --build-arg BUILDKIT_CONTEXT_KEEP_GIT_DIR=0 "$GIT"
+	[[ $(lists) != *.git/HEAD* ]]
+}
+
+@test "the time of a context can be that of the image" {
+	repository
+	build --build-arg SOURCE_DATE_EPOCH=context "$GIT"
+	equal "$(cairn inspect --raw config it | jq -r .created)" 2017-07-14T02:40:00Z
+	build --build-arg SOURCE_DATE_EPOCH=context "$GIT#main:sub"
+	equal "$(cairn inspect --raw config it | jq -r .created)" 2017-07-14T02:40:00Z
+	put ctx/Recipe "$(printf 'FROM scratch\n')"
+	build --build-arg SOURCE_DATE_EPOCH=context ctx # a directory has none
+}

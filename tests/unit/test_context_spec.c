@@ -43,7 +43,6 @@ TEST(tells_kinds_of_contexts_apart)
 		{ "../x@y:z", false, CONTEXT_DIRECTORY, NULL },
 		{ "dir/x@y:z", false, CONTEXT_DIRECTORY, NULL },
 		{ "@y:z", false, CONTEXT_DIRECTORY, NULL },
-		{ "x@y:", false, CONTEXT_DIRECTORY, NULL },
 		{ "docker-image://alpine:3", true, CONTEXT_IMAGE, "alpine:3" },
 		{ "container-image://quay.io/a/b", true, CONTEXT_IMAGE, "quay.io/a/b" },
 		{ "docker://alpine@sha256:" HEX, true, CONTEXT_IMAGE, "alpine@sha256:" HEX },
