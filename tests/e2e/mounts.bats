@@ -504,16 +504,17 @@ last_layer() {
 	builds
 }
 
-# meets SHARING: two builds at once, each of which waits a while for the other to be in the cache.
+# meets SHARING TURNS: two builds at once, each of which waits so many fifths of a second for the
+# other to be in the cache. Who has met somebody stays there, so that he is met, too.
 meets() {
-	local sharing=$1 who
+	local sharing=$1 turns=$2 who
 	cat >ctx/Recipe <<-EOF
 		FROM base
 		ARG ME
 		ARG OTHER
 		RUN --mount=type=cache,target=/c,sharing=$sharing touch /c/\$ME; \
-		    for i in 1 2 3 4 5 6 7 8 9 10; do [ ! -e /c/\$OTHER ] || break; sleep 0.2; done; \
-		    [ -e /c/\$OTHER ] && echo met >/result || echo alone >/result; sleep 0.5; rm /c/\$ME
+		    for i in \$(seq $turns); do [ ! -e /c/\$OTHER ] || break; sleep 0.2; done; \
+		    if [ -e /c/\$OTHER ]; then echo met >/result; else echo alone >/result; rm /c/\$ME; fi
 	EOF
 	build -q --build-arg ME=a --build-arg OTHER=b -o type=tar,dest=a.tar ctx &
 	who=$!
@@ -523,16 +524,16 @@ meets() {
 }
 
 @test "cache: those who share meet in it" {
-	equal "$(meets shared | tail -1)" "met met"
+	equal "$(meets shared 300 | tail -1)" "met met"
 }
 
 @test "cache: who locks it is alone in it, and the other one waits" {
-	equal "$(meets locked | tail -1)" "alone alone"
+	equal "$(meets locked 10 | tail -1)" "alone alone"
 	[ "$(ls -d "$CAIRN_ROOT"/mounts/*/[0-9]* | wc -l)" -eq 1 ]
 }
 
 @test "cache: a private one is copied beside one that is in use" {
-	equal "$(meets private | tail -1)" "alone alone"
+	equal "$(meets private 25 | tail -1)" "alone alone"
 	[ "$(ls -d "$CAIRN_ROOT"/mounts/*/[0-9]* | wc -l)" -eq 2 ]
 }
 
