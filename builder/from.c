@@ -83,6 +83,25 @@ const struct digest *plan_from_key(const struct plan_from *from)
 	return from->stage ? &from->stage->key : from->image ? &from->image->key : &scratch;
 }
 
+/* Of images that Recipes begin with, the one whose name is near to `name`, whatever its tag; or NULL. */
+static const char *near_image(const char *name)
+{
+	static const char *const common[] = {
+		"almalinux",   "alpine", "amazonlinux", "archlinux", "bash",      "buildpack-deps",
+		"busybox",     "caddy",  "centos",      "composer",  "debian",    "elixir",
+		"erlang",      "fedora", "gcc",         "golang",    "gradle",    "haproxy",
+		"haskell",     "httpd",  "julia",       "mariadb",   "maven",     "memcached",
+		"mongo",       "mysql",  "nginx",       "node",      "openjdk",   "opensuse",
+		"oraclelinux", "perl",   "php",         "postgres",  "python",    "rabbitmq",
+		"redis",       "rocky",  "rockylinux",  "ruby",      "rust",      "scratch",
+		"swift",       "tomcat", "traefik",     "ubuntu",    "wordpress",
+	};
+	const struct str repository = { name, strcspn(name, ":@") };
+	const char *near = text_nearest(repository, common, ARRAY_SIZE(common));
+
+	return near && !str_is(repository, near) ? near : NULL;
+}
+
 struct err *plan_note_near(const struct plan *plan, const char *name, struct err *err)
 {
 	const struct recipe *recipe = plan->recipe;
@@ -98,7 +117,9 @@ struct err *plan_note_near(const struct plan *plan, const char *name, struct err
 		if ((*context)->name)
 			names[count++] = (*context)->name;
 	near = text_nearest(str_of(name), names, count);
-	return near ? err_note(err, "there is no stage '%s' either: did you mean '%s'?", name,
-			       near) :
-		      err;
+	if (near)
+		return err_note(err, "there is no stage '%s' either: did you mean '%s'?", name,
+				near);
+	near = near_image(name);
+	return near ? err_note(err, "did you mean '%s'?", near) : err;
 }
