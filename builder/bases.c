@@ -263,7 +263,7 @@ static struct err *walk_stage(struct walk *walk, const struct stage *stage)
 	if (walk->seen[stage->index])
 		return NULL;
 	walk->seen[stage->index] = true;
-	TRY(walk_base(walk, stage));
+	TRY(plan_note_arguments(walk->plan, stage, walk_base(walk, stage)));
 	if (plan_replacement(walk->plan, stage))
 		return NULL;
 	for (size_t i = 0; i < stage->instructions.len; i++) {

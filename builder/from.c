@@ -8,6 +8,8 @@
 #include "base/text.h"
 #include "base/vec.h"
 #include "builder/build.h"
+#include "builder/expand.h"
+#include "builder/scope.h"
 
 struct plan_name plan_look_up(const struct plan *plan, const char *name, size_t before,
 			      bool numbers)
@@ -122,4 +124,27 @@ struct err *plan_note_near(const struct plan *plan, const char *name, struct err
 				near);
 	near = near_image(name);
 	return near ? err_note(err, "did you mean '%s'?", near) : err;
+}
+
+struct err *plan_note_arguments(const struct plan *plan, const struct stage *stage, struct err *err)
+{
+	AUTO(expand_report) struct expand_report report = { 0 };
+	struct expander expander = scope_expander(plan->globals, plan->recipe->escape, &report);
+	AUTO(strings) struct strings names = { 0 };
+	AUTO(mem) char *unused = NULL;
+
+	if (!err)
+		return NULL;
+	err_free(expand_text(&expander, str_of(stage->base), EXPAND_WORD, &unused));
+	scope_names(plan->globals, &names);
+	map_foreach (&report.undefined, entry) {
+		struct str name = { entry->key, entry->key_len };
+		const char *near = text_nearest(name, (const char *const *)names.at, names.len);
+
+		if (!scope_is_declared(plan->globals, name))
+			err = err_note(err, "no ARG before the first FROM declares %s%s%s%s",
+				       entry->key, near ? ": did you mean " : "", near ? near : "",
+				       near ? "?" : "");
+	}
+	return err;
 }

@@ -87,6 +87,9 @@ struct err *plan_from_of(struct plan *plan, const struct plan_stage *stage,
  * file by file. */
 const struct digest *plan_from_key(const struct plan_from *from);
 
+/* Add notes to an error about the base of `stage`: arguments in its FROM that nobody declares. */
+struct err *plan_note_arguments(const struct plan *plan, const struct stage *stage, struct err *err)
+	MUST_USE;
 /* Add notes to the error of an image that nobody has: a stage or a context of a similar name may have been meant. */
 struct err *plan_note_near(const struct plan *plan, const char *name, struct err *err) MUST_USE;
 

@@ -165,8 +165,10 @@ static struct err *plan_stage(struct plan *plan, struct plan_stage *stage)
 	TRY(plan_base_of(plan, own, &need, &name));
 	base = need.name;
 	if (!base[0])
-		return script_error(plan->recipe->script, &own->position, ERR_INVALID,
-				    "'%s' is empty once its variables are filled in", own->base);
+		return plan_note_arguments(
+			plan, own,
+			script_error(plan->recipe->script, &own->position, ERR_INVALID,
+				     "'%s' is empty once its variables are filled in", own->base));
 	TRY(begin_stage(plan, stage, &name, &need, &triggers));
 	TRY(run_triggers(plan, stage, &triggers));
 	if (plan_replacement(plan, own))

@@ -238,3 +238,30 @@ rules() {
 		--rm --rm=true --force-rm --force-rm=false --logsplit --logsplit=true --layers --layers=false \
 		--skip-unused-stages --skip-unused-stages=false ctx
 }
+
+# Rows are Recipe with \n | what the error suggests.
+@test "an error names what may have been meant" {
+	need_root
+	local recipe text
+	export CAIRN_ROOT=$BATS_TEST_TMPDIR/store
+	while IFS='|' read -r recipe text; do
+		printf '%b\n' "$recipe" >ctx/Recipe
+		run build --offline ctx
+		[ "$status" -ne 0 ]
+		says "$text"
+	done <<-'END'
+		FROM scratch\nRUNN a|did you mean RUN?
+		FROM scratch\nCOPY --form=a b c|did you mean --from?
+		FROM scratch\nRUN --mount=type=cahce,target=/x y|did you mean cache?
+		FROM scratch\nRUN --mount=tpye=cache,target=/x y|did you mean type?
+		FROM scratch AS base\nFROM scratch\nCOPY --from=bsae a /b|did you mean 'base'?
+		FROM debain:12|did you mean 'debian'?
+		ARG VERSION=1\nFROM debian:$VERSOIN|did you mean VERSION?
+		ARG VERSION=1\nFROM $VERSOIN|did you mean VERSION?
+	END
+	fails 2 build --targt a ctx
+	says "did you mean '--target'?"
+	printf 'FROM scratch AS base\n' >ctx/Recipe
+	fails 2 build --target bsae ctx
+	says 'did you mean base?'
+}
