@@ -6,6 +6,7 @@
  * What holds for each, unpacked on nothing and on a tree:
  *
  *	- the canary beside the layer stays as it is
+ *	- an archive that is merged twice leaves what can be a layer
  *	- a tree that was unpacked has a canonical tar; that unpacks, needs nothing from
  *	  below, and gives itself again
  */
@@ -249,6 +250,31 @@ static void check_stable(int fd)
 	check(str_equal(buf_str(&tar), buf_str(&again)));
 }
 
+/* As ADD does it: over what an archive left before, and twice; the directory can always be a layer. */
+static void check_merge(const struct buf *tar)
+{
+	static const struct tar_limits limits = { .entries = 300, .bytes = TAR_SIZE_MAX };
+	const struct unpack_opts opts = { .below_fd = below_fd,
+					  .plain = true,
+					  .merge = true,
+					  .give_owner = true,
+					  .uid = 7,
+					  .limits = &limits };
+	AUTO(fd) int fd = make_dir("layer");
+	struct unpack_result result;
+	bool whole = true;
+
+	for (int i = 0; i < 2 && whole; i++) {
+		AUTO(source) struct source *src = source_from_memory(tar->at, tar->len);
+		AUTO(err) struct err *err = unpack(src, fd, &opts, &result);
+
+		check_canary();
+		whole = !err;
+	}
+	if (whole)
+		check_stable(fd);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const int views[] = { -1, below_fd };
@@ -264,5 +290,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (!err)
 			check_stable(fd);
 	}
+	check_merge(&tar);
 	return 0;
 }

@@ -819,6 +819,52 @@ TEST(device_numbers_that_the_kernel_would_cut_are_refused)
 		assert_fails(place_node(&place, &dir, "a", &entries[i]), ERR_INVALID);
 }
 
+/* ---- archives of users ---- */
+
+/* Unpack lines over the directory `fd`. */
+static struct err *merge_lines(const char *lines, int fd, const struct unpack_opts *opts)
+{
+	AUTO(buf) struct buf tar = BUF_INIT(BUF_MAX);
+	AUTO(source) struct source *src = NULL;
+	struct unpack_result result;
+
+	tree_archive(&tar, lines);
+	src = source_from_memory(tar.at, tar.len);
+	return unpack(src, fd, opts, &result);
+}
+
+TEST(an_archive_joins_what_is_there)
+{
+	struct unpack_opts opts = { .below_fd = -1, .plain = true, .merge = true };
+	AUTO(buf) struct buf got = BUF_INIT(BUF_MAX);
+	AUTO(fd) int nothing = tree_make(tmp_fd, "nothing");
+	AUTO(fd) int fd = tree_make(tmp_fd, "fs");
+
+	opts.below_fd = nothing;
+	assert_ok(merge_lines(D("d") "f 644 1:1 1 5 d/a x\n"
+				     "f 644 1:1 1 5 e x\n",
+			      fd, &opts));
+	opts.give_owner = true;
+	opts.uid = 7;
+	opts.gid = 8;
+	assert_ok(merge_lines("d 700 0:0 0 9 ./\n"
+			      "d 750 0:0 0 9 d\n"
+			      "f 600 0:0 1 9 d/b y\n"
+			      "d 755 0:0 0 9 e\n"
+			      "h 600 0:0 0 9 e/h -> d/b\n",
+			      fd, &opts));
+	tree_text(&got, fd, false);
+	assert_text("merged", &got,
+		    "d 750 7:8 0 9 d\n"
+		    "f 644 1:1 1 5 d/a x\n"
+		    "f 600 7:8 1 9 d/b y\n"
+		    "d 755 7:8 0 9 e\n"
+		    "h 600 7:8 0 9 e/h -> d/b\n");
+	assert_fails(merge_lines("f 644 0:0 0 9 .wh.x\n", fd, &opts), ERR_INVALID);
+	assert_fails(merge_lines("f 644 0:0 0 9 .wh.d/x\n", fd, &opts), ERR_INVALID);
+	assert_fails(merge_lines("h 644 0:0 0 9 z -> nowhere\n", fd, &opts), ERR_INVALID);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -848,6 +894,7 @@ int main(void)
 		cmocka_unit_test(long_runs_of_zeros_become_holes),
 		cmocka_unit_test(a_file_may_end_in_a_hole),
 		cmocka_unit_test(device_numbers_that_the_kernel_would_cut_are_refused),
+		cmocka_unit_test(an_archive_joins_what_is_there),
 	};
 
 	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
