@@ -203,7 +203,7 @@ static struct err *visit_expose(struct review *review, const struct survey_site 
 	return NULL;
 }
 
-static struct err *visit_volume(struct review *review, const struct survey_site *site)
+static struct err *visit_words(struct review *review, const struct survey_site *site)
 {
 	for (size_t i = 0; i < site->in->words.len; i++)
 		TRY(look_at(review, site, site->in->words.at[i]));
@@ -293,8 +293,9 @@ static struct err *visit(void *self, const struct survey_site *site)
 		return visit_expose(review, site);
 	case INSTRUCTION_RUN:
 		return visit_run(review, site);
+	case INSTRUCTION_UNSET:
 	case INSTRUCTION_VOLUME:
-		return visit_volume(review, site);
+		return visit_words(review, site);
 	case INSTRUCTION_WORKDIR:
 		return visit_workdir(review, site);
 	case INSTRUCTION_STOPSIGNAL:

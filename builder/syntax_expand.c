@@ -221,6 +221,7 @@ static struct err *expand_line(struct site *site, struct syntax_line *line,
 	case INSTRUCTION_ENV:
 	case INSTRUCTION_LABEL:
 	case INSTRUCTION_STOPSIGNAL:
+	case INSTRUCTION_UNSET:
 	case INSTRUCTION_USER:
 	case INSTRUCTION_VOLUME:
 	case INSTRUCTION_WORKDIR:

@@ -98,6 +98,7 @@ rules() {
 		InvalidDefinitionDescription:3 InvalidDefinitionDescription:5 |# check=experimental=all\n# some words\nFROM x AS a\n# some words\nARG V=1
 		|# check=experimental=InvalidDefinitionDescription\n# some words\n\nFROM x AS a\n# some words\n\nARG V=1
 		|# check=experimental=all\n# a stage\nFROM x AS a\n# V This is the version number.\nARG V=1
+		UndefinedVar:4 |# syntax=cairn/1\nFROM scratch\nUNSET ENV PATH\nWORKDIR /$PATH
 		UnknownSyntax:1 |# syntax=example/other:1\nFROM x
 	END
 }
