@@ -62,7 +62,7 @@ struct build_context {
 struct build_opts {
 	const char *context; /* as context_spec_parse() reads it; NULL: there is none */
 	const struct context
-		*fetched; /* of the build itself: the context if it is no directory; borrowed */
+		*fetched; /* of the build itself: what materials_gather() fetched; borrowed */
 	const struct build_context *contexts;
 	size_t context_count;
 	const char *recipe; /* -f: a path, "-" for standard input, NULL to search the context */

@@ -186,6 +186,7 @@ struct err *context_fetch(const struct context_opts *opts, const struct context_
 {
 	AUTO(mem) char *shown = url_redacted(spec->value);
 
+	ret->remote = true;
 	if (spec->kind == CONTEXT_STDIN)
 		return err_wrap(fetch_stdin(opts, ret), "the build context on standard input");
 	if (spec->kind == CONTEXT_WEB)

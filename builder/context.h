@@ -34,6 +34,7 @@ struct context_opts {
 };
 
 struct context {
+	bool remote;        /* it was fetched; else all but `transfers` is empty */
 	int fd;             /* the directory, owned; -1: there is none */
 	struct buf recipe;  /* a Recipe that came alone; empty: there is none */
 	char *recipe_name;  /* what errors call it, owned; NULL: there is none */

@@ -130,7 +130,6 @@ static struct err *set_spec(struct plan_context *context, const char *text)
 /* The build's own context was fetched before there was a plan. */
 static struct err *take_fetched(struct plan *plan, const struct context *fetched)
 {
-	plan->transfers = fetched->transfers;
 	if (fetched->fd < 0)
 		return NULL; /* a Recipe came alone */
 	plan->context->fd = fcntl(fetched->fd, F_DUPFD_CLOEXEC, 3);
@@ -142,7 +141,8 @@ struct err *plan_contexts(struct plan *plan)
 	const struct build_opts *opts = plan->opts;
 
 	plan->context = add(plan, NULL, xstrdup("the build context"));
-	if (opts->fetched)
+	plan->transfers = opts->fetched ? opts->fetched->transfers : 0;
+	if (opts->fetched && opts->fetched->remote)
 		TRY(take_fetched(plan, opts->fetched));
 	else if (opts->context)
 		TRY(set_spec(plan->context, opts->context));
@@ -154,14 +154,6 @@ struct err *plan_contexts(struct plan *plan)
 		TRY(set_spec(context, given->value));
 	}
 	return NULL;
-}
-
-struct plan_context *plan_add_context(struct plan *plan, const char *what, int fd)
-{
-	struct plan_context *context = add(plan, NULL, xstrdup(what));
-
-	context->fd = fd;
-	return context;
 }
 
 /* ---- names ---- */

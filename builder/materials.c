@@ -73,7 +73,6 @@ static struct err *get_context(struct store *store, struct build_opts *opts, str
 		return err_new(
 			ERR_USAGE,
 			"the context is no tar but a Recipe alone: with it -f makes no sense");
-	opts->fetched = ret;
 	return NULL;
 }
 
@@ -138,6 +137,7 @@ struct err *materials_gather(struct store *store, struct build_opts *opts,
 {
 	AUTO(recipe_file) struct recipe_file file = RECIPE_FILE_INIT;
 
+	opts->fetched = ret_context;
 	TRY(get_context(store, opts, ret_context));
 	TRY(find_recipe(store, opts, ret_context, &file));
 	return check_parse(file.name, buf_str(&file.bytes), opts->args, ret_recipe);

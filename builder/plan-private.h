@@ -52,10 +52,6 @@ struct err *plan_image_of(struct plan *plan, const struct plan_need *need, struc
 /* Make the contexts that the options name. Nothing is opened yet. */
 struct err *plan_contexts(struct plan *plan) MUST_USE;
 
-/* A context that was fetched, with nothing excluded; `fd` is its directory. Takes ownership of `fd` and copies
- * `what`, which names it in texts. The plan's to free. */
-struct plan_context *plan_add_context(struct plan *plan, const char *what, int fd);
-
 /* The tree of a context, opened and with its ignore rules read by the first who asks. */
 struct err *plan_tree_of(struct plan *plan, struct plan_context *context, struct tree **ret)
 	MUST_USE;

@@ -23,8 +23,8 @@
 #include "base/vec.h"
 #include "builder/chmod.h"
 #include "builder/context_spec.h"
-#include "builder/ignore_file.h"
 #include "builder/git_url.h"
+#include "builder/ignore_file.h"
 #include "builder/mount.h"
 #include "builder/recipe.h"
 #include "builder/selection.h"
@@ -60,8 +60,8 @@ struct plan_image {
 	struct stack stack; /* its layers, once it is open, and then never changed */
 };
 
-/* A directory tree that steps read: the build's own context, one that --build-context names, or one
- * that was fetched for a single instruction. It is opened by the first who asks for its tree. */
+/* A directory tree that steps read: the build's own context, or one that --build-context names. It is opened by the
+ * first who asks for its tree. */
 struct plan_context {
 	char *name;               /* as --build-context has it; NULL for all others */
 	char *what;               /* for texts: "the build context", "context 'name'" */
@@ -69,7 +69,7 @@ struct plan_context {
 	bool local; /* a directory of this machine: with ignore rules, and digests that are remembered */
 	char *image; /* NULL, or it is an image and no directory, called so in texts */
 
-	int fd; /* -1: not open; set by whoever fetched it */
+	int fd; /* -1: not open */
 	struct ignore_file ignore;
 	struct statcache *cache; /* NULL: not local */
 	struct tree *tree;       /* NULL: not open */

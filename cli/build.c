@@ -28,6 +28,7 @@
 #include "cli/ui.h"
 #include "registry/client.h"
 #include "registry/reference.h"
+#include "registry/url.h"
 #include "store/store.h"
 
 static const char *const networks[] = { "default", "host", "none", NULL };
@@ -302,13 +303,12 @@ static struct err *read_platform(const char *text, struct platform *ret)
 static struct err *read_context(const struct strings *operands, const char **ret)
 {
 	const char *context = operands->len > 0 ? operands->at[0] : ".";
-
 	AUTO(context_spec) struct context_spec spec = { 0 };
-	AUTO(err) struct err *err = NULL;
+	AUTO(mem) char *shown = url_redacted(context);
+	AUTO(err) struct err *err = context_spec_parse(context, false, &spec);
 
 	*ret = context;
-	err = context_spec_parse(context, false, &spec);
-	return err ? err_new(ERR_USAGE, "context '%.200s': %s", context, err_text(err)) : NULL;
+	return err ? err_new(ERR_USAGE, "context '%.200s': %s", shown, err_text(err)) : NULL;
 }
 
 /* The client for base images and pushes. */

@@ -154,11 +154,41 @@ lists() {
 	says "context 'x'"
 }
 
+@test "a mount may be from a named context, too" {
+	recipe <<-'EOF'
+		FROM base
+		RUN --mount=from=extra,target=/m cat /m/a >/a; ls /m >/names
+		RUN --mount=type=bind,from=pinned,source=/etc/passwd,target=/p head -n 1 /p >/b
+	EOF
+	cairn import "$BATS_FILE_TMPDIR/base.tar" other
+	put extra/a
+	put extra/hidden
+	put extra/.dockerignore hidden
+	build --build-context extra=extra --build-context pinned=docker-image://other ctx
+	holds a extra/a
+	holds names a
+	holds b root:x:0:0:root:/root:/bin/sh
+}
+
+@test "what cannot be copied from is told with both names" {
+	put ctx/Recipe "$(printf 'FROM scratch AS a\nCOPY --from=b x /\nFROM scratch AS b\nFROM a\n')"
+	fails 1 cairn build ctx
+	says "Recipe:2: stage 'b' comes after stage 'a' and cannot be copied from"
+	put ctx/Recipe "$(printf 'FROM scratch AS a\nCOPY --from=a x /\n')"
+	fails 1 cairn build ctx
+	says "stage 'a' cannot copy from itself"
+	put ctx/Recipe "$(printf 'FROM scratch AS build\nFROM scratch\nCOPY --from=sorce x /\n')"
+	fails 5 cairn build --offline --build-context source=. ctx
+	says "did you mean 'source'?"
+	fails 3 cairn build --pull=never --build-context source=. ctx
+	says "did you mean 'source'?"
+}
+
 # ---- the build's own context ----
 
-# serve DIRECTORY: by http on this machine, as $SERVED; ends with the test.
+# serve DIRECTORY [TOKEN]: by http on this machine, as $SERVED; ends with the test.
 serve() {
-	python3 "$BATS_TEST_DIRNAME/files_server.py" "$1" >port 3>&- &
+	python3 "$BATS_TEST_DIRNAME/files_server.py" "$@" >port 3>&- 2>requests &
 	SERVER=$!
 	eventually 20 test -s port
 	SERVED=http://127.0.0.1:$(cat port)
@@ -378,6 +408,36 @@ same_tree() {
 	serve www
 	build "$SERVED/ctx.tar"
 	equal "$(lists)" ".dockerignore Recipe Recipe.dockerignore a b"
+}
+
+@test "a secret says who may have a context, and is told to nobody" {
+	put ctx/Recipe "$(printf 'FROM scratch\nCOPY a /\n')"
+	put ctx/a
+	mkdir www
+	tar -C ctx -cf www/ctx.tar .
+	serve www s3cr3t-token
+	fails 4 cairn build "$SERVED/ctx.tar"
+	TOKEN=s3cr3t-token build --secret "id=HTTP_AUTH_TOKEN_${SERVED#http://},env=TOKEN" "$SERVED/ctx.tar"
+	equal "$(lists)" a
+	! grep -r s3cr3t-token "$CAIRN_ROOT"
+	fails 4 cairn build --progress json "http://me:pa55word@${SERVED#http://}/gone.tar"
+	[[ $output != *pa55word* ]]
+	fails 2 cairn build "ftp://me:pa55word@example.com/x"
+	[[ $output != *pa55word* ]]
+	! grep -r pa55word "$CAIRN_ROOT"
+}
+
+@test "each file that is fetched is a transfer of its own" {
+	put www/web.recipe "$(printf 'FROM scratch\nCOPY --from=lib a /\n')"
+	put lib/a
+	mkdir ctx
+	tar -C lib -cf www/lib.tar .
+	serve www
+	cairn build --progress json -f "$SERVED/web.recipe" --build-context "lib=$SERVED/lib.tar" \
+		ctx 2>events >/dev/null
+	equal "$(jq -c 'select(.event == "transfer-begin") | [.transfer, .verb, .name]' events)" "$(
+		printf '[1,"fetch","%s/web.recipe"]\n[2,"fetch","%s/lib.tar"]' "$SERVED" "$SERVED"
+	)"
 }
 
 # ---- what is seen, and why ----
