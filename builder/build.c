@@ -75,9 +75,9 @@ static void tell_remarks(const struct plan *plan, const struct build_events *eve
 
 	vec_foreach (&plan->recipe->lints, lint) {
 		AUTO(buf) struct buf excerpt = BUF_INIT((size_t)64 * 1024);
-		AUTO(mem)
-		char *text = xasprintf("%s:%u: %s", script_name(script), lint->position.line,
-				       lint->text);
+		unsigned line;
+		const char *file = script_place(script, lint->position.line, &line);
+		AUTO(mem) char *text = xasprintf("%s:%u: %s", file, line, lint->text);
 
 		script_excerpt(script, &lint->position, &excerpt);
 		events_emit(events, &(struct build_event){ .kind = EVENT_WARNING,

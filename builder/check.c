@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "builder/config.h"
 #include "builder/ignore_file.h"
+#include "builder/include.h"
 #include "builder/parse.h"
 #include "builder/recipe_file.h"
 #include "builder/review_values.h"
@@ -42,12 +43,13 @@ static struct err *check_override(const char *check)
 		     NULL;
 }
 
-struct err *check_parse(const char *name, struct str bytes, struct build_args *args,
-			struct recipe **ret)
+struct err *check_parse(const char *name, struct str bytes, const struct include_root *root,
+			struct build_args *args, struct recipe **ret)
 {
 	const struct recipe_override override = {
 		.syntax = build_args_get(args, STR("BUILDKIT_SYNTAX")),
 		.check = build_args_get(args, STR("BUILDKIT_DOCKERFILE_CHECK")),
+		.root = root,
 	};
 
 	TRY(check_override(override.check));
@@ -69,6 +71,8 @@ struct err *check_read(const struct check_opts *opts, struct check *ret)
 					      .context = opts->context,
 					      .context_fd = -1 };
 	AUTO(recipe_file) struct recipe_file file = RECIPE_FILE_INIT;
+	struct include_root root;
+	AUTO(fd) int root_fd = -1;
 	struct err *err;
 
 	*ret = (struct check){ 0 };
@@ -77,7 +81,9 @@ struct err *check_read(const struct check_opts *opts, struct check *ret)
 	ret->path = path_of(opts, &file);
 	ret->in_context = file.in_context;
 	ret->bytes = str_dup(buf_str(&file.bytes));
-	err = check_parse(ret->name, buf_str(&file.bytes), opts->args, &ret->recipe);
+	err_free(recipe_file_root(&search, &file, &root, &root_fd)); /* only an INCLUDE needs it */
+	err = check_parse(ret->name, buf_str(&file.bytes), root_fd >= 0 ? &root : NULL, opts->args,
+			  &ret->recipe);
 	if (err_kind(err) == ERR_USAGE)
 		return err;
 	if (!err)

@@ -14,6 +14,7 @@
 
 struct build_args;
 struct err;
+struct include_root;
 struct scope;
 struct store;
 
@@ -46,9 +47,9 @@ struct err *check_read(const struct check_opts *opts, struct check *ret) MUST_US
 struct err *check_run(const struct check_opts *opts, struct check *ret) MUST_USE;
 void check_release(struct check *check);
 
-/* The same for a build: the parsed Recipe, or why it is none. */
-struct err *check_parse(const char *name, struct str bytes, struct build_args *args,
-			struct recipe **ret) MUST_USE;
+/* The same for a build: the parsed Recipe, or why it is none. `root` is where it lies; NULL: nowhere. */
+struct err *check_parse(const char *name, struct str bytes, const struct include_root *root,
+			struct build_args *args, struct recipe **ret) MUST_USE;
 
 static inline void check_auto_(struct check *check)
 {

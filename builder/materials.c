@@ -9,6 +9,7 @@
 #include "builder/build.h"
 #include "builder/check.h"
 #include "builder/context_spec.h"
+#include "builder/include.h"
 #include "builder/recipe_file.h"
 #include "builder/remote_auth.h"
 #include "builder/scope.h"
@@ -136,9 +137,17 @@ struct err *materials_gather(struct store *store, struct build_opts *opts,
 			     struct context *ret_context, struct recipe **ret_recipe)
 {
 	AUTO(recipe_file) struct recipe_file file = RECIPE_FILE_INIT;
+	struct include_root root;
+	AUTO(fd) int root_fd = -1;
 
 	opts->fetched = ret_context;
 	TRY(get_context(store, opts, ret_context));
 	TRY(find_recipe(store, opts, ret_context, &file));
-	return check_parse(file.name, buf_str(&file.bytes), opts->args, ret_recipe);
+	/* Only an INCLUDE needs it, and says so. */
+	err_free(recipe_file_root(&(struct recipe_search){ .recipe = opts->recipe,
+							   .context = opts->context,
+							   .context_fd = ret_context->fd },
+				  &file, &root, &root_fd));
+	return check_parse(file.name, buf_str(&file.bytes), root_fd >= 0 ? &root : NULL, opts->args,
+			   ret_recipe);
 }

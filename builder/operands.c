@@ -312,6 +312,7 @@ struct err *operands_parse(const struct request *request, struct instruction *re
 	case INSTRUCTION_VOLUME:
 		return parse_volume(request, ret);
 	case INSTRUCTION_FROM:
+	case INSTRUCTION_INCLUDE:
 	case INSTRUCTION_ONBUILD:
 	case INSTRUCTION_COUNT:
 		break;

@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "base/vec.h"
 #include "builder/flags.h"
+#include "builder/include.h"
 #include "builder/lex.h"
 #include "builder/operands.h"
 #include "builder/review.h"
@@ -52,7 +53,7 @@ static struct err *make_request(struct parser *p, enum instruction_kind kind, st
 
 static struct err *check_trigger(struct str keyword)
 {
-	static const char *const refused[] = { "FROM", "MAINTAINER", "UNSET" };
+	static const char *const refused[] = { "FROM", "INCLUDE", "MAINTAINER", "UNSET" };
 
 	if (keyword.len == 0)
 		return err_new(ERR_INVALID, "ONBUILD requires at least one argument");
@@ -185,6 +186,9 @@ static struct err *parse_line(struct parser *p)
 	enum instruction_kind kind;
 
 	TRY(instruction_parse(keyword, p->recipe->syntax, &kind));
+	if (kind == INSTRUCTION_INCLUDE)
+		return err_new(ERR_INVALID, "there is no directory to include from: the Recipe is "
+					    "not read from a file");
 	if (kind == INSTRUCTION_FROM)
 		return parse_from(p, text, rest);
 	if (p->stages.len == 0 && kind != INSTRUCTION_ARG)
@@ -244,6 +248,22 @@ static struct err *take_directives(struct recipe *recipe, const struct directive
 			script_name(recipe->script));
 }
 
+/* Go on with all files in the place of the Recipe, if it includes any. */
+static struct err *include_files(struct parser *p, const struct include_root *root)
+{
+	struct recipe *recipe = p->recipe;
+	struct script *whole = NULL;
+
+	TRY(include_expand(recipe->script, recipe->escape, root, &whole));
+	if (!whole)
+		return NULL;
+	lexer_release(&p->lexer);
+	script_free(recipe->script);
+	recipe->script = whole;
+	p->lexer = (struct lexer){ 0 };
+	return lexer_init(&p->lexer, whole);
+}
+
 struct err *recipe_parse(const char *name, struct str bytes, struct recipe **ret)
 {
 	return recipe_parse_as(name, bytes, &(struct recipe_override){ 0 }, ret);
@@ -258,6 +278,8 @@ struct err *recipe_parse_as(const char *name, struct str bytes,
 	TRY(script_new(name, bytes, &recipe->script));
 	TRY(lexer_init(&p.lexer, recipe->script));
 	TRY(take_directives(recipe, &p.lexer.directives, override));
+	if (override->root && syntax_is_dialect(recipe->syntax))
+		TRY(include_files(&p, override->root));
 	TRY(parse_all(&p));
 	if (recipe->stage_count == 0)
 		return err_new(ERR_INVALID, "%s: %s", name,

@@ -16,11 +16,13 @@
 #include "builder/recipe.h"
 
 struct err;
+struct include_root;
 
 /* What counts instead of the directives of the file; a member may be NULL. */
 struct recipe_override {
-	const char *syntax; /* of `# syntax=` */
-	const char *check;  /* of `# check=` */
+	const char *syntax;              /* of `# syntax=` */
+	const char *check;               /* of `# check=` */
+	const struct include_root *root; /* where INCLUDE finds files; NULL: nowhere */
 };
 
 /* Parse `bytes`, called `name` in errors; both are copied. */

@@ -16,6 +16,7 @@ static const char *const names[INSTRUCTION_COUNT] = {
 	[INSTRUCTION_EXPOSE] = "EXPOSE",
 	[INSTRUCTION_FROM] = "FROM",
 	[INSTRUCTION_HEALTHCHECK] = "HEALTHCHECK",
+	[INSTRUCTION_INCLUDE] = "INCLUDE",
 	[INSTRUCTION_LABEL] = "LABEL",
 	[INSTRUCTION_MAINTAINER] = "MAINTAINER",
 	[INSTRUCTION_ONBUILD] = "ONBUILD",
@@ -54,7 +55,8 @@ struct err *instruction_parse(struct str name, const char *syntax, enum instruct
 	const bool found = instruction_find(name, ret);
 	const char *nearest;
 
-	if (found && *ret == INSTRUCTION_UNSET && !syntax_is_dialect(syntax))
+	if (found && (*ret == INSTRUCTION_UNSET || *ret == INSTRUCTION_INCLUDE) &&
+	    !syntax_is_dialect(syntax))
 		return err_note(err_new(ERR_INVALID, "unknown instruction: %.*s", STR_ARG(name)),
 				"it is one of cairn's own: the line '# syntax=cairn/1' at the top "
 				"allows them");

@@ -12,6 +12,7 @@
 #include "base/cancel.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "builder/include.h"
 
 static struct err *open_context(const char *context, int *ret_fd)
 {
@@ -180,4 +181,22 @@ void recipe_file_release(struct recipe_file *file)
 	buf_release(&file->bytes);
 	free(file->name);
 	file->name = NULL;
+}
+
+struct err *recipe_file_root(const struct recipe_search *search, const struct recipe_file *file,
+			     struct include_root *ret, int *ret_fd)
+{
+	const char *slash = strrchr(file->name, '/');
+	AUTO(mem) char *dir = NULL;
+
+	ret->path = file->name;
+	if (file->in_context) {
+		TRY(context_of(search, ret_fd));
+	} else if (search->recipe && strcmp(search->recipe, "-") != 0) {
+		dir = slash ? xmemdup(file->name, (size_t)(slash + 1 - file->name)) : xstrdup(".");
+		ret->path = slash ? slash + 1 : file->name;
+		TRY(file_open_dir(AT_FDCWD, dir, ret_fd));
+	}
+	ret->dir_fd = *ret_fd;
+	return NULL;
 }

@@ -15,6 +15,7 @@
 #include "builder/script.h"
 
 struct err;
+struct include_root;
 
 struct recipe_search {
 	const char *recipe;  /* a path or "-"; NULL: the context is searched */
@@ -40,6 +41,11 @@ static inline void recipe_file_auto_(struct recipe_file *file)
 {
 	recipe_file_release(file);
 }
+
+/* Where a file that was found lies, for INCLUDE: in the context, or in the directory of the file after -f.
+ * `ret->dir_fd` is `*ret_fd`, which is the caller's and stays -1 for what is no file. Borrows file->name. */
+struct err *recipe_file_root(const struct recipe_search *search, const struct recipe_file *file,
+			     struct include_root *ret, int *ret_fd) MUST_USE;
 
 /* The same of a path and a directory alone: the bytes are appended to `ret_bytes`, `*ret_name` is
  * the caller's. */

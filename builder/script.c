@@ -14,7 +14,8 @@ struct script {
 	char *name;
 	char *bytes;
 	size_t len;
-	VEC(size_t) starts; /* where each line begins; then where the last one ends */
+	VEC(size_t) starts;          /* where each line begins; then where the last one ends */
+	struct script_pieces pieces; /* their names are owned; none: all is from one file */
 };
 
 void script_free(struct script *script)
@@ -23,6 +24,9 @@ void script_free(struct script *script)
 		return;
 	free(script->name);
 	free(script->bytes);
+	vec_foreach (&script->pieces, piece)
+		free((char *)piece->name);
+	vec_release(&script->pieces);
 	vec_release(&script->starts);
 	free(script);
 }
@@ -55,6 +59,39 @@ struct str script_line(const struct script *script, unsigned number)
 	if (line.len > 0 && line.at[line.len - 1] == '\r')
 		line.len--;
 	return line;
+}
+
+struct str script_range(const struct script *script, unsigned from, unsigned to)
+{
+	if (from == 0 || to < from || to > script_lines(script))
+		return (struct str){ "", 0 };
+	return (struct str){ script->bytes + script->starts.at[from - 1],
+			     script->starts.at[to] - script->starts.at[from - 1] };
+}
+
+/* The piece that a line is in, and the number of its first line in the whole. NULL: the line is what it
+ * seems to be. */
+static const struct script_piece *find_piece(const struct script *script, unsigned line,
+					     unsigned *ret_first)
+{
+	unsigned first = 1;
+
+	vec_foreach (&script->pieces, piece) {
+		*ret_first = first;
+		if (line < first + piece->count)
+			return piece;
+		first += piece->count;
+	}
+	return NULL;
+}
+
+const char *script_place(const struct script *script, unsigned line, unsigned *ret_line)
+{
+	unsigned first;
+	const struct script_piece *piece = find_piece(script, line, &first);
+
+	*ret_line = piece ? piece->line + (line - first) : line;
+	return piece ? piece->name : script->name;
 }
 
 static bool has_byte_order_mark(struct str bytes)
@@ -114,14 +151,25 @@ struct err *script_new(const char *name, struct str bytes, struct script **ret)
 	return NULL;
 }
 
-static void add_excerpt_line(const struct script *script, unsigned number, bool marked, int width,
-			     struct buf *out)
+struct err *script_new_of(const char *name, struct str bytes, const struct script_pieces *pieces,
+			  struct script **ret)
+{
+	TRY(script_new(name, bytes, ret));
+	vec_foreach (pieces, piece)
+		vec_push(&(*ret)->pieces, (struct script_piece){ .name = xstrdup(piece->name),
+								 .line = piece->line,
+								 .count = piece->count });
+	return NULL;
+}
+
+static void add_excerpt_line(const struct script *script, unsigned number, unsigned shown,
+			     bool marked, int width, struct buf *out)
 {
 	struct str line = script_line(script, number);
 
 	if (out->len > 0)
 		buf_addc(out, '\n');
-	buf_addf(out, "  %*u | %s", width, number, marked ? ">>>" : "   ");
+	buf_addf(out, "  %*u | %s", width, shown, marked ? ">>>" : "   ");
 	if (line.len > 0)
 		buf_addc(out, ' ');
 	buf_add(out, line.at, line.len > SHOWN_LINE_MAX ? SHOWN_LINE_MAX : line.len);
@@ -131,36 +179,44 @@ static void add_excerpt_line(const struct script *script, unsigned number, bool 
 
 void script_excerpt(const struct script *script, const struct position *at, struct buf *out)
 {
-	unsigned last = script_lines(script);
+	unsigned begin = 1, last = script_lines(script);
+	const struct script_piece *piece = find_piece(script, at->line, &begin);
 	unsigned from, to, left_out_from, left_out_to;
+	unsigned shift = piece ? piece->line - begin : 0; /* may wrap, and back */
 	int width;
 
 	if (at->line == 0 || at->line > last)
 		return;
-	from = at->line > CONTEXT_LINES ? at->line - CONTEXT_LINES : 1;
+	begin = piece ? begin : 1;
+	last = piece ? begin + piece->count - 1 : last;
+	from = at->line > begin + CONTEXT_LINES ? at->line - CONTEXT_LINES : begin;
 	to = at->line_end < at->line ? at->line : at->line_end;
 	to = to > last ? last : to;
 	left_out_from = at->line + MARKED_LINES_MAX / 2;
 	left_out_to = to < MARKED_LINES_MAX / 2 ? 0 : to - MARKED_LINES_MAX / 2 + 1;
-	width = snprintf(NULL, 0, "%u", to + CONTEXT_LINES > last ? last : to + CONTEXT_LINES);
+	width = snprintf(NULL, 0, "%u",
+			 (to + CONTEXT_LINES > last ? last : to + CONTEXT_LINES) + shift);
 	for (unsigned n = from; n <= last && n <= to + CONTEXT_LINES; n++) {
 		if (n == left_out_from && left_out_to > n) {
 			buf_addf(out, "\n  %*s |     ...", width, "");
 			n = left_out_to;
 		}
-		add_excerpt_line(script, n, n >= at->line && n <= to, width, out);
+		add_excerpt_line(script, n, n + shift, n >= at->line && n <= to, width, out);
 	}
 }
 
 struct err *script_wrap(struct err *err, const struct script *script, const struct position *at)
 {
 	AUTO(buf) struct buf excerpt = BUF_INIT((size_t)64 * 1024);
+	const char *name;
+	unsigned line;
 
 	if (!err)
 		return NULL;
 	if (at->line == 0)
 		return err_wrap(err, "%s", script->name);
-	err = err_wrap(err, "%s:%u", script->name, at->line);
+	name = script_place(script, at->line, &line);
+	err = err_wrap(err, "%s:%u", name, line);
 	script_excerpt(script, at, &excerpt);
 	return excerpt.len > 0 ? err_note(err, "%s", excerpt.at) : err;
 }

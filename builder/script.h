@@ -38,6 +38,22 @@ struct script;
  * user gave it. ERR_INVALID if there are more than SCRIPT_MAX bytes, if a NUL is among them, or
  * if a line has more than SCRIPT_LINE_MAX bytes. */
 struct err *script_new(const char *name, struct str bytes, struct script **ret) MUST_USE;
+/* Lines in a row that are from one file. */
+struct script_piece {
+	const char *name;
+	unsigned line;  /* the first of them, in that file */
+	unsigned count; /* how many */
+};
+
+struct script_pieces {
+	struct script_piece *at;
+	size_t len, cap;
+};
+
+/* A script that was put together: `pieces`, copied with their names, say where its lines are from, one behind the other.
+ * Places are those of the whole; errors and excerpts are told of the files. */
+struct err *script_new_of(const char *name, struct str bytes, const struct script_pieces *pieces,
+			  struct script **ret) MUST_USE;
 void script_free(struct script *script);
 DEFINE_AUTO(script)
 
@@ -46,6 +62,11 @@ struct str script_bytes(const struct script *script); /* a byte order mark inclu
 unsigned script_lines(const struct script *script);
 /* Line `number` without its LF or CRLF; empty past the end. A byte order mark is no part of it. */
 struct str script_line(const struct script *script, unsigned number);
+
+/* The bytes of the lines `from` to `to`, ends of lines included; empty if there are none. */
+struct str script_range(const struct script *script, unsigned from, unsigned to);
+/* The file that a line is from, borrowed, and which it is there. */
+const char *script_place(const struct script *script, unsigned line, unsigned *ret_line);
 
 /* An error about a place: "NAME:LINE: message", with the excerpt as its note. */
 struct err *script_error(const struct script *script, const struct position *at, enum err_kind kind,

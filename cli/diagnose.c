@@ -35,8 +35,9 @@ static void print_text(const struct check *check)
 	vec_foreach (lints, lint) {
 		AUTO(buf) struct buf out = BUF_INIT(MESSAGE_MAX);
 		AUTO(buf) struct buf excerpt = BUF_INIT((size_t)64 * 1024);
-		AUTO(mem)
-		char *text = xasprintf("%s:%u: %s", check->name, lint->position.line, lint->text);
+		unsigned line;
+		const char *file = script_place(check->recipe->script, lint->position.line, &line);
+		AUTO(mem) char *text = xasprintf("%s:%u: %s", file, line, lint->text);
 
 		script_excerpt(check->recipe->script, &lint->position, &excerpt);
 		message_format_remark(lint->rule, text, excerpt.at, colours, &out);

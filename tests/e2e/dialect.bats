@@ -70,3 +70,84 @@ build_it() {
 	run -0 --separate-stderr cairn build -q -f Recipe ctx
 	equal "$stderr" ""
 }
+
+@test "INCLUDE puts lines of another file in its place" {
+	mkdir -p ctx/parts/deep
+	printf '%s\n' '# syntax=cairn/1' 'INCLUDE parts/args' 'FROM scratch AS base' 'INCLUDE parts/labels' 'COPY <<INCLUDE /' \
+		'INCLUDE nothing' 'INCLUDE' 'FROM $from' 'include parts/deep/more' >ctx/Recipe
+	printf 'ARG from=base' >ctx/parts/args
+	printf '%s\n' '# escape=`' '# a comment' 'LABEL a="1\' '  2"' '' 'INCLUDE deep/more' >ctx/parts/labels
+	printf '%s\n' 'LABEL deep=yes' >ctx/parts/deep/more
+	printf '%s\n' 'parts' >ctx/.dockerignore # not for what is included
+	cairn build -q -t localhost/out ctx
+	equal "$(setting .Labels)" '{"a":"1  2","deep":"yes"}'
+	equal "$(cairn inspect --raw config localhost/out | jq -c '[.history[].created_by]')" \
+		'["LABEL a=1  2","LABEL deep=yes","COPY <<INCLUDE / # buildkit","LABEL deep=yes"]'
+	# also beside a Recipe that lies elsewhere
+	mkdir other
+	cp -r ctx/Recipe ctx/parts other
+	cairn build -q -f other/Recipe -t localhost/out ctx
+}
+
+@test "errors and remarks name the included file and its line" {
+	mkdir -p ctx/parts
+	printf '%s\n' '# syntax=cairn/1' 'FROM scratch' 'INCLUDE parts/one' >ctx/Recipe
+	printf '%s\n' 'LABEL a=1' 'ENV b=$nothing' 'COPY gone /' 'LABEL c=3' >ctx/parts/one
+	fails 3 cairn build -q ctx
+	says "parts/one:3: 'gone' is not in the build context"
+	says '  2 |     ENV b=$nothing'
+	says '  3 | >>> COPY gone /'
+	says '  4 |     LABEL c=3'
+	[[ $output != *FROM* ]]
+	sed -i /gone/d ctx/parts/one
+	run -0 cairn build -q ctx
+	says "UndefinedVar: parts/one:2: "
+	printf '%s\n' 'LABL x=1' >>ctx/parts/one
+	fails 1 cairn build -q ctx
+	says 'parts/one:4: unknown instruction: LABL (did you mean LABEL?)'
+	printf '%s\n' 'RUN <<EOF' 'never ends' >ctx/parts/one
+	fails 1 cairn build -q ctx
+	says 'parts/one:1: unterminated heredoc'
+	# places behind an INCLUDE are those of the file
+	printf '%s\n' 'LABEL a=1' 'LABEL a=2' 'LABEL a=3' >ctx/parts/one
+	echo 'COPY gone2 /' >>ctx/Recipe
+	fails 3 cairn build -q ctx
+	says "Recipe:4: 'gone2' is not in"
+}
+
+@test "INCLUDE stays in its directory, ends somewhere, and needs the directive" {
+	mkdir -p ctx/parts
+	while IFS='|' read -r line text; do
+		printf '%s\n' '# syntax=cairn/1' 'FROM scratch' "$line" >ctx/Recipe
+		fails "${text%% *}" cairn build -q ctx
+		says "${text#* }"
+	done <<-'END'
+		INCLUDE|1 Recipe:3: INCLUDE requires exactly one argument
+		INCLUDE ../out|1 Recipe:3: INCLUDE ../out: it lies outside of the directory of the Recipe
+		INCLUDE /etc/passwd|1 Recipe:3: INCLUDE /etc/passwd: say it from here, not from '/'
+		INCLUDE gone|3 Recipe:3: INCLUDE gone
+		INCLUDE Recipe|1 Recipe:3: INCLUDE Recipe: the file includes itself
+		INCLUDE parts/../Recipe|1 Recipe:3: INCLUDE Recipe: the file includes itself
+		ONBUILD INCLUDE x|1 Recipe:3: INCLUDE is not allowed as an ONBUILD trigger
+	END
+	printf '%s\n' '# syntax=cairn/1' 'FROM scratch' 'INCLUDE parts/a' >ctx/Recipe
+	echo 'INCLUDE b' >ctx/parts/a
+	echo 'INCLUDE a' >ctx/parts/b
+	fails 1 cairn build -q ctx
+	says 'INCLUDE parts/a: the file includes itself'
+	for i in {1..20}; do echo "INCLUDE f$((i + 1))" >ctx/parts/f$i; done
+	sed -i 's|parts/a|parts/f1|' ctx/Recipe
+	fails 1 cairn build -q ctx
+	says 'more than 16 files in one another'
+	printf 'LABEL a=1 \\' >ctx/parts/f1
+	fails 1 cairn build -q ctx
+	says 'parts/f1 ends within an instruction'
+	ln -sf /etc/hostname ctx/parts/f1
+	fails 1 cairn build -q ctx
+	fails 1 cairn build -q -f - ctx <ctx/Recipe
+	says 'there is no directory to include from'
+	sed -i 1d ctx/Recipe
+	fails 1 cairn build -q ctx
+	says 'Recipe:2: unknown instruction: INCLUDE'
+	says "the line '# syntax=cairn/1' at the top allows them"
+}
