@@ -257,6 +257,12 @@ static bool is_switch(enum key key)
 	return key == KEY_READ_ONLY || key == KEY_READ_WRITE || key == KEY_REQUIRED;
 }
 
+/* "z" and "Z" ask Buildah for labels of a security module, of which a step here has none. */
+static bool is_label(const char *field)
+{
+	return strcmp(field, "z") == 0 || strcmp(field, "Z") == 0;
+}
+
 static struct err *take_field(struct reading *r, const char *field, const struct expander *expander)
 {
 	struct str rest = str_of(field);
@@ -264,6 +270,8 @@ static struct err *take_field(struct reading *r, const char *field, const struct
 	size_t i = find_name(key, key_names, ARRAY_SIZE(key_names));
 	AUTO(mem) char *value = NULL;
 
+	if (is_label(field))
+		return NULL;
 	if (!rest.at && (i == ARRAY_SIZE(key_names) || !is_switch(keys[i])))
 		return err_new(ERR_INVALID, "'%s' is not of the form key=value", field);
 	if (i == ARRAY_SIZE(key_names))
@@ -301,6 +309,28 @@ static struct err *check_secret(const struct mount *m)
 	return NULL;
 }
 
+/* What another type took, before the last one was named; and what a tmpfs has no use for. */
+static struct err *check_leftovers(const struct mount *m)
+{
+	const bool memory = m->type == MOUNT_TMPFS;
+	const struct {
+		const char *key;
+		bool wrong;
+	} rules[] = {
+		{ "size", m->size && !memory },
+		{ "required", m->required && m->type != MOUNT_SECRET && m->type != MOUNT_SSH },
+		{ "env", m->env && m->type != MOUNT_SECRET },
+		{ "from", m->from && memory },
+		{ "source", m->source && memory },
+		{ "id", m->id && memory },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
+		if (rules[i].wrong)
+			return not_for(m, rules[i].key);
+	return NULL;
+}
+
 /* What only the whole shows. */
 static struct err *check(struct reading *r)
 {
@@ -317,6 +347,7 @@ static struct err *check(struct reading *r)
 		return not_for(m, name);
 	if (r->sharing_given && m->type != MOUNT_CACHE)
 		return not_for(m, "sharing");
+	TRY(check_leftovers(m));
 	if (!m->target && m->type != MOUNT_SECRET && m->type != MOUNT_SSH)
 		return err_new(ERR_INVALID, "a %s mount needs a target", type_names[m->type]);
 	if (!r->access_given)

@@ -3,7 +3,7 @@
  *
  * A CSV record of key=value fields. Values are expanded one by one, after the
  * record was cut, so a variable may bring a comma. The checks look at the type
- * seen so far, in order: `type=` belongs first.
+ * seen so far, in order: `type=` belongs first. Buildah's z and Z are passed over.
  */
 #ifndef BUILDER_MOUNT_H
 #define BUILDER_MOUNT_H

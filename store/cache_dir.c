@@ -49,7 +49,7 @@ static struct err *lock_waiting(struct search *s, int copy_fd, enum lock_mode mo
 	return lock_file(copy_fd, "lock", mode, ret);
 }
 
-/* Make the contents anew. With the copy locked against everybody. */
+/* Make the contents anew. With the copy locked against everybody, or while it has none. */
 static struct err *make_contents(struct search *s, int copy_fd)
 {
 	AUTO(layer_stage) struct layer_stage *stage = NULL;
@@ -64,26 +64,43 @@ static struct err *make_contents(struct search *s, int copy_fd)
 	return NULL;
 }
 
-/* With the copy locked as it was asked for: see to it that it has contents, for which nobody else
- * may use it. */
+/* For those who share: one at a time, with `making` held, which makes others wait instead of taking
+ * the copy for one that somebody has for himself. */
+static struct err *prepare_shared(struct search *s, int copy_fd, struct lock *lock)
+{
+	AUTO(lock) struct lock making = LOCK_INIT;
+
+	TRY(lock_file(copy_fd, "making", LOCK_EXCLUSIVE, &making));
+	if (!s->opts->empty)
+		return file_exists(copy_fd, "fs") ? NULL : make_contents(s, copy_fd);
+	lock_release(lock);
+	TRY(lock_waiting(s, copy_fd, LOCK_EXCLUSIVE, lock));
+	TRY(make_contents(s, copy_fd));
+	lock_release(lock);
+	return lock_waiting(s, copy_fd, LOCK_SHARED, lock);
+}
+
+/* With the copy locked as it was asked for: see to it that it has contents. */
 static struct err *prepare(struct search *s, int copy_fd, struct lock *lock)
 {
-	bool empty = s->opts->empty;
+	if (!s->opts->empty && file_exists(copy_fd, "fs"))
+		return NULL;
+	if (s->opts->sharing == CACHE_SHARED)
+		return prepare_shared(s, copy_fd, lock);
+	return make_contents(s, copy_fd);
+}
 
-	while (empty || !file_exists(copy_fd, "fs")) {
-		if (lock_mode(s) == LOCK_SHARED) {
-			lock_release(lock);
-			TRY(lock_waiting(s, copy_fd, LOCK_EXCLUSIVE, lock));
-		}
-		if (empty || !file_exists(copy_fd, "fs"))
-			TRY(make_contents(s, copy_fd));
-		empty = false;
-		if (lock_mode(s) == LOCK_SHARED) {
-			lock_release(lock);
-			TRY(lock_waiting(s, copy_fd, LOCK_SHARED, lock));
-		}
-	}
-	return NULL;
+/* Lock a copy, if nobody has it for himself. */
+static struct err *try_copy(const struct search *s, int copy_fd, struct lock *ret, bool *ret_held)
+{
+	AUTO(lock) struct lock making = LOCK_INIT;
+
+	TRY(lock_try_file(copy_fd, "lock", lock_mode(s), ret, ret_held));
+	if (*ret_held || s->opts->sharing != CACHE_SHARED)
+		return NULL;
+	/* It may be one who shares, too, and is about to empty it. */
+	TRY(lock_file(copy_fd, "making", LOCK_EXCLUSIVE, &making));
+	return lock_try_file(copy_fd, "lock", lock_mode(s), ret, ret_held);
 }
 
 static struct err *open_copy(const struct search *s, unsigned number, int *ret_fd)
@@ -114,7 +131,7 @@ static struct err *take_copy(struct search *s, int *ret_fd, struct lock *ret)
 		if (i > 0 && waits && !has_copy(s, i))
 			break;
 		TRY(open_copy(s, i, &copy_fd));
-		TRY(lock_try_file(copy_fd, "lock", lock_mode(s), ret, &held));
+		TRY(try_copy(s, copy_fd, ret, &held));
 		if (held) {
 			*ret_fd = STEAL_FD(copy_fd);
 			return NULL;

@@ -4,6 +4,7 @@
  *	mounts/<id>/about      what it is for, in words; for people
  *	mounts/<id>/<n>/fs     its contents
  *	mounts/<id>/<n>/lock   locked by everybody who uses them, while he does
+ *	mounts/<id>/<n>/making locked by one of those who share while he fills or empties it
  *
  * An id is a digest of all that tells one cache from another. It has one copy, 0,
  * as long as nobody wants it for himself: who does, and finds it in use, gets the
