@@ -112,7 +112,7 @@ static struct err *open_archive(int fd, const char *name, struct source **ret)
 static struct err *try_archive(const struct adding *a, int fd, const char *name, bool *ret_done)
 {
 	AUTO(source) struct source *tar = NULL;
-	uint64_t size;
+	uint64_t size = 0;
 
 	TRY(open_archive(fd, name, &tar));
 	*ret_done = tar;

@@ -86,13 +86,25 @@ static struct err *authorise(const struct ask *ask, const struct url *url, struc
 	return NULL;
 }
 
+/* How near a host may be: strangers are judged by who sends us to them. */
+static enum address_reach nearest(const struct ask *ask, const struct url *url)
+{
+	AUTO(mem) char *authority = url_authority(ask->start);
+
+	return url_same_origin(url, ask->start) ?
+		       ADDRESS_NEAR :
+		       host_nearest(host_of(ask->client, authority), ask->start);
+}
+
 static struct err *hop(const struct ask *ask, const struct url *url, struct http_response **ret,
 		       enum http_trouble *ret_trouble)
 {
 	AUTO(strings) struct strings headers = { 0 };
-	const struct client_hop how = {
-		.method = HTTP_GET, .url = url, .headers = &headers, .bulk = true
-	};
+	const struct client_hop how = { .method = HTTP_GET,
+					.url = url,
+					.headers = &headers,
+					.nearest = nearest(ask, url),
+					.bulk = true };
 	struct err *err;
 
 	strings_push(&headers, "User-Agent: cairn/" CAIRN_VERSION);

@@ -88,6 +88,8 @@ TEST(writes_history_as_buildkit_does)
 	assert_int_equal(plan->steps.len, 4);
 }
 
+#define COMMIT "0123456789abcdef0123456789abcdef01234567"
+
 TEST(writes_every_row_as_buildkit_does)
 {
 	/* dispatch functions of its Dockerfile frontend: %v, %q of a list, %q of the healthcheck */
@@ -133,6 +135,13 @@ TEST(writes_every_row_as_buildkit_does)
 		{ "COPY $v f /$v/", "COPY val f /val/ # buildkit" },
 		{ "COPY --chmod=u+x --chown=$v:1 f d",
 		  "COPY --chown=val:1 --chmod=u+x f d # buildkit" },
+		{ "ADD --chmod=600 --chown=$v f $v /d/",
+		  "ADD --chown=val --chmod=600 f val /d/ # buildkit" },
+		{ "ADD https://host/a.git#" COMMIT " /x",
+		  "ADD https://host/a.git#" COMMIT " /x # buildkit" },
+		/* not as BuildKit does: a password is no part of an image */
+		{ "ADD https://user:pass@host/a.git#" COMMIT " /x",
+		  "ADD https://host/a.git#" COMMIT " /x # buildkit" },
 	};
 
 	fill_context("f 644 f x\nf 644 val x\n");
@@ -302,6 +311,48 @@ TEST(a_stages_key_is_part_of_what_copies_from_it)
 			      "FROM scratch AS s\nRUN b\nFROM scratch\nCOPY --from=s /x /\n"));
 	assert_true(same_key("FROM scratch AS s\nRUN a\nFROM scratch\nCOPY --from=s /x /\n",
 			     "FROM scratch\nRUN a\nFROM scratch\nCOPY --from=0 /x /\n"));
+}
+
+static struct digest key_after(const char *line)
+{
+	AUTO(mem) char *text = xasprintf("FROM scratch\n%s\n", line);
+
+	must_plan(text);
+	return plan->target->key;
+}
+
+TEST(keys_of_additions_follow_what_is_added)
+{
+#define GIT "ADD https://host/a.git"
+	static const struct {
+		const char *one, *other;
+		bool same;
+	} cases[] = {
+		{ "ADD f /x", "ADD --unpack f /x", true },
+		{ "ADD f /x", "ADD --unpack=false f /x", false },
+		{ "ADD f /x", "COPY f /x", false },
+		{ "ADD f /x", "ADD --link f /x", false },
+		{ "ADD f /x", "ADD --chown=1 f /x", false },
+		{ GIT "#" COMMIT " /x", "ADD git@elsewhere:b#" COMMIT " /x", true },
+		{ GIT "#" COMMIT " /x", GIT "?commit=" COMMIT " /x", true },
+		{ GIT "#" COMMIT " /x", GIT "#1" COMMIT "12345678901234567890123 /x", false },
+		{ GIT "#" COMMIT " /x", GIT "#" COMMIT ":d /x", false },
+		{ GIT "#" COMMIT " /x", GIT "?submodules=0#" COMMIT " /x", false },
+		{ GIT "#" COMMIT " /x", GIT "?submodules=1#" COMMIT " /x", true },
+		{ GIT "#" COMMIT " /x", GIT "?keep-git-dir=1#" COMMIT " /x", false },
+		{ GIT "?keep-git-dir=1#" COMMIT " /x",
+		  "ADD --keep-git-dir https://host/a.git#" COMMIT " /x", true },
+		{ GIT "#" COMMIT " /x", "ADD --exclude=a https://host/a.git#" COMMIT " /x", false },
+	};
+
+	fill_context("f 644 f x\n");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct digest one = key_after(cases[i].one), other = key_after(cases[i].other);
+
+		if (digest_equal(&one, &other) != cases[i].same)
+			fail_msg("%s and %s", cases[i].one, cases[i].other);
+	}
+#undef GIT
 }
 
 TEST(plans_only_what_the_target_needs)
@@ -533,6 +584,7 @@ int main(void)
 		KITCHEN_TEST(fills_in_heredocs_but_for_quoted_ones),
 		KITCHEN_TEST(keys_follow_heredocs_parents_and_exclusions),
 		KITCHEN_TEST(a_stages_key_is_part_of_what_copies_from_it),
+		KITCHEN_TEST(keys_of_additions_follow_what_is_added),
 		KITCHEN_TEST(plans_only_what_the_target_needs),
 		KITCHEN_TEST(works_with_directories_as_users_expect),
 		KITCHEN_TEST(an_onbuild_of_a_stage_runs_in_its_children_once),

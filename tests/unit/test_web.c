@@ -21,6 +21,7 @@ struct scene {
 	struct client *client;
 	struct web_auth auth;
 	const char *known_at, *known; /* what `auth` finds, and where */
+	enum address_reach nearest;   /* of the last request */
 };
 
 static struct err *find_auth(void *self, const char *authority, char **ret)
@@ -137,7 +138,10 @@ TEST(user_and_password_leave_the_url_and_go_to_its_host)
 static struct fake_answer redirecting(struct fake *fake, const char *line, const char *auth,
 				      struct str body)
 {
-	(void)fake, (void)auth, (void)body;
+	struct scene *scene = fake->test;
+
+	(void)auth, (void)body;
+	scene->nearest = fake->request->nearest;
 	if (strstr(line, "//files.example.com/elsewhere"))
 		return TO("https://cdn.example.net/f?sign=secret");
 	if (strstr(line, "//files.example.com/here"))
@@ -189,6 +193,10 @@ TEST(some_redirects_are_not_followed)
 	AUTO(scene) struct scene scene = { 0 };
 
 	scene_open(&scene, redirecting);
+	expect_body(&scene, "https://files.example.com/here", "there");
+	assert_int_equal(scene.nearest, ADDRESS_NEAR);
+	expect_body(&scene, "https://files.example.com/elsewhere", "there");
+	assert_int_not_equal(scene.nearest, ADDRESS_NEAR); /* by whatever name */
 	expect_failure(&scene, "https://files.example.com/plain", ERR_INVALID, "plain http");
 	expect_failure(&scene, "https://files.example.com/inside", ERR_INVALID,
 		       "inside this network");
