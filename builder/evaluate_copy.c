@@ -32,7 +32,8 @@ struct err *copy_select(const struct site *site, const struct plan_copy *copy, c
 	TRY(site_wrap(site, site_hint_json(site, pattern,
 					   selection_add(&found, tree, pattern,
 							 copy->from.context->what))));
-	TRY(site_wrap(site, selection_digest(&found, tree, false, site->plan->pool, h)));
+	TRY(site_wrap(site, selection_digest(&found, tree, !copy->from.context->local,
+					     site->plan->pool, h)));
 	TRY(hasher_finish(h, &digest));
 	key_add_digest(key, name, &digest);
 	vec_foreach (&found, item)

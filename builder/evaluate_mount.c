@@ -114,9 +114,10 @@ static struct err *select_source(const struct site *site, struct plan_mount *mou
 static struct err *digest_selection(const struct site *site, struct plan_mount *mount,
 				    struct digest *ret)
 {
+	const struct plan_context *context = mount->from.context;
 	AUTO(hasher) struct hasher *h = hasher_new();
 
-	TRY(site_wrap(site, selection_digest(&mount->selection, mount->from.context->tree, false,
+	TRY(site_wrap(site, selection_digest(&mount->selection, context->tree, !context->local,
 					     site->plan->pool, h)));
 	return hasher_finish(h, ret);
 }

@@ -181,7 +181,9 @@ static struct err *make_agent(struct making *m, const struct plan_mount *mount)
 static struct err *copy_selected(struct execution *ex, const struct plan_mount *mount,
 				 const char *dest, int fs_fd)
 {
-	const struct copy_opts opts = { .dest = dest, .pool = ex->copy_pool };
+	const struct copy_opts opts = { .dest = dest,
+					.keep_owner = !mount->from.context->local,
+					.pool = ex->copy_pool };
 
 	return copy_run(mount->from.context->tree, &mount->selection, &opts, -1, fs_fd);
 }
@@ -207,6 +209,8 @@ static struct err *make_copy(struct making *m, const struct plan_mount *mount)
 	TRY(copy_selected(m->ex, mount, "/" COPIED, hold.stage->fs_fd));
 	if (S_ISDIR(node->mode)) {
 		TRY(file_make_dirs(hold.stage->fs_fd, COPIED, 0755, &copy_fd));
+		if (!mount->from.context->local && fchown(copy_fd, node->uid, node->gid) < 0)
+			return err_sys("set the owner of a copy");
 		TRY(dress(copy_fd, node));
 	} else {
 		TRY(file_open(hold.stage->fs_fd, COPIED, O_PATH | O_NOFOLLOW, 0, FILE_NO_LINKS,

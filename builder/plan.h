@@ -66,7 +66,9 @@ struct plan_context {
 	char *name;               /* as --build-context has it; NULL for all others */
 	char *what;               /* for texts: "the build context", "context 'name'" */
 	struct context_spec spec; /* what it is; all zero for one that was fetched already */
-	bool local; /* a directory of this machine: with ignore rules, and digests that are remembered */
+	/* A directory of this machine: with ignore rules, and digests that are remembered. Of all others what is copied
+	 * keeps its owners. */
+	bool local;
 	char *image; /* NULL, or it is an image and no directory, called so in texts */
 
 	int fd; /* -1: not open */

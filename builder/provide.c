@@ -119,6 +119,12 @@ static struct err *do_add(struct execution *ex, const struct plan_copy *copy,
 	return add_run(&site, copy, opts);
 }
 
+/* What comes from a directory of this machine is root's. */
+static bool keeps_owner(const struct plan_from *from)
+{
+	return !from->context || !from->context->local;
+}
+
 static struct err *do_copy(struct execution *ex, struct plan_step *step, const struct stack *stack,
 			   int view_fd, const struct layer_stage *layer)
 {
@@ -126,7 +132,7 @@ static struct err *do_copy(struct execution *ex, struct plan_step *step, const s
 	const bool foreign = !copy->from.context;
 	struct copy_opts opts = { .dest = copy->dest,
 				  .dest_is_dir = copy->dest_is_dir,
-				  .keep_owner = foreign && !copy->chown,
+				  .keep_owner = keeps_owner(&copy->from) && !copy->chown,
 				  .chmod = copy->chmod,
 				  .pool = ex->copy_pool };
 	AUTO(tree) struct tree *tree = NULL;
