@@ -2,6 +2,7 @@
 
 #include "builder/assemble.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -10,6 +11,7 @@
 #include "builder/build.h"
 #include "builder/config.h"
 #include "builder/key.h"
+#include "builder/recompress.h"
 #include "store/blob.h"
 #include "store/image.h"
 #include "store/step.h"
@@ -169,6 +171,30 @@ static void set_labels(const struct plan *plan, struct plan_stage *target)
 	}
 }
 
+/* One that must not be distributed: it is named, and its blob need not be here. */
+static bool is_foreign(const char *media_type)
+{
+	return strstr(media_type, "nondistributable") || strstr(media_type, "foreign");
+}
+
+/* Make a layer one that the image's manifest can name, compressed as was asked for. */
+static struct err *fit_layer(const struct plan *plan, struct image_layer *layer)
+{
+	const struct build_opts *opts = plan->opts;
+	const enum codec has = recompress_codec_of(layer->blob.media_type);
+	const char *media_type;
+
+	if (is_foreign(layer->blob.media_type))
+		return NULL;
+	if ((opts->force_compression && has != opts->compression.codec) ||
+	    !image_layer_media_type_in(opts->format, layer->blob.media_type))
+		TRY(recompress(plan->store, &opts->compression, layer));
+	media_type = image_layer_media_type_in(opts->format, layer->blob.media_type);
+	if (media_type != layer->blob.media_type)
+		snprintf(layer->blob.media_type, sizeof(layer->blob.media_type), "%s", media_type);
+	return NULL;
+}
+
 struct err *assemble(struct plan *plan, struct plan_target *wanted)
 {
 	struct plan_stage *target = wanted->stage;
@@ -187,6 +213,8 @@ struct err *assemble(struct plan *plan, struct plan_target *wanted)
 	add_stage(&a, target);
 	set_labels(plan, target);
 	config = config_finish(target->config, &target->platform, a.last, a.history, a.diff_ids);
-	return image_put(plan->store, config, a.layers.at, a.layers.len, NULL, &wanted->manifest,
-			 &wanted->config);
+	vec_foreach (&a.layers, layer)
+		TRY(fit_layer(plan, layer));
+	return image_put_in(plan->store, plan->opts->format, config, a.layers.at, a.layers.len,
+			    NULL, &wanted->manifest, &wanted->config);
 }

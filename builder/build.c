@@ -159,8 +159,16 @@ static bool wants_image(const struct build_opts *opts)
 		if (opts->targets[i].tags.len > 0)
 			return true;
 	for (size_t i = 0; i < opts->output_count; i++)
-		if (opts->outputs[i].kind != OUTPUT_TAR && opts->outputs[i].kind != OUTPUT_LOCAL)
+		switch (opts->outputs[i].kind) {
+		case OUTPUT_STORE:
+		case OUTPUT_OCI:
+		case OUTPUT_DOCKER:
 			return true;
+		case OUTPUT_TAR:
+		case OUTPUT_LOCAL:
+		case OUTPUT_NONE:
+			break;
+		}
 	return false;
 }
 

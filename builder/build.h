@@ -39,13 +39,15 @@ enum output_kind {
 	OUTPUT_DOCKER, /* a docker archive */
 	OUTPUT_TAR,    /* the root filesystem as a tar */
 	OUTPUT_LOCAL,  /* the root filesystem in a directory */
+	OUTPUT_NONE,   /* nothing: what was done stays in the cache */
 };
 
 struct build_output {
 	enum output_kind kind;
-	char *dest;  /* a path, or "-" for standard output; NULL for OUTPUT_STORE */
-	char *names; /* OUTPUT_STORE: what to call the image, "a,b"; NULL if not given */
-	bool push;   /* OUTPUT_STORE: to the registries that the names say */
+	char *dest; /* a path, or "-" for standard output; NULL for OUTPUT_STORE and OUTPUT_NONE */
+	bool directory; /* OUTPUT_OCI: no tar, but the layout as it is */
+	char *names;    /* of an image: what to call it, "a,b"; NULL if not given */
+	bool push;      /* OUTPUT_STORE: to the registries that the names say */
 };
 
 /* A stage that is wanted. All zero: the last one, without a name. */
@@ -85,6 +87,8 @@ struct build_opts {
 	bool network_given;           /* the user chose it: nothing to say about it */
 	struct compression compression;
 	bool compression_given;
+	bool force_compression; /* the layers of the base, too */
+	enum image_format format;
 	bool has_epoch; /* if not, that of the argument SOURCE_DATE_EPOCH counts */
 	int64_t epoch;  /* no time in the image above it, in seconds */
 	unsigned jobs;  /* steps at a time; 0: one per CPU */

@@ -18,117 +18,6 @@
 #include "overlay/stack.h"
 #include "registry/archive.h"
 
-/* ---- the value of -o ---- */
-
-static struct err *take_type(struct str value, struct build_output *output)
-{
-	if (str_is(value, "registry")) {
-		output->kind = OUTPUT_STORE;
-		output->push = true;
-		return NULL;
-	}
-	static const struct {
-		const char *name;
-		enum output_kind kind;
-	} kinds[] = { { "image", OUTPUT_STORE },
-		      { "oci", OUTPUT_OCI },
-		      { "docker", OUTPUT_DOCKER },
-		      { "tar", OUTPUT_TAR },
-		      { "local", OUTPUT_LOCAL } };
-
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		if (!str_is(value, kinds[i].name))
-			continue;
-		output->kind = kinds[i].kind;
-		return NULL;
-	}
-	return err_new(ERR_USAGE,
-		       "type '%.*s' is none of: image, registry, oci, docker, tar, local",
-		       STR_ARG(value));
-}
-
-/* What is borrowed from the value of -o. */
-struct fields {
-	struct str dest, names;
-};
-
-/* The next of "a,b", where one in quotes may hold commas. */
-static struct str next_field(struct str *text)
-{
-	struct str field;
-
-	if (text->at[0] != '"')
-		return str_cut(text, ',');
-	*text = (struct str){ text->at + 1, text->len - 1 };
-	field = str_cut(text, '"');
-	if (text->at)
-		str_cut(text, ',');
-	return field;
-}
-
-static struct err *take_push(struct str value, struct build_output *output)
-{
-	output->push = !value.at || str_is(value, "true") || str_is(value, "1");
-	if (!output->push && !str_is(value, "false") && !str_is(value, "0"))
-		return err_new(ERR_USAGE, "push=%.*s: it is true or false", STR_ARG(value));
-	return NULL;
-}
-
-/* "key=value,key=value". */
-static struct err *take_fields(struct str text, struct build_output *output, struct fields *ret)
-{
-	bool typed = false;
-
-	while (text.at && text.len > 0) {
-		struct str value = next_field(&text);
-		struct str key = str_cut(&value, '=');
-
-		if (str_is(key, "type")) {
-			TRY(take_type(value, output));
-			typed = true;
-		} else if (str_is(key, "dest")) {
-			ret->dest = value;
-		} else if (str_is(key, "name")) {
-			ret->names = value;
-		} else if (str_is(key, "push")) {
-			TRY(take_push(value, output));
-		} else {
-			return err_new(ERR_USAGE, "'%.*s' is none of: type, dest, name, push",
-				       STR_ARG(key));
-		}
-	}
-	if (!typed)
-		return err_new(ERR_USAGE,
-			       "it needs a type: type=oci|docker|tar|local|image|registry");
-	return NULL;
-}
-
-struct err *deliver_parse(const char *text, struct build_output *ret)
-{
-	struct build_output output = { .kind = OUTPUT_LOCAL };
-	struct fields fields = { .dest = str_of(text) };
-
-	if (strcmp(text, "-") == 0) {
-		output.kind = OUTPUT_TAR;
-	} else if (strchr(text, '=')) {
-		fields = (struct fields){ 0 };
-		TRY(take_fields(str_of(text), &output, &fields));
-	}
-	if (output.kind != OUTPUT_STORE && fields.dest.len == 0)
-		return err_new(ERR_USAGE, "%s: say where to, with dest=PATH", text);
-	if (output.kind == OUTPUT_STORE && fields.dest.len > 0)
-		return err_new(ERR_USAGE, "%s: an image goes into the store; name it with -t",
-			       text);
-	if (output.kind != OUTPUT_STORE && (output.push || fields.names.len))
-		return err_new(ERR_USAGE, "%s: only an image has a name and can be pushed", text);
-	if (output.kind == OUTPUT_LOCAL && str_is(fields.dest, "-"))
-		return err_new(ERR_USAGE, "%s: a directory cannot go to standard output", text);
-	output.dest = fields.dest.len ? str_dup(fields.dest) : NULL;
-	output.names = fields.names.len ? str_dup(fields.names) : NULL;
-	*ret = output;
-	return NULL;
-}
-
 /* ---- before the work ---- */
 
 /* A directory that is there, or will be made with its parents: the nearest that is there decides. */
@@ -153,10 +42,11 @@ static struct err *check_dir(const char *dest)
 
 static struct err *check_output(const struct build_output *output)
 {
-	if (output->kind == OUTPUT_STORE)
+	if (output->kind == OUTPUT_STORE || output->kind == OUTPUT_NONE)
 		return NULL;
-	assert(output->dest); /* deliver_parse() asks for it */
-	return output->kind == OUTPUT_LOCAL ? check_dir(output->dest) : output_check(output->dest);
+	assert(output->dest); /* output_spec_parse() asks for it */
+	return output->kind == OUTPUT_LOCAL || output->directory ? check_dir(output->dest) :
+								   output_check(output->dest);
 }
 
 struct err *deliver_check(const struct build_output *outputs, size_t count, size_t targets)
@@ -253,9 +143,11 @@ struct err *deliver(struct plan *plan, const struct build_output *output)
 
 	switch (output->kind) {
 	case OUTPUT_STORE:
+	case OUTPUT_NONE:
 		break; /* it is there */
 	case OUTPUT_OCI:
-		err = deliver_archive(plan, ARCHIVE_OCI, output->dest);
+		err = deliver_archive(plan, output->directory ? ARCHIVE_OCI_DIR : ARCHIVE_OCI,
+				      output->dest);
 		break;
 	case OUTPUT_DOCKER:
 		err = deliver_archive(plan, ARCHIVE_DOCKER, output->dest);

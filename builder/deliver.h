@@ -3,7 +3,7 @@
  *
  * An OCI or Docker archive of the image, its root filesystem as a tar or in a
  * directory. A file appears whole or not at all; a directory is filled in
- * place. The forms of -o are those of `docker buildx build`.
+ * place. The forms of -o are in builder/output_spec.h.
  */
 #ifndef BUILDER_DELIVER_H
 #define BUILDER_DELIVER_H
@@ -23,11 +23,5 @@ struct err *deliver(struct plan *plan, const struct build_output *output) MUST_U
  * filesystem of several targets. ERR_USAGE, ERR_INVALID or ERR_SYSTEM with the name of the option. */
 struct err *deliver_check(const struct build_output *outputs, size_t count, size_t targets)
 	MUST_USE;
-
-/* Parse the value of -o: "type=oci,dest=FILE", "DIR" for a directory, "-" for a tar on standard
- * output; "type=image,name=NAME,push=true" and "type=registry", which is that with a push. The texts of
- * `ret` are owned by the caller; `dest` is NULL for OUTPUT_STORE. ERR_USAGE says what is
- * wrong with it. */
-struct err *deliver_parse(const char *text, struct build_output *ret) MUST_USE;
 
 #endif

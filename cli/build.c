@@ -4,26 +4,22 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/codec.h"
 #include "base/err.h"
-#include "base/json.h"
-#include "base/output.h"
 #include "base/str.h"
 #include "builder/build.h"
 #include "builder/check.h"
 #include "builder/context_spec.h"
-#include "builder/deliver.h"
 #include "builder/fetch.h"
 #include "builder/scope.h"
 #include "builder/secrets.h"
 #include "builder/ssh.h"
 #include "builder/volume.h"
 #include "cli/build_args.h"
+#include "cli/build_outputs.h"
 #include "cli/call.h"
 #include "cli/commands-private.h"
 #include "cli/epoch.h"
 #include "cli/network.h"
-#include "cli/output.h"
 #include "cli/target.h"
 #include "cli/ui.h"
 #include "registry/client.h"
@@ -35,14 +31,14 @@ static const char *const networks[] = { "default", "host", "none", NULL };
 
 struct build_values {
 	const char *recipe, *ignore_file, *platform;
-	struct strings targets, tags, contexts, labels, outputs;
+	struct strings targets, tags, contexts, labels;
 	struct strings secrets, ssh, allowed, volumes;
-	const char *compression, *timestamp;
-	const char *iidfile, *metadata_file;
+	const char *timestamp;
 	struct build_arg_values build_args;
+	struct build_output_values output;
 	uint64_t jobs;
 	int network, progress, pull;
-	bool check, no_cache, push, quiet;
+	bool check, no_cache, quiet;
 	struct network_values registries;
 	bool ignored;
 	const char *call, *ignored_text;
@@ -59,36 +55,25 @@ static const struct option options[] = {
 		    "do not build, but tell: check, outline or targets"),
 	OPTION_FLAG(struct build_values, check, 0, "check",
 		    "do not build, but say what is wrong or doubtful; --call check"),
-	OPTION_TEXT(struct build_values, compression, 0, "compression", "CODEC[:LEVEL]",
-		    "compress new layers: zstd (default), gzip or none"),
 	OPTION_PATH(struct build_values, recipe, 'f', "file", "PATH",
 		    "the Recipe; '-' is standard input (default: Recipe, Containerfile or "
 		    "Dockerfile in CONTEXT)"),
-	OPTION_PATH(struct build_values, iidfile, 0, "iidfile", "PATH",
-		    "write the image id to PATH"),
 	OPTION_PATH(struct build_values, ignore_file, 0, "ignorefile", "PATH",
 		    "the ignore file, instead of those beside the Recipe and in CONTEXT"),
 	OPTION_NUMBER(struct build_values, jobs, 'j', "jobs", "N", 1, 256,
 		      "run up to N steps at a time (default: one per CPU)"),
 	OPTION_LIST(struct build_values, labels, 0, "label", "NAME=VALUE",
 		    "put a label on the image"),
-	OPTION_PATH(struct build_values, metadata_file, 0, "metadata-file", "PATH",
-		    "write digests and names to PATH as JSON"),
 	OPTION_WORD(struct build_values, network, 0, "network", networks,
 		    "what RUN reaches (default: the host's network)"),
 	OPTION_FLAG(struct build_values, no_cache, 0, "no-cache",
 		    "run every step, whatever is in the cache"),
-	OPTION_LIST(struct build_values, outputs, 'o', "output", "DEST",
-		    "also write type=oci|docker|tar|local,dest=PATH; a bare DEST is a directory "
-		    "for the root filesystem, '-' a tar of it on standard output; type=registry "
-		    "pushes"),
 	OPTION_TEXT(struct build_values, platform, 0, "platform", "OS/ARCH",
 		    "build for this platform; only the host's for now"),
 	OPTION_WORD(struct build_values, progress, 0, "progress", ui_mode_names,
 		    "how to show what goes on"),
 	OPTION_BARE_WORD(struct build_values, pull, 0, "pull", pull_policy_names, "always",
 			 "when to ask registries for base images (default: missing)"),
-	OPTION_FLAG(struct build_values, push, 0, "push", "push the image under each of its names"),
 	OPTION_FLAG(struct build_values, quiet, 'q', "quiet",
 		    "print nothing but the image id; --progress quiet"),
 	OPTION_LIST(struct build_values, secrets, 0, "secret", "id=ID[,src=PATH|,env=NAME]",
@@ -105,6 +90,7 @@ static const struct option options[] = {
 		    "no time in the image is later, since 1970 (default: SOURCE_DATE_EPOCH)"),
 	OPTION_LIST(struct build_values, volumes, 'v', "volume", "SOURCE:TARGET[:ro]",
 		    "let every RUN find SOURCE of this machine at TARGET"),
+	BUILD_OUTPUT_OPTIONS(struct build_values, output),
 	NETWORK_OPTIONS(struct build_values, registries),
 	/* Scripts written for other builders say these; here they are how things are. */
 	OPTION_TEXT(struct build_values, ignored_text, 0, "builder", "NAME", NULL),
@@ -112,7 +98,6 @@ static const struct option options[] = {
 	OPTION_FLAG(struct build_values, ignored, 0, "disable-content-trust", NULL),
 	OPTION_FLAG(struct build_values, ignored, 0, "force-rm", NULL),
 	OPTION_FLAG(struct build_values, ignored, 0, "layers", NULL),
-	OPTION_FLAG(struct build_values, ignored, 0, "load", NULL),
 	OPTION_FLAG(struct build_values, ignored, 0, "logsplit", NULL),
 	OPTION_FLAG(struct build_values, ignored, 0, "rm", NULL),
 	OPTION_FLAG(struct build_values, ignored, 0, "skip-unused-stages", NULL),
@@ -134,8 +119,7 @@ struct request {
 	struct targets targets;       /* owned */
 	struct reference first_tag;   /* whom --creds are for */
 	struct client *client;        /* owned */
-	struct build_output *outputs; /* owned, with their dest */
-	size_t output_count;
+	struct build_outputs outputs; /* owned */
 };
 
 static void request_auto_(struct request *request)
@@ -150,11 +134,7 @@ static void request_auto_(struct request *request)
 	strings_release(&request->context_names);
 	vec_release(&request->contexts);
 	client_free(request->client);
-	for (size_t i = 0; i < request->output_count; i++) {
-		free(request->outputs[i].dest);
-		free(request->outputs[i].names);
-	}
-	free(request->outputs);
+	build_outputs_release(&request->outputs);
 }
 
 /* ---- options ---- */
@@ -248,40 +228,6 @@ static struct err *read_tags(const struct strings *list, struct strings *ret)
 	return NULL;
 }
 
-/* The names of -o type=image,name=A,B: as those of -t, among which they may be already. */
-static struct err *add_names(const char *names, struct strings *tags)
-{
-	struct str rest = str_of(names);
-
-	while (rest.at) {
-		AUTO(mem) char *text = str_dup(str_cut(&rest, ','));
-		AUTO(mem) char *name = NULL;
-		bool known = false;
-
-		TRY(option_refuse(reference_normalize(text, &name), "--output"));
-		vec_foreach (tags, tag)
-			known = known || strcmp(*tag, name) == 0;
-		if (!known)
-			strings_push(tags, name);
-	}
-	return NULL;
-}
-
-static struct err *read_outputs(const struct strings *list, struct request *request)
-{
-	request->outputs = xcalloc(list->len, sizeof(*request->outputs));
-	vec_foreach (list, text) {
-		TRY(option_refuse(deliver_parse(*text, &request->outputs[request->output_count]),
-				  "--output"));
-		request->output_count++;
-	}
-	for (size_t i = 0; i < request->output_count; i++) {
-		request->opts.push = request->opts.push || request->outputs[i].push;
-		TRY(add_names(request->outputs[i].names, &request->names));
-	}
-	return NULL;
-}
-
 static struct err *read_platform(const char *text, struct platform *ret)
 {
 	struct platform host;
@@ -317,7 +263,6 @@ static struct err *read_registries(const struct build_values *values, struct req
 	const char *first = targets_first_name(&request->targets);
 
 	request->opts.pull = (enum pull_policy)values->pull;
-	request->opts.push = request->opts.push || values->push;
 	vec_foreach (&request->targets, target)
 		if (request->opts.push && target->tags.len == 0)
 			return err_new(ERR_USAGE, "option --push: say where to, with -t NAME");
@@ -352,17 +297,11 @@ static struct err *read_request(const struct build_values *values, const struct 
 	TRY(read_allowed(&values->allowed, opts));
 	TRY(read_tags(&values->tags, &ret->names));
 	TRY(read_labels(&values->labels, &opts->labels));
-	TRY(read_outputs(&values->outputs, ret));
+	TRY(build_outputs_read(&values->output, &ret->outputs, &ret->names, opts));
 	TRY(targets_read(&values->targets, &ret->names, &ret->targets));
 	TRY(read_registries(values, ret));
 	TRY(read_platform(values->platform, &opts->platform));
 	TRY(epoch_find_for_build(values->timestamp, ret->args, &opts->has_epoch, &opts->epoch));
-	opts->compression = (struct compression){ .codec = CODEC_ZSTD };
-	if (values->compression)
-		TRY(option_refuse(
-			compression_parse(str_of(values->compression), &opts->compression),
-			"--compression"));
-	opts->compression_given = values->compression != NULL;
 	opts->recipe = values->recipe;
 	opts->ignore_file = values->ignore_file;
 	opts->targets = ret->targets.at;
@@ -371,102 +310,11 @@ static struct err *read_request(const struct build_values *values, const struct 
 	opts->contexts = ret->contexts.at;
 	opts->context_count = ret->contexts.len;
 	opts->no_cache = values->no_cache;
-	opts->want_image = values->iidfile || values->metadata_file;
 	opts->network = strcmp(networks[values->network], "none") == 0 ? SANDBOX_NETWORK_NONE :
 									 SANDBOX_NETWORK_HOST;
 	opts->network_given = values->network != 0;
 	opts->jobs = (unsigned)values->jobs;
-	opts->outputs = ret->outputs;
-	opts->output_count = ret->output_count;
 	opts->user_umask = set_umask_aside();
-	return NULL;
-}
-
-/* Before the work, like the outputs. */
-static struct err *check_file(const char *path, const char *option)
-{
-	return path ? err_wrap(output_check(path), "option %s", option) : NULL;
-}
-
-/* ---- results ---- */
-
-/* What docker buildx writes of an image; `image` is NULL if there is none. */
-static json_t *format_metadata(const struct build_target *target, const struct build_image *image)
-{
-	AUTO(buf) struct buf names = BUF_INIT((size_t)1024 * 1024);
-	json_t *object = json_object();
-	char digest[DIGEST_TEXT_SIZE];
-
-	if (image) {
-		json_set_text(object, "containerimage.config.digest",
-			      digest_format(&image->config.digest, digest));
-		json_set(object, "containerimage.descriptor", descriptor_format(&image->manifest));
-		json_set_text(object, "containerimage.digest",
-			      digest_format(&image->manifest.digest, digest));
-	}
-	vec_foreach (&target->tags, name)
-		buf_addf(&names, "%s%s", names.len ? "," : "", *name);
-	if (names.len > 0)
-		json_set_text(object, "image.name", names.at);
-	return object;
-}
-
-/* That of the only target, or of several under their names, as docker buildx bake does. */
-static struct err *write_metadata(const char *path, const struct request *request,
-				  const struct build_result *result)
-{
-	const struct targets *targets = &request->targets;
-	AUTO(json) json_t *all = json_object();
-	AUTO(json) json_t *object = NULL;
-	AUTO(mem) char *text = NULL;
-
-	for (size_t i = 0; i < targets->len; i++) {
-		const struct build_target *target = &targets->at[i];
-
-		json_decref(object);
-		object = format_metadata(target, result->image_count ? &result->images[i] : NULL);
-		if (targets->len > 1)
-			json_set(all, target->stage, json_incref(object));
-	}
-	text = json_format_pretty(targets->len > 1 ? all : object);
-	return output_file(path, text);
-}
-
-/* The ids of the images, a line for each but without an end of the last line. */
-static void format_ids(const struct build_result *result, struct buf *ret)
-{
-	char id[DIGEST_TEXT_SIZE];
-
-	for (size_t i = 0; i < result->image_count; i++)
-		buf_addf(ret, "%s%s", i ? "\n" : "",
-			 digest_format(&result->images[i].config.digest, id));
-}
-
-static bool writes_to_stdout(const struct request *request)
-{
-	for (size_t i = 0; i < request->output_count; i++)
-		if (request->outputs[i].dest && strcmp(request->outputs[i].dest, "-") == 0)
-			return true;
-	return false;
-}
-
-static struct err *tell_result(const struct build_values *values, const struct request *request,
-			       const struct build_result *result)
-{
-	AUTO(buf) struct buf ids = BUF_INIT((size_t)1024 * 1024);
-	struct str rest;
-
-	format_ids(result, &ids);
-	if (values->iidfile)
-		TRY(output_file(values->iidfile, ids.len ? ids.at : ""));
-	if (values->metadata_file)
-		TRY(write_metadata(values->metadata_file, request, result));
-	rest = buf_str(&ids);
-	while (rest.len > 0 && !writes_to_stdout(request)) {
-		AUTO(mem) char *id = str_dup(str_cut(&rest, '\n'));
-
-		output_text(id);
-	}
 	return NULL;
 }
 
@@ -515,8 +363,7 @@ static struct err *run_build(struct cli *cli, void *arg, struct strings *operand
 	TRY(read_request(values, operands, &request));
 	if (call.call != CALL_BUILD)
 		return ask(cli, &call, &request.opts);
-	TRY(check_file(values->iidfile, "--iidfile"));
-	TRY(check_file(values->metadata_file, "--metadata-file"));
+	TRY(build_outputs_check(&values->output));
 	TRY(cli_need_root("building"));
 	TRY(cli_open_store(cli, &store));
 	ui = ui_new(values->quiet ? UI_QUIET : (enum ui_mode)values->progress);
@@ -525,7 +372,7 @@ static struct err *run_build(struct cli *cli, void *arg, struct strings *operand
 	ui_free(STEAL(ui)); /* before anything else is printed */
 	umask(request.opts.user_umask);
 	TRY(err);
-	return tell_result(values, &request, &result);
+	return build_outputs_tell(&values->output, &request.opts, &result);
 }
 
 const struct cli_command command_build = {

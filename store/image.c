@@ -170,25 +170,45 @@ static struct err *check_config_type(const struct json_at *at, const char *media
 		       at->parent->what, media_type);
 }
 
+/* All media types of layers: what each is called in OCI's and in Docker's manifests. */
+static const char *const layer_types[][2] = {
+	{ MEDIA_OCI_LAYER, MEDIA_DOCKER_LAYER },
+	{ (MEDIA_OCI_LAYER "+gzip"), (MEDIA_DOCKER_LAYER ".gzip") },
+	{ (MEDIA_OCI_LAYER "+zstd"), NULL },
+	{ NULL, (MEDIA_DOCKER_LAYER ".zstd") }, /* which not even Docker reads */
+	{ "application/vnd.oci.image.layer.nondistributable.v1.tar", NULL },
+	{ "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", NULL },
+	{ "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", NULL },
+	{ NULL, "application/vnd.docker.image.rootfs.foreign.diff.tar" },
+	{ NULL, "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip" },
+};
+
+static bool is_layer_type(const char *known, const char *media_type)
+{
+	return known && strcmp(known, media_type) == 0;
+}
+
 static struct err *check_layer_type(const struct json_at *at, const char *media_type)
 {
-	static const char *const types[] = {
-		MEDIA_OCI_LAYER,
-		(MEDIA_OCI_LAYER "+gzip"),
-		(MEDIA_OCI_LAYER "+zstd"),
-		"application/vnd.oci.image.layer.nondistributable.v1.tar",
-		"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
-		"application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
-		"application/vnd.docker.image.rootfs.diff.tar",
-		"application/vnd.docker.image.rootfs.diff.tar.gzip",
-		"application/vnd.docker.image.rootfs.diff.tar.zstd",
-		"application/vnd.docker.image.rootfs.foreign.diff.tar",
-		"application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-	};
-
-	if (IS_ONE_OF(media_type, types))
-		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(layer_types); i++)
+		if (is_layer_type(layer_types[i][IMAGE_OCI], media_type) ||
+		    is_layer_type(layer_types[i][IMAGE_DOCKER], media_type))
+			return NULL;
 	return json_error(at, "'%.95s' is not a layer", media_type);
+}
+
+const char *image_layer_media_type_in(enum image_format format, const char *media_type)
+{
+	const enum image_format other = format == IMAGE_OCI ? IMAGE_DOCKER : IMAGE_OCI;
+
+	if (strcmp(media_type, MEDIA_DOCKER_LAYER ".zstd") == 0)
+		return format == IMAGE_OCI ? MEDIA_OCI_LAYER "+zstd" : NULL;
+	if (strcmp(media_type, MEDIA_OCI_LAYER "+zstd") == 0 && format == IMAGE_DOCKER)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(layer_types); i++)
+		if (is_layer_type(layer_types[i][other], media_type) && layer_types[i][format])
+			return layer_types[i][format];
+	return media_type;
 }
 
 struct err *image_parse_manifest(const struct json_at *root, struct image *image)
@@ -365,9 +385,18 @@ static struct err *put_document(struct store *store, const json_t *doc, const ch
 	return NULL;
 }
 
-struct err *image_put_manifest(struct store *store, const struct descriptor *config,
-			       const struct image_layer *layers, size_t layer_count,
-			       const json_t *annotations, struct descriptor *ret_manifest)
+/* What the documents of a format are called. */
+static const struct {
+	const char *manifest, *config;
+} documents[] = {
+	[IMAGE_OCI] = { MEDIA_OCI_MANIFEST, MEDIA_OCI_CONFIG },
+	[IMAGE_DOCKER] = { MEDIA_DOCKER_MANIFEST, MEDIA_DOCKER_CONFIG },
+};
+
+static struct err *put_manifest(struct store *store, const char *media_type,
+				const struct descriptor *config, const struct image_layer *layers,
+				size_t layer_count, const json_t *annotations,
+				struct descriptor *ret_manifest)
 {
 	AUTO(json) json_t *doc = NULL;
 	json_t *list;
@@ -376,30 +405,47 @@ struct err *image_put_manifest(struct store *store, const struct descriptor *con
 	doc = json_object();
 	list = json_array();
 	json_set(doc, "schemaVersion", json_integer(2));
-	json_set_text(doc, "mediaType", MEDIA_OCI_MANIFEST);
+	json_set_text(doc, "mediaType", media_type);
 	json_set(doc, "config", descriptor_format(config));
 	json_set(doc, "layers", list);
 	for (size_t i = 0; i < layer_count; i++)
 		json_push(list, descriptor_format(&layers[i].blob));
 	if (json_object_size(annotations) > 0)
 		json_set(doc, "annotations", json_deep_copy(annotations));
-	TRY(put_document(store, doc, MEDIA_OCI_MANIFEST, "manifest", IMAGE_PUT_MAX, ret_manifest));
+	TRY(put_document(store, doc, media_type, "manifest", IMAGE_PUT_MAX, ret_manifest));
 	TRY(id_put(store, &config->digest, &ret_manifest->digest));
 	return id_put(store, &ret_manifest->digest, &ret_manifest->digest);
+}
+
+struct err *image_put_manifest(struct store *store, const struct descriptor *config,
+			       const struct image_layer *layers, size_t layer_count,
+			       const json_t *annotations, struct descriptor *ret_manifest)
+{
+	return put_manifest(store, MEDIA_OCI_MANIFEST, config, layers, layer_count, annotations,
+			    ret_manifest);
+}
+
+struct err *image_put_in(struct store *store, enum image_format format, const json_t *config,
+			 const struct image_layer *layers, size_t layer_count,
+			 const json_t *annotations, struct descriptor *ret_manifest,
+			 struct descriptor *ret_config)
+{
+	struct descriptor config_blob;
+
+	TRY(put_document(store, config, documents[format].config, "config", IMAGE_DOCUMENT_MAX,
+			 &config_blob));
+	TRY(put_manifest(store, documents[format].manifest, &config_blob, layers, layer_count,
+			 annotations, ret_manifest));
+	*ret_config = config_blob;
+	return NULL;
 }
 
 struct err *image_put(struct store *store, const json_t *config, const struct image_layer *layers,
 		      size_t layer_count, const json_t *annotations,
 		      struct descriptor *ret_manifest, struct descriptor *ret_config)
 {
-	struct descriptor config_blob;
-
-	TRY(put_document(store, config, MEDIA_OCI_CONFIG, "config", IMAGE_DOCUMENT_MAX,
-			 &config_blob));
-	TRY(image_put_manifest(store, &config_blob, layers, layer_count, annotations,
-			       ret_manifest));
-	*ret_config = config_blob;
-	return NULL;
+	return image_put_in(store, IMAGE_OCI, config, layers, layer_count, annotations,
+			    ret_manifest, ret_config);
 }
 
 /* ---- its ids ---- */

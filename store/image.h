@@ -31,9 +31,16 @@ struct store;
 #define MEDIA_DOCKER_LIST "application/vnd.docker.distribution.manifest.list.v2+json"
 #define MEDIA_DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
 #define MEDIA_DOCKER_CONFIG "application/vnd.docker.container.image.v1+json"
+#define MEDIA_DOCKER_LAYER "application/vnd.docker.image.rootfs.diff.tar" /* ".gzip" */
+
+enum image_format { IMAGE_OCI, IMAGE_DOCKER };
 
 /* The media type of a layer that we compressed ourselves: a literal. */
 const char *image_layer_media_type(enum codec codec);
+/* The same layer as a manifest of `format` calls it: `media_type` itself if it belongs there, NULL
+ * if that format has no such layers (Docker's has no zstd). What must not be distributed stays as it
+ * is. `media_type` is one that image_parse_manifest() accepts. */
+const char *image_layer_media_type_in(enum image_format format, const char *media_type);
 
 #define IMAGE_LAYERS_MAX 512
 #define IMAGE_INDEX_DEPTH 8 /* indexes within indexes */
@@ -85,6 +92,11 @@ DEFINE_AUTO(image)
 /* Write config and manifest of a new image, and tell their descriptors. `config` is formatted
  * compactly as it stands; of `layers` only `blob` is used. `annotations` may be NULL.
  * ERR_INVALID for a config above IMAGE_DOCUMENT_MAX, and a manifest above IMAGE_PUT_MAX. */
+struct err *image_put_in(struct store *store, enum image_format format, const json_t *config,
+			 const struct image_layer *layers, size_t layer_count,
+			 const json_t *annotations, struct descriptor *ret_manifest,
+			 struct descriptor *ret_config) MUST_USE;
+/* The same as IMAGE_OCI. */
 struct err *image_put(struct store *store, const json_t *config, const struct image_layer *layers,
 		      size_t layer_count, const json_t *annotations,
 		      struct descriptor *ret_manifest, struct descriptor *ret_config) MUST_USE;

@@ -64,101 +64,7 @@ static void assert_names(const char *const *want, size_t count)
 		assert_true(file_exists(tmp_fd, want[i]));
 }
 
-/* ---- the value of -o ---- */
-
-TEST(the_forms_of_an_output_are_those_of_other_tools)
-{
-	static const struct {
-		const char *text;
-		enum output_kind kind;
-		const char *dest;
-	} cases[] = {
-		{ "-", OUTPUT_TAR, "-" },
-		{ "out", OUTPUT_LOCAL, "out" },
-		{ "./a,b", OUTPUT_LOCAL, "./a,b" },
-		{ "type=oci,dest=a.tar", OUTPUT_OCI, "a.tar" },
-		{ "dest=/x/a.tar,type=docker", OUTPUT_DOCKER, "/x/a.tar" },
-		{ "type=tar,dest=-", OUTPUT_TAR, "-" },
-		{ "type=oci,dest=-", OUTPUT_OCI, "-" },
-		{ "type=local,dest=d", OUTPUT_LOCAL, "d" },
-		{ "type=oci,dest=a=b", OUTPUT_OCI, "a=b" },
-		{ "type=image", OUTPUT_STORE, NULL },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct build_output output = { 0 };
-
-		assert_ok(deliver_parse(cases[i].text, &output));
-		if (output.kind != cases[i].kind)
-			fail_msg("%s: kind %d", cases[i].text, (int)output.kind);
-		if (cases[i].dest)
-			assert_string_equal(output.dest, cases[i].dest);
-		else
-			assert_null(output.dest);
-		free(output.dest);
-	}
-}
-
-TEST(an_image_may_be_named_and_pushed)
-{
-	static const struct {
-		const char *text;
-		const char *names; /* NULL: none */
-		bool push;
-	} cases[] = {
-		{ "type=image", NULL, false },
-		{ "type=registry", NULL, true },
-		{ "type=registry,name=a", "a", true },
-		{ "type=image,push=true,name=a", "a", true },
-		{ "type=image,name=a,push", "a", true },
-		{ "type=image,push=false,name=a", "a", false },
-		{ "type=image,\"name=a,b\",push=true", "a,b", true },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct build_output output = { 0 };
-
-		assert_ok(deliver_parse(cases[i].text, &output));
-		assert_int_equal(output.kind, OUTPUT_STORE);
-		if (output.push != cases[i].push)
-			fail_msg("%s: push %d", cases[i].text, output.push);
-		if (cases[i].names)
-			assert_string_equal(output.names, cases[i].names);
-		else
-			assert_null(output.names);
-		free(output.names);
-	}
-}
-
-TEST(what_is_wrong_with_an_output_is_told)
-{
-	static const struct {
-		const char *text;
-		const char *said;
-	} cases[] = {
-		{ "", "say where to" },
-		{ "type=oci", "say where to" },
-		{ "type=oci,dest=", "say where to" },
-		{ "type=disk,dest=a", "'disk' is none of: image, registry, oci" },
-		{ "dest=a", "needs a type" },
-		{ "type=oci,colour=x,dest=a", "'colour' is none of: type, dest" },
-		{ "type=oci,name=x,dest=a", "only an image has a name" },
-		{ "type=tar,push=true,dest=a", "can be pushed" },
-		{ "type=image,push=maybe", "true or false" },
-		{ "=", "'' is none of: type, dest" },
-		{ "type=image,dest=a", "goes into the store" },
-		{ "type=local,dest=-", "standard output" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct build_output output = { .dest = NULL };
-		AUTO(err) struct err *err = deliver_parse(cases[i].text, &output);
-
-		if (err_kind(err) != ERR_USAGE || !strstr(err_text(err), cases[i].said))
-			fail_msg("'%s': %s", cases[i].text, err ? err_text(err) : "accepted");
-		assert_null(output.dest);
-	}
-}
+/* ---- before the work ---- */
 
 TEST(what_would_fail_after_the_work_is_found_before_it)
 {
@@ -296,9 +202,6 @@ TEST(files_have_the_mode_that_the_user_asks_for)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_forms_of_an_output_are_those_of_other_tools),
-		cmocka_unit_test(an_image_may_be_named_and_pushed),
-		cmocka_unit_test(what_is_wrong_with_an_output_is_told),
 		DELIVER_TEST(what_would_fail_after_the_work_is_found_before_it),
 		DELIVER_TEST(a_tar_and_a_directory_hold_the_root_filesystem),
 		DELIVER_TEST(archives_hold_the_image_and_its_names),

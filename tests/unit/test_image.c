@@ -376,6 +376,31 @@ TEST(what_a_descriptor_says_must_be_true)
 	assert_fails(image_open(store, &manifest, NULL, &image), ERR_CORRUPT);
 }
 
+TEST(a_layer_is_called_as_the_format_of_its_manifest_has_it)
+{
+	static const struct {
+		const char *oci, *docker; /* NULL: there is no such layer */
+	} cases[] = {
+		{ MEDIA_OCI_LAYER, "application/vnd.docker.image.rootfs.diff.tar" },
+		{ LAYER_GZIP, "application/vnd.docker.image.rootfs.diff.tar.gzip" },
+		{ MEDIA_OCI_LAYER "+zstd", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *docker = image_layer_media_type_in(IMAGE_DOCKER, cases[i].oci);
+
+		assert_string_equal(image_layer_media_type_in(IMAGE_OCI, cases[i].oci),
+				    cases[i].oci);
+		if (!cases[i].docker) {
+			assert_null(docker);
+			continue;
+		}
+		assert_string_equal(docker, cases[i].docker);
+		assert_string_equal(image_layer_media_type_in(IMAGE_DOCKER, docker), docker);
+		assert_string_equal(image_layer_media_type_in(IMAGE_OCI, docker), cases[i].oci);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -392,6 +417,7 @@ int main(void)
 		ROOM_TEST(an_index_is_opened_for_the_platform_that_is_wanted),
 		ROOM_TEST(indexes_do_not_nest_without_end),
 		ROOM_TEST(what_a_descriptor_says_must_be_true),
+		cmocka_unit_test(a_layer_is_called_as_the_format_of_its_manifest_has_it),
 	};
 
 	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
