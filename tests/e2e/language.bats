@@ -789,3 +789,41 @@ config() {
 	run cairn build ctx
 	equal "$(told)" 0
 }
+
+# BuildKit alone is asked: the other judge takes directories of the image away that were mounted on,
+# and writes through to the context where it should throw away.
+@test "RUN --mount: what a step finds, and that nothing of it stays" {
+	recipe <<-'END'
+		FROM base AS other
+		RUN mkdir -p /opt/sub && echo o >/opt/sub/o && chmod 640 /opt/sub/o && chown 5:6 /opt/sub/o
+		FROM base
+		RUN mkdir /mnt /have && touch /mnt/keep /have/keep && touch -d @1000000000 /mnt /have
+		RUN --mount=type=bind,target=/mnt (cd /mnt; find . | sort; cat dir/a) >/list && \
+		    stat -c '%a %u:%g %F %n' /mnt/dir /mnt/dir/a >/stat && ! touch /mnt/new
+		RUN --mount=source=dir,target=/mnt,rw echo x >/mnt/a && rm -r /mnt/sub && ls /mnt >/written
+		RUN --mount=source=dir,target=/mnt cat /mnt/a /mnt/sub/b >/not-written
+		RUN --mount=source=dir/a,target=/have/file cat /have/file >/file
+		RUN --mount=from=other,source=/opt,target=/have/other \
+		    stat -c '%a %u:%g %F' /have/other /have/other/sub/o >/other && ! touch /have/other/x
+		RUN --mount=type=cache,target=/have/cache stat -c '%a %u:%g' /have/cache >/cache && touch /have/cache/x
+		RUN --mount=type=cache,target=/have/cache ls /have/cache >>/cache
+		RUN --mount=type=cache,target=/have/cache,id=another,mode=0710,uid=1000,gid=5 \
+		    stat -c '%a %u:%g' /have/cache >>/cache && ls /have/cache >>/cache
+		RUN --mount=type=tmpfs,target=/mnt stat -c '%u:%g' /mnt >/tmpfs && touch /mnt/x
+		RUN --mount=type=secret,id=s,target=/have/secret,mode=0440,uid=1000,gid=5 \
+		    stat -c '%a %u:%g %s' /have/secret >/secret && cat /have/secret >>/secret
+		RUN --mount=type=secret,id=none,target=/have/none ! [ -e /have/none ]
+		RUN ls -A /mnt /have >/rest
+	END
+	put dir/a
+	put dir/sub/b
+	put dir/ignored
+	printf 'dir/ignored\n.dockerignore\n' >ctx/.dockerignore
+	chmod 750 ctx/dir
+	echo value >secret
+	cairn build -q -t judged --secret id=s,src=secret ctx >/dev/null
+	cairn export -o ours.tar judged
+	# this old one leaves directories that it made to mount on
+	BUILDKIT_PATHS="have/cache have/other rest" same_as_buildkit ctx --secret id=s,src=secret
+	holds rest $'/have:\nkeep\n\n/mnt:\nkeep'
+}
