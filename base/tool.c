@@ -2,6 +2,7 @@
 
 #include "base/tool.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -152,6 +153,7 @@ static struct err *start(struct run *run)
 	AUTO(fd) int errors = -1;
 
 	TRY(find_path(tool, &path));
+	assert(path);
 	if (tool->out_fd < 0)
 		TRY(open_pipe(&run->fds[0], &out));
 	TRY(open_pipe(&run->fds[1], &errors));

@@ -2,6 +2,7 @@
 
 #include "builder/git_url.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -497,14 +498,15 @@ struct err *git_url_resolve(const struct git_url *base, const char *text, struct
 {
 	bool is_relative = str_starts(str_of(text), "./") || str_starts(str_of(text), "../");
 	AUTO(mem) char *whole = is_relative ? join(base, text) : xstrdup(text);
-	size_t user, prefix = whole ? scheme_len(whole) : 0;
 	AUTO(git_url) struct git_url url = { 0 };
+	size_t user, prefix;
 
 	*ret = (struct git_url){ 0 };
 	if (!whole)
 		return err_new(ERR_INVALID, "the URL '%.200s' leads above that of its repository",
 			       text);
 	TRY(check_remote(whole));
+	prefix = scheme_len(whole);
 	if (prefix && find_scheme(whole, prefix, &url.scheme))
 		TRY(read_absolute(whole, prefix, &url));
 	else if (!prefix && (prefix = scp_len(whole, false, &user)))
@@ -513,6 +515,7 @@ struct err *git_url_resolve(const struct git_url *base, const char *text, struct
 		return err_new(ERR_UNSUPPORTED,
 			       "'%.200s' is no URL by http, https, ssh or git of a repository",
 			       text);
+	assert(url.authority);
 	if (!url.login && base->login && strcmp(url.authority, base->authority) == 0 &&
 	    url.scheme == base->scheme)
 		url.login = xstrdup(base->login);
