@@ -144,19 +144,37 @@ static char *uri_of(const char *path)
 	return buf_steal(&uri);
 }
 
+/* The path of the file that a line is from, and which it is there: a Recipe may include others. */
+static char *path_of_line(const struct check *check, unsigned line, unsigned *ret_line)
+{
+	const size_t len = strlen(check->path), name_len = strlen(check->name);
+	const char *file = check->name;
+
+	*ret_line = line;
+	if (check->recipe)
+		file = script_place(check->recipe->script, line, ret_line);
+	return strcmp(file, check->name) == 0 ?
+		       xstrdup(check->path) :
+		       xasprintf("%.*s%s", (int)(len > name_len ? len - name_len : 0), check->path,
+				 file);
+}
+
 /* `at` may be NULL: the file as a whole. */
 static json_t *sarif_locations(const struct check *check, const struct position *at)
 {
-	AUTO(mem) char *uri = uri_of(check->path);
+	unsigned line;
+	AUTO(mem) char *path = path_of_line(check, at ? at->line : 1, &line);
+	AUTO(mem) char *uri = uri_of(path);
 	json_t *locations = json_array(), *location = json_object(), *physical = json_object();
 	json_t *artifact = json_object(), *region = json_object();
 
 	json_set_text(artifact, "uri", uri);
 	json_set(physical, "artifactLocation", artifact);
-	json_set(region, "startLine", json_integer(at ? at->line : 1));
+	json_set(region, "startLine", json_integer(line));
 	if (at)
 		json_set(region, "endLine",
-			 json_integer(at->line_end < at->line ? at->line : at->line_end));
+			 json_integer(at->line_end < at->line ? line :
+								line + (at->line_end - at->line)));
 	json_set(physical, "region", region);
 	json_set(location, "physicalLocation", physical);
 	json_push(locations, location);

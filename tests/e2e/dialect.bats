@@ -102,6 +102,9 @@ build_it() {
 	sed -i /gone/d ctx/parts/one
 	run -0 cairn build -q ctx
 	says "UndefinedVar: parts/one:2: "
+	run cairn lint --format sarif ctx
+	equal "$(jq -r '.runs[0].results[] | select(.ruleId == "UndefinedVar") | .locations[0].physicalLocation |
+		.artifactLocation.uri + ":" + (.region.startLine | tostring)' <<<"$output")" ctx/parts/one:2
 	printf '%s\n' 'LABL x=1' >>ctx/parts/one
 	fails 1 cairn build -q ctx
 	says 'parts/one:4: unknown instruction: LABL (did you mean LABEL?)'
