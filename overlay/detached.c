@@ -81,7 +81,8 @@ static struct err *clone(int fd, bool all, bool read_only, int *ret_fd)
 	int mount_fd = (int)syscall(SYS_open_tree, fd, "",
 				    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | deep);
 
-	if (mount_fd < 0 ||
+	/* What a step mounts within it, secrets too, must not appear where it was cloned from. */
+	if (mount_fd < 0 || kernel_make_private(mount_fd, "", AT_EMPTY_PATH | deep) < 0 ||
 	    kernel_mount_setattr(mount_fd, "", AT_EMPTY_PATH | deep,
 				 MOUNT_ATTR_NODEV | (read_only ? MOUNT_ATTR_RDONLY : 0)) < 0)
 		return err_sys("make a mount of a directory or file");

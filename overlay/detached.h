@@ -35,7 +35,8 @@ struct detached_file {
 struct err *detached_file(const struct detached_file *file, int *ret_fd) MUST_USE;
 
 /* The file or directory `fd`, which lies in the machine's own tree, as a mount; what is mounted
- * below it is not part of it. Changes go to the original, unless `read_only`. */
+ * below it is not part of it. Changes go to the original, unless `read_only`; mounts made within
+ * it never do. */
 struct err *detached_clone(int fd, bool read_only, int *ret_fd) MUST_USE;
 /* The same with all that is mounted below. */
 struct err *detached_clone_all(int fd, bool read_only, int *ret_fd) MUST_USE;

@@ -18,6 +18,7 @@
 
 /* From <sys/mount.h>. */
 #define KERNEL_UMOUNT_DETACH 2
+#define KERNEL_PRIVATE (1 << 18)
 
 static inline int kernel_fsopen(const char *type)
 {
@@ -58,12 +59,12 @@ static inline int kernel_mount_setattr(int fd, const char *path, unsigned flags,
 	return (int)syscall(SYS_mount_setattr, fd, path, flags, &attr, sizeof(attr));
 }
 
-/* `propagation` is MS_PRIVATE and its like, for the mount at "/" and all below it. */
-static inline int kernel_set_propagation(uint64_t propagation)
+/* No mount made on this one, or on its copies, shows at another place, nor one made there here. */
+static inline int kernel_make_private(int fd, const char *path, unsigned flags)
 {
-	struct mount_attr attr = { .propagation = propagation };
+	struct mount_attr attr = { .propagation = KERNEL_PRIVATE };
 
-	return (int)syscall(SYS_mount_setattr, -1, "/", AT_RECURSIVE, &attr, sizeof(attr));
+	return (int)syscall(SYS_mount_setattr, fd, path, flags, &attr, sizeof(attr));
 }
 
 static inline int kernel_openat2(int dir_fd, const char *path, int flags, uint64_t resolve)

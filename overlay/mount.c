@@ -408,7 +408,8 @@ static struct err *mount_nothing(const struct overlay_spec *spec, int *ret_fd)
 {
 	AUTO(fd) int fd = kernel_clone_mount(spec->skeleton->empty_fd, "");
 
-	if (fd < 0 || kernel_mount_setattr(fd, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY) < 0)
+	if (fd < 0 || kernel_make_private(fd, "", AT_EMPTY_PATH) < 0 ||
+	    kernel_mount_setattr(fd, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY) < 0)
 		return err_sys("overlay: mount an empty view");
 	*ret_fd = STEAL_FD(fd);
 	return NULL;

@@ -106,7 +106,7 @@ static void leave_host(void)
 
 	if (unshare(CLONE_NEWNS) < 0)
 		give_up("mount namespace");
-	if (kernel_set_propagation(1 << 18 /* MS_PRIVATE */) < 0)
+	if (kernel_make_private(-1, "/", AT_RECURSIVE) < 0)
 		give_up("mount propagation");
 	base_fd = make_base();
 	if (kernel_attach(base_fd, AT_FDCWD, "/") < 0 || fchdir(base_fd) < 0 ||
