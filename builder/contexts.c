@@ -64,26 +64,37 @@ static struct err *fetch(struct plan *plan, struct plan_context *context)
 	return err_wrap(err, "%s", context->what);
 }
 
-struct err *plan_tree_of(struct plan *plan, struct plan_context *context, struct tree **ret)
+/* Open the directory, of this machine or fetched, with what belongs to it. */
+static struct err *open_directory(struct plan *plan, struct plan_context *context)
 {
-	AUTO(fd) int fd = -1;
-
-	*ret = context->tree;
-	if (context->tree)
-		return NULL;
 	if (context->local)
-		TRY(open_local(plan, context));
-	if (context->fd < 0 && !context->spec.value)
+		return open_local(plan, context);
+	if (context->fd >= 0)
+		return NULL;
+	if (!context->spec.value)
 		return err_new(ERR_INVALID, "this build has no context to copy from");
-	if (context->fd < 0)
-		TRY(fetch(plan, context));
-	TRY(read_ignore(plan, context));
-	fd = fcntl(context->fd, F_DUPFD_CLOEXEC, 3);
+	return fetch(plan, context);
+}
+
+static struct err *open_tree(struct plan *plan, struct plan_context *context)
+{
+	AUTO(fd) int fd = fcntl(context->fd, F_DUPFD_CLOEXEC, 3);
+
 	if (fd < 0)
 		return err_sys("open %s", context->what);
 	TRY(tree_open(STEAL_FD(fd), context->ignore.rules, context->cache, &context->tree));
-	*ret = context->tree;
 	return tree_skip(context->tree, store_fd(plan->store));
+}
+
+struct err *plan_tree_of(struct plan *plan, struct plan_context *context, struct tree **ret)
+{
+	if (!context->tree) {
+		TRY(open_directory(plan, context));
+		TRY(read_ignore(plan, context));
+		TRY(open_tree(plan, context));
+	}
+	*ret = context->tree;
+	return NULL;
 }
 
 /* ---- the list ---- */

@@ -1,5 +1,6 @@
 /* cli/context.c - what a build would see of its context, and why. */
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -163,32 +164,27 @@ static void add_entry(struct listing *listing, const struct tree_node *node)
 	listing->bytes += size;
 }
 
-/* What is visible below a directory, in the order of a walk. */
-static void add_below(struct listing *listing, struct tree_node *dir)
+/* The node behind `node` in a walk through what is below `top`, in byte order; NULL at the end. */
+static struct tree_node *next_node(const struct tree_node *top, struct tree_node *node)
 {
-	struct tree_node *node = dir;
-	VEC(size_t) next = { 0 };
+	if (node->child_count > 0)
+		return &node->children[0];
+	while (node != top) {
+		struct tree_node *parent = node->parent;
 
-	vec_push(&next, 0);
-	while (next.len > 0) {
-		size_t *at = vec_last(&next);
-		struct tree_node *child = *at < node->child_count ? &node->children[*at] : NULL;
-
-		(*at)++;
-		if (!child) {
-			next.len--;
-			node = node->parent;
-			continue;
-		}
-		if (!child->visible)
-			continue;
-		add_entry(listing, child);
-		if (S_ISDIR(child->mode)) {
-			node = child;
-			vec_push(&next, 0);
-		}
+		if (node + 1 < parent->children + parent->child_count)
+			return node + 1;
+		node = parent;
 	}
-	vec_release(&next);
+	return NULL;
+}
+
+/* What is visible. Below what is not nothing is. */
+static void add_all(struct listing *listing, struct tree_node *top)
+{
+	for (struct tree_node *node = next_node(top, top); node; node = next_node(top, node))
+		if (node->visible)
+			add_entry(listing, node);
 }
 
 static void print_sum(const struct view *view, const struct listing *listing)
@@ -209,7 +205,7 @@ static struct err *list(struct view *view)
 	struct listing listing = { .table = { .columns = 3 }, .array = json_array() };
 
 	TRY(tree_load_all(view->tree, &view->tree->root, NULL, false, NULL));
-	add_below(&listing, &view->tree->root);
+	add_all(&listing, &view->tree->root);
 	if (view->values->format == FORMAT_JSON) {
 		AUTO(json) json_t *document = json_object();
 
@@ -254,20 +250,28 @@ static struct err *read_path(const char *text, char **ret)
 	return NULL;
 }
 
+/* What the rules say of the path. */
+static void apply_rules(const struct view *view, struct verdict *ret)
+{
+	const char *path = ret->path;
+	struct stat st;
+
+	assert(path);
+	ret->exists = fstatat(view->fd, path[0] ? path : ".", &st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (view->file.rules)
+		ret->excluded = ignore_match(view->file.rules, path, &ret->line);
+	if (ret->line)
+		ret->pattern = ignore_pattern(view->file.rules, ret->line);
+}
+
 static struct err *judge(struct view *view, struct verdict *ret)
 {
 	AUTO(build_args) struct build_args *args = build_args_new();
 	struct tree_node *node = NULL;
-	struct stat st;
 
 	TRY(build_args_read(&view->values->build_args, args));
 	TRY(read_path(view->values->why, &ret->path));
-	ret->exists =
-		fstatat(view->fd, ret->path[0] ? ret->path : ".", &st, AT_SYMLINK_NOFOLLOW) == 0;
-	if (view->file.rules)
-		ret->excluded = ignore_match(view->file.rules, ret->path, &ret->line);
-	if (ret->line)
-		ret->pattern = ignore_pattern(view->file.rules, ret->line);
+	apply_rules(view, ret);
 	TRY(tree_load_all(view->tree, &view->tree->root, NULL, false, NULL));
 	TRY(tree_find(view->tree, &view->tree->root, str_of(ret->path), false, &node));
 	if (node && !node->visible)
