@@ -81,7 +81,9 @@ struct build_opts {
 	const struct secrets *secrets; /* --secret; borrowed; NULL: none */
 	const struct ssh_sources *ssh; /* --ssh; borrowed; NULL: none */
 	const struct volumes *volumes; /* -v; borrowed; NULL: none */
-	bool allow_insecure;           /* RUN --security=insecure may be */
+	struct strings hosts; /* lines for /etc/hosts of every RUN, builder/hosts.h; borrowed */
+	uint64_t shm_size;    /* of /dev/shm of every RUN, in bytes; 0: the usual */
+	bool allow_insecure;  /* RUN --security=insecure may be */
 	bool want_image; /* an image even if only a root filesystem is put out: its id is asked for */
 	enum sandbox_network network; /* of a RUN that does not say otherwise */
 	bool network_given;           /* the user chose it: nothing to say about it */

@@ -144,6 +144,8 @@ struct err *evaluate_run(const struct site *site)
 	if (step->script)
 		key_add(&key, "script", step->script);
 	TRY(key_of_mounts(site, step, &key));
+	vec_foreach (&site->plan->opts->hosts, line)
+		key_add(&key, "host", strchr(*line, '\t') + 1); /* where it is may change */
 	if (site->plan->hostname)
 		key_add(&key, "host name", site->plan->hostname);
 	TRY(site_end_key(site, step, &key));

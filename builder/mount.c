@@ -162,8 +162,7 @@ static bool take_decimal(struct str *rest, double *ret)
 	return digits > 0;
 }
 
-/* Bytes, with a factor of 1024 or a power of it: "128m", "1 GiB", "1.5g", "4096b". */
-static struct err *take_size(const char *value, uint64_t *ret)
+struct err *mount_parse_size(const char *value, uint64_t *ret)
 {
 	static const char factors[] = "kmgtp";
 	struct str rest = str_of(value);
@@ -225,7 +224,8 @@ static struct err *take_option(struct reading *r, enum key key, const char *name
 	case KEY_REQUIRED:
 		return secret ? take_boolean(name, value, &m->required) : not_for(m, name);
 	case KEY_SIZE:
-		return m->type == MOUNT_TMPFS ? take_size(value, &m->size) : not_for(m, name);
+		return m->type == MOUNT_TMPFS ? mount_parse_size(value, &m->size) :
+						not_for(m, name);
 	case KEY_MODE:
 		return take_number(name, value, &m->mode);
 	case KEY_UID:

@@ -23,6 +23,12 @@
 
 #define SYNC_PERIOD ((uint64_t)30 * 1000000000) /* how much work may be lost in a power cut */
 
+/* strings_argv() has put the NULL there, on the thread that read the options. */
+static char *const *hosts_of(const struct build_opts *opts)
+{
+	return opts->hosts.len ? opts->hosts.at : NULL;
+}
+
 static struct err *do_run(struct execution *ex, struct plan_step *step, const struct stack *stack,
 			  int view_fd, const struct layer_stage *layer, int *ret_code)
 {
@@ -32,6 +38,8 @@ static struct err *do_run(struct execution *ex, struct plan_step *step, const st
 				       .events = ex->opts->events,
 				       .journal = ex->opts->journal,
 				       .script = ex->plan->recipe->script,
+				       .hosts = hosts_of(ex->plan->opts),
+				       .shm_size = ex->plan->opts->shm_size,
 				       .mounts = &mounts };
 	AUTO(fd) int root_fd = -1;
 

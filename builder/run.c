@@ -200,6 +200,8 @@ static struct err *start(const struct run_site *site, struct plan_step *step, in
 	spec.stdout_fd = write_out;
 	spec.stderr_fd = write_err;
 	spec.insecure = step->insecure;
+	spec.hosts = (const char *const *)site->hosts;
+	spec.shm_size = site->shm_size;
 	if (site->mounts) {
 		spec.mounts = site->mounts->list;
 		spec.mount_count = site->mounts->holds.len;

@@ -22,6 +22,8 @@ struct run_site {
 	struct journal *journal;
 	const char *hostname;        /* NULL: the usual one */
 	const struct script *script; /* for the excerpt of a failure */
+	char *const *hosts;          /* lines for /etc/hosts, NULL-terminated; NULL: none */
+	uint64_t shm_size;           /* 0: the usual */
 	const struct mounts *mounts; /* what it finds, and variables; NULL: nothing */
 };
 

@@ -10,6 +10,8 @@
 #include "builder/check.h"
 #include "builder/context_spec.h"
 #include "builder/fetch.h"
+#include "builder/hosts.h"
+#include "builder/mount.h"
 #include "builder/scope.h"
 #include "builder/secrets.h"
 #include "builder/ssh.h"
@@ -32,7 +34,8 @@ static const char *const networks[] = { "default", "host", "none", NULL };
 struct build_values {
 	const char *recipe, *ignore_file, *platform;
 	struct strings targets, tags, contexts, labels;
-	struct strings secrets, ssh, allowed, volumes;
+	struct strings secrets, ssh, allowed, volumes, hosts;
+	const char *shm_size;
 	const char *timestamp;
 	struct build_arg_values build_args;
 	struct build_output_values output;
@@ -45,6 +48,8 @@ struct build_values {
 };
 
 static const struct option options[] = {
+	OPTION_LIST(struct build_values, hosts, 0, "add-host", "NAME:ADDRESS",
+		    "a name that every RUN knows; host-gateway is this machine"),
 	OPTION_LIST(struct build_values, allowed, 0, "allow", "ENTITLEMENT",
 		    "let the Recipe ask for security.insecure or network.host"),
 	BUILD_ARG_OPTIONS(struct build_values, build_args),
@@ -78,6 +83,8 @@ static const struct option options[] = {
 		    "print nothing but the image id; --progress quiet"),
 	OPTION_LIST(struct build_values, secrets, 0, "secret", "id=ID[,src=PATH|,env=NAME]",
 		    "a file or variable for RUN --mount=type=secret; never part of the image"),
+	OPTION_TEXT(struct build_values, shm_size, 0, "shm-size", "SIZE",
+		    "of /dev/shm of every RUN, such as 1g (default: 64m)"),
 	OPTION_LIST(struct build_values, ssh, 0, "ssh", "ID[=SOCKET|=KEY,...]",
 		    "an agent, or keys for one, for RUN --mount=type=ssh; 'default' is that of "
 		    "SSH_AUTH_SOCK"),
@@ -131,6 +138,7 @@ static void request_auto_(struct request *request)
 	secrets_free(request->secrets);
 	ssh_sources_free(request->ssh);
 	volumes_release(&request->volumes);
+	strings_release(&request->opts.hosts);
 	strings_release(&request->context_names);
 	vec_release(&request->contexts);
 	client_free(request->client);
@@ -171,6 +179,17 @@ static struct err *read_volumes(const struct strings *list, struct request *ret)
 	vec_foreach (list, text)
 		TRY(option_refuse(volumes_add(&ret->volumes, *text), "--volume"));
 	ret->opts.volumes = &ret->volumes;
+	return NULL;
+}
+
+static struct err *read_run_options(const struct build_values *values, struct build_opts *opts)
+{
+	vec_foreach (&values->hosts, text)
+		TRY(option_refuse(hosts_add(&opts->hosts, *text), "--add-host"));
+	(void)strings_argv(&opts->hosts);
+	if (values->shm_size)
+		TRY(option_refuse(mount_parse_size(values->shm_size, &opts->shm_size),
+				  "--shm-size"));
 	return NULL;
 }
 
@@ -293,6 +312,7 @@ static struct err *read_request(const struct build_values *values, const struct 
 	TRY(read_contexts(&values->contexts, ret));
 	TRY(read_secrets(&values->secrets, ret));
 	TRY(read_ssh(&values->ssh, ret));
+	TRY(read_run_options(values, opts));
 	TRY(read_volumes(&values->volumes, ret));
 	TRY(read_allowed(&values->allowed, opts));
 	TRY(read_tags(&values->tags, &ret->names));

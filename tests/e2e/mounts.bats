@@ -701,6 +701,23 @@ agents_running() {
 	says "option 'O' is none of"
 }
 
+@test "names for /etc/hosts and the size of /dev/shm" {
+	recipe <<-'EOF'
+		FROM base
+		RUN tail -n 3 /etc/hosts >/hosts && grep -q ' /dev/shm .*size=2048k' /proc/self/mountinfo
+	EOF
+	builds --add-host one:10.0.0.1 --add-host 'two=[::5]' --add-host three:host-gateway --shm-size 2m
+	equal "$(tar -xOf app.tar hosts)" "$(printf '10.0.0.1\tone\n::5\ttwo\n127.0.0.1\tthree')"
+	builds --add-host one:10.0.0.9 --add-host 'two=[::5]' --add-host three:host-gateway
+	says "#1 CACHED"
+	fails 2 build --add-host one ctx
+	says "is no address"
+	fails 2 build --add-host 'a b:10.0.0.1' ctx
+	fails 2 build --add-host one:10.0.0.300 ctx
+	fails 2 build --shm-size much ctx
+	says "option --shm-size"
+}
+
 # ---- heredocs ----
 
 @test "a heredoc that begins with #! is a file that is executed" {
