@@ -61,10 +61,11 @@ buildkit_has() {
 # same_as_buildkit CONTEXT [OPTION...]: it builds CONTEXT/Recipe to what is in ours.tar and to the
 # config of the image `judged`.
 same_as_buildkit() {
-	local context=$1
+	local context=$1 recipe
+	recipe=$(judges_recipe "$context")
 	shift
-	buildkit build --quiet --network host -f "$context/Recipe" -t judged "$@" "$context" >/dev/null
-	buildkit build --quiet --network host -f "$context/Recipe" -o type=tar,dest=theirs.tar "$@" \
+	buildkit build --quiet --network host -f "$recipe" -t judged "$@" "$context" >/dev/null
+	buildkit build --quiet --network host -f "$recipe" -o type=tar,dest=theirs.tar "$@" \
 		"$context" >/dev/null
 	# shellcheck disable=SC2086
 	python3 "$BATS_TEST_DIRNAME/compare.py" ours.tar theirs.tar . ${BUILDKIT_PATHS:-}

@@ -18,13 +18,6 @@ teardown_file() {
 	judge_close
 }
 
-# recipe: standard input becomes Recipe in the context `ctx`, in which there is a base.
-recipe() {
-	both_have "$BATS_FILE_TMPDIR/base.tar" base >/dev/null
-	mkdir -p ctx
-	cat >ctx/Recipe
-}
-
 # put PATH [TEXT]: a file, and the directories that it is in.
 put() {
 	mkdir -p "$(dirname "$1")"

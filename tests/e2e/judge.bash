@@ -6,6 +6,9 @@
 #
 # Compared: the root filesystems by compare.py, all but the top directory itself (the judge's
 # storage has a mode of its own for it), and what a container would get from the configs.
+#
+# EXCEPT_PATHS and EXCEPT_CONFIG take away a difference that has a reason; JUDGE=no leaves this
+# judge out of a test of what it does not know.
 
 # buildkit_runs: see buildkit.bash; without it there is one judge.
 buildkit_runs() {
@@ -14,12 +17,13 @@ buildkit_runs() {
 
 JUDGED=$BATS_FILE_TMPDIR/judge
 
+# Its cache mounts are below TMPDIR.
 judge() {
-	buildah --root "$JUDGED/root" --runroot "$JUDGED/run" --storage-driver overlay "$@"
+	TMPDIR=$JUDGED/tmp buildah --root "$JUDGED/root" --runroot "$JUDGED/run" --storage-driver overlay "$@"
 }
 
 judge_open() {
-	mkdir -p "$JUDGED"
+	mkdir -p "$JUDGED/tmp"
 }
 
 judge_close() {
@@ -76,19 +80,82 @@ same_config() {
 	diff -U1 ours.json theirs.json
 }
 
-# same_image CONTEXT [OPTION...]: both build CONTEXT/Recipe, and the images are the same.
+# judges_recipe CONTEXT: what the judges build. Where there is a Recipe.plain, it says the same as
+# Recipe in a language that they know.
+judges_recipe() {
+	if [ -e "$1/Recipe.plain" ]; then
+		echo "$1/Recipe.plain"
+	else
+		echo "$1/Recipe"
+	fi
+}
+
+# same_image CONTEXT [OPTION...]: all build CONTEXT/Recipe, and the images are the same.
 # $EXCEPT_PATHS are not compared, $EXCEPT_CONFIG is the filter of same_config.
 same_image() {
 	local context=$1
 	shift
 	cairn build --progress quiet -f "$context/Recipe" -t judged "$@" "$context" >/dev/null
-	judge bud --quiet --format docker --identity-label=false --isolation chroot --network host \
-		-f "$context/Recipe" -t judged -o type=tar,dest=theirs.tar "$@" "$context" >/dev/null
 	cairn export -o ours.tar judged
+	[ "${JUDGE:-}" = no ] || same_as_judge "$context" "$@"
+	! buildkit_runs || same_as_buildkit "$context" "$@"
+}
+
+# same_as_judge CONTEXT [OPTION...]: it builds the same to what is in ours.tar and to the config of
+# the image `judged`.
+same_as_judge() {
+	local context=$1
+	shift
+	judge bud --quiet --format docker --identity-label=false --isolation chroot --network host \
+		-f "$(judges_recipe "$context")" -t judged -o type=tar,dest=theirs.tar "$@" "$context" >/dev/null
 	# shellcheck disable=SC2086
 	python3 "$BATS_TEST_DIRNAME/compare.py" ours.tar theirs.tar . ${EXCEPT_PATHS:-}
 	same_config judged "${EXCEPT_CONFIG:-.}"
-	! buildkit_runs || same_as_buildkit "$context" "$@"
+}
+
+# recipe: standard input becomes Recipe in the context `ctx`, in which there is a base.
+recipe() {
+	both_have "$BATS_FILE_TMPDIR/base.tar" base >/dev/null
+	mkdir -p ctx
+	cat >ctx/Recipe
+}
+
+# put PATH [TEXT]: a file in the context.
+put() {
+	mkdir -p "ctx/$(dirname "$1")"
+	printf '%s\n' "${2-$1}" >"ctx/$1"
+}
+
+# holds PATH TEXT: what a file of the image says.
+holds() {
+	equal "$(tar -xOf ours.tar "$1")" "$2"
+}
+
+# owned PATH: mode and numeric owner of an entry of the image.
+owned() {
+	tar --numeric-owner -tvf ours.tar "$1" | awk 'NR == 1 { print $1, $2 }'
+}
+
+config() {
+	cairn inspect --raw config judged | jq -c "$1"
+}
+
+# same_times PATH...: what was built last by a judge has the same seconds there.
+same_times() {
+	python3 - ours.tar theirs.tar "$@" <<-'END'
+		import os, sys, tarfile
+		def times(path):
+		    with tarfile.open(path, errors="surrogateescape") as tar:
+		        return {os.path.normpath("/" + member.name)[1:]: int(member.mtime) for member in tar}
+		ours, theirs = times(sys.argv[1]), times(sys.argv[2])
+		wrong = False
+		for name, time in ours.items():
+		    if any(name == top or name.startswith(top + "/") for top in sys.argv[3:]):
+		        if time != theirs[name]:
+		            print(f"{name!r}: {time} != {theirs[name]}")
+		            wrong = True
+		sys.exit(wrong)
+	END
 }
 
 # make_debian TAR OPTION...: a root filesystem of the distribution that runs the tests, from where

@@ -23,33 +23,6 @@ teardown_file() {
 	buildkit_close
 }
 
-# recipe: standard input becomes Recipe in the context `ctx`, in which there is a base.
-recipe() {
-	both_have "$BATS_FILE_TMPDIR/base.tar" base >/dev/null
-	mkdir -p ctx
-	cat >ctx/Recipe
-}
-
-# put PATH [TEXT]: a file in the context.
-put() {
-	mkdir -p "ctx/$(dirname "$1")"
-	printf '%s\n' "${2-$1}" >"ctx/$1"
-}
-
-# holds PATH TEXT: what a file of the image says.
-holds() {
-	equal "$(tar -xOf ours.tar "$1")" "$2"
-}
-
-# owned PATH: mode and numeric owner of an entry of the image.
-owned() {
-	tar --numeric-owner -tvf ours.tar "$1" | awk 'NR == 1 { print $1, $2 }'
-}
-
-config() {
-	cairn inspect --raw config judged | jq -c "$1"
-}
-
 @test "RUN in shell form goes through the shell, comments and continued lines and all" {
 	recipe <<-'EOF'
 		FROM base
