@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "builder/build.h"
 #include "builder/config.h"
+#include "builder/image_changes.h"
 #include "builder/key.h"
 #include "builder/recompress.h"
 #include "store/blob.h"
@@ -77,9 +78,10 @@ static struct err *check_base(struct plan *plan, const struct plan_image *base)
 	return NULL;
 }
 
+/* The epoch is the time of everything that the build says, as in other builders. */
 static void format_time(const struct plan *plan, struct timespec t, char ret[CLOCK_TEXT_SIZE])
 {
-	if (plan->has_epoch && t.tv_sec >= plan->epoch)
+	if (plan->has_epoch)
 		t = (struct timespec){ .tv_sec = plan->epoch };
 	clock_format(t, ret);
 }
@@ -200,7 +202,10 @@ struct err *assemble(struct plan *plan, struct plan_target *wanted)
 	struct plan_stage *target = wanted->stage;
 	AUTO(assembly)
 	struct assembly a = { .plan = plan, .history = json_array(), .diff_ids = json_array() };
+	static const struct image_changes none;
+	const struct image_changes *changes = plan->opts->changes ? plan->opts->changes : &none;
 	AUTO(json) json_t *config = NULL;
+	AUTO(json) json_t *annotations = NULL;
 	const struct plan_stage *bottom = target;
 	struct timespec first;
 
@@ -211,10 +216,17 @@ struct err *assemble(struct plan *plan, struct plan_target *wanted)
 	TRY(first_time(plan, target, bottom->image, &first));
 	format_time(plan, first, a.last);
 	add_stage(&a, target);
+	image_changes_apply(changes, target->config);
 	set_labels(plan, target);
+	if (changes->omit_history)
+		json_array_clear(a.history);
 	config = config_finish(target->config, &target->platform, a.last, a.history, a.diff_ids);
+	if (plan->opts->format == IMAGE_OCI) /* Docker's have none */
+		annotations = image_changes_annotations(
+			changes, ANNOTATION_MANIFEST, &target->platform,
+			bottom->image ? bottom->image->image->annotations : NULL, a.last);
 	vec_foreach (&a.layers, layer)
 		TRY(fit_layer(plan, layer));
 	return image_put_in(plan->store, plan->opts->format, config, a.layers.at, a.layers.len,
-			    NULL, &wanted->manifest, &wanted->config);
+			    annotations, &wanted->manifest, &wanted->config);
 }

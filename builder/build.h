@@ -28,6 +28,7 @@ struct build_events;
 struct client;
 struct context;
 struct err;
+struct image_changes;
 struct secrets;
 struct ssh_sources;
 struct volumes;
@@ -78,9 +79,11 @@ struct build_opts {
 	enum pull_policy pull; /* of base images; without a client never */
 	bool push;             /* every tag, to the registry that it names */
 	bool no_cache;
-	const struct secrets *secrets; /* --secret; borrowed; NULL: none */
-	const struct ssh_sources *ssh; /* --ssh; borrowed; NULL: none */
-	const struct volumes *volumes; /* -v; borrowed; NULL: none */
+	struct strings no_cache_stages;      /* these run, by name or number, and what needs them */
+	const struct image_changes *changes; /* borrowed; NULL: none */
+	const struct secrets *secrets;       /* --secret; borrowed; NULL: none */
+	const struct ssh_sources *ssh;       /* --ssh; borrowed; NULL: none */
+	const struct volumes *volumes;       /* -v; borrowed; NULL: none */
 	struct strings hosts; /* lines for /etc/hosts of every RUN, builder/hosts.h; borrowed */
 	uint64_t shm_size;    /* of /dev/shm of every RUN, in bytes; 0: the usual */
 	bool allow_insecure;  /* RUN --security=insecure may be */
@@ -91,9 +94,10 @@ struct build_opts {
 	bool compression_given;
 	bool force_compression; /* the layers of the base, too */
 	enum image_format format;
-	bool has_epoch; /* if not, that of the argument SOURCE_DATE_EPOCH counts */
-	int64_t epoch;  /* no time in the image above it, in seconds */
-	unsigned jobs;  /* steps at a time; 0: one per CPU */
+	bool has_epoch;  /* if not, that of the argument SOURCE_DATE_EPOCH counts */
+	int64_t epoch;   /* no time in the image above it, in seconds */
+	bool keep_times; /* the epoch is for the documents, and not for files */
+	unsigned jobs;   /* steps at a time; 0: one per CPU */
 	const struct build_output *outputs; /* none: OUTPUT_STORE alone */
 	size_t output_count;
 	const struct build_events *events; /* NULL: silence */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/path.h"
+#include "builder/build.h"
 #include "builder/config.h"
 #include "builder/key.h"
 
@@ -37,7 +38,7 @@ void site_begin_key(const struct site *site, struct plan_step *step, const char 
 	if (!step->alone || step->looks_below)
 		key_add_digest(key, "parent", &site->stage->key);
 	key_add(key, "platform", platform);
-	if (site->plan->has_epoch) {
+	if (site->plan->has_epoch && !site->plan->opts->keep_times) {
 		AUTO(mem) char *epoch = xasprintf("%jd", (intmax_t)site->plan->epoch);
 
 		key_add(key, "epoch", epoch);

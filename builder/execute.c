@@ -10,6 +10,7 @@
 #include "builder/execute-private.h"
 
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -35,7 +36,7 @@ struct err *execute_look_up_step(struct plan *plan, struct plan_step *step)
 {
 	AUTO(step_record) struct step_record found = { 0 };
 
-	if (plan->opts->no_cache)
+	if (plan->opts->no_cache || step->fresh)
 		return NULL;
 	TRY(step_find(plan->store, &step->record.key, false, &step->cached, &found, &step->layer));
 	if (step->cached) {
@@ -44,6 +45,24 @@ struct err *execute_look_up_step(struct plan *plan, struct plan_step *step)
 		memcpy(step->record.lid, found.lid, sizeof(found.lid));
 	}
 	return NULL;
+}
+
+static bool is_stage(const struct plan_stage *stage, const char *wanted)
+{
+	AUTO(mem) char *number = xasprintf("%zu", stage->stage->index);
+
+	return strcasecmp(wanted, stage->name) == 0 || strcmp(wanted, number) == 0;
+}
+
+/* A step of a stage that is not to come from the cache, one on top of such a step, and one that reads
+ * what such a step made: steps stand behind all that they need. */
+static void find_fresh(const struct plan *plan, struct plan_step *step)
+{
+	step->fresh = step->below && step->below->fresh;
+	vec_foreach (&step->reads, stage)
+		step->fresh = step->fresh || ((*stage)->top && (*stage)->top->fresh);
+	vec_foreach (&plan->opts->no_cache_stages, wanted)
+		step->fresh = step->fresh || is_stage(step->stage, *wanted);
 }
 
 /* Mark a step, all below it, and what the missing ones among them read. */
@@ -62,8 +81,10 @@ struct err *execute_lookup(struct plan *plan, unsigned *ret_needed, unsigned *re
 {
 	unsigned needed = 0, missing = 0;
 
-	vec_foreach (&plan->steps, step)
+	vec_foreach (&plan->steps, step) {
+		find_fresh(plan, *step);
 		TRY(execute_look_up_step(plan, *step));
+	}
 	for (size_t i = 0; i < plan->target_count; i++)
 		need(plan->targets[i].stage->top);
 	vec_foreach (&plan->steps, step) {

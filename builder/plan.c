@@ -11,6 +11,7 @@
 #include "builder/context.h"
 #include "builder/expand.h"
 #include "builder/git_source.h"
+#include "builder/image_changes.h"
 #include "builder/parse.h"
 #include "builder/scope.h"
 #include "builder/survey.h"
@@ -98,6 +99,12 @@ static struct err *copy_base(struct plan *plan, struct plan_stage *stage,
 	return evaluate(plan, stage, all);
 }
 
+static void drop_labels(const struct plan *plan, struct plan_stage *stage)
+{
+	if (plan->opts->changes && plan->opts->changes->drop_labels)
+		config_unset(stage->config, "Labels", NULL);
+}
+
 /* Everything of `stage` that its base decides: config, scope, key. */
 static struct err *begin_stage(struct plan *plan, struct plan_stage *stage,
 			       const struct plan_name *found, const struct plan_need *base,
@@ -114,6 +121,7 @@ static struct err *begin_stage(struct plan *plan, struct plan_stage *stage,
 		stage->key = stage->parent->key;
 		stage->platform = stage->parent->platform;
 		config_take_onbuild(stage->config, ret_triggers);
+		drop_labels(plan, stage);
 		return NULL;
 	}
 	stage->scope = scope_new_stage(plan->globals);
@@ -128,6 +136,7 @@ static struct err *begin_stage(struct plan *plan, struct plan_stage *stage,
 		take_platform(plan, stage, &base->platform);
 	}
 	config_take_onbuild(stage->config, ret_triggers);
+	drop_labels(plan, stage);
 	config_env(stage->config, &env);
 	vec_foreach (&env, pair) {
 		struct str value = str_of(*pair);

@@ -179,6 +179,7 @@ struct plan_step {
 	struct step_record record; /* key and inputs; lid and times once it is done */
 
 	/* results */
+	bool fresh;              /* it is not looked up: opts->no_cache_stages */
 	bool needed;             /* the target or a running step needs its layer */
 	bool cached;             /* found, not run */
 	struct layer_meta layer; /* lid empty: nothing changed */

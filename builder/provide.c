@@ -195,7 +195,7 @@ static struct err *keep(struct execution *ex, struct plan_step *step, struct sta
 	TRY(diff_is_empty(layer->fs_fd, view_fd, &empty));
 	step->layer = (struct layer_meta){ 0 };
 	if (!empty) {
-		if (plan->has_epoch)
+		if (plan->has_epoch && !plan->opts->keep_times)
 			TRY(diff_clamp_times(layer->fs_fd, plan->epoch));
 		TRY(stack_seal_layer(stack, layer, &step->layer));
 		memcpy(step->record.lid, step->layer.lid, sizeof(step->layer.lid));
@@ -281,7 +281,7 @@ struct err *provide_step(struct execution *ex, struct plan_step *step, struct st
 {
 	AUTO(lock) struct lock single = LOCK_INIT;
 
-	if (!ex->plan->opts->no_cache) {
+	if (!ex->plan->opts->no_cache && !step->fresh) {
 		TRY(hold_key(ex, step, &single));
 		TRY(execute_look_up_step(ex->plan, step));
 	}

@@ -1,6 +1,7 @@
 /* cli/build.c - from a Recipe to an image. */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -11,16 +12,17 @@
 #include "builder/context_spec.h"
 #include "builder/fetch.h"
 #include "builder/hosts.h"
+#include "builder/image_changes.h"
 #include "builder/mount.h"
 #include "builder/scope.h"
 #include "builder/secrets.h"
 #include "builder/ssh.h"
 #include "builder/volume.h"
 #include "cli/build_args.h"
+#include "cli/build_image.h"
 #include "cli/build_outputs.h"
 #include "cli/call.h"
 #include "cli/commands-private.h"
-#include "cli/epoch.h"
 #include "cli/network.h"
 #include "cli/target.h"
 #include "cli/ui.h"
@@ -33,12 +35,12 @@ static const char *const networks[] = { "default", "host", "none", NULL };
 
 struct build_values {
 	const char *recipe, *ignore_file, *platform;
-	struct strings targets, tags, contexts, labels;
+	struct strings targets, tags, contexts, no_cache_stages;
 	struct strings secrets, ssh, allowed, volumes, hosts;
 	const char *shm_size;
-	const char *timestamp;
 	struct build_arg_values build_args;
 	struct build_output_values output;
+	struct build_image_values image;
 	uint64_t jobs;
 	int network, progress, pull;
 	bool check, no_cache, quiet;
@@ -67,16 +69,16 @@ static const struct option options[] = {
 		    "the ignore file, instead of those beside the Recipe and in CONTEXT"),
 	OPTION_NUMBER(struct build_values, jobs, 'j', "jobs", "N", 1, 256,
 		      "run up to N steps at a time (default: one per CPU)"),
-	OPTION_LIST(struct build_values, labels, 0, "label", "NAME=VALUE",
-		    "put a label on the image"),
 	OPTION_WORD(struct build_values, network, 0, "network", networks,
 		    "what RUN reaches (default: the host's network)"),
 	OPTION_FLAG(struct build_values, no_cache, 0, "no-cache",
 		    "run every step, whatever is in the cache"),
+	OPTION_LIST(struct build_values, no_cache_stages, 0, "no-cache-filter", "STAGE[,STAGE]",
+		    "run every step of these stages, and what needs them"),
 	OPTION_TEXT(struct build_values, platform, 0, "platform", "OS/ARCH",
 		    "build for this platform; only the host's for now"),
 	OPTION_WORD(struct build_values, progress, 0, "progress", ui_mode_names,
-		    "how to show what goes on"),
+		    "how to show what goes on (default: BUILDKIT_PROGRESS, or auto)"),
 	OPTION_BARE_WORD(struct build_values, pull, 0, "pull", pull_policy_names, "always",
 			 "when to ask registries for base images (default: missing)"),
 	OPTION_FLAG(struct build_values, quiet, 'q', "quiet",
@@ -93,11 +95,10 @@ static const struct option options[] = {
 		struct build_values, targets, 0, "target", "STAGE[=NAME]",
 		"stop at this stage, by name or number, and call its image NAME; more than once "
 		"builds several"),
-	OPTION_TEXT(struct build_values, timestamp, 0, "timestamp", "SECONDS",
-		    "no time in the image is later, since 1970 (default: SOURCE_DATE_EPOCH)"),
 	OPTION_LIST(struct build_values, volumes, 'v', "volume", "SOURCE:TARGET[:ro]",
 		    "let every RUN find SOURCE of this machine at TARGET"),
 	BUILD_OUTPUT_OPTIONS(struct build_values, output),
+	BUILD_IMAGE_OPTIONS(struct build_values, image),
 	NETWORK_OPTIONS(struct build_values, registries),
 	/* Scripts written for other builders say these; here they are how things are. */
 	OPTION_TEXT(struct build_values, ignored_text, 0, "builder", "NAME", NULL),
@@ -127,6 +128,7 @@ struct request {
 	struct reference first_tag;   /* whom --creds are for */
 	struct client *client;        /* owned */
 	struct build_outputs outputs; /* owned */
+	struct image_changes changes; /* owned */
 };
 
 static void request_auto_(struct request *request)
@@ -134,6 +136,8 @@ static void request_auto_(struct request *request)
 	strings_release(&request->names);
 	targets_release(&request->targets);
 	strings_release(&request->opts.labels);
+	strings_release(&request->opts.no_cache_stages);
+	image_changes_release(&request->changes);
 	build_args_free(request->args);
 	secrets_free(request->secrets);
 	ssh_sources_free(request->ssh);
@@ -223,19 +227,6 @@ static struct err *read_allowed(const struct strings *list, struct build_opts *o
 	return NULL;
 }
 
-static struct err *read_labels(const struct strings *list, struct strings *ret)
-{
-	vec_foreach (list, text) {
-		AUTO(mem)
-		char *whole = strchr(*text, '=') ? xstrdup(*text) : xasprintf("%s=", *text);
-
-		if (whole[0] == '=')
-			return err_new(ERR_USAGE, "option --label: '%.80s' has no name", *text);
-		strings_push(ret, whole);
-	}
-	return NULL;
-}
-
 static struct err *read_tags(const struct strings *list, struct strings *ret)
 {
 	vec_foreach (list, text) {
@@ -316,12 +307,12 @@ static struct err *read_request(const struct build_values *values, const struct 
 	TRY(read_volumes(&values->volumes, ret));
 	TRY(read_allowed(&values->allowed, opts));
 	TRY(read_tags(&values->tags, &ret->names));
-	TRY(read_labels(&values->labels, &opts->labels));
 	TRY(build_outputs_read(&values->output, &ret->outputs, &ret->names, opts));
 	TRY(targets_read(&values->targets, &ret->names, &ret->targets));
 	TRY(read_registries(values, ret));
 	TRY(read_platform(values->platform, &opts->platform));
-	TRY(epoch_find_for_build(values->timestamp, ret->args, &opts->has_epoch, &opts->epoch));
+	TRY(build_image_read(&values->image, &ret->outputs.wishes, ret->args, &ret->changes, opts));
+	build_image_split(&values->no_cache_stages, &opts->no_cache_stages);
 	opts->recipe = values->recipe;
 	opts->ignore_file = values->ignore_file;
 	opts->targets = ret->targets.at;
@@ -366,6 +357,21 @@ static struct err *ask(struct cli *cli, const struct call_spec *call, const stru
 				.platform = opts->platform });
 }
 
+/* Without an option what the environment says, if it is one of ours. */
+static enum ui_mode find_progress(const struct build_values *values)
+{
+	const char *usual = getenv("BUILDKIT_PROGRESS");
+
+	if (values->quiet)
+		return UI_QUIET;
+	if (values->progress != UI_AUTO || !usual)
+		return (enum ui_mode)values->progress;
+	for (int i = 0; ui_mode_names[i]; i++)
+		if (strcmp(usual, ui_mode_names[i]) == 0)
+			return (enum ui_mode)i;
+	return UI_AUTO;
+}
+
 static struct err *run_build(struct cli *cli, void *arg, struct strings *operands)
 {
 	const struct build_values *values = arg;
@@ -386,7 +392,7 @@ static struct err *run_build(struct cli *cli, void *arg, struct strings *operand
 	TRY(build_outputs_check(&values->output));
 	TRY(cli_need_root("building"));
 	TRY(cli_open_store(cli, &store));
-	ui = ui_new(values->quiet ? UI_QUIET : (enum ui_mode)values->progress);
+	ui = ui_new(find_progress(values));
 	request.opts.events = ui_events(ui);
 	err = build_run(store, &request.opts, &result);
 	ui_free(STEAL(ui)); /* before anything else is printed */

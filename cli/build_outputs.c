@@ -10,6 +10,7 @@
 #include "base/output.h"
 #include "base/str.h"
 #include "builder/build.h"
+#include "builder/image_changes.h"
 #include "cli/output.h"
 #include "registry/reference.h"
 
@@ -194,8 +195,23 @@ struct err *build_outputs_check(const struct build_output_values *values)
 
 /* ---- results ---- */
 
+/* With the annotations that are for the descriptor of the manifest. */
+static json_t *format_descriptor(const struct build_opts *opts, const struct build_image *image)
+{
+	json_t *descriptor = descriptor_format(&image->manifest);
+	AUTO(json) json_t *annotations = NULL;
+
+	if (opts->changes)
+		annotations = image_changes_annotations(
+			opts->changes, ANNOTATION_MANIFEST_DESCRIPTOR, &opts->platform, NULL, NULL);
+	if (json_object_size(annotations) > 0)
+		json_object_set(descriptor, "annotations", annotations);
+	return descriptor;
+}
+
 /* What docker buildx writes of an image; `image` is NULL if there is none. */
-static json_t *format_metadata(const struct build_target *target, const struct build_image *image)
+static json_t *format_metadata(const struct build_opts *opts, const struct build_target *target,
+			       const struct build_image *image)
 {
 	AUTO(buf) struct buf names = BUF_INIT((size_t)1024 * 1024);
 	json_t *object = json_object();
@@ -204,7 +220,7 @@ static json_t *format_metadata(const struct build_target *target, const struct b
 	if (image) {
 		json_set_text(object, "containerimage.config.digest",
 			      digest_format(&image->config.digest, digest));
-		json_set(object, "containerimage.descriptor", descriptor_format(&image->manifest));
+		json_set(object, "containerimage.descriptor", format_descriptor(opts, image));
 		json_set_text(object, "containerimage.digest",
 			      digest_format(&image->manifest.digest, digest));
 	}
@@ -227,7 +243,8 @@ static struct err *write_metadata(const char *path, const struct build_opts *opt
 		const struct build_target *target = &opts->targets[i];
 
 		json_decref(object);
-		object = format_metadata(target, result->image_count ? &result->images[i] : NULL);
+		object = format_metadata(opts, target,
+					 result->image_count ? &result->images[i] : NULL);
 		if (opts->target_count > 1)
 			json_set(all, target->stage, json_incref(object));
 	}
