@@ -180,13 +180,14 @@ static struct err *link_tree(int from, int to, int depth)
 	return NULL;
 }
 
-/* Whether the old one is worth going on with. */
-static bool is_tidy(int repo_fd)
+/* Whether the old one is worth going on with. What was cut off of a history is not asked for again,
+ * but for by an option that not every server knows. */
+static bool is_tidy(int repo_fd, bool whole)
 {
 	AUTO(strings) struct strings packs = { 0 };
 	AUTO(err) struct err *err = file_list(repo_fd, "objects/pack", &packs);
 
-	return !err && packs.len <= PACKS_MAX;
+	return !err && packs.len <= PACKS_MAX && !(whole && file_exists(repo_fd, "shallow"));
 }
 
 static struct err *init(int dir_fd, const char *commit)
@@ -211,14 +212,14 @@ static struct err *go_on(const struct git_cache *cache)
 	return link_tree(cache->repo_fd, to, 0);
 }
 
-struct err *git_cache_begin(struct git_cache *cache, const char *commit, int *ret_fd)
+struct err *git_cache_begin(struct git_cache *cache, const char *commit, bool whole, int *ret_fd)
 {
 	struct err *err = NULL;
 	bool begun = false;
 
 	TRY(drop_fresh(cache));
 	TRY(layer_scratch(cache->store, &cache->fresh_fd));
-	if (cache->repo_fd >= 0 && is_tidy(cache->repo_fd)) {
+	if (cache->repo_fd >= 0 && is_tidy(cache->repo_fd, whole)) {
 		err = go_on(cache);
 		begun = !err;
 		err_free(err); /* then from nothing */

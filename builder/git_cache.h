@@ -45,9 +45,10 @@ struct err *git_cache_has(const struct git_cache *cache, const char *commit, boo
 struct err *git_cache_asked(const struct git_cache *cache, const char *ref,
 			    char ret[static GIT_COMMIT_SIZE]) MUST_USE;
 
-/* Begin the next one, to fetch `commit` into: `*ret_fd` is borrowed and the directory of "repo". What was begun
- * before is dropped. */
-struct err *git_cache_begin(struct git_cache *cache, const char *commit, int *ret_fd) MUST_USE;
+/* Begin the next one, to fetch `commit` into: `*ret_fd` is borrowed and the directory of "repo". With
+ * `whole` it has no history that is cut off, and so perhaps nothing. What was begun before is dropped. */
+struct err *git_cache_begin(struct git_cache *cache, const char *commit, bool whole, int *ret_fd)
+	MUST_USE;
 /* Put it in the place of the old one; `ref` has led to `commit`, which it has. */
 struct err *git_cache_commit(struct git_cache *cache, const char *ref, const char *commit) MUST_USE;
 

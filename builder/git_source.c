@@ -207,6 +207,8 @@ static struct err *try_fetch(const struct asker *asker, int dir_fd, const struct
 
 	if (!attempt->whole)
 		args[n++] = "--depth=1";
+	if (attempt->second) /* a branch of before may stand where one now has a directory */
+		args[n++] = "--prune";
 	args[n++] = "--";
 	args[n++] = asker->url->remote;
 	args[n++] = attempt->first;
@@ -237,13 +239,13 @@ static struct err *fetch(const struct asker *asker, struct git_cache *cache, con
 {
 	const char *ref = asker->url->ref ? asker->url->ref : "HEAD";
 	AUTO(mem) char *by_commit = xasprintf("+%s:refs/commits/%s", commit, commit);
-	AUTO(mem) char *by_ref = xasprintf("+%s:refs/fetched", ref);
+	AUTO(mem) char *by_ref = xasprintf("+%s:refs/one", ref);
 	const struct attempt attempts[] = {
 		{ .first = by_commit },
 		{ .first = by_ref },
 		{ .first = by_commit, .whole = true },
-		{ .first = "+refs/heads/*:refs/fetched/heads/*",
-		  .second = "+refs/tags/*:refs/fetched/tags/*",
+		{ .first = "+refs/heads/*:refs/all/heads/*",
+		  .second = "+refs/tags/*:refs/all/tags/*",
 		  .whole = true },
 	};
 
@@ -253,7 +255,7 @@ static struct err *fetch(const struct asker *asker, struct git_cache *cache, con
 
 		if (i == 1 && git_is_commit(ref))
 			continue;
-		TRY(git_cache_begin(cache, commit, &dir_fd));
+		TRY(git_cache_begin(cache, commit, attempts[i].whole, &dir_fd));
 		TRY(try_fetch(asker, dir_fd, &attempts[i], &done));
 		if (done)
 			TRY(has_commit(dir_fd, commit, &done));

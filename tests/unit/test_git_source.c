@@ -236,6 +236,51 @@ TEST(several_commits_share_a_cache_and_leftovers_do_not_matter)
 	expect_file(again, "file", S_IFREG | 0644, "one\n");
 }
 
+/* A server without version 2 of the protocol: it gives what its refs name, and no other commit. */
+static struct err *open_old_server(const char *rest, int *ret_fd)
+{
+	const struct git_source_opts opts = { .store = store };
+	AUTO(mem) char *text = xasprintf("ssh://old%s/served/turning%s", tmp_path, rest);
+	AUTO(git_url) struct git_url url = { 0 };
+	char commit[GIT_COMMIT_SIZE];
+	bool is;
+
+	TRY(git_url_parse(text, GIT_URL_SOURCE, &is, &url));
+	assert_true(is);
+	TRY(git_source_resolve(&opts, &url, commit));
+	return git_source_open(&opts, &url, commit, false, ret_fd);
+}
+
+TEST(what_an_old_server_gave_before_is_not_in_the_way)
+{
+	AUTO(mem) char *program = xasprintf("%s/old-ssh", tmp_path);
+	AUTO(mem) char *id = NULL;
+	AUTO(fd) int one = -1;
+	AUTO(fd) int two = -1;
+	AUTO(fd) int three = -1;
+
+	git_script(
+		"printf '#!/bin/sh\nfor last; do :; done\nunset GIT_PROTOCOL\neval \"$last\"\n'"
+		" >old-ssh && chmod 755 old-ssh && cd served && git init -q turning && cd turning\n"
+		"for i in 1 2 3 4; do echo $i >file; git add . && git commit -qm $i; done\n"
+		"git tag -a -m tag v1 HEAD^ && git branch turn\n");
+	id = git_shell("cd served/turning && printf '#%s' $(git rev-parse HEAD~2)");
+	assert_int_equal(setenv("GIT_SSH_COMMAND", program, 1), 0);
+	assert_ok(open_old_server("#v1",
+				  &one)); /* not by the commit below the tag, but by its name */
+	expect_file(one, "file", S_IFREG | 0644, "3\n");
+	assert_ok(open_old_server(id, &two)); /* by way of all that there is */
+	expect_file(two, "file", S_IFREG | 0644, "2\n");
+	git_script("cd served/turning && git branch -D -q turn && git checkout -q --orphan x &&"
+		   " echo 5 >file && git commit -qam 5 && echo 6 >file && git commit -qam 6 &&"
+		   " git branch turn/off && git branch -D -q main\n");
+	free(id);
+	id = git_shell("cd served/turning && printf '#%s' $(git rev-parse HEAD~1)");
+	assert_ok(open_old_server(id, &three)); /* again, with a directory where a branch was */
+	expect_file(three, "file", S_IFREG | 0644, "5\n");
+	assert_int_equal(unsetenv("GIT_SSH_COMMAND"), 0);
+}
+
 TEST(a_subdirectory_does_not_lead_out)
 {
 	AUTO(fd) int plain = -1;
@@ -417,6 +462,7 @@ int main(void)
 		ROOM_TEST(a_commit_that_no_ref_names_is_found_by_its_id),
 		ROOM_TEST(what_was_fetched_is_not_fetched_again),
 		ROOM_TEST(several_commits_share_a_cache_and_leftovers_do_not_matter),
+		ROOM_TEST(what_an_old_server_gave_before_is_not_in_the_way),
 		ROOM_TEST(a_subdirectory_does_not_lead_out),
 		ROOM_TEST(submodules_come_along_unless_they_are_not_wanted),
 		ROOM_TEST(a_kept_git_directory_is_one_commit_deep_and_clean),
