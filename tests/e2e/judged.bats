@@ -597,25 +597,6 @@ some_tree() {
 	equal "$(config .config.WorkingDir)" '"/etc"'
 }
 
-@test "fifty layers" {
-	{
-		echo 'FROM base'
-		for ((turn = 1; turn <= 46; turn++)); do
-			echo "COPY f /layers/$((turn % 7))/$turn"
-			[ $((turn % 3)) -ne 0 ] || echo "ENV turn=$turn"
-		done
-		echo 'RUN rm -r /layers/3 && echo "$turn" >/layers/4/4'
-		echo 'COPY f /layers/3/3'
-		echo 'RUN rm -r /layers/2/* /layers/5 && touch /layers/5 && chown 1000 /layers/0/7'
-		echo 'COPY f /layers/5'
-	} >fifty
-	recipe <fifty
-	put f
-	same_image ctx
-	holds layers/4/4 45
-	equal "$(cairn inspect --raw config judged | jq '.rootfs.diff_ids | length')" 51
-}
-
 # ---- words that are younger than the judges ----
 
 @test "heredocs say what commands and files say" {
