@@ -55,7 +55,8 @@ struct plan_image {
 	enum {
 		IMAGE_CLOSED,
 		IMAGE_OPENING,
-		IMAGE_OPEN
+		IMAGE_OPEN,
+		IMAGE_FAILED
 	} state;            /* guarded by the execution's lock */
 	struct stack stack; /* its layers, once it is open, and then never changed */
 };

@@ -20,30 +20,35 @@ static struct plan_image *base_of(const struct plan_stage *stage)
 	return stage->image;
 }
 
-/* Wait while somebody else opens the image; true if it is then ours to open. */
-static bool claim_image(struct execution *ex, struct plan_image *image)
+/* Wait while somebody else opens the image; `*ret_ours` if it is then ours to open. Who failed to
+ * has the cause: it is not tried again, since a damaged blob that was put aside is then just
+ * missing. */
+static struct err *claim_image(struct execution *ex, struct plan_image *image, bool *ret_ours)
 {
-	bool ours;
+	bool failed;
 
 	pthread_mutex_lock(&ex->lock);
 	while (image->state == IMAGE_OPENING)
 		pthread_cond_wait(&ex->opened, &ex->lock);
-	ours = image->state == IMAGE_CLOSED;
-	if (ours)
+	failed = image->state == IMAGE_FAILED;
+	*ret_ours = image->state == IMAGE_CLOSED;
+	if (*ret_ours)
 		image->state = IMAGE_OPENING;
 	pthread_mutex_unlock(&ex->lock);
-	return ours;
+	return failed ? err_new(ERR_CANCELLED, "it could not be opened for another step") : NULL;
 }
 
 struct err *execution_image_stack(struct execution *ex, struct plan_image *image, struct stack *ret)
 {
-	struct err *err = NULL;
+	struct err *err;
+	bool ours;
 
-	if (claim_image(ex, image)) {
+	err = claim_image(ex, image, &ours);
+	if (!err && ours) {
 		err = stack_of_image(ex->plan->store, image->image, ex->unpack_pool, NULL,
 				     &image->stack);
 		pthread_mutex_lock(&ex->lock);
-		image->state = err ? IMAGE_CLOSED : IMAGE_OPEN;
+		image->state = err ? IMAGE_FAILED : IMAGE_OPEN;
 		pthread_cond_broadcast(&ex->opened);
 		pthread_mutex_unlock(&ex->lock);
 	}
