@@ -164,7 +164,7 @@ static void find_position(struct check *check)
 	rest = (struct str){ rest.at + strlen(head), rest.len - strlen(head) };
 	number = str_cut(&rest, ':');
 	err_free(num_parse(number, 1, UINT32_MAX, &line)); /* else it is about the file */
-	check->error_position = (struct position){ (unsigned)line, (unsigned)line, 0 };
+	check->error_position = (struct position){ (unsigned)line, (unsigned)line, 0, NULL };
 }
 
 static struct err *look(const struct check_opts *opts, struct check *check)

@@ -116,11 +116,13 @@ struct err *lexer_init(struct lexer *lexer, const struct script *script)
 	lexer->check = BUF_INIT(SCRIPT_MAX);
 	directives->escape = '\\';
 	while (more && lexer->next <= script_lines(script)) {
-		struct position at = { lexer->next, lexer->next, 1 };
+		struct position at = { lexer->next, lexer->next, 1, NULL };
 		struct str line = line_at(lexer, lexer->next);
 
 		TRY(script_wrap(read_directive(directives, &escape_seen, line, &more), script,
 				&at));
+		if (directives->check.at && directives->check_line == 0)
+			directives->check_line = lexer->next;
 		lexer->next += more;
 	}
 	directives->lines = lexer->next - 1;
@@ -262,7 +264,7 @@ struct err *lexer_read_heredoc(struct lexer *lexer, struct heredoc *heredoc, str
 			continue;
 		*ret_body =
 			(struct str){ start, (size_t)(script_line(lexer->script, n).at - start) };
-		heredoc->position = (struct position){ lexer->next, n, 1 };
+		heredoc->position = (struct position){ lexer->next, n, 1, NULL };
 		lexer->next = n + 1;
 		return NULL;
 	}

@@ -26,7 +26,8 @@ struct err;
 struct directives {
 	char escape;
 	struct str syntax, check;
-	unsigned lines; /* how many lines they take */
+	unsigned check_line; /* where `check` stands; 0: there is none */
+	unsigned lines;      /* how many lines they take */
 };
 
 struct logical_line {

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/err.h"
+#include "base/text.h"
 
 #define LINTS_MAX 1000 /* nobody reads more, and each is compared with those before it */
 
@@ -179,6 +180,16 @@ static struct err *take_boolean(struct str value, bool *ret)
 	return err_new(ERR_INVALID, "check: error=%.*s is neither true nor false", STR_ARG(value));
 }
 
+static struct err *unknown_option(struct str key)
+{
+	static const char *const options[] = { "skip", "error", "experimental" };
+	const char *nearest = text_nearest(key, options, ARRAY_SIZE(options));
+
+	return err_new(ERR_INVALID, "check: unknown option '%.*s'%s%s%s", STR_ARG(key),
+		       nearest ? " (did you mean " : "", nearest ? nearest : "",
+		       nearest ? "?)" : "");
+}
+
 struct err *lint_policy_parse(struct str value, struct lint_policy *policy)
 {
 	while (value.at) {
@@ -199,7 +210,7 @@ struct err *lint_policy_parse(struct str value, struct lint_policy *policy)
 		else if (str_is(key, "error"))
 			TRY(take_boolean(rest, &policy->error));
 		else
-			return err_new(ERR_INVALID, "check: unknown option '%.*s'", STR_ARG(key));
+			return unknown_option(key);
 	}
 	return NULL;
 }

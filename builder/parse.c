@@ -208,7 +208,7 @@ static struct err *parse_line(struct parser *p)
 
 static void note_blank_line(struct parser *p)
 {
-	struct position at = { p->line.blank_line, p->line.blank_line, 0 };
+	struct position at = { p->line.blank_line, p->line.blank_line, 0, NULL };
 	AUTO(mem) char *check = p->line.check.at ? str_dup(p->line.check) : NULL;
 
 	if (p->line.blank_line)
@@ -237,6 +237,7 @@ static struct err *take_directives(struct recipe *recipe, const struct directive
 {
 	struct str syntax = override->syntax ? str_of(override->syntax) : directives->syntax;
 	struct str check = override->check ? str_of(override->check) : directives->check;
+	unsigned at;
 
 	recipe->escape = directives->escape;
 	if (syntax.at)
@@ -244,8 +245,9 @@ static struct err *take_directives(struct recipe *recipe, const struct directive
 	if (!check.at)
 		return NULL;
 	recipe->check = arena_text(&recipe->arena, check);
-	return err_wrap(lint_policy_parse(check, &recipe->lints.policy), "%s",
-			script_name(recipe->script));
+	at = override->check ? 0 : directives->check_line;
+	return script_wrap(lint_policy_parse(check, &recipe->lints.policy), recipe->script,
+			   &(struct position){ at, at, 0, NULL });
 }
 
 /* Go on with all files in the place of the Recipe, if it includes any. */

@@ -147,6 +147,20 @@ static struct err *begin_stage(struct plan *plan, struct plan_stage *stage,
 	return found->context && !base->context ? copy_base(plan, stage, found->context) : NULL;
 }
 
+/* A trigger stands nowhere in the Recipe: it is at the FROM that makes it run. */
+static void place_trigger(const struct plan *plan, const struct stage *stage,
+			  struct instruction *trigger)
+{
+	struct str text = str_of(trigger->text);
+	AUTO(mem) char *what = NULL;
+
+	text = str_cut(&text, '\n');
+	what = xasprintf("ONBUILD %.*s of '%s'", (int)(text.len < 80 ? text.len : 80), text.at,
+			 stage->base);
+	trigger->position = stage->position;
+	trigger->position.trigger = arena_text(&plan->recipe->arena, str_of(what));
+}
+
 /* Instructions that the base image left for its children. */
 static struct err *run_triggers(struct plan *plan, struct plan_stage *stage,
 				const struct strings *triggers)
@@ -156,9 +170,8 @@ static struct err *run_triggers(struct plan *plan, struct plan_stage *stage,
 
 		TRY(script_wrap(recipe_parse_trigger(plan->recipe, *text, &instruction),
 				plan->recipe->script, &stage->stage->position));
-		TRY(script_wrap(err_wrap(evaluate(plan, stage, instruction), "ONBUILD of '%s'",
-					 stage->stage->base),
-				plan->recipe->script, &stage->stage->position));
+		place_trigger(plan, stage->stage, instruction);
+		TRY(evaluate(plan, stage, instruction));
 	}
 	return NULL;
 }

@@ -263,7 +263,7 @@ static void review_stage(struct recipe *recipe, struct stage *stage, struct map 
 /* Other frontends may mean other things by the same words; there is only this one. */
 static void review_syntax(struct recipe *recipe)
 {
-	struct position top = { 1, 1, 0 };
+	struct position top = { 1, 1, 0, NULL };
 	struct str name;
 
 	if (!recipe->syntax)

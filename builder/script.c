@@ -216,6 +216,8 @@ struct err *script_wrap(struct err *err, const struct script *script, const stru
 	if (at->line == 0)
 		return err_wrap(err, "%s", script->name);
 	name = script_place(script, at->line, &line);
+	if (at->trigger)
+		err = err_wrap(err, "%s", at->trigger);
 	err = err_wrap(err, "%s:%u", name, line);
 	script_excerpt(script, at, &excerpt);
 	return excerpt.len > 0 ? err_note(err, "%s", excerpt.at) : err;

@@ -30,6 +30,8 @@
 struct position {
 	unsigned line, line_end; /* the first line and the last */
 	unsigned column;         /* in `line` */
+	const char *
+		trigger; /* what ONBUILD has left for this line, and where; NULL: it stands there */
 };
 
 struct script;
@@ -71,7 +73,8 @@ const char *script_place(const struct script *script, unsigned line, unsigned *r
 /* An error about a place: "NAME:LINE: message", with the excerpt as its note. */
 struct err *script_error(const struct script *script, const struct position *at, enum err_kind kind,
 			 const char *fmt, ...) PRINTF_LIKE(4, 5) MUST_USE;
-/* Put the place in front of an error from below, and the excerpt beneath it. NULL stays NULL. */
+/* Put the place in front of an error from below, and the excerpt beneath it; for a trigger that runs
+ * there also what it is. NULL stays NULL. */
 struct err *script_wrap(struct err *err, const struct script *script, const struct position *at)
 	MUST_USE;
 /* Append the lines around `at` to `out`, with newlines between but not behind them. Nothing for a

@@ -9,7 +9,7 @@ static void lints_auto_(struct lints *lints)
 	lints_release(lints);
 }
 
-static const struct position here = { 3, 4, 1 };
+static const struct position here = { 3, 4, 1, NULL };
 
 TEST(a_remark_is_kept_with_its_place)
 {

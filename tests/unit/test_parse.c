@@ -484,7 +484,7 @@ TEST(a_file_needs_a_from_and_nothing_but_args_before_it)
 		{ "ARG a=1\n", "Recipe: no FROM: there is nothing to build on" },
 		{ "ARG a\nRUN x\nFROM a",
 		  "Recipe:2: RUN before the first FROM: only ARG may stand there" },
-		{ "# check=what\nFROM a", "Recipe: check: 'what' is not of the form key=value" },
+		{ "# check=what\nFROM a", "Recipe:1: check: 'what' is not of the form key=value" },
 		{ "# escape=x\nFROM a", "Recipe:1: escape=x: only \\ and ` can escape" },
 	};
 

@@ -404,6 +404,18 @@ TEST(an_onbuild_of_a_stage_runs_in_its_children_once)
 	assert_string_equal(plan->steps.at[2]->argv.at[2], "last");
 }
 
+TEST(an_error_of_a_trigger_is_at_the_from_that_runs_it)
+{
+	AUTO(err)
+	struct err *err = make_plan("FROM scratch AS base\nONBUILD COPY nothing /\nFROM base\n");
+
+	assert_int_equal(err_kind(err), ERR_NOT_FOUND);
+	assert_string_equal(err_text(err),
+			    "Recipe:3: ONBUILD COPY nothing / of 'base': 'nothing' is not in "
+			    "the build context");
+	assert_non_null(strstr(err_notes(err), ">>> FROM base"));
+}
+
 TEST(refuses_what_is_wrong_before_anything_runs)
 {
 	static const struct {
@@ -588,6 +600,7 @@ int main(void)
 		KITCHEN_TEST(plans_only_what_the_target_needs),
 		KITCHEN_TEST(works_with_directories_as_users_expect),
 		KITCHEN_TEST(an_onbuild_of_a_stage_runs_in_its_children_once),
+		KITCHEN_TEST(an_error_of_a_trigger_is_at_the_from_that_runs_it),
 		KITCHEN_TEST(refuses_what_is_wrong_before_anything_runs),
 		KITCHEN_TEST(a_word_that_was_meant_as_json_or_quoted_is_explained),
 		KITCHEN_TEST(an_unknown_target_is_told_with_a_near_name),

@@ -48,7 +48,7 @@ TEST(an_error_names_the_line_and_shows_it)
 	AUTO(script)
 	struct script *script =
 		make("FROM a\nWORKDIR /src\nRUNN make \\\n    all\n\nCMD x\nUSER y\n");
-	struct position at = { 3, 4, 1 };
+	struct position at = { 3, 4, 1, NULL };
 	AUTO(err)
 	struct err *err = script_error(script, &at, ERR_INVALID, "unknown instruction: %s", "RUNN");
 
@@ -66,8 +66,8 @@ TEST(excerpts_end_where_the_file_does)
 {
 	AUTO(script) struct script *script = make("only");
 	AUTO(buf) struct buf out = BUF_INIT(1000);
-	struct position at = { 1, 1, 0 };
-	struct position past = { 2, 2, 0 };
+	struct position at = { 1, 1, 0, NULL };
+	struct position past = { 2, 2, 0, NULL };
 	struct position nowhere = { 0 };
 
 	script_excerpt(script, &at, &out);
@@ -83,7 +83,7 @@ TEST(the_middle_of_a_long_place_is_left_out)
 	AUTO(buf) struct buf text = BUF_INIT(10000);
 	AUTO(buf) struct buf out = BUF_INIT(10000);
 	AUTO(script) struct script *script = NULL;
-	struct position at = { 3, 98, 0 };
+	struct position at = { 3, 98, 0, NULL };
 
 	for (int i = 1; i <= 100; i++)
 		buf_addf(&text, "line %d\n", i);
@@ -101,7 +101,7 @@ TEST(the_middle_of_a_long_place_is_left_out)
 TEST(errors_from_below_get_the_place_in_front)
 {
 	AUTO(script) struct script *script = make("FROM a\n");
-	struct position at = { 1, 1, 1 };
+	struct position at = { 1, 1, 1, NULL };
 	struct position nowhere = { 0 };
 	AUTO(err) struct err *err = err_new(ERR_UNSUPPORTED, "no such thing");
 	AUTO(err) struct err *lost = err_new(ERR_INVALID, "lost");
