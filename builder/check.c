@@ -65,6 +65,11 @@ static char *path_of(const struct check_opts *opts, const struct recipe_file *fi
 			 file->name);
 }
 
+struct str check_bytes(const struct check *check)
+{
+	return check->recipe ? script_bytes(check->recipe->script) : str_of(check->bytes);
+}
+
 struct err *check_read(const struct check_opts *opts, struct check *ret)
 {
 	const struct recipe_search search = { .recipe = opts->recipe,

@@ -46,6 +46,9 @@ struct err *check_read(const struct check_opts *opts, struct check *ret) MUST_US
 /* The same, and look at all of it. */
 struct err *check_run(const struct check_opts *opts, struct check *ret) MUST_USE;
 void check_release(struct check *check);
+/* What the lines of places count in: the Recipe, with what it includes in the place of INCLUDE. Valid as
+ * long as the check. */
+struct str check_bytes(const struct check *check);
 
 /* The same for a build: the parsed Recipe, or why it is none. `root` is where it lies; NULL: nowhere. */
 struct err *check_parse(const char *name, struct str bytes, const struct include_root *root,

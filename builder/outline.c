@@ -253,7 +253,7 @@ static void set_location(json_t *object, const struct position *at)
 
 static void set_sources(json_t *document, const struct check *check)
 {
-	AUTO(mem) char *data = base64_encode(str_of(check->bytes));
+	AUTO(mem) char *data = base64_encode(check_bytes(check));
 	json_t *sources = json_array();
 
 	json_push(sources, json_text(str_of(data)));

@@ -13,8 +13,10 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "base/vec.h"
+#include "builder/context_spec.h"
 #include "builder/ignore.h"
 #include "builder/ignore_file.h"
+#include "builder/include.h"
 #include "builder/parse.h"
 #include "builder/readers.h"
 #include "builder/recipe_file.h"
@@ -76,6 +78,8 @@ static struct err *find_recipe(struct view *view, const char *directory, struct 
 	const struct recipe_search search = { .recipe = view->values->recipe,
 					      .context = directory,
 					      .context_fd = -1 };
+	struct include_root root;
+	AUTO(fd) int root_fd = -1;
 	struct err *err = recipe_file_find(&search, ret);
 
 	if (err_kind(err) == ERR_NOT_FOUND && !view->values->recipe) {
@@ -83,7 +87,10 @@ static struct err *find_recipe(struct view *view, const char *directory, struct 
 		return NULL;
 	}
 	TRY(err);
-	err_free(recipe_parse(ret->name, buf_str(&ret->bytes), &view->recipe));
+	err_free(recipe_file_root(&search, ret, &root, &root_fd)); /* only an INCLUDE needs it */
+	err_free(recipe_parse_as(ret->name, buf_str(&ret->bytes),
+				 &(struct recipe_override){ .root = root_fd >= 0 ? &root : NULL },
+				 &view->recipe));
 	return NULL;
 }
 
@@ -99,12 +106,27 @@ static struct err *skip_store(const struct cli *cli, struct tree *tree)
 	return absent ? NULL : tree_skip(tree, fd);
 }
 
+/* The other contexts of a build would have to be fetched. */
+static struct err *check_directory(const char *directory)
+{
+	AUTO(context_spec) struct context_spec spec = { 0 };
+	AUTO(err) struct err *err = context_spec_parse(directory, false, &spec);
+
+	if (err || spec.kind == CONTEXT_DIRECTORY || spec.maybe_path)
+		return NULL; /* not being there is the error */
+	return err_new(ERR_USAGE,
+		       "only a directory can be listed, and what is there of '%.80s' is not known "
+		       "before it is fetched",
+		       directory);
+}
+
 static struct err *open_view(const struct cli *cli, const char *directory, struct view *view)
 {
 	AUTO(recipe_file) struct recipe_file recipe = RECIPE_FILE_INIT;
 	struct ignore_search search = { .at_root = true, .given = view->values->ignore_file };
 	AUTO(fd) int fd = -1;
 
+	TRY(check_directory(directory));
 	TRY(err_wrap(file_open_dir(AT_FDCWD, directory, &view->fd), "the context"));
 	TRY(find_recipe(view, directory, &recipe));
 	search.context_fd = view->fd;
@@ -299,9 +321,11 @@ static json_t *describe_verdict(const struct view *view, const struct verdict *v
 	}
 	vec_foreach (&verdict->readers, reader) {
 		json_t *one = json_object();
+		unsigned line;
 
-		json_set_text(one, "file", script_name(view->recipe->script));
-		json_set(one, "line", json_integer((*reader)->position.line));
+		json_set_text(one, "file",
+			      script_place(view->recipe->script, (*reader)->position.line, &line));
+		json_set(one, "line", json_integer(line));
 		json_set_text(one, "text", (*reader)->text);
 		json_push(readers, one);
 	}
@@ -340,11 +364,13 @@ static struct err *explain(struct view *view)
 	text = verdict_text(view, &verdict);
 	output_text(text);
 	vec_foreach (&verdict.readers, reader) {
+		unsigned line;
+		const char *file =
+			script_place(view->recipe->script, (*reader)->position.line, &line);
 		AUTO(mem)
-		char *line = xasprintf("read by line %u of %s: %s", (*reader)->position.line,
-				       script_name(view->recipe->script), (*reader)->text);
+		char *told = xasprintf("read by line %u of %s: %s", line, file, (*reader)->text);
 
-		output_text(line);
+		output_text(told);
 	}
 	return NULL;
 }

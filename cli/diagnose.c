@@ -84,7 +84,7 @@ static json_t *json_warning(const struct lint *lint)
 json_t *diagnose_json(const struct check *check)
 {
 	const struct lints *lints = lints_of(check);
-	AUTO(mem) char *data = base64_encode(str_of(check->bytes));
+	AUTO(mem) char *data = base64_encode(check_bytes(check));
 	json_t *document = json_object(), *warnings = json_array(), *sources = json_array();
 	json_t *source = json_object();
 

@@ -271,7 +271,7 @@ same_tree() {
 		'["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin","a=b"]'
 	put a
 	fails 1 cairn build - < <(printf 'FROM scratch\nCOPY a /\n')
-	says "this build has no context to copy from"
+	says "(standard input):2: the Recipe came alone, without files: name a directory"
 	fails 1 cairn build - </dev/null
 	says "neither a tar nor a Recipe"
 	fails 1 cairn build - < <(printf 'FROM scratch\n' | gzip)
@@ -608,6 +608,20 @@ sees() {
 	put Other.dockerignore src
 	run -0 cairn context -f Other --why src/gen/x.h ctx
 	says "by line 1 of Other.dockerignore: src"
+	fails 2 cairn context -
+	fails 2 cairn context https://host/app.tar
+	says "only a directory can be listed"
+}
+
+@test "cairn context --why finds readers in included files" {
+	put ctx/Recipe "$(printf '# syntax=cairn/1\nFROM scratch\n\nINCLUDE parts/more\nCOPY a /b')"
+	put ctx/parts/more "$(printf '# of two\nCOPY a /a')"
+	put ctx/a
+	run -0 cairn context --why a ctx
+	says "read by line 2 of parts/more: COPY a /a"
+	says "read by line 5 of Recipe: COPY a /b"
+	equal "$(cairn context --format json --why a ctx | jq -c '[.readBy[] | [.file, .line]]')" \
+		'[["parts/more",2],["Recipe",5]]'
 }
 
 # ---- git ----

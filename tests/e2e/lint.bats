@@ -222,6 +222,26 @@ rules() {
 	equal "$(build --call=outline,format=json --target other ctx | jq -c '[.args[].name]')" '["OTHER"]'
 	fails 2 build --call outlines ctx
 	says "did you mean outline?"
+	fails 2 build --call what ctx
+	says "it is one of: build, check, outline, targets"
+	fails 2 build --check --call outline ctx
+	says "do not go together"
+}
+
+@test "places in included files are told as such" {
+	printf '# syntax=cairn/1\nFROM scratch\nINCLUDE more\nCMD a\n' >ctx/Recipe
+	printf '# two lines\nWORKDIR x\n' >ctx/more
+	cairn lint --format sarif ctx >out || true
+	equal "$(jq -c '[.runs[0].results[].locations[0].physicalLocation | [.artifactLocation.uri, .region.startLine]]' out)" \
+		'[["ctx/more",2],["ctx/Recipe",4]]'
+	cairn lint --format json ctx >out || true
+	line=$(jq -r '.warnings[0].location.ranges[0].start.line' out)
+	equal "$(jq -r '.sources[0].data' out | base64 -d | sed -n "${line}p")" "WORKDIR x"
+	printf 'FROM scratch\n# check=skpi=all\n' >ctx/Recipe
+	run -0 cairn lint ctx
+	printf '# escape=`\n# check=skpi=all\nFROM scratch\n' >ctx/Recipe
+	fails 1 cairn lint ctx
+	says "Recipe:2: check: unknown option 'skpi' (did you mean skip?)"
 }
 
 @test "targets tells the stages" {
