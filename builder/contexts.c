@@ -72,7 +72,9 @@ static struct err *open_directory(struct plan *plan, struct plan_context *contex
 	if (context->fd >= 0)
 		return NULL;
 	if (!context->spec.value)
-		return err_new(ERR_INVALID, "this build has no context to copy from");
+		return err_new(
+			ERR_INVALID,
+			"the Recipe came alone, without files: name a directory as the context");
 	return fetch(plan, context);
 }
 

@@ -46,6 +46,11 @@ struct err *site_expand_heredoc(const struct site *site, const char *text, char 
 /* mount_parse() with the variables of the stage. */
 struct err *site_parse_mount(const struct site *site, const char *text, struct mount *ret) MUST_USE;
 
+/* plan_tree_of() for this instruction. What is wrong with the build's own directory, such as its ignore
+ * file, is not said of it. */
+struct err *site_tree(const struct site *site, struct plan_context *context, struct tree **ret)
+	MUST_USE;
+
 /* plan_from_of() for this instruction, with the variables of `text` filled in: those of the stage, else the
  * ARGs before the first FROM. */
 struct err *site_from(const struct site *site, const char *text, bool numbers,

@@ -34,6 +34,13 @@ struct err *site_wrap(const struct site *site, struct err *err)
 	return script_wrap(err, site->plan->recipe->script, &site->in->position);
 }
 
+struct err *site_tree(const struct site *site, struct plan_context *context, struct tree **ret)
+{
+	struct err *err = plan_tree_of(site->plan, context, ret);
+
+	return context->local && !context->name ? err : site_wrap(site, err);
+}
+
 struct err *site_hint_json(const struct site *site, const char *word, struct err *err)
 {
 	if (word[0] == '[')

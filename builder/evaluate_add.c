@@ -154,6 +154,7 @@ static struct err *find_source(const struct site *site, struct plan_step *step, 
 			       const struct expected *expected, struct key *key)
 {
 	struct plan_add *add;
+	struct err *err;
 	bool is_git;
 
 	vec_push(&step->copy.adds, (struct plan_add){ .kind = ADD_LOCAL });
@@ -163,7 +164,13 @@ static struct err *find_source(const struct site *site, struct plan_step *step, 
 		return site_wrap(site, find_git(site, expected, add, key));
 	if (web_source_is_url(source))
 		return site_wrap(site, find_web(site, source, expected, add, key));
-	return find_local(site, step, source, expected, add, key);
+	err = find_local(site, step, source, expected, add, key);
+	return strstr(source, "://") ?
+		       err_note(
+			       err,
+			       "of the web ADD takes http, https and git repositories; all else is a "
+			       "path of the context") :
+		       err;
 }
 
 static struct err *find_expected(const struct site *site, const struct plan_copy *copy,

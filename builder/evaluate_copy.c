@@ -28,7 +28,7 @@ struct err *copy_select(const struct site *site, const struct plan_copy *copy, c
 	struct digest digest;
 	struct tree *tree;
 
-	TRY(plan_tree_of(site->plan, copy->from.context, &tree));
+	TRY(site_tree(site, copy->from.context, &tree));
 	TRY(site_wrap(site, site_hint_json(site, pattern,
 					   selection_add(&found, tree, pattern,
 							 copy->from.context->what))));

@@ -57,7 +57,7 @@ static struct err *set_target(const struct site *site, struct plan_mount *mount)
 	mount->target = site_join_path(site_directory(site), mount->flag.target);
 	if (strcmp(mount->target, "/") == 0)
 		return site_error(site, ERR_INVALID,
-				  "--mount: '%s' is '/', where nothing can be mounted",
+				  "--mount: target=%s is the root, where nothing can be mounted",
 				  mount->flag.target);
 	return NULL;
 }
@@ -102,7 +102,7 @@ static struct err *select_source(const struct site *site, struct plan_mount *mou
 	struct plan_context *context = mount->from.context;
 	struct tree *tree;
 
-	TRY(plan_tree_of(site->plan, context, &tree));
+	TRY(site_tree(site, context, &tree));
 	TRY(site_wrap(site, err_wrap(selection_add(&mount->selection, tree, pattern, context->what),
 				     "--mount")));
 	if (mount->selection.len == 0) /* what could be a pattern need not be there */

@@ -109,7 +109,7 @@ static struct err *open_given(const struct recipe_search *search, struct recipe_
 			return NULL;
 		}
 	}
-	return err;
+	return err_wrap(err, "the Recipe");
 }
 
 /* Everything that comes out of a descriptor: a file, a pipe, a process substitution. */

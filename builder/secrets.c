@@ -67,6 +67,7 @@ const struct secret *secrets_find(const struct secrets *secrets, const char *id)
 struct source {
 	const char *id, *path, *variable;
 	bool is_file, is_env;
+	bool bare; /* only the id was given: it may be that of a variable, too */
 };
 
 static struct err *take_field(struct source *source, const char *field)
@@ -108,6 +109,7 @@ static struct err *settle(struct source *source)
 		return err_new(ERR_INVALID, "'%.80s' has both a file and a variable", source->id);
 	if (source->path || source->variable)
 		return NULL;
+	source->bare = true;
 	if (!source->is_file && (source->is_env || getenv(source->id)))
 		source->variable = source->id;
 	else
@@ -125,8 +127,12 @@ static struct err *read_path(const struct source *source, struct secret *ret)
 {
 	AUTO(fd) int fd = -1;
 	size_t got = 1;
+	struct err *err =
+		file_open(AT_FDCWD, source->path, O_RDONLY | O_NOCTTY, 0, FILE_ANYWHERE, &fd);
 
-	TRY(file_open(AT_FDCWD, source->path, O_RDONLY | O_NOCTTY, 0, FILE_ANYWHERE, &fd));
+	if (source->bare && !source->is_file)
+		err = err_wrap(err, "there is no variable '%.80s', and no file", source->id);
+	TRY(err);
 	ret->value = xcalloc(1, SECRET_MAX + 2);
 	while (got > 0 && ret->len <= SECRET_MAX) {
 		TRY(file_read_some(fd, ret->value + ret->len, SECRET_MAX + 1 - ret->len,

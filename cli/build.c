@@ -333,7 +333,13 @@ static struct err *read_request(const struct build_values *values, const struct 
 static struct err *read_call(const struct build_values *values, struct call_spec *ret)
 {
 	*ret = (struct call_spec){ .call = values->check ? CALL_CHECK : CALL_BUILD };
-	return values->call ? option_refuse(call_parse(values->call, ret), "--call") : NULL;
+	if (!values->call)
+		return NULL;
+	TRY(option_refuse(call_parse(values->call, ret), "--call"));
+	if (values->check && ret->call != CALL_CHECK)
+		return err_new(ERR_USAGE, "options --check and --call %.80s do not go together",
+			       values->call);
+	return NULL;
 }
 
 /* Answer a question about the Recipe instead of building it. Of a context that comes through standard

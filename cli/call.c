@@ -24,16 +24,19 @@ static const char *const formats[] = { "text", "json", "sarif" };
 static struct err *find_word(struct str word, const char *what, const char *const *words,
 			     size_t count, size_t *ret)
 {
+	AUTO(buf) struct buf all = BUF_INIT(200);
 	const char *nearest;
 
 	for (*ret = 0; *ret < count; ++*ret)
 		if (str_is(word, words[*ret]))
 			return NULL;
 	nearest = text_nearest(word, words, count);
-	return err_new(ERR_INVALID, "unknown %s '%.*s'%s%s%s", what,
+	for (size_t i = 0; i < count; i++)
+		buf_addf(&all, "%s%s", i > 0 ? ", " : "", words[i]);
+	return err_new(ERR_INVALID, "unknown %s '%.*s' (%s%s%s)", what,
 		       (int)(word.len < 80 ? word.len : 80), word.at,
-		       nearest ? " (did you mean " : "", nearest ? nearest : "",
-		       nearest ? "?)" : "");
+		       nearest ? "did you mean " : "it is one of: ", nearest ? nearest : all.at,
+		       nearest ? "?" : "");
 }
 
 struct err *call_parse(const char *text, struct call_spec *ret)

@@ -320,6 +320,8 @@ with tarfile.open("ctx/evil.tar", "w") as tar:
 	says "--checksum is for files of the web"
 	fails 3 build "ADD http://127.0.0.1:$PORT/none /"
 	says "404"
+	fails 3 build "ADD ftp://127.0.0.1:$PORT/f /"
+	says "of the web ADD takes http, https and git repositories"
 }
 
 @test "an equal file under another URL is found in the cache" {
