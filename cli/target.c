@@ -11,12 +11,18 @@
 #include "cli/option.h"
 #include "registry/reference.h"
 
-static void add_name(struct build_target *target, const char *name)
+static bool has_name(const struct build_target *target, const char *name)
 {
 	vec_foreach (&target->tags, tag)
 		if (strcmp(*tag, name) == 0)
-			return;
-	strings_push(&target->tags, name);
+			return true;
+	return false;
+}
+
+static void add_name(struct build_target *target, const char *name)
+{
+	if (!has_name(target, name))
+		strings_push(&target->tags, name);
 }
 
 /* The target of that stage, new if there is none. */
@@ -64,6 +70,19 @@ static struct build_target *find_nameless(struct targets *targets)
 	return found;
 }
 
+/* A name is that of one image. */
+static struct err *check_names(const struct build_target *one, const struct build_target *other)
+{
+	vec_foreach (&one->tags, tag)
+		if (has_name(other, *tag))
+			return err_new(
+				ERR_USAGE,
+				"option --target: '%.200s' cannot be the name of both '%.80s' "
+				"and '%.80s'",
+				*tag, one->stage, other->stage);
+	return NULL;
+}
+
 struct err *targets_read(const struct strings *values, const struct strings *names,
 			 struct targets *ret)
 {
@@ -81,6 +100,9 @@ struct err *targets_read(const struct strings *values, const struct strings *nam
 			       names->at[0], ret->len);
 	vec_foreach (names, name)
 		add_name(nameless, *name);
+	for (size_t i = 1; i < ret->len; i++)
+		for (size_t j = 0; j < i; j++)
+			TRY(check_names(&ret->at[j], &ret->at[i]));
 	return NULL;
 }
 

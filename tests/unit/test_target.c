@@ -59,8 +59,13 @@ TEST(gives_names_to_targets)
 TEST(refuses_what_is_unclear)
 {
 	static const char *const cases[][2] = {
-		{ "=x", "" },       { "one=", "" },         { "one=NOT/A/NAME", "" },
-		{ "one two", "a" }, { "one=x two=y", "a" },
+		{ "=x", "" },
+		{ "one=", "" },
+		{ "one=NOT/A/NAME", "" },
+		{ "one two", "a" },
+		{ "one=x two=y", "a" },
+		{ "one=x two=x", "" },
+		{ "one=x two", "docker.io/library/x:latest" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
