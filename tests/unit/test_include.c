@@ -58,7 +58,7 @@ TEST(joins_files_and_knows_their_lines)
 
 TEST(shows_the_lines_of_the_file)
 {
-	const struct position at = { 4, 4, 0 };
+	const struct position at = { 4, 4, 0, NULL };
 	AUTO(script) struct script *whole = NULL;
 	AUTO(err) struct err *err = NULL;
 
