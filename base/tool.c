@@ -6,13 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/cancel.h"
 #include "base/clock.h"
@@ -88,49 +89,60 @@ static void run_auto_(struct run *run)
 	buf_release(&run->errors);
 }
 
-static int spawn_actions(posix_spawn_file_actions_t *actions, const struct tool *tool, int out,
-			 int errors)
-{
-	int failed =
-		posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+/* What the child, which shares our memory, makes of itself. */
+struct launch {
+	const struct tool *tool;
+	const char *path;
+	int null_fd, out_fd, error_fd;
+	pid_t parent;
+	int error; /* errno of what failed */
+};
 
-	if (!failed)
-		failed = posix_spawn_file_actions_adddup2(actions, out, STDOUT_FILENO);
-	if (!failed)
-		failed = posix_spawn_file_actions_adddup2(actions, errors, STDERR_FILENO);
-	if (!failed && tool->dir_fd >= 0)
-		failed = posix_spawn_file_actions_addfchdir_np(actions, tool->dir_fd);
-	if (!failed)
-		failed = posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
-	return failed;
+/* Signals that we ignore; of those with a handler exec takes care. */
+SYSTEM_CALLS_ONLY static void take_usual_signals(void)
+{
+	static const unsigned char usual[64]; /* a struct sigaction of the kernel's, all 0 */
+	static const uint64_t none;
+
+	syscall(SYS_rt_sigaction, SIGPIPE, usual, NULL, sizeof(none));
+	syscall(SYS_rt_sigaction, SIGURG, usual, NULL, sizeof(none));
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
 }
 
-/* Returns errno's value. */
-static int spawn(const struct tool *tool, const char *path, int out, int errors, pid_t *ret)
+SYSTEM_CALLS_ONLY static int run_launch(void *arg)
 {
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t none, usual;
-	int failed;
+	struct launch *l = arg;
 
-	sigemptyset(&none);
-	sigemptyset(&usual);
-	sigaddset(&usual, SIGPIPE);
-	sigaddset(&usual, SIGURG);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setsigdefault(&attributes, &usual);
-	posix_spawnattr_setpgroup(&attributes, 0);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-						      POSIX_SPAWN_SETPGROUP);
-	failed = spawn_actions(&actions, tool, out, errors);
-	if (!failed)
-		failed = posix_spawn(ret, path, &actions, &attributes, (char *const *)tool->argv,
-				     (char *const *)tool->environment);
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&actions);
-	return failed;
+	/* its thread is there until it has ended: only a kill of all of us comes before */
+	syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (syscall(SYS_getppid) != l->parent)
+		return 127;
+	syscall(SYS_setpgid, 0, 0);
+	take_usual_signals();
+	if ((l->tool->dir_fd < 0 || syscall(SYS_fchdir, l->tool->dir_fd) == 0) &&
+	    syscall(SYS_dup3, l->null_fd, STDIN_FILENO, 0) >= 0 &&
+	    syscall(SYS_dup3, l->out_fd, STDOUT_FILENO, 0) >= 0 &&
+	    syscall(SYS_dup3, l->error_fd, STDERR_FILENO, 0) >= 0 &&
+	    syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0) == 0)
+		syscall(SYS_execve, l->path, l->tool->argv, l->tool->environment);
+	l->error = errno;
+	return 127;
+}
+
+static struct err *launch(struct run *run, struct launch *launch)
+{
+	AUTO(fd) int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	pid_t pid;
+
+	if (null_fd < 0)
+		return err_sys("open /dev/null");
+	launch->null_fd = null_fd;
+	launch->parent = getpid();
+	TRY(err_wrap(process_borrow(run_launch, launch, CLONE_PIDFD | SIGCHLD, &pid, &run->pidfd),
+		     "run %s", launch->path));
+	run->pid = pid;
+	errno = launch->error;
+	return errno ? err_sys("run %s", launch->path) : NULL;
 }
 
 /* A pipe whose reading end is ours, without blocking. */
@@ -157,18 +169,10 @@ static struct err *start(struct run *run)
 	if (tool->out_fd < 0)
 		TRY(open_pipe(&run->fds[0], &out));
 	TRY(open_pipe(&run->fds[1], &errors));
-	errno = spawn(tool, path, out >= 0 ? out : tool->out_fd, errors, &run->pid);
-	if (errno)
-		return err_sys("run %s", path);
-	run->pidfd = (int)syscall(SYS_pidfd_open, run->pid, 0);
-	if (run->pidfd < 0) {
-		struct err *err = err_sys("watch %s", path);
-
-		kill(run->pid, SIGKILL);
-		waitpid(run->pid, NULL, 0);
-		return err;
-	}
-	return NULL;
+	return launch(run, &(struct launch){ .tool = tool,
+					     .path = path,
+					     .out_fd = out >= 0 ? out : tool->out_fd,
+					     .error_fd = errors });
 }
 
 /* ---- until it ends ---- */

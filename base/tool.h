@@ -5,7 +5,8 @@
  * given and no descriptor of ours but 0, 1 and 2; it is the leader of a group of its
  * own, so that all it has started can be ended with it. While it runs the thread waits
  * for it; when the process is told to stop, or the scope that the thread works in is
- * (base/cancel.h), or the program falls silent for too long, the group is killed.
+ * (base/cancel.h), or the program falls silent for too long, the group is killed. The
+ * program dies with us when nobody can tell it to.
  */
 #ifndef BASE_TOOL_H
 #define BASE_TOOL_H

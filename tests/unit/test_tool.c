@@ -1,10 +1,14 @@
-/* tests/unit/test_command.c - other programs, to their end. */
+/* tests/unit/test_tool.c - other programs, to their end. */
 
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/cancel.h"
 #include "base/clock.h"
@@ -138,6 +142,60 @@ TEST(a_program_that_is_not_there_is_named)
 		     ERR_NOT_FOUND);
 }
 
+/* The number in a file that the program writes before it goes to sleep. */
+static pid_t wait_for_number(const char *name)
+{
+	char text[16] = "";
+
+	for (int i = 0; i < 1000; i++) {
+		AUTO(fd) int fd = openat(tmp_fd, name, O_RDONLY | O_CLOEXEC);
+
+		if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 && strchr(text, '\n'))
+			return (pid_t)atoi(text);
+		usleep(10000);
+	}
+	fail_msg("no %s", name);
+	return 0;
+}
+
+/* The state of a process in /proc, or 'X' if it is gone. */
+static char state_of(pid_t pid)
+{
+	AUTO(mem) char *path = xasprintf("/proc/%d/stat", (int)pid);
+	AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char text[256] = "";
+	const char *end;
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return 'X';
+	end = strrchr(text, ')');
+	return end ? end[2] : 'X';
+}
+
+TEST(it_does_not_outlive_us)
+{
+	AUTO(tool_end) struct tool_end end = { 0 };
+	pid_t us = fork(), tool;
+	char last = 'X';
+
+	if (us == 0) {
+		err_free(shell("echo $$ >number; exec sleep 100",
+			       (struct tool){ .dir_fd = tmp_fd, .out_fd = -1 }, &end));
+		_exit(0);
+	}
+	tool = wait_for_number("number");
+	assert_int_equal(kill(us, SIGKILL), 0);
+	assert_int_equal(waitpid(us, NULL, 0), us);
+	for (int i = 0; i < 300; i++) {
+		last = state_of(tool);
+		if (last == 'X' || last == 'Z')
+			return;
+		usleep(10000);
+	}
+	kill(tool, SIGKILL);
+	fail_msg("it is still there: %c", last);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +209,7 @@ int main(void)
 		cmocka_unit_test(what_it_leaves_behind_is_not_waited_for),
 		cmocka_unit_test(a_scope_that_is_stopped_ends_it),
 		cmocka_unit_test(a_program_that_is_not_there_is_named),
+		cmocka_unit_test(it_does_not_outlive_us),
 	};
 
 	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
