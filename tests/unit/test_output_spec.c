@@ -52,6 +52,7 @@ TEST(the_forms_of_an_output_are_those_of_other_tools)
 		else
 			assert_null(output.dest);
 		free(output.dest);
+		free(output.names);
 	}
 }
 
