@@ -40,6 +40,7 @@ static struct err *do_run(struct execution *ex, struct plan_step *step, const st
 				       .script = ex->plan->recipe->script,
 				       .hosts = hosts_of(ex->plan->opts),
 				       .shm_size = ex->plan->opts->shm_size,
+				       .ulimits = ex->plan->opts->ulimits,
 				       .mounts = &mounts };
 	AUTO(fd) int root_fd = -1;
 

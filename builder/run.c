@@ -17,6 +17,7 @@
 #include "builder/mounts.h"
 #include "builder/secrets.h"
 #include "builder/tail.h"
+#include "builder/ulimit.h"
 #include "overlay/sandbox.h"
 #include "overlay/user.h"
 #include "store/journal.h"
@@ -202,6 +203,10 @@ static struct err *start(const struct run_site *site, struct plan_step *step, in
 	spec.insecure = step->insecure;
 	spec.hosts = (const char *const *)site->hosts;
 	spec.shm_size = site->shm_size;
+	if (site->ulimits) {
+		spec.limits = site->ulimits->at;
+		spec.limit_count = site->ulimits->len;
+	}
 	if (site->mounts) {
 		spec.mounts = site->mounts->list;
 		spec.mount_count = site->mounts->holds.len;

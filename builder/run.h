@@ -15,16 +15,18 @@ struct journal;
 struct mounts;
 struct sandbox;
 struct script;
+struct ulimits;
 
 struct run_site {
 	struct sandbox *sandbox;
 	const struct build_events *events;
 	struct journal *journal;
-	const char *hostname;        /* NULL: the usual one */
-	const struct script *script; /* for the excerpt of a failure */
-	char *const *hosts;          /* lines for /etc/hosts, NULL-terminated; NULL: none */
-	uint64_t shm_size;           /* 0: the usual */
-	const struct mounts *mounts; /* what it finds, and variables; NULL: nothing */
+	const char *hostname;          /* NULL: the usual one */
+	const struct script *script;   /* for the excerpt of a failure */
+	char *const *hosts;            /* lines for /etc/hosts, NULL-terminated; NULL: none */
+	uint64_t shm_size;             /* 0: the usual */
+	const struct ulimits *ulimits; /* NULL: the usual */
+	const struct mounts *mounts;   /* what it finds, and variables; NULL: nothing */
 };
 
 /* Run a RUN step in the merged root `root_fd` (from overlay_mount(); used up). Both output streams

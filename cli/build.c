@@ -17,6 +17,7 @@
 #include "builder/scope.h"
 #include "builder/secrets.h"
 #include "builder/ssh.h"
+#include "builder/ulimit.h"
 #include "builder/volume.h"
 #include "cli/build_args.h"
 #include "cli/build_image.h"
@@ -36,7 +37,7 @@ static const char *const networks[] = { "default", "host", "none", NULL };
 struct build_values {
 	const char *recipe, *ignore_file, *platform;
 	struct strings targets, tags, contexts, no_cache_stages;
-	struct strings secrets, ssh, allowed, volumes, hosts;
+	struct strings secrets, ssh, allowed, volumes, hosts, ulimits;
 	const char *shm_size;
 	struct build_arg_values build_args;
 	struct build_output_values output;
@@ -95,6 +96,8 @@ static const struct option options[] = {
 		struct build_values, targets, 0, "target", "STAGE[=NAME]",
 		"stop at this stage, by name or number, and call its image NAME; more than once "
 		"builds several"),
+	OPTION_LIST(struct build_values, ulimits, 0, "ulimit", "NAME=SOFT[:HARD]",
+		    "a limit for the processes of every RUN, such as nofile=1024:2048"),
 	OPTION_LIST(struct build_values, volumes, 'v', "volume", "SOURCE:TARGET[:ro]",
 		    "let every RUN find SOURCE of this machine at TARGET"),
 	BUILD_OUTPUT_OPTIONS(struct build_values, output),
@@ -118,6 +121,7 @@ struct request {
 	struct secrets *secrets;      /* owned */
 	struct ssh_sources *ssh;      /* owned */
 	struct volumes volumes;       /* owned */
+	struct ulimits ulimits;       /* owned */
 	struct strings context_names; /* owned */
 	struct {
 		struct build_context *at;
@@ -142,6 +146,7 @@ static void request_auto_(struct request *request)
 	secrets_free(request->secrets);
 	ssh_sources_free(request->ssh);
 	volumes_release(&request->volumes);
+	ulimits_release(&request->ulimits);
 	strings_release(&request->opts.hosts);
 	strings_release(&request->context_names);
 	vec_release(&request->contexts);
@@ -186,8 +191,13 @@ static struct err *read_volumes(const struct strings *list, struct request *ret)
 	return NULL;
 }
 
-static struct err *read_run_options(const struct build_values *values, struct build_opts *opts)
+static struct err *read_run_options(const struct build_values *values, struct request *ret)
 {
+	struct build_opts *opts = &ret->opts;
+
+	vec_foreach (&values->ulimits, text)
+		TRY(option_refuse(ulimits_add(&ret->ulimits, *text), "--ulimit"));
+	opts->ulimits = &ret->ulimits;
 	vec_foreach (&values->hosts, text)
 		TRY(option_refuse(hosts_add(&opts->hosts, *text), "--add-host"));
 	(void)strings_argv(&opts->hosts);
@@ -303,7 +313,7 @@ static struct err *read_request(const struct build_values *values, const struct 
 	TRY(read_contexts(&values->contexts, ret));
 	TRY(read_secrets(&values->secrets, ret));
 	TRY(read_ssh(&values->ssh, ret));
-	TRY(read_run_options(values, opts));
+	TRY(read_run_options(values, ret));
 	TRY(read_volumes(&values->volumes, ret));
 	TRY(read_allowed(&values->allowed, opts));
 	TRY(read_tags(&values->tags, &ret->names));

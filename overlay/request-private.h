@@ -53,12 +53,19 @@ struct request_mount {
 	uint32_t source; /* what of the mount to show, a path from its root; offset 0: all of it */
 };
 
+/* For setrlimit(2), in this order. */
+struct request_limit {
+	uint64_t soft, hard;
+	uint64_t resource;
+};
+
 struct request {
 	uint64_t capabilities; /* bits by number: bounding, for uid 0 permitted and effective */
 	uint64_t shm_size;     /* bytes */
 	uint32_t uid, gid;
 	uint32_t flags;
 	struct request_span groups;  /* gid_t */
+	struct request_span limits;  /* struct request_limit */
 	struct request_span argv;    /* uint64_t offsets of texts; a slot of 0 follows */
 	struct request_span envp;    /* the same */
 	struct request_span seccomp; /* struct sock_filter; none: no filter */

@@ -211,6 +211,20 @@ static struct request_span add_mounts(struct buf *buf, const struct sandbox_spec
 	return add_array(buf, mounts, spec->mount_count, sizeof(*mounts));
 }
 
+static struct request_span add_limits(struct buf *buf, const struct sandbox_spec *spec)
+{
+	AUTO(mem)
+	struct request_limit *limits = xcalloc(spec->limit_count, sizeof(*limits));
+
+	for (size_t i = 0; i < spec->limit_count; i++)
+		limits[i] = (struct request_limit){
+			.soft = spec->limits[i].soft,
+			.hard = spec->limits[i].hard,
+			.resource = (uint64_t)spec->limits[i].resource,
+		};
+	return add_array(buf, limits, spec->limit_count, sizeof(*limits));
+}
+
 static uint32_t request_flags(const struct sandbox_spec *spec)
 {
 	uint32_t flags = spec->network == SANDBOX_NETWORK_NONE ? REQUEST_NEW_NETWORK : 0;
@@ -244,6 +258,7 @@ static struct err *format_request(const struct sandbox *sandbox, const struct sa
 	request.argv = add_list(buf, spec->argv);
 	request.envp = add_list(buf, spec->envp);
 	request.mounts = add_mounts(buf, spec);
+	request.limits = add_limits(buf, spec);
 	request.groups = add_array(buf, spec->groups, spec->group_count, sizeof(*spec->groups));
 	if (!spec->insecure)
 		request.seccomp = add_array(buf, sandbox->filter.at, sandbox->filter.len,

@@ -58,6 +58,14 @@ struct sandbox_mount {
 
 #define SANDBOX_MOUNTS_MAX 128
 
+#define SANDBOX_NO_LIMIT UINT64_MAX
+
+/* A limit of getrlimit(2) for the command. */
+struct sandbox_limit {
+	int resource; /* RLIMIT_NOFILE, ... */
+	uint64_t soft, hard;
+};
+
 /* Everything is borrowed for the call of sandbox_start(). Start from SANDBOX_SPEC_INIT. */
 struct sandbox_spec {
 	int root_fd; /* from overlay_mount(); it is used up: one run per mount */
@@ -79,6 +87,9 @@ struct sandbox_spec {
 	int stdin_fd, stdout_fd, stderr_fd; /* borrowed; -1: /dev/null. Unused with a tty */
 	bool tty;                           /* a terminal of its own on 0, 1, 2 and /dev/console */
 	uint64_t shm_size;                  /* of /dev/shm in bytes; 0: 64 MiB */
+
+	const struct sandbox_limit *limits; /* in the place of the usual ones */
+	size_t limit_count;
 
 	/* In order: a later one may lie in an earlier one. Their targets are opened beneath the
 	 * step's root, once /proc, /sys and /dev are there; links do not lead out of it. */

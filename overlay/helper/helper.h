@@ -70,6 +70,8 @@ void bind_all(const struct step *step);
 /* ---- identity.c ---- */
 
 void identity_limits(const struct step *step);
+/* Those that were asked for, last of all: nothing of ours is to fail for them. */
+void identity_own_limits(const struct step *step);
 /* Become the user for good: groups, capabilities, filter, ids. */
 void identity_assume(const struct step *step);
 

@@ -14,6 +14,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -22,10 +23,25 @@
 #define FILES_SOFT 1024
 #define FILES_HARD 524288
 
-void identity_limits(const struct step *step)
+static const struct request_limit *asked_limits(const struct step *step)
+{
+	const struct request_span span = step->request->limits;
+
+	return (const struct request_limit *)(const void *)step_text(step, span.at);
+}
+
+/* Whether the user asked for another one: a hard limit that was lowered stays so. */
+static bool is_asked(const struct step *step, uint64_t resource)
+{
+	for (uint32_t i = 0; i < step->request->limits.count; i++)
+		if (asked_limits(step)[i].resource == resource)
+			return true;
+	return false;
+}
+
+static void limit_files(const struct step *step)
 {
 	struct rlimit files = { .rlim_cur = FILES_SOFT, .rlim_max = FILES_HARD };
-	const struct rlimit none = { 0 };
 
 	if (setrlimit(RLIMIT_NOFILE, &files) < 0) {
 		/* the machine's own ceiling is lower; the user's own limit is no matter */
@@ -35,8 +51,31 @@ void identity_limits(const struct step *step)
 		if (setrlimit(RLIMIT_NOFILE, &files) < 0)
 			step_fail(step, STAGE_LIMITS, "open files");
 	}
-	if (setrlimit(RLIMIT_CORE, &none) < 0)
+}
+
+void identity_limits(const struct step *step)
+{
+	const struct rlimit none = { 0 };
+
+	if (!is_asked(step, RLIMIT_NOFILE))
+		limit_files(step);
+	if (!is_asked(step, RLIMIT_CORE) && setrlimit(RLIMIT_CORE, &none) < 0)
 		step_fail(step, STAGE_LIMITS, "core size");
+}
+
+/* UINT64_MAX is RLIM_INFINITY. */
+void identity_own_limits(const struct step *step)
+{
+	const struct request_span span = step->request->limits;
+	const struct request_limit *limits = asked_limits(step);
+
+	for (uint32_t i = 0; i < span.count; i++) {
+		const struct rlimit limit = { .rlim_cur = limits[i].soft,
+					      .rlim_max = limits[i].hard };
+
+		if (setrlimit((__rlimit_resource_t)limits[i].resource, &limit) < 0)
+			step_fail(step, STAGE_LIMITS, "those that were asked for");
+	}
 }
 
 /* Drop from the bounding set what is not in `keep`. The kernel knows where its list ends. */

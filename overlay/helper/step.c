@@ -329,6 +329,7 @@ noreturn void step_main(struct step *step)
 	umask(022);
 	close_everything(step);
 	enter_cwd(step);
+	identity_own_limits(step);
 	identity_assume(step);
 	execute(step);
 }

@@ -257,3 +257,29 @@ quiet_build() {
 	equal "$(cat log)" ""
 	BUILDKIT_PROGRESS=unheard-of cairn build . >id
 }
+
+@test "--ulimit sets the limits of a RUN, and no key knows of it" {
+	import_base
+	printf 'FROM base\nRUN ulimit -Sn >/l; ulimit -Hn >>/l; ulimit -Ss >>/l; ulimit -Hc >>/l\n' >Recipe
+	limits() {
+		quiet_build "$@"
+		cairn export app | tar -xO l | xargs
+	}
+	equal "$(limits --ulimit nofile=200:300 --ulimit stack=1048576 --ulimit core=-1 --ulimit nofile=100:150)" \
+		"100 150 1024 unlimited"
+	equal "$(limits --ulimit nofile=7)" "100 150 1024 unlimited" # from the cache
+	# as the judge has it
+	both_have "$BATS_FILE_TMPDIR/base.tar" base
+	judge bud -q --isolation chroot --ulimit nofile=100:150 --ulimit stack=1048576 --ulimit core=-1 \
+		-o type=tar,dest=theirs.tar -f Recipe . >/dev/null
+	equal "$(tar -xOf theirs.tar l | xargs)" "100 150 1024 unlimited"
+	while IFS='|' read -r value text; do
+		fails 2 cairn build --ulimit "$value" .
+		says "option --ulimit: $text"
+	done <<-'END'
+		nofile|'nofile' is not NAME=SOFT[:HARD]
+		files=1|'files' is none of: core, cpu
+		nofile=2:1|nofile=2:1: the soft limit is above the hard one
+		nofile=x|'x'
+	END
+}
