@@ -23,6 +23,7 @@
 
 #define ASK_MS 100 /* how soon a scope that was stopped is noticed */
 #define CHUNK ((size_t)16 * 1024)
+#define CHUNKS_MAX 64 /* taken at a time: more than a pipe holds, and yet an end */
 
 void tool_end_release(struct tool_end *end)
 {
@@ -194,9 +195,12 @@ static struct err *take(struct run *run, size_t i)
 {
 	UNCLEARED char data[CHUNK];
 	struct buf *out = run->tool->out;
-	ssize_t n;
+	ssize_t n = 1;
 
-	while ((n = read(run->fds[i], data, sizeof(data))) > 0) {
+	for (int count = 0; count < CHUNKS_MAX; count++) {
+		n = read(run->fds[i], data, sizeof(data));
+		if (n <= 0)
+			break;
 		run->heard = clock_monotonic();
 		if (i == 1)
 			keep_end(&run->errors, data, (size_t)n);
