@@ -8,6 +8,7 @@
 #include "builder/key.h"
 #include "builder/scope.h"
 #include "builder/web_source.h"
+#include "registry/url.h"
 
 /* Where the files come from: the build's context, or what --from says. */
 static struct err *find_source(const struct site *site, struct plan_copy *copy)
@@ -148,18 +149,6 @@ static bool has_names(const char *chown)
 	return false;
 }
 
-/* A source without the user and the password of a URL. */
-static char *shown(const struct plan_copy *copy, const char *source)
-{
-	const char *authority = strstr(source, "://");
-	size_t len = authority ? strcspn(authority + 3, "/?#") : 0;
-	const char *at = len ? memrchr(authority + 3, '@', len) : NULL;
-
-	if (!copy->is_add || !at || !web_source_is_url(source))
-		return xstrdup(source);
-	return xasprintf("%.*s%s", (int)(authority + 3 - source), source, at + 1);
-}
-
 void copy_row(const struct site *site, struct plan_step *step, const char *dest)
 {
 	struct buf row = BUF_INIT(TEXT_MAX_BYTES);
@@ -172,7 +161,8 @@ void copy_row(const struct site *site, struct plan_step *step, const char *dest)
 	if (step->copy.mode)
 		buf_addf(&row, " --chmod=%s", step->copy.mode);
 	vec_foreach (&step->copy.sources, source) {
-		AUTO(mem) char *text = shown(&step->copy, *source);
+		AUTO(mem)
+		char *text = step->copy.is_add ? url_without_logins(*source) : xstrdup(*source);
 
 		buf_addf(&row, " %s", text);
 	}

@@ -24,6 +24,7 @@
 #include "builder/events.h"
 #include "builder/mounts.h"
 #include "overlay/sandbox.h"
+#include "registry/url.h"
 #include "store/layer.h"
 #include "store/store.h"
 
@@ -105,14 +106,23 @@ struct err *execution_stop(struct execution *ex, struct err *err)
 	return err;
 }
 
+/* Whoever writes a password into a URL of an ADD need not find it in a log. */
+static char *title_of(const struct plan_step *step)
+{
+	return step->copy.is_add ? url_without_logins(step->instruction->text) :
+				   xstrdup(step->instruction->text);
+}
+
 static void tell_begin(struct execution *ex, const struct plan_step *step)
 {
+	AUTO(mem) char *title = title_of(step);
+
 	events_emit(ex->opts->events, &(struct build_event){ .kind = EVENT_STEP_BEGIN,
 							     .step = step->number,
 							     .stage = step->stage->name,
 							     .index = step->index,
 							     .count = step->stage->step_count,
-							     .text = step->instruction->text });
+							     .text = title });
 }
 
 static void tell_end(struct execution *ex, const struct plan_step *step, const struct err *err,

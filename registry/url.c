@@ -305,6 +305,29 @@ char *url_redacted(const char *text)
 	return buf_steal(&out);
 }
 
+/* "http://" or "https://" at the beginning: its length, or 0. */
+static size_t web_scheme_len(const char *text)
+{
+	return strncasecmp(text, "http://", 7) == 0  ? 7 :
+	       strncasecmp(text, "https://", 8) == 0 ? 8 :
+						       0;
+}
+
+char *url_without_logins(const char *text)
+{
+	AUTO(buf) struct buf out = BUF_INIT(strlen(text) + 1);
+
+	while (*text) {
+		size_t scheme = web_scheme_len(text);
+		size_t len = scheme ? strcspn(text + scheme, "/?# \t\r\n\"'") : 0;
+		const char *sign = len ? memrchr(text + scheme, '@', len) : NULL;
+
+		buf_add(&out, text, scheme ? scheme : 1);
+		text = sign ? sign + 1 : text + (scheme ? scheme : 1);
+	}
+	return out.len ? buf_steal(&out) : xstrdup("");
+}
+
 static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')

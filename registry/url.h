@@ -50,6 +50,8 @@ bool url_is_private(const struct url *url);
 
 /* For messages, and for any text: no userinfo, no values in the query, no fragment. Owned. */
 char *url_redacted(const char *text) MUST_USE;
+/* Any text, with no userinfo in what of it are http and https URLs. Owned. */
+char *url_without_logins(const char *text) MUST_USE;
 /* Percent-decoded; what is no "%" and two hex digits stands for itself. NULL if a NUL would be in
  * it. Owned. */
 char *url_decoded(struct str text) MUST_USE;

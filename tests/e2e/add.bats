@@ -377,10 +377,13 @@ hidden_nowhere() {
 	printf 1 >served/f
 	build "ADD http://user:hidden-token@127.0.0.1:$PORT/f /"
 	equal "$(asked)" "GET /f [Basic $(printf user:hidden-token | base64)] 200"
-	cairn build --progress quiet -t it -f Recipe ctx >/dev/null
+	cairn build --progress plain --no-cache -t it -f Recipe ctx >said 2>&1
+	grep -q "ADD http://127.0.0.1:$PORT/f /" said
+	run ! grep -q hidden-token said
 	cairn history it >rows
 	grep -q "ADD http://127.0.0.1:$PORT/f /" rows
 	run ! grep -q hidden-token rows
+	hidden_nowhere
 }
 
 # ---- repositories ----

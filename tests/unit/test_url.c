@@ -296,6 +296,31 @@ TEST(hides_what_is_secret)
 	}
 }
 
+TEST(takes_logins_out_of_any_text)
+{
+	static const struct {
+		const char *text, *want;
+	} cases[] = {
+		{ "ADD http://user:pw@a.example/x /", "ADD http://a.example/x /" },
+		{ "ADD HTTPS://p@w@a.example:1?x=@y /", "ADD HTTPS://a.example:1?x=@y /" },
+		{ "[\"http://u@a\", \"http://u:p@b.git#c\"]",
+		  "[\"http://a\", \"http://b.git#c\"]" },
+		{ "http://a/ b@c", "http://a/ b@c" },
+		{ "http://a b@c", "http://a b@c" },
+		{ "http://http://u@a/", "http://http://a/" },
+		{ "ssh://git@a.example/x git@a:x", "ssh://git@a.example/x git@a:x" },
+		{ "http://@", "http://" },
+		{ "http://", "http://" },
+		{ "", "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO(mem) char *got = url_without_logins(cases[i].text);
+
+		assert_string_equal(got, cases[i].want);
+	}
+}
+
 TEST(adds_a_parameter_and_changes_nothing_else)
 {
 	static const struct {
@@ -327,6 +352,7 @@ int main(void)
 		cmocka_unit_test(origins_are_scheme_host_and_port),
 		cmocka_unit_test(knows_addresses_that_are_not_of_the_public_internet),
 		cmocka_unit_test(hides_what_is_secret),
+		cmocka_unit_test(takes_logins_out_of_any_text),
 		cmocka_unit_test(adds_a_parameter_and_changes_nothing_else),
 	};
 
