@@ -1,11 +1,13 @@
 /* cli/build.c - from a Recipe to an image. */
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/str.h"
 #include "builder/build.h"
 #include "builder/check.h"
@@ -156,6 +158,20 @@ static void request_auto_(struct request *request)
 
 /* ---- options ---- */
 
+/* Whether the Recipe names it or not: a directory that is misspelt must not give another image. */
+static struct err *check_context(const struct context_spec *spec)
+{
+	AUTO(fd) int fd = -1;
+	struct stat st;
+
+	if (spec->kind != CONTEXT_DIRECTORY)
+		return NULL;
+	if (stat(spec->value, &st) == 0 && !S_ISDIR(st.st_mode))
+		return err_new(ERR_USAGE, "option --build-context: '%.200s' is not a directory",
+			       spec->value);
+	return err_wrap(file_open_dir(AT_FDCWD, spec->value, &fd), "option --build-context");
+}
+
 static struct err *read_contexts(const struct strings *list, struct request *ret)
 {
 	vec_foreach (list, text) {
@@ -168,6 +184,7 @@ static struct err *read_contexts(const struct strings *list, struct request *ret
 			return err_new(ERR_USAGE,
 				       "option --build-context: '%.200s' is not NAME=VALUE", *text);
 		TRY(option_refuse(context_spec_parse(value.at, true, &spec), "--build-context"));
+		TRY(check_context(&spec));
 		strings_push(&ret->context_names, name);
 		vec_push(&ret->contexts,
 			 (struct build_context){ *vec_last(&ret->context_names), value.at });

@@ -145,7 +145,11 @@ lists() {
 	done
 	put ctx/Recipe "$(printf 'FROM scratch\nCOPY --from=x a /\n')"
 	fails 3 cairn build --build-context x=gone ctx
-	says "context 'x'"
+	printf 'FROM scratch\n' >unnamed
+	fails 3 cairn build -f unnamed --build-context x=gone ctx
+	says "option --build-context: open gone: No such file or directory"
+	fails 2 cairn build -f unnamed --build-context x=unnamed ctx
+	says "'unnamed' is not a directory"
 }
 
 @test "a mount may be from a named context, too" {
