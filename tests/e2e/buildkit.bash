@@ -21,7 +21,7 @@ buildkit() {
 
 buildkit_open() {
 	mkdir -p "$BUILDKIT_HOME/config"
-	dockerd -H "unix://$BUILDKIT_HOME/socket" --data-root "$BUILDKIT_HOME/data" \
+	TMPDIR=$BUILDKIT_HOME dockerd -H "unix://$BUILDKIT_HOME/socket" --data-root "$BUILDKIT_HOME/data" \
 		--exec-root "$BUILDKIT_HOME/exec" -p "$BUILDKIT_HOME/pid" --storage-driver overlay2 \
 		--bridge none --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false \
 		>"$BUILDKIT_HOME/log" 2>&1 3>&- &
