@@ -377,10 +377,12 @@ static struct err *ask(struct cli *cli, const struct call_spec *call, const stru
 
 	if (opts->target_count > 1 && call->call == CALL_OUTLINE)
 		return err_new(ERR_USAGE, "option --call: an outline is that of one --target");
-	if (strstr(opts->context, "://"))
+	if (strstr(opts->context, "://")) {
+		AUTO(mem) char *shown = url_redacted(opts->context);
+
 		return err_new(ERR_UNSUPPORTED,
-			       "context '%.200s': nothing is fetched to answer --call",
-			       opts->context);
+			       "context '%.200s': nothing is fetched to answer --call", shown);
+	}
 	return call_run(cli, call,
 			&(struct check_opts){
 				.recipe = opts->recipe || !through_stdin ? opts->recipe : "-",
