@@ -77,16 +77,16 @@ static struct err *take_recipe(struct source *content, const char *name, struct 
 	return NULL;
 }
 
-/* Take what `inner`, which it owns, holds: a tar or a Recipe. */
-static struct err *take(const struct context_opts *opts, struct source *inner, const char *name,
-			struct context *ret)
+/* Take what `inner`, which it owns, holds: a tar or a Recipe. Of `size` bytes; 0: nobody knows. */
+static struct err *take(const struct context_opts *opts, struct source *inner, uint64_t size,
+			const char *name, struct context *ret)
 {
 	AUTO(source) struct source *content = NULL;
 	enum tarball_kind kind;
 
 	TRY(tarball_open(inner, &kind, &content));
 	if (kind == TARBALL_TAR)
-		return tarball_unpack(opts->store, content, &ret->fd);
+		return tarball_unpack(opts->store, content, size, &ret->fd);
 	if (kind == TARBALL_PACKED)
 		return err_new(ERR_INVALID, "what it holds is compressed, but no tar");
 	return take_recipe(content, name, ret);
@@ -94,22 +94,26 @@ static struct err *take(const struct context_opts *opts, struct source *inner, c
 
 /* The same of a file that --build-context names: what is no tar is there as it is. */
 static struct err *take_named(const struct context_opts *opts, const struct digest *digest,
-			      const char *url, struct context *ret)
+			      const char *name, struct context *ret)
 {
 	AUTO(source) struct source *content = NULL;
 	AUTO(source) struct source *whole = NULL;
-	AUTO(err) struct err *damaged = NULL;
+	struct err *err;
 	enum tarball_kind kind = TARBALL_NONE;
 	int fd = -1, again_fd = -1;
 	uint64_t size;
 
 	TRY(blob_open(opts->store, digest, &fd, &size));
-	damaged = tarball_open(source_from_fd(fd, url), &kind, &content);
-	if (!damaged && kind == TARBALL_TAR)
-		return tarball_unpack(opts->store, content, &ret->fd);
+	err = tarball_open(source_from_fd(fd, name), &kind, &content);
+	if (err_kind(err) == ERR_CORRUPT || err_kind(err) == ERR_INVALID)
+		err_free(err); /* it merely looks compressed */
+	else
+		TRY(err);
+	if (kind == TARBALL_TAR)
+		return tarball_unpack(opts->store, content, size, &ret->fd);
 	TRY(blob_open(opts->store, digest, &again_fd, &size));
-	whole = source_from_fd(again_fd, url);
-	return put_alone(opts, whole, url, ret);
+	whole = source_from_fd(again_fd, name);
+	return put_alone(opts, whole, name, ret);
 }
 
 static struct err *fetch_stdin(const struct context_opts *opts, struct context *ret)
@@ -119,7 +123,7 @@ static struct err *fetch_stdin(const struct context_opts *opts, struct context *
 
 	if (fd < 0)
 		return err_sys("open the standard input");
-	return take(opts, source_from_fd(fd, name), name, ret);
+	return take(opts, source_from_fd(fd, name), 0, name, ret);
 }
 
 static struct err *fetch_web(const struct context_opts *opts, const char *url, struct context *ret)
@@ -138,9 +142,9 @@ static struct err *fetch_web(const struct context_opts *opts, const char *url, s
 	ret->time = file.time;
 	ret->fetched = file.fetched;
 	if (opts->named)
-		return take_named(opts, &file.digest, url, ret);
+		return take_named(opts, &file.digest, shown, ret);
 	TRY(blob_open(opts->store, &file.digest, &fd, &file.size));
-	return take(opts, source_from_fd(fd, shown), shown, ret);
+	return take(opts, source_from_fd(fd, shown), file.size, shown, ret);
 }
 
 /* The time of a commit, which all that was checked out of it has. */

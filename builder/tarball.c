@@ -7,6 +7,7 @@
 #include "base/decompress.h"
 #include "base/err.h"
 #include "base/stream.h"
+#include "base/untar.h"
 #include "base/ustar.h"
 #include "overlay/unpack.h"
 #include "store/layer.h"
@@ -36,9 +37,10 @@ struct err *tarball_open(struct source *inner, enum tarball_kind *ret_kind, stru
 	return NULL;
 }
 
-struct err *tarball_unpack(struct store *store, struct source *tar, int *ret_fd)
+struct err *tarball_unpack(struct store *store, struct source *tar, uint64_t packed, int *ret_fd)
 {
-	struct unpack_opts opts = { .plain = true };
+	const struct tar_limits limits = unpack_limits(packed);
+	struct unpack_opts opts = { .plain = true, .limits = packed ? &limits : NULL };
 	struct unpack_result result;
 	AUTO(fd) int nothing_fd = -1;
 	AUTO(fd) int fd = -1;

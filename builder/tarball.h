@@ -8,6 +8,8 @@
 #ifndef BUILDER_TARBALL_H
 #define BUILDER_TARBALL_H
 
+#include <stdint.h>
+
 #include "base/mem.h"
 
 struct err;
@@ -26,7 +28,9 @@ struct err *tarball_open(struct source *inner, enum tarball_kind *ret_kind, stru
 	MUST_USE;
 
 /* Unpack a tar (decompressed, borrowed, read to its end) into a fresh directory of the store, which goes when the
- * store is closed; `*ret_fd` is the caller's. The tar is not trusted: overlay/unpack.h. */
-struct err *tarball_unpack(struct store *store, struct source *tar, int *ret_fd) MUST_USE;
+ * store is closed; `*ret_fd` is the caller's. The tar is not trusted: overlay/unpack.h, and what `packed`
+ * bytes may become (0: nobody knows how many it was) is unpack_limits(). */
+struct err *tarball_unpack(struct store *store, struct source *tar, uint64_t packed, int *ret_fd)
+	MUST_USE;
 
 #endif

@@ -85,7 +85,7 @@ TEST(a_tar_becomes_a_directory_of_the_store)
 	output_of(&bytes, "cd /usr/share && tar -c --transform 's|.*|d/.wh.file|' --mode=4751 "
 			  "doc/bash/copyright | gzip");
 	assert_ok(tarball_open(source_from_memory(bytes.at, bytes.len), &kind, &content));
-	assert_ok(tarball_unpack(store, content, &fd));
+	assert_ok(tarball_unpack(store, content, 0, &fd));
 	assert_int_equal(fstatat(fd, "d/.wh.file", &st, AT_SYMLINK_NOFOLLOW), 0);
 	assert_int_equal(st.st_mode, S_IFREG | 04751);
 	assert_int_equal(fstatat(fd, "d", &st, AT_SYMLINK_NOFOLLOW), 0);
@@ -101,7 +101,21 @@ TEST(a_hard_link_to_nothing_is_refused)
 
 	tree_archive(&tar, "h 644 0:0 0 1 b -> a\n");
 	assert_ok(tarball_open(source_from_memory(tar.at, tar.len), &kind, &content));
-	assert_fails(tarball_unpack(store, content, &fd), ERR_INVALID);
+	assert_fails(tarball_unpack(store, content, 0, &fd), ERR_INVALID);
+}
+
+TEST(a_few_bytes_do_not_become_very_many)
+{
+	AUTO(mem)
+	char *command = xasprintf("cd %s && truncate -s 5G big && tar -cS big | gzip", tmp_path);
+	AUTO(buf) struct buf bytes = BUF_INIT(BUF_MAX);
+	AUTO(source) struct source *content = NULL;
+	enum tarball_kind kind;
+	int fd;
+
+	output_of(&bytes, command);
+	assert_ok(tarball_open(source_from_memory(bytes.at, bytes.len), &kind, &content));
+	assert_fails(tarball_unpack(store, content, bytes.len, &fd), ERR_INVALID);
 }
 
 int main(void)
@@ -111,6 +125,7 @@ int main(void)
 		KITCHEN_TEST(what_was_looked_at_is_still_there),
 		KITCHEN_TEST(a_tar_becomes_a_directory_of_the_store),
 		KITCHEN_TEST(a_hard_link_to_nothing_is_refused),
+		KITCHEN_TEST(a_few_bytes_do_not_become_very_many),
 	};
 
 	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
