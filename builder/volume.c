@@ -3,11 +3,13 @@
 #include "builder/volume.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/err.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "base/vec.h"
 
@@ -38,13 +40,21 @@ static struct err *take_options(struct volume *volume, struct str options)
 	return NULL;
 }
 
-static struct err *check(const struct volume *volume)
+static struct err *take_target(struct volume *volume, struct str text)
+{
+	AUTO(buf) struct buf clean = BUF_INIT(PATH_MAX);
+
+	if (!str_starts(text, "/") || !path_add(&clean, text, PATH_STAYS) || clean.len == 0)
+		return err_new(ERR_INVALID, "'%.*s' is no absolute path below '/'",
+			       text.len < 200 ? (int)text.len : 200, text.at);
+	volume->target = xasprintf("/%.*s", STR_ARG(buf_str(&clean)));
+	return NULL;
+}
+
+static struct err *check_source(const struct volume *volume)
 {
 	struct stat st;
 
-	if (volume->target[0] != '/' || !volume->target[strspn(volume->target, "/.")])
-		return err_new(ERR_INVALID, "'%.200s' is no absolute path below '/'",
-			       volume->target);
 	if (stat(volume->source, &st) == 0)
 		return NULL;
 	if (errno == ENOENT || errno == ENOTDIR)
@@ -59,15 +69,17 @@ static struct err *read_volume(const char *text, struct volume *volume)
 	volume->source = str_dup(str_cut(&rest, ':'));
 	if (!volume->source[0] || !rest.at)
 		return err_new(ERR_INVALID, "'%.200s' is not SOURCE:TARGET[:ro]", text);
-	volume->target = str_dup(str_cut(&rest, ':'));
+	TRY(take_target(volume, str_cut(&rest, ':')));
 	TRY(take_options(volume, rest));
-	return check(volume);
+	return check_source(volume);
 }
 
 struct err *volumes_add(struct volumes *volumes, const char *text)
 {
 	struct volume volume = { 0 };
-	struct err *err = read_volume(text, &volume);
+	struct err *err = volumes->len < VOLUMES_MAX ?
+				  read_volume(text, &volume) :
+				  err_new(ERR_INVALID, "more than %d volumes", VOLUMES_MAX);
 
 	if (err) {
 		volume_release(&volume);

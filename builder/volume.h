@@ -13,7 +13,7 @@ struct err;
 
 struct volume {
 	char *source; /* as it was given; owned */
-	char *target; /* absolute; owned */
+	char *target; /* absolute and clean; owned */
 	bool read_only;
 };
 
@@ -21,6 +21,8 @@ struct volumes {
 	struct volume *at;
 	size_t len, cap;
 };
+
+#define VOLUMES_MAX 63 /* the mounts of a RUN take the rest of what a sandbox takes */
 
 /* Add what one -v says: "SOURCE:TARGET[:OPTION,...]" with the options ro, rw, z and Z, of which the
  * last two, about labels, are accepted and mean nothing here. ERR_INVALID if it cannot be read as
