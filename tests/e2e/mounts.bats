@@ -139,8 +139,8 @@ last_layer() {
 		says "$text"
 		[[ $output != *'#1 [stage-0'* ]]
 	done <<-'END'
-		--mount=target=/|is '/', where nothing can be mounted
-		--mount=type=tmpfs,target=..|is '/', where nothing can be mounted
+		--mount=target=/|is the root, where nothing can be mounted
+		--mount=type=tmpfs,target=..|is the root, where nothing can be mounted
 		--mount=type=bind|needs a target
 		--mount=type=bind,target=/x,uid=1|unexpected key 'uid' for mount type 'bind'
 		--mount=type=bind,target=/x,source=nothing|'nothing' is not in the build context
