@@ -505,7 +505,7 @@ static struct err *make_points(struct making *m, int view_fd)
 	struct mounts *mounts = m->mounts;
 
 	vec_foreach (&mounts->holds, hold) {
-		bool directory;
+		bool directory = false;
 
 		if (!points_needed(view_fd, hold->target))
 			continue;

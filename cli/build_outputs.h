@@ -69,9 +69,8 @@ void build_outputs_release(struct build_outputs *outputs);
 
 /* Fill in what `opts` says of outputs, compression and format; names that outputs give are added to
  * `names`. ERR_USAGE says which option is wrong, or which two contradict each other. */
-struct err *build_outputs_read(const struct build_output_values *values,
-			       struct build_outputs *ret, struct strings *names,
-			       struct build_opts *opts) MUST_USE;
+struct err *build_outputs_read(const struct build_output_values *values, struct build_outputs *ret,
+			       struct strings *names, struct build_opts *opts) MUST_USE;
 
 /* Before the work: whether the files can be written. */
 struct err *build_outputs_check(const struct build_output_values *values) MUST_USE;

@@ -155,8 +155,9 @@ TEST(comments_above_belong_to_the_next_instruction)
 	AUTO(fixture) struct fixture f = { 0 };
 	struct logical_line line;
 
-	assert_ok(start(&f, "# syntax=x\n# gone\n#\n# gone\n\n# a  \n#b\n# check=skip=A\n# Check = skip=B\n"
-			    "FROM x\n# check=skip=C\n\nRUN y\n"));
+	assert_ok(start(
+		&f, "# syntax=x\n# gone\n#\n# gone\n\n# a  \n#b\n# check=skip=A\n# Check = skip=B\n"
+		    "FROM x\n# check=skip=C\n\nRUN y\n"));
 	assert_true(lexer_next(&f.lexer, &line));
 	assert_int_equal(line.comment_count, 2);
 	assert_true(str_is(line.comments[0], "a"));
