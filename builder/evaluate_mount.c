@@ -263,21 +263,16 @@ static const char *or_none(const char *text)
 	return text ? text : "";
 }
 
-/* What a command sees of a mount, but for its contents. */
-static char *describe(const struct plan_mount *mount)
+/* What is no free text of what a command sees of a mount. */
+static char *describe(const struct mount *flag)
 {
-	const struct mount *flag = &mount->flag;
 	struct buf text = BUF_INIT(TEXT_MAX_BYTES);
 
-	buf_addf(&text, "%s %s", mount_type_name(flag->type), or_none(mount->target));
+	buf_adds(&text, mount_type_name(flag->type));
 	if (flag->type == MOUNT_BIND || flag->type == MOUNT_CACHE)
 		buf_adds(&text, flag->read_only ? " ro" : " rw");
 	if (flag->type == MOUNT_TMPFS && flag->size)
 		buf_addf(&text, " size=%ju", (uintmax_t)flag->size);
-	if (flag->type == MOUNT_SECRET || flag->type == MOUNT_SSH)
-		buf_addf(&text, " id=%s", mount->id);
-	if (flag->env)
-		buf_addf(&text, " env=%s", flag->env);
 	if (flag->mode >= 0)
 		buf_addf(&text, " mode=%jo", (uintmax_t)flag->mode);
 	if (flag->uid >= 0)
@@ -285,6 +280,21 @@ static char *describe(const struct plan_mount *mount)
 	if (flag->gid >= 0)
 		buf_addf(&text, " gid=%jd", (intmax_t)flag->gid);
 	return buf_steal(&text);
+}
+
+/* What a command sees of a mount, but for its contents: each text an input of its own, or blanks
+ * in one could pass for another. */
+static void key_of_mount(const struct plan_mount *mount, struct key *key)
+{
+	const struct mount *flag = &mount->flag;
+	AUTO(mem) char *text = describe(flag);
+
+	key_add(key, "mount", text);
+	key_add(key, "mount target", or_none(mount->target));
+	if (flag->type == MOUNT_SECRET || flag->type == MOUNT_SSH)
+		key_add(key, "mount id", mount->id);
+	if (flag->env)
+		key_add(key, "mount env", flag->env);
 }
 
 static struct err *key_of_files(const struct site *site, struct plan_mount *mount, struct key *key)
@@ -320,9 +330,7 @@ struct err *key_of_mounts(const struct site *site, struct plan_step *step, struc
 {
 	key_of_volumes(site, key);
 	vec_foreach (&step->mounts, mount) {
-		AUTO(mem) char *text = describe(mount);
-
-		key_add(key, "mount", text);
+		key_of_mount(mount, key);
 		if (mount->flag.type == MOUNT_BIND || mount->flag.type == MOUNT_CACHE)
 			TRY(key_of_files(site, mount, key));
 	}

@@ -195,6 +195,8 @@ TEST(keys_follow_what_a_step_reads_and_nothing_else)
 	assert_false(same_key("FROM scratch\nRUN a\n", "FROM scratch\nUSER 1\nRUN a\n"));
 	assert_false(same_key("FROM scratch\nRUN a\n", "FROM scratch\nRUN z\nRUN a\n"));
 	assert_false(same_key("FROM scratch\nRUN a\n", "FROM scratch\nRUN --network=none a\n"));
+	assert_false(same_key("FROM scratch\nRUN --mount=type=secret,target=/x,id=a,env=B a\n",
+			      "FROM scratch\nRUN --mount=type=secret,target=/x,id=a\\ env=B a\n"));
 	assert_false(same_key("FROM scratch\nRUN a b\n", "FROM scratch\nRUN [\"/bin/sh\", \"-c\", "
 							 "\"a\", \"b\"]\n"));
 }
