@@ -119,7 +119,8 @@ static struct err *parse_digits(struct str s, unsigned base, uint64_t max, uint6
 		unsigned digit = (unsigned)(s.at[i] - '0');
 
 		if (s.at[i] < '0' || digit >= base)
-			return err_new(ERR_INVALID, "'%.*s' is not a number", shown, s.at);
+			return err_new(ERR_INVALID, "'%.*s' is not %s number", shown, s.at,
+				       base == 8 ? "an octal" : "a");
 		if (digit > max || n > (max - digit) / base)
 			return err_new(ERR_INVALID, "'%.*s' is larger than %ju", shown, s.at,
 				       (uintmax_t)max);

@@ -33,6 +33,8 @@ static const struct {
 static struct err *find_setting(const struct site *site, const char *name, size_t *ret)
 {
 	const char *names[ARRAY_SIZE(settings)];
+	AUTO(mem) char *known = NULL;
+	AUTO(buf) struct buf list = BUF_INIT(TEXT_MAX_BYTES);
 	const char *nearest;
 
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
@@ -40,11 +42,13 @@ static struct err *find_setting(const struct site *site, const char *name, size_
 		*ret = i;
 		if (strcasecmp(name, names[i]) == 0)
 			return NULL;
+		buf_addf(&list, "%s%s", i ? ", " : "", names[i]);
 	}
 	nearest = text_nearest(str_of(name), names, ARRAY_SIZE(names));
-	return site_error(site, ERR_INVALID, "'%s' cannot be unset%s%s%s", name,
+	known = buf_steal(&list);
+	return site_error(site, ERR_INVALID, "'%s' cannot be unset%s%s%s; these can: %s", name,
 			  nearest ? " (did you mean " : "", nearest ? nearest : "",
-			  nearest ? "?)" : "");
+			  nearest ? "?)" : "", known);
 }
 
 /* Ports are kept as "80/tcp". */

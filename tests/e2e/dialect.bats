@@ -52,7 +52,7 @@ build_it() {
 		UNSET|UNSET requires at least one argument
 		UNSET ENV|UNSET ENV needs the names of what to take away
 		UNSET USER x|UNSET USER takes no names
-		UNSET LABLE x|'LABLE' cannot be unset (did you mean LABEL?)
+		UNSET LABLE x|'LABLE' cannot be unset (did you mean LABEL?); these can: CMD, ENTRYPOINT, ENV,
 		UNSET --all ENV|unknown flag: --all
 		ONBUILD UNSET ENV A|UNSET is not allowed as an ONBUILD trigger
 	END
