@@ -72,6 +72,5 @@ holds() {
 	trigger 'ONBUILD COPY gone /'
 	printf '%s\n' '' 'FROM localhost/base' >Recipe
 	fails 3 cairn build -q -f Recipe ctx
-	says "Recipe:2: ONBUILD of 'localhost/base': "
-	says "'gone' is not in the build context"
+	says "Recipe:2: ONBUILD COPY gone / of 'localhost/base': 'gone' is not in the build context"
 }
