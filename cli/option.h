@@ -48,6 +48,7 @@ struct option {
 	const char *name; /* without "--" */
 	char letter;      /* 0 if there is none */
 	bool files;       /* the value is a path: completions offer files */
+	bool plus_one;    /* of a number: it is stored with 1 added, so that 0 is "not said" */
 	enum option_kind kind;
 	size_t offset;            /* of the field in the command's struct */
 	const char *value;        /* "PATH" in help; NULL for flags, switches and words */
@@ -56,7 +57,6 @@ struct option {
 	const char *bare;  /* of a word: what the option means alone; then a value is attached, with
 				   * "=", and may be true (`bare`) or false (the first word) too */
 	uint64_t min, max; /* of a number */
-	bool plus_one;     /* of a number: it is stored with 1 added, so that 0 is "not said" */
 };
 
 /* clang-format off */

@@ -44,8 +44,8 @@ struct transfer {
 	char *peer; /* "host:port", for messages */
 	struct proxy proxy;
 	enum http_method method;
-	bool bulk;
 	enum address_reach nearest;
+	bool bulk;
 	struct http_content content; /* borrowed inside */
 	uint64_t size;               /* of the content */
 
@@ -75,9 +75,9 @@ struct transfer {
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool done;                      /* guarded by lock; the lane knows it no more */
+	bool done;     /* guarded by lock; the lane knows it no more */
+	bool is_short; /* guarded by lock; what is left of the body fits the ring */
 	struct http_response *response; /* guarded by lock; until send() takes it */
-	bool is_short;                  /* guarded by lock; what is left of it fits into the ring */
 	struct err *err;                /* guarded by lock; how it ended */
 	enum http_trouble trouble;      /* guarded by lock */
 
