@@ -18,6 +18,6 @@ struct err;
 
 /* Write config and manifest of a target into the store, and note in it which they are. After
  * execute() with blobs. */
-struct err *assemble(struct plan *plan, struct plan_target *target) MUST_USE;
+struct err *assemble(struct plan *plan, struct plan_target *wanted) MUST_USE;
 
 #endif

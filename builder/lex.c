@@ -278,7 +278,7 @@ struct err *lexer_read_heredocs(struct lexer *lexer, struct arena *arena, struct
 	*ret = heredocs_find(arena, text);
 	for (size_t i = 0; i < ret->len; i++) {
 		struct heredoc *heredoc = &ret->at[i];
-		struct str body;
+		struct str body = { 0 };
 
 		TRY(lexer_read_heredoc(lexer, heredoc, &body));
 		heredoc->body = arena_text(arena, body);

@@ -42,7 +42,7 @@ struct err *mount_parse(struct str text, const struct expander *expander, struct
  * ERR_INVALID if `text` is no CSV record. */
 struct err *mount_parse_from(struct str text, char **ret) MUST_USE;
 /* Bytes, with a factor of 1024 or a power of it: "128m", "1 GiB", "1.5g", "4096b". ERR_INVALID. */
-struct err *mount_parse_size(const char *text, uint64_t *ret) MUST_USE;
+struct err *mount_parse_size(const char *value, uint64_t *ret) MUST_USE;
 void mount_release(struct mount *mount);
 const char *mount_type_name(enum mount_type type); /* "bind" */
 

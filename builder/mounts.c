@@ -2,6 +2,7 @@
 
 #include "builder/mounts.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -424,6 +425,7 @@ static struct err *make_cache(struct making *m, const struct cache_list *list,
 	AUTO(fd) int part_fd = -1;
 	size_t i = 0;
 
+	assert(list->at && m->mounts->caches.at); /* this one was listed, and opened */
 	while (!digest_equal(&list->at[i]->cache, &mount->cache))
 		i++;
 	TRY(find_source(m->mounts->caches.at[i].fd, mount->flag.source ? mount->flag.source : "/",

@@ -67,7 +67,7 @@ static size_t word_length(struct str text)
 		char c = text.at[at];
 
 		if (quote ? c == quote : c == '\'' || c == '"')
-			quote = quote ? '\0' : c;
+			quote = (char)(quote ? '\0' : c);
 		else if (c == '\\' && quote != '\'' && at + 1 < text.len)
 			at++;
 		else if (!quote && c && strchr(" \t\r\n;&|()", c))
