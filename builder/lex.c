@@ -227,7 +227,7 @@ bool lexer_next(struct lexer *lexer, struct logical_line *ret)
 			return false;
 		line = line_at(lexer, start);
 		text = utf8_trim_left(line);
-		*ret = (struct logical_line){ .position = { start, start, 0 } };
+		*ret = (struct logical_line){ .position = { start, start, 0, NULL } };
 		ret->position.column = (unsigned)(text.at - line.at) + 1;
 		ret->text = text;
 		if (cut_continuation(&text, lexer->directives.escape)) {

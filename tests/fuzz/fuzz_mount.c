@@ -24,15 +24,20 @@ static const char *get(const void *arg, struct str name)
 	return str_is(name, "v") ? "a,b\"c$d" : NULL;
 }
 
-/* Nothing is left to expand: what comes out of a variable is not looked at again. */
-static void add_text(struct buf *out, const char *key, const char *value)
+static void add_field(struct buf *out, const char *key, const char *quote, const char *value)
 {
 	if (!value)
 		return;
-	buf_addf(out, ",\"%s='", key);
+	buf_addf(out, ",\"%s=%s", key, quote);
 	for (; *value; value++)
 		buf_addf(out, "%s%c", *value == '"' ? "\"" : "", *value);
-	buf_adds(out, "'\"");
+	buf_addf(out, "%s\"", quote);
+}
+
+/* Nothing is left to expand: what comes out of a variable is not looked at again. */
+static void add_text(struct buf *out, const char *key, const char *value)
+{
+	add_field(out, key, "'", value);
 }
 
 static void add_number(struct buf *out, const char *key, int64_t number, int64_t absent, bool octal)
@@ -56,7 +61,7 @@ static void check_again(const struct mount *mount, const struct expander *expand
 	buf_addf(&text, "type=%s", mount_type_name(mount->type));
 	add_text(&text, "target", mount->target);
 	add_text(&text, "source", mount->source);
-	add_text(&text, "from", mount->from);
+	add_field(&text, "from", "", mount->from); /* kept as it is written */
 	add_text(&text, "id", mount->id);
 	add_text(&text, "env", mount->env);
 	if (mount->type == MOUNT_CACHE)
