@@ -248,10 +248,10 @@ some_tree() {
 @test "tmpfs mounts are empty, and gone" {
 	recipe <<-'EOF'
 		FROM base
-		RUN mkdir -p /work/keep && echo below >/work/keep/file
-		RUN --mount=type=tmpfs,target=/work --mount=type=tmpfs,target=/tmp/scratch \
-			ls -A /work >/seen && echo lost >/work/lost && echo lost >/tmp/scratch/lost
-		RUN cat /work/keep/file >>/seen && ls -A /work >>/seen
+		RUN mkdir -p /job/keep && echo below >/job/keep/file
+		RUN --mount=type=tmpfs,target=/job --mount=type=tmpfs,target=/tmp/scratch \
+			ls -A /job >/seen && echo lost >/job/lost && echo lost >/tmp/scratch/lost
+		RUN cat /job/keep/file >>/seen && ls -A /job >>/seen
 	EOF
 	# The judge deletes what was below a tmpfs; BuildKit of 2021 leaves mount points behind.
 	JUDGE=no BUILDKIT_PATHS=tmp/scratch same_image ctx

@@ -108,11 +108,11 @@ last_layer() {
 @test "a target is relative to the working directory, and follows links within the image" {
 	recipe <<-'EOF'
 		FROM base
-		WORKDIR /work
+		WORKDIR /job
 		RUN ln -s /nowhere/yet /dangling && ln -s ../../../etc /up
 		RUN --mount=type=tmpfs,target=sub/x --mount=type=tmpfs,target=../beside \
 		    --mount=type=tmpfs,target=/dangling/x --mount=type=tmpfs,target=/up/new \
-		    touch /work/sub/x/1 /beside/1 /nowhere/yet/x/1 /etc/new/1
+		    touch /job/sub/x/1 /beside/1 /nowhere/yet/x/1 /etc/new/1
 	EOF
 	builds
 }
@@ -215,11 +215,11 @@ last_layer() {
 @test "secret: id, source, target, mode, owner" {
 	recipe <<-'EOF'
 		FROM base
-		WORKDIR /work
+		WORKDIR /job
 		RUN --mount=type=secret,source=dir/a [ "$(cat /run/secrets/a)" = value ]
 		RUN --mount=type=secret,target=/x/dir/a2 [ "$(cat /x/dir/a2)" = value2 ]
 		RUN --mount=type=secret,id=a2,target=rel,mode=0640,uid=1000,gid=7 \
-		    [ "$(stat -c '%a %u:%g' /work/rel)" = '640 1000:7' ]
+		    [ "$(stat -c '%a %u:%g' /job/rel)" = '640 1000:7' ]
 		RUN --mount=type=secret,id=a2,target=/etc/passwd [ "$(cat /etc/passwd)" = value2 ]
 		USER user
 		RUN --mount=type=secret,id=a2,uid=1000 [ "$(cat /run/secrets/a2)" = value2 ]
