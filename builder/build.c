@@ -131,7 +131,8 @@ static void emit_to_journal(void *self, const struct build_event *event)
 
 	if (event->kind == EVENT_STEP_LOG)
 		return; /* the logs are files of their own, whole */
-	event_format_json(event, build->began, &line);
+	event_format_json(event, event->when > build->began ? event->when - build->began : 0,
+			  &line);
 	journal_event(build->journal, buf_str(&line));
 }
 

@@ -202,7 +202,16 @@ static void set_details(json_t *object, const struct build_event *event)
 	}
 }
 
-void event_format_json(const struct build_event *event, uint64_t begin, struct buf *out)
+uint64_t event_clock_at(struct event_clock *clock, const struct build_event *event)
+{
+	if (event->kind == EVENT_BUILD_BEGIN || !clock->begin)
+		clock->begin = event->when;
+	if (event->when > clock->begin && event->when - clock->begin > clock->last)
+		clock->last = event->when - clock->begin;
+	return clock->last;
+}
+
+void event_format_json(const struct build_event *event, uint64_t at, struct buf *out)
 {
 	static const char *const names[] = {
 		[EVENT_BUILD_BEGIN] = "build-begin",
@@ -221,7 +230,7 @@ void event_format_json(const struct build_event *event, uint64_t begin, struct b
 	AUTO(mem) char *text = NULL;
 
 	set_text(object, "event", names[event->kind]);
-	set_number(object, "at", event->when > begin ? event->when - begin : 0);
+	set_number(object, "at", at);
 	if (event->step)
 		set_number(object, "step", event->step);
 	if (event->transfer) {

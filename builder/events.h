@@ -116,8 +116,17 @@ void event_lines_end(struct event_lines *lines); /* emits an unfinished line, on
 
 const char *build_status_name(enum build_status status); /* "done", "cached", ... */
 
-/* Append the event as one JSON object without a newline. `begin` is the `when` of BUILD_BEGIN:
- * times are given as nanoseconds since. */
-void event_format_json(const struct build_event *event, uint64_t begin, struct buf *out);
+/* Append the event as one JSON object without a newline; `at` is the nanoseconds since BUILD_BEGIN. */
+void event_format_json(const struct build_event *event, uint64_t at, struct buf *out);
+
+/* For a listener that writes lines one after another. Events of several threads come a little out
+ * of order; its readers are promised times that never go back. */
+struct event_clock {
+	uint64_t begin; /* `when` of the first event, or of BUILD_BEGIN */
+	uint64_t last;
+};
+
+/* The `at` of an event that is written now: what it says, or that of the one before if later. */
+uint64_t event_clock_at(struct event_clock *clock, const struct build_event *event);
 
 #endif

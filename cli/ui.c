@@ -43,8 +43,8 @@ struct ui {
 	struct ui_model model; /* guarded by lock */
 	struct ui_plain plain; /* guarded by lock */
 	struct buf above;      /* guarded by lock; remarks for the next frame to scroll up */
-	uint64_t json_begin;   /* guarded by lock */
-	bool stop;             /* guarded by lock */
+	struct event_clock json_clock; /* guarded by lock */
+	bool stop;                     /* guarded by lock */
 
 	pthread_t thread; /* of the live display */
 	bool has_thread;
@@ -163,9 +163,7 @@ static void emit_json(void *self, const struct build_event *event)
 
 	pthread_mutex_lock(&ui->screen);
 	pthread_mutex_lock(&ui->lock);
-	if (event->kind == EVENT_BUILD_BEGIN || !ui->json_begin)
-		ui->json_begin = event->when;
-	event_format_json(event, ui->json_begin, &text);
+	event_format_json(event, event_clock_at(&ui->json_clock, event), &text);
 	pthread_mutex_unlock(&ui->lock);
 	buf_addc(&text, '\n');
 	put(&text);

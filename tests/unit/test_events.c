@@ -186,9 +186,24 @@ TEST(events_read_as_documented)
 		AUTO(buf) struct buf got = BUF_INIT(4096);
 		struct build_event event = cases[i].event;
 
-		event.when = 1005;
-		event_format_json(&event, 1000, &got);
+		event_format_json(&event, 5, &got);
 		assert_string_equal(got.at, cases[i].json);
+	}
+}
+
+static void times_of_written_events_never_go_back(void **state)
+{
+	static const struct {
+		uint64_t when, at;
+	} told[] = { { 1000, 0 }, { 1005, 5 }, { 1003, 5 }, { 999, 5 }, { 1009, 9 } };
+	struct event_clock clock = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(told); i++) {
+		struct build_event event = { .kind = i ? EVENT_STEP_LOG : EVENT_BUILD_BEGIN,
+					     .when = told[i].when };
+
+		assert_int_equal(event_clock_at(&clock, &event), told[i].at);
 	}
 }
 
@@ -199,6 +214,7 @@ int main(void)
 		cmocka_unit_test(a_line_without_end_is_cut_at_the_limit),
 		cmocka_unit_test(both_listeners_of_a_tee_hear_everything),
 		cmocka_unit_test(events_read_as_documented),
+		cmocka_unit_test(times_of_written_events_never_go_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
