@@ -171,6 +171,8 @@ static struct err *fetch_git(const struct context_opts *opts, const char *text, 
 		.store = opts->store,
 		.offline = !opts->client || client_is_offline(opts->client),
 		.secrets = opts->secrets,
+		.client = opts->client,
+		.progress = opts->progress,
 	};
 	AUTO(git_url) struct git_url url = { 0 };
 	char commit[GIT_COMMIT_SIZE];

@@ -60,6 +60,8 @@ static const char *const settings[][2] = {
 	{ "tar.umask", "0022" },
 	{ "http.lowSpeedLimit", "1024" },
 	{ "http.lowSpeedTime", "30" },
+	{ "http.followRedirects", "false" },
+	{ "transfer.bundleURI", "false" },
 };
 
 struct environment {
@@ -121,9 +123,19 @@ static void authorise(struct environment *env, const struct git_call *call)
 	char *line = xasprintf("Authorization: %s", call->authorization);
 
 	set(env, key, line);
-	set(env, "http.followRedirects", "false");
 	explicit_bzero(line, strlen(line));
 	free(line);
+}
+
+static const char *protocols(const struct git_call *call)
+{
+	static const char *const names[] = {
+		[GIT_HTTP] = "http", [GIT_HTTPS] = "https", [GIT_SSH] = "ssh", [GIT_GIT] = "git"
+	};
+
+	if (call->remote)
+		return names[call->remote->scheme];
+	return call->local ? "file" : "";
 }
 
 static void make_environment(const struct git_call *call, struct environment *env)
@@ -139,10 +151,9 @@ static void make_environment(const struct git_call *call, struct environment *en
 		set(env, "http.proxy", "");
 	if (call->remote && call->authorization)
 		authorise(env, call);
-	vec_push(&env->list,
-		 xasprintf("GIT_ALLOW_PROTOCOL=%s", call->remote ? "http:https:ssh:git" :
-						    call->local  ? "file" :
-								   ""));
+	if (call->remote && call->pin)
+		set(env, "http.curloptResolve", call->pin);
+	vec_push(&env->list, xasprintf("GIT_ALLOW_PROTOCOL=%s", protocols(call)));
 	vec_push(&env->list, xasprintf("GIT_CONFIG_COUNT=%u", env->settings));
 }
 

@@ -2,10 +2,10 @@
  * builder/git_command.h - the git program, with all doors shut.
  *
  * It runs without the user's and the machine's configuration, without hooks, helpers, editors and
- * prompts; with no protocol but http, https, ssh and git, and for local work none. Of the environment it
+ * prompts; with no protocol but that of its remote, and for local work none. Of the environment it
  * gets the PATH, proxies, certificates, SSH_AUTH_SOCK and GIT_SSH_COMMAND. What authorises
- * us stands in its environment, not among its arguments, and counts for the one host alone; redirects
- * are not followed then.
+ * us stands in its environment, not among its arguments, and counts for the one host alone. It follows no
+ * redirects: builder/git_remote.h does.
  */
 #ifndef BUILDER_GIT_COMMAND_H
 #define BUILDER_GIT_COMMAND_H
@@ -24,6 +24,7 @@ struct git_call {
 	const char *git_dir;          /* the repository, seen from there; NULL: none yet */
 	const struct git_url *remote; /* the only one that it may talk to; NULL: nobody */
 	const char *authorization;    /* the header's value at `remote`, or NULL */
+	const char *pin;              /* git_place_pin() of `remote`, or NULL */
 	bool local;                   /* it may read another repository of this machine */
 	const char *const *args;      /* NULL-terminated, from the verb on */
 	int out_fd;                   /* as in struct tool */

@@ -15,8 +15,7 @@
 #include "base/stream.h"
 #include "base/vec.h"
 #include "builder/git_command.h"
-#include "builder/remote_auth.h"
-#include "builder/secrets.h"
+#include "builder/git_remote.h"
 #include "overlay/unpack.h"
 #include "store/layer.h"
 #include "store/store.h"
@@ -24,37 +23,6 @@
 #define LISTING_MAX ((size_t)64 * 1024 * 1024)
 #define SUBMODULES_DEPTH 16
 #define SUBMODULES_MAX 2000
-
-/* ---- who is asked ---- */
-
-struct asker {
-	const struct git_source_opts *opts;
-	const struct git_url *url;
-	char *authorization; /* owned */
-};
-
-static void asker_auto_(struct asker *asker)
-{
-	if (asker->authorization)
-		secret_wipe(asker->authorization, strlen(asker->authorization));
-	free(asker->authorization);
-}
-
-static struct err *ask_as(const struct git_source_opts *opts, const struct git_url *url, bool named,
-			  struct asker *ret)
-{
-	*ret = (struct asker){ .opts = opts, .url = url };
-	return remote_auth_git(opts->secrets, url, named, &ret->authorization);
-}
-
-static struct git_call call_of(const struct asker *asker, int dir_fd, const char *const *args)
-{
-	return (struct git_call){ .dir_fd = dir_fd,
-				  .remote = asker->url,
-				  .authorization = asker->authorization,
-				  .args = args,
-				  .out_fd = -1 };
-}
 
 /* ---- resolving ---- */
 
@@ -123,14 +91,14 @@ static struct err *ask_server(const struct git_source_opts *opts, const struct g
 	AUTO(mem) char *peeled = xasprintf("%s^{}", ref);
 	const char *const args[] = { "ls-remote", "--quiet", "--", url->remote, ref, peeled, NULL };
 	AUTO(buf) struct buf list = BUF_INIT(LISTING_MAX);
-	AUTO(asker) struct asker asker = { 0 };
+	AUTO(git_remote) struct git_remote remote = { 0 };
 	struct found found = { 0 };
-	struct git_call call;
 
-	TRY(ask_as(opts, url, true, &asker));
-	call = call_of(&asker, store_fd(opts->store), args);
-	call.out = &list;
-	TRY(git_run(&call));
+	TRY(git_remote_open(&remote, opts, NULL, url));
+	TRY(git_remote_run(&remote, &(struct git_call){ .dir_fd = store_fd(opts->store),
+							.args = args,
+							.out_fd = -1,
+							.out = &list }));
 	read_list(buf_str(&list), ref, &found);
 	memcpy(ret, choose(&found), strlen(choose(&found)) + 1);
 	if (!ret[0])
@@ -192,7 +160,7 @@ struct attempt {
 };
 
 /* `*ret_done` is false if it did not work and another way may. */
-static struct err *try_fetch(const struct asker *asker, int dir_fd, const struct attempt *attempt,
+static struct err *try_fetch(struct git_remote *remote, int dir_fd, const struct attempt *attempt,
 			     bool *ret_done)
 {
 	const char *args[16] = { "fetch",
@@ -202,7 +170,11 @@ static struct err *try_fetch(const struct asker *asker, int dir_fd, const struct
 				 "--no-write-fetch-head",
 				 "--no-recurse-submodules" };
 	AUTO(tool_end) struct tool_end end = { 0 };
-	struct git_call call;
+	const struct git_call call = { .dir_fd = dir_fd,
+				       .git_dir = "repo",
+				       .remote = remote->url, /* for messages */
+				       .args = args,
+				       .out_fd = -1 };
 	size_t n = 6;
 
 	if (!attempt->whole)
@@ -210,12 +182,10 @@ static struct err *try_fetch(const struct asker *asker, int dir_fd, const struct
 	if (attempt->second) /* a branch of before may stand where one now has a directory */
 		args[n++] = "--prune";
 	args[n++] = "--";
-	args[n++] = asker->url->remote;
+	args[n++] = remote->url->remote;
 	args[n++] = attempt->first;
 	args[n++] = attempt->second;
-	call = call_of(asker, dir_fd, args);
-	call.git_dir = "repo";
-	TRY(git_try(&call, &end));
+	TRY(git_remote_try(remote, &call, &end));
 	*ret_done = end.code == 0;
 	return *ret_done || may_differ(&end) ? NULL : git_failure(&call, &end);
 }
@@ -235,9 +205,9 @@ static struct err *has_commit(int dir_fd, const char *commit, bool *ret)
 }
 
 /* Ask for the commit alone, then for the ref that led to it, then for everything. */
-static struct err *fetch(const struct asker *asker, struct git_cache *cache, const char *commit)
+static struct err *fetch(struct git_remote *remote, struct git_cache *cache, const char *commit)
 {
-	const char *ref = asker->url->ref ? asker->url->ref : "HEAD";
+	const char *ref = remote->url->ref ? remote->url->ref : "HEAD";
 	AUTO(mem) char *by_commit = xasprintf("+%s:refs/commits/%s", commit, commit);
 	AUTO(mem) char *by_ref = xasprintf("+%s:refs/one", ref);
 	const struct attempt attempts[] = {
@@ -256,27 +226,27 @@ static struct err *fetch(const struct asker *asker, struct git_cache *cache, con
 		if (i == 1 && git_is_commit(ref))
 			continue;
 		TRY(git_cache_begin(cache, commit, attempts[i].whole, &dir_fd));
-		TRY(try_fetch(asker, dir_fd, &attempts[i], &done));
+		TRY(try_fetch(remote, dir_fd, &attempts[i], &done));
 		if (done)
 			TRY(has_commit(dir_fd, commit, &done));
 		if (done)
-			return git_cache_commit(cache, asker->url->ref, commit);
+			return git_cache_commit(cache, remote->url->ref, commit);
 	}
 	return err_new(ERR_NOT_FOUND, "there is no commit %s", commit);
 }
 
 /* Make sure that the cache has a commit. */
-static struct err *provide(const struct asker *asker, struct git_cache *cache, const char *commit)
+static struct err *provide(struct git_remote *remote, struct git_cache *cache, const char *commit)
 {
 	bool has;
 
 	TRY(git_cache_has(cache, commit, &has));
 	if (has)
 		return NULL;
-	if (asker->opts->offline)
+	if (remote->opts->offline)
 		return err_new(ERR_NETWORK,
 			       "commit %s was not fetched before, and there is no network", commit);
-	return fetch(asker, cache, commit);
+	return fetch(remote, cache, commit);
 }
 
 /* ---- unpacking ---- */
@@ -339,8 +309,8 @@ static struct err *unpack_commit(int repo_fd, const char *commit, int dir_fd)
 
 struct checkout {
 	const struct git_source_opts *opts;
-	const struct git_url *top; /* the repository that was named */
-	unsigned submodules;       /* so far */
+	struct git_remote *top; /* the repository that was named */
+	unsigned submodules;    /* so far */
 };
 
 static struct err *checkout(struct checkout *c, const struct git_url *url, const char *commit,
@@ -515,23 +485,21 @@ static struct err *make_git_dir(const struct git_cache *cache, const struct git_
 
 /* ---- the whole ---- */
 
-/* Whether what is for the host that was named is for this repository too. */
-static bool is_of_top(const struct checkout *c, const struct git_url *url)
-{
-	return url->scheme == c->top->scheme && strcmp(url->authority, c->top->authority) == 0;
-}
-
 /* A commit without its submodules, which `modules` gets. */
 static struct err *checkout_one(struct checkout *c, const struct git_url *url, const char *commit,
 				int dir_fd, bool keep_git_dir, struct modules *modules)
 {
 	AUTO(git_cache)
 	struct git_cache cache = { .lock = LOCK_INIT, .repo_fd = -1, .fresh_fd = -1 };
-	AUTO(asker) struct asker asker = { 0 };
+	AUTO(git_remote) struct git_remote below = { 0 };
+	struct git_remote *remote = c->top;
 
-	TRY(ask_as(c->opts, url, is_of_top(c, url), &asker));
+	if (url != c->top->url) {
+		TRY(git_remote_open(&below, c->opts, c->top, url));
+		remote = &below;
+	}
 	TRY(git_cache_open(c->opts->store, url, &cache));
-	TRY(provide(&asker, &cache, commit));
+	TRY(provide(remote, &cache, commit));
 	TRY(unpack_commit(cache.repo_fd, commit, dir_fd));
 	if (keep_git_dir)
 		TRY(make_git_dir(&cache, url, commit, dir_fd));
@@ -553,8 +521,10 @@ static struct err *checkout(struct checkout *c, const struct git_url *url, const
 struct err *git_source_checkout(const struct git_source_opts *opts, const struct git_url *url,
 				const char *commit, bool keep_git_dir, int dir_fd)
 {
-	struct checkout c = { .opts = opts, .top = url };
+	AUTO(git_remote) struct git_remote top = { 0 };
+	struct checkout c = { .opts = opts, .top = &top };
 
+	TRY(git_remote_open(&top, opts, NULL, url));
 	return err_wrap(checkout(&c, url, commit, dir_fd, keep_git_dir, 0), "%s", url->remote);
 }
 

@@ -7,7 +7,8 @@
  * No working copy is ever made by git: the tree of the commit comes as a tar out of a bare repository,
  * and is unpacked as any other hostile tar (overlay/unpack.h). Submodules are fetched
  * and unpacked likewise, by URL and commit; their names and what .gitmodules says beside the URL mean
- * nothing. So nothing in a repository can make git run or write anything.
+ * nothing. So nothing in a repository can make git run or write anything. Where it may lead git says
+ * builder/git_place.h.
  *
  * Files are 0644 or 0755, directories 0755, of root, with the time of the commit. `.git` is left out,
  * unless it is asked for: then it is one commit deep, with a detached HEAD and without hooks.
@@ -21,7 +22,9 @@
 #include "builder/git_cache.h"
 #include "builder/git_url.h"
 
+struct client;
 struct err;
+struct progress;
 struct secrets;
 struct store;
 
@@ -29,6 +32,8 @@ struct git_source_opts {
 	struct store *store;
 	bool offline;                  /* nobody may be asked: what was fetched must do */
 	const struct secrets *secrets; /* builder/remote_auth.h; may be NULL */
+	struct client *client;         /* follows redirects; NULL: none are followed */
+	struct progress *progress;     /* hears of fetching; NULL: silence */
 };
 
 /* The commit that a URL means now. Nobody is asked for one that is named by its whole id. Offline it is

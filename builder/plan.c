@@ -314,11 +314,12 @@ struct err *plan_make(struct store *store, const struct build_opts *opts, struct
 
 struct git_source_opts plan_git_opts(const struct plan *plan)
 {
-	const struct client *client = plan->opts->client;
+	struct client *client = plan->opts->client;
 
 	return (struct git_source_opts){ .store = plan->store,
 					 .offline = !client || client_is_offline(client),
-					 .secrets = plan->opts->secrets };
+					 .secrets = plan->opts->secrets,
+					 .client = client };
 }
 
 /* ---- freeing ---- */

@@ -504,6 +504,58 @@ repository() {
 	! asked | grep -q "$(printf x-access-token:hidden-token | base64)"
 }
 
+@test "a server may send git elsewhere, and the token stays behind" {
+	serve
+	repository
+	local first=$PORT
+	serve
+	build "ADD http://127.0.0.1:$first/away/$PORT/git/app.git#v1 /x"
+	equal "$(lists)" "x/link x/run.sh x/src/main.c"
+	export TOKEN=hidden-token
+	OPTIONS="--secret id=GIT_AUTH_TOKEN,env=TOKEN" build "ADD http://127.0.0.1:$first/away/$PORT/git/app.git#main /y"
+	! asked | grep "/git/" | grep -q "$(printf x-access-token:hidden-token | base64)"
+	OPTIONS="--secret id=GIT_AUTH_TOKEN.127.0.0.1:$PORT,env=TOKEN" build \
+		"ADD http://127.0.0.1:$first/away/$PORT/private-git/app.git#v1 /z"
+	fails 3 build "ADD http://127.0.0.1:$first/away/$PORT/git/nothing.git#v1 /x"
+}
+
+# at_large COMMAND...: in a network of its own, where this machine is also 198.51.100.7; its server's port is PORT.
+at_large() {
+	# shellcheck disable=SC2016 # the inner shell expands it
+	unshare --net sh -euc '
+		busybox ip link set lo up
+		busybox ip address add 198.51.100.7/32 dev lo
+		python3 "$0" served requests 0.0.0.0 >port 2>server.err 3>&- &
+		trap "kill $!" EXIT
+		for _ in $(seq 600); do [ ! -s port ] || break; sleep 0.05; done
+		PORT=$(cat port) "$@"' "$BATS_TEST_DIRNAME/web_server.py" "$@"
+}
+
+@test "a repository elsewhere does not lead git to this machine" {
+	mkdir -p served
+	repository
+	cat >try <<-'END'
+		set -u
+		git -C served/app.git config -f .gitmodules submodule.deps.url "http://127.0.0.1:$PORT/git/lib.git"
+		git -C served/app.git -c user.name=a -c user.email=a@example.com commit -qam near
+		one() {
+			printf 'FROM scratch\nADD %s /x\n' "$1" >Recipe
+			code=0
+			cairn build --progress plain -f Recipe -o type=cacheonly . 2>"log$2" || code=$?
+			echo "$code"
+		}
+		one "http://198.51.100.7:$PORT/git/app.git?tag=v1" 0
+		one "http://198.51.100.7:$PORT/git/app.git" 1
+		one "http://198.51.100.7:$PORT/away/$PORT/git/lib.git" 2
+		one "http://127.0.0.1:$PORT/git/app.git" 3
+	END
+	at_large sh ./try >codes
+	cat log*
+	equal "$(tr '\n' ' ' <codes)" "0 1 1 0 "
+	grep -q "submodule 'deps': .*leads to this machine" log1
+	grep -q 'an address inside this network' log2
+}
+
 @test "a token is no argument of any program" {
 	serve
 	repository

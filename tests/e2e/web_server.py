@@ -1,4 +1,4 @@
-"""tests/e2e/web_server.py DIRECTORY LOG - files and repositories by http on this machine, at a port that it prints.
+"""tests/e2e/web_server.py DIRECTORY LOG [ADDRESS] - files and repositories by http on this machine, at a port that it prints.
 
     /NAME               a file, with Last-Modified
     /tagged/NAME        the same with an ETag and without a time
@@ -91,6 +91,6 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
 
 handler = functools.partial(Handler, directory=ROOT)
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+server = http.server.ThreadingHTTPServer((sys.argv[3] if len(sys.argv) > 3 else "127.0.0.1", 0), handler)
 print(server.server_port, flush=True)
 server.serve_forever()
