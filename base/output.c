@@ -151,7 +151,7 @@ static struct err *check_aside(const char *path)
 	if (!name[0])
 		return err_new(ERR_INVALID, "%s is a directory", path);
 	if (stat(dir, &st) < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return err_new(ERR_INVALID, "%s: no such directory", dir);
+		return err_new(ERR_NOT_FOUND, "%s: no such directory", dir);
 	return check_access(dir, W_OK | X_OK);
 }
 

@@ -21,8 +21,8 @@ struct sink;
 /* ERR_USAGE if it is "-" and standard output is a terminal; ERR_INVALID if it is a directory. */
 struct err *output_open(const char *path, struct output **ret) MUST_USE;
 /* Whether output_open() would succeed as things are, without touching anything: for asking before
- * work that takes long. ERR_USAGE as above; ERR_INVALID for a directory and for a path whose
- * directory is not there or is none; ERR_SYSTEM for one that may not be written. */
+ * work that takes long. ERR_USAGE as above; ERR_INVALID for a directory, ERR_NOT_FOUND for
+ * a path whose directory is not there or is none; ERR_SYSTEM for one that may not be written. */
 struct err *output_check(const char *path) MUST_USE;
 /* Where the bytes go; borrowed, and not finished by the caller. */
 struct sink *output_sink(struct output *output);

@@ -33,7 +33,7 @@ enum build_event_kind {
 	EVENT_TRANSFER_BEGIN,    /* transfer, verb, name */
 	EVENT_TRANSFER_PROGRESS, /* transfer, verb, name, done, total */
 	EVENT_TRANSFER_END,      /* transfer, verb, name, status, duration, done, text */
-	EVENT_STEP_BEGIN,        /* step, stage, index, count, text */
+	EVENT_STEP_BEGIN,        /* step, stage, index, count, inputs, text */
 	EVENT_STEP_LOG,          /* step, stream, bytes */
 	EVENT_STEP_PROGRESS,     /* step, text, done, total */
 	EVENT_STEP_END,          /* step, status, duration, exit_code, text */
@@ -48,11 +48,13 @@ struct build_event {
 	uint64_t when; /* clock_monotonic(); 0: now, filled in by events_emit() */
 	enum build_event_kind kind;
 
-	unsigned step;         /* 1.. in the order of the plan; 0: the build as a whole */
-	unsigned stages;       /* how many stages are built */
-	unsigned steps;        /* how many steps they have together */
-	unsigned index, count; /* the step's place in its stage: 2 of 7; 0 without a stage */
-	const char *stage;     /* its name, or "stage-1"; NULL for work outside of stages */
+	unsigned step;          /* 1.. in the order of the plan; 0: the build as a whole */
+	unsigned stages;        /* how many stages are built */
+	unsigned steps;         /* how many steps they have together */
+	unsigned index, count;  /* the step's place in its stage: 2 of 7; 0 without a stage */
+	const char *stage;      /* its name, or "stage-1"; NULL for work outside of stages */
+	const unsigned *inputs; /* the steps that it begins from, and whose files it takes */
+	size_t input_count;
 
 	unsigned transfer;        /* 1.. of images from and to registries */
 	enum build_stream stream; /* of `bytes` */

@@ -116,13 +116,22 @@ static char *title_of(const struct plan_step *step)
 static void tell_begin(struct execution *ex, const struct plan_step *step)
 {
 	AUTO(mem) char *title = title_of(step);
+	VEC(unsigned) inputs = { 0 };
 
+	if (step->below)
+		vec_push(&inputs, step->below->number);
+	vec_foreach (&step->reads, stage)
+		if ((*stage)->top)
+			vec_push(&inputs, (*stage)->top->number);
 	events_emit(ex->opts->events, &(struct build_event){ .kind = EVENT_STEP_BEGIN,
 							     .step = step->number,
 							     .stage = step->stage->name,
 							     .index = step->index,
 							     .count = step->stage->step_count,
+							     .inputs = inputs.at,
+							     .input_count = inputs.len,
 							     .text = title });
+	vec_release(&inputs);
 }
 
 static void tell_end(struct execution *ex, const struct plan_step *step, const struct err *err,

@@ -240,6 +240,8 @@ struct err *output_spec_parse(const char *text, struct build_output *ret_output,
 {
 	AUTO(reading) struct reading r = { .output = { .kind = OUTPUT_LOCAL } };
 
+	if (!text[0])
+		return err_new(ERR_USAGE, "it is empty: name a directory, or type=TYPE,dest=PATH");
 	if (strcmp(text, "-") == 0) {
 		r.output.kind = OUTPUT_TAR;
 		r.dest = STR("-");

@@ -24,11 +24,13 @@
 #include "cli/ui_model.h"
 #include "cli/ui_paint.h"
 #include "cli/ui_plain.h"
+#include "cli/ui_raw.h"
 
 #define OUT_MAX ((size_t)16 * 1024 * 1024)
 #define FRAME_PERIOD 100000000 /* nanoseconds between two frames */
 
-const char *const ui_mode_names[] = { "auto", "tty", "plain", "json", "quiet", NULL };
+const char *const ui_mode_names[] = { "auto",    "tty",   "plain", "json",
+				      "rawjson", "quiet", "none",  NULL };
 
 struct ui {
 	enum ui_mode mode; /* never UI_AUTO */
@@ -42,6 +44,7 @@ struct ui {
 	pthread_cond_t stop_asked;
 	struct ui_model model; /* guarded by lock */
 	struct ui_plain plain; /* guarded by lock */
+	struct ui_raw raw;     /* guarded by lock */
 	struct buf above;      /* guarded by lock; remarks for the next frame to scroll up */
 	struct event_clock json_clock; /* guarded by lock */
 	bool stop;                     /* guarded by lock */
@@ -170,6 +173,19 @@ static void emit_json(void *self, const struct build_event *event)
 	pthread_mutex_unlock(&ui->screen);
 }
 
+static void emit_raw(void *self, const struct build_event *event)
+{
+	AUTO(buf) struct buf text = BUF_INIT(OUT_MAX);
+	struct ui *ui = self;
+
+	pthread_mutex_lock(&ui->screen);
+	pthread_mutex_lock(&ui->lock);
+	ui_raw_format(&ui->raw, event, clock_now(), &text);
+	pthread_mutex_unlock(&ui->lock);
+	put(&text);
+	pthread_mutex_unlock(&ui->screen);
+}
+
 static void emit_quiet(void *self, const struct build_event *event)
 {
 	AUTO(buf) struct buf text = BUF_INIT(OUT_MAX);
@@ -184,13 +200,14 @@ static void take_remark(enum log_level level, const char *line, void *arg)
 {
 	AUTO(buf) struct buf text = BUF_INIT(OUT_MAX);
 	struct ui *ui = arg;
+	const bool for_programs = ui->mode == UI_JSON || ui->mode == UI_RAWJSON;
 
-	if (ui->mode == UI_JSON && level == LOG_WARN) {
+	if (for_programs && level == LOG_WARN) {
 		events_emit(&ui->events,
 			    &(struct build_event){ .kind = EVENT_WARNING, .text = line });
 		return;
 	}
-	if (ui->mode == UI_JSON || (ui->mode == UI_QUIET && level < LOG_WARN))
+	if (for_programs || ui->mode == UI_NONE || (ui->mode == UI_QUIET && level < LOG_WARN))
 		return;
 	message_format_log(level, line, ui->colours, &text);
 	if (ui->mode != UI_TTY) {
@@ -221,7 +238,9 @@ struct ui *ui_new(enum ui_mode mode)
 		[UI_TTY] = emit_tty,
 		[UI_PLAIN] = emit_plain,
 		[UI_JSON] = emit_json,
+		[UI_RAWJSON] = emit_raw,
 		[UI_QUIET] = emit_quiet,
+		[UI_NONE] = NULL, /* events_emit() knows that nobody listens */
 	};
 	struct ui *ui = xcalloc(1, sizeof(*ui));
 
@@ -266,6 +285,7 @@ void ui_free(struct ui *ui)
 		stop_display(ui);
 	ui_model_release(&ui->model);
 	ui_plain_release(&ui->plain);
+	ui_raw_release(&ui->raw);
 	ui_paint_release(&ui->paint);
 	buf_release(&ui->above);
 	pthread_mutex_destroy(&ui->screen);

@@ -5,7 +5,9 @@
  *	        second, and the list of all steps at the end
  *	plain   a line per event, "#3 0.123 ...": for pipes and logs of CI
  *	json    a JSON object per event (builder/events.h)
+ *	rawjson the same as BuildKit has it (cli/ui_raw.h)
  *	quiet   nothing but warnings
+ *	none    nothing
  *	auto    tty where standard error is a terminal, else plain
  *
  * Everything goes to standard error. While a ui lives, remarks of base/log go
@@ -21,7 +23,7 @@
 
 struct ui;
 
-enum ui_mode { UI_AUTO, UI_TTY, UI_PLAIN, UI_JSON, UI_QUIET };
+enum ui_mode { UI_AUTO, UI_TTY, UI_PLAIN, UI_JSON, UI_RAWJSON, UI_QUIET, UI_NONE };
 
 extern const char *const ui_mode_names[]; /* "auto", "tty", ...; NULL-terminated */
 

@@ -5,7 +5,7 @@ load robust
 @test "an output that cannot be written is found before anything runs" {
 	import_base
 	printf 'FROM base\nRUN echo ran >&2; touch /x\n' >Recipe
-	fails 1 cairn build -t app -o type=oci,dest=nowhere/app.tar .
+	fails 3 cairn build -t app -o type=oci,dest=nowhere/app.tar .
 	says "nowhere"
 	[[ $output != *ran* ]]
 	fails 3 cairn inspect app
@@ -25,15 +25,16 @@ load robust
 		1|option --output: dir is a directory|-o type=oci,dest=dir
 		1|option --output: dir is a directory|-o type=docker,dest=dir
 		1|option --output: dir is a directory|-o type=tar,dest=dir
-		1|option --output: absent/: no such directory|-o type=tar,dest=absent/x
-		1|option --output: file/: no such directory|-o type=tar,dest=file/x
+		3|option --output: absent/: no such directory|-o type=tar,dest=absent/x
+		3|option --output: file/: no such directory|-o type=tar,dest=file/x
+		2|option --output: it is empty|--output=
 		1|directory 'file' cannot be made|-o file
 		1|directory 'file/x/y' cannot be made|-o type=local,dest=file/x/y
 		2|option --output: type 'zip' is none of: image, registry, oci|-o type=zip,dest=x
 		2|option --output: 'to' is none of: type, dest|-o type=tar,to=x
-		1|option --iidfile: absent/: no such directory|--iidfile absent/x
+		3|option --iidfile: absent/: no such directory|--iidfile absent/x
 		1|option --iidfile: dir is a directory|--iidfile dir
-		1|option --metadata-file: absent/: no such directory|--metadata-file absent/x
+		3|option --metadata-file: absent/: no such directory|--metadata-file absent/x
 	END
 	fails 3 cairn inspect app
 	equal "$(cat file)" old

@@ -38,7 +38,7 @@ quiet_build() {
 	judge bud -q --timestamp 0 --iidfile judged -f Recipe . >/dev/null
 	[[ $(cat judged) == sha256:* ]]
 	equal "$(tail -c 1 judged | wc -l) $(tail -c 1 with | wc -l)" "0 0" # no newline
-	fails 1 cairn build --iidfile-raw absent/x .
+	fails 3 cairn build --iidfile-raw absent/x .
 	says "option --iidfile-raw: absent/: no such directory"
 }
 

@@ -132,3 +132,46 @@ terminal() {
 	says "exit code 130"
 	[[ ${output##*$'\033[?25l'} == *$'\033[?25h'* ]]
 }
+
+@test "rawjson is BuildKit's: vertices, logs in base64, inputs that are vertices" {
+	build --network host --no-cache --progress rawjson -t a context 2>events >id
+	jq -e 'keys - ["vertexes", "statuses", "logs", "warnings"] == []' events >/dev/null
+	jq -s '[.[].vertexes[]?]' events >vertices
+	# each begins, and ends once
+	equal "$(jq -r 'group_by(.digest)[] | map(select(.completed)) | length' vertices | sort -u)" 1
+	jq -e 'all(.started)' vertices >/dev/null
+	jq -e '[.[].digest] as $all | all(.[].inputs[]?; IN($all[]))' vertices >/dev/null
+	equal "$(jq -r '[.[] | select(.completed and (.name | startswith("[stage-1 2/2] COPY"))) | .inputs | length] | .[]' vertices)" 2
+	run=$(jq -r '[.[] | select(.name | startswith("[first 1/1] RUN"))][0].digest' vertices)
+	equal "$(jq -r --arg run "$run" '.logs[]? | select(.vertex == $run and .stream == 1) | .data' events | base64 -d)" \
+		"to stdout"
+	equal "$(jq -r --arg run "$run" '.logs[]? | select(.vertex == $run and .stream == 2) | .data' events | base64 -d)" \
+		"to stderr"
+	jq -r '.logs[]?.data' events | while read -r data; do base64 -d <<<"$data"; done |
+		grep -qa "$(printf 'bytes \377')"
+	jq -r '.statuses[]?.id' events | grep -qx "exporting config $(cat id)"
+	# the same again is cached
+	build --network host --progress rawjson -t a context 2>events >id
+	jq -se '[.[].vertexes[]? | select(.completed and (.name | startswith("["))) | select(.name | startswith("[internal]") | not) | .cached] | all and length == 2' events >/dev/null
+	# what fails says so in its vertex; a remark has its lines
+	printf 'FROM base AS Upper\nRUN exit 3\n' >Recipe
+	run -1 --separate-stderr build --network host --progress rawjson -f Recipe context
+	grep '^{' <<<"$stderr" >events
+	equal "$(jq -r '.vertexes[]?.error // empty' events)" "Recipe:2: the command failed with exit code 3"
+	equal "$(jq -r '.warnings[]?.short' events | base64 -d | cut -d: -f1)" StageNameCasing
+	jq -e '.warnings[]? | .level == 1 and (.detail | length > 0)' events >/dev/null
+}
+
+@test "none shows nothing but errors, also by the environment" {
+	printf 'FROM base AS Upper\nRUN true\n' >Recipe
+	run -0 --separate-stderr build --network host --progress none -f Recipe context
+	[[ $output =~ ^sha256:[0-9a-f]{64}$ ]]
+	equal "$stderr" ""
+	BUILDKIT_PROGRESS=none run -0 --separate-stderr build --network host -f Recipe context
+	equal "$stderr" ""
+	BUILDKIT_PROGRESS=rawjson run -0 --separate-stderr build --network host -f Recipe context
+	jq -e . <<<"$stderr" >/dev/null
+	printf 'FROM base\nRUN exit 3\n' >Recipe
+	run -1 --separate-stderr build --network host --progress none -f Recipe context
+	[[ $stderr == *"exit code 3"* ]]
+}

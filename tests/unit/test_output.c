@@ -140,7 +140,7 @@ TEST(what_cannot_be_written_is_told_beforehand)
 		{ "to-old", ERR_NONE },      { "dangling", ERR_NONE },
 		{ "fifo", ERR_NONE },        { "dir", ERR_INVALID },
 		{ "to-dir", ERR_INVALID },   { "new/", ERR_INVALID },
-		{ "no/file", ERR_INVALID },  { "old/file", ERR_INVALID },
+		{ "no/file", ERR_NOT_FOUND },  { "old/file", ERR_NOT_FOUND },
 		{ "no/such/", ERR_INVALID }, { "dir/new", ERR_NONE },
 	};
 	int ends[2];

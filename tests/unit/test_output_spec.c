@@ -93,7 +93,7 @@ TEST(what_is_wrong_with_an_output_is_told)
 		const char *text;
 		const char *said;
 	} cases[] = {
-		{ "", "say where to" },
+		{ "", "it is empty" },
 		{ "type=local", "say where to" },
 		{ "type=disk,dest=a", "'disk' is none of: image, registry, oci" },
 		{ "dest=a", "needs a type" },
