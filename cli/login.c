@@ -205,10 +205,12 @@ static struct err *verify(const struct login_values *values, const struct place 
 			  const struct credential *credential)
 {
 	char *creds = xasprintf("%s:%s", credential->user, credential->secret);
-	struct client *client = network_open_as(&values->network, place->host, creds);
+	struct client *client = NULL;
+	struct err *err = network_open_as(&values->network, place->host, creds, &client);
 	const struct repository repo = { .client = client, .place = place };
-	struct err *err = repository_ping(&repo);
 
+	if (!err)
+		err = repository_ping(&repo);
 	client_free(client);
 	explicit_bzero(creds, strlen(creds));
 	free(creds);

@@ -6,8 +6,12 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/str.h"
+#include "builder/duration.h"
 #include "registry/client.h"
 #include "registry/location.h"
+
+#define NANOSECONDS INT64_C(1000000000)
 
 static void say(void *self, const char *line)
 {
@@ -22,8 +26,28 @@ static int tls_verify(int said)
 				    TLS_VERIFY_CONFIGURED;
 }
 
-struct client *network_open_as(const struct network_values *values, const char *host,
-			       const char *creds)
+/* A duration, or a number of seconds; in milliseconds. */
+static struct err *read_delay(const char *text, unsigned *ret)
+{
+	const struct str whole = str_of(text);
+	int64_t delay;
+	uint64_t seconds;
+	AUTO(err) struct err *err = num_parse(whole, 0, NETWORK_WAIT_MAX, &seconds);
+
+	*ret = 0;
+	if (!err)
+		delay = (int64_t)seconds * NANOSECONDS;
+	else
+		TRY(option_refuse(duration_parse(whole, &delay), "--retry-delay"));
+	if (delay < 0 || delay / NANOSECONDS > NETWORK_WAIT_MAX)
+		return err_new(ERR_USAGE, "option --retry-delay: '%.80s' is not between 0 and %d s",
+			       text, NETWORK_WAIT_MAX);
+	*ret = (unsigned)(delay / 1000000);
+	return NULL;
+}
+
+struct err *network_open_as(const struct network_values *values, const char *host,
+			    const char *creds, struct client **ret)
 {
 	struct client_opts opts = {
 		.creds = creds,
@@ -39,7 +63,10 @@ struct client *network_open_as(const struct network_values *values, const char *
 		.say = say,
 	};
 
-	return client_new(&opts, (struct transport){ 0 });
+	if (values->retry_delay)
+		TRY(read_delay(values->retry_delay, &opts.retry_delay));
+	*ret = client_new(&opts, (struct transport){ 0 });
+	return NULL;
 }
 
 struct err *network_check_creds(const char *creds)
@@ -58,8 +85,7 @@ struct err *network_check_creds(const char *creds)
 struct err *network_open(const struct network_values *values, const char *host, struct client **ret)
 {
 	TRY(network_check_creds(values->creds));
-	*ret = network_open_as(values, host, values->creds);
-	return NULL;
+	return network_open_as(values, host, values->creds, ret);
 }
 
 const char *network_skip_scheme(const char *text)

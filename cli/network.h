@@ -33,6 +33,7 @@ struct network_values {
 	int tls_verify; /* enum option_switch */
 	bool offline;
 	uint64_t retry;          /* times, plus one; 0: not said */
+	const char *retry_delay; /* a duration; NULL: not said */
 	uint64_t retry_max_wait; /* seconds; 0: not said */
 };
 
@@ -50,6 +51,8 @@ struct network_values {
 	OPTION_FLAG(type, field.offline, 0, "offline", "use no network at all"), \
 	OPTION_COUNT(type, field.retry, 0, "retry", "N", NETWORK_RETRY_MAX, \
 		     "how often to try again what a registry may do later (default: 5)"), \
+	OPTION_TEXT(type, field.retry_delay, 0, "retry-delay", "DURATION", \
+		    "the pause before each of them, such as 2s, instead of growing ones"), \
 	OPTION_NUMBER(type, field.retry_max_wait, 0, "retry-max-wait", "SECONDS", 1, \
 		      NETWORK_WAIT_MAX, \
 		      "the longest pause that a registry may ask for (default: 120)"), \
@@ -59,7 +62,7 @@ struct network_values {
 		    "a token server that may see credentials of registries elsewhere")
 /* clang-format on */
 
-/* The client that the options describe; connects to nothing yet. `host` ("docker.io") is whom --creds are
+/* The client that the options describe; connects to nothing yet. ERR_USAGE says which of them is wrong. `host` ("docker.io") is whom --creds are
  * for; it and the values are borrowed for the client's life. */
 struct err *network_open(const struct network_values *values, const char *host, struct client **ret)
 	MUST_USE;
@@ -68,8 +71,8 @@ struct err *network_open(const struct network_values *values, const char *host, 
 struct err *network_check_creds(const char *creds) MUST_USE;
 
 /* The same as somebody: `creds` ("USER:PASSWORD") instead of those of the values. */
-struct client *network_open_as(const struct network_values *values, const char *host,
-			       const char *creds) MUST_USE;
+struct err *network_open_as(const struct network_values *values, const char *host,
+			    const char *creds, struct client **ret) MUST_USE;
 
 /* ERR_USAGE for "oci:DIR" and the like, which another tool would take where cairn takes names. */
 struct err *network_refuse_transport(const char *text) MUST_USE;

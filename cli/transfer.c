@@ -30,6 +30,8 @@
 #define LINE_PERIOD (10 * SECOND)
 #define EVENT_PERIOD (SECOND / 2)
 
+const char *const transfer_mode_names[] = { "auto", "tty", "plain", "json", "quiet", NULL };
+
 struct transfer_ui {
 	enum ui_mode mode; /* never UI_AUTO */
 	bool colours;

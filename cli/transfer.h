@@ -31,10 +31,12 @@ struct transfer_values {
 
 /* clang-format off */
 #define TRANSFER_OPTIONS(type, field) \
-	OPTION_WORD(type, field.progress, 0, "progress", ui_mode_names, "how to show what goes on"), \
+	OPTION_WORD(type, field.progress, 0, "progress", transfer_mode_names, "how to show what goes on"), \
 	OPTION_FLAG(type, field.quiet, 'q', "quiet", \
 		    "show no progress; the same as --progress quiet")
 /* clang-format on */
+
+extern const char *const transfer_mode_names[]; /* the first of ui_mode_names, up to quiet */
 
 struct transfer_ui *transfer_ui_new(const struct transfer_values *values) MUST_USE;
 /* A line that is shown in every mode: it must be known. With --progress json an event "remark". */

@@ -29,8 +29,8 @@
 #define OUT_MAX ((size_t)16 * 1024 * 1024)
 #define FRAME_PERIOD 100000000 /* nanoseconds between two frames */
 
-const char *const ui_mode_names[] = { "auto",    "tty",   "plain", "json",
-				      "rawjson", "quiet", "none",  NULL };
+const char *const ui_mode_names[] = { "auto",  "tty",     "plain", "json",
+				      "quiet", "rawjson", "none",  NULL };
 
 struct ui {
 	enum ui_mode mode; /* never UI_AUTO */

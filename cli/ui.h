@@ -23,7 +23,7 @@
 
 struct ui;
 
-enum ui_mode { UI_AUTO, UI_TTY, UI_PLAIN, UI_JSON, UI_RAWJSON, UI_QUIET, UI_NONE };
+enum ui_mode { UI_AUTO, UI_TTY, UI_PLAIN, UI_JSON, UI_QUIET, UI_RAWJSON, UI_NONE };
 
 extern const char *const ui_mode_names[]; /* "auto", "tty", ...; NULL-terminated */
 

@@ -283,13 +283,15 @@ static unsigned tries_allowed(const struct client_tries *tries, enum http_troubl
 	return trouble == HTTP_NO_HOST && most > RETRIES_NO_HOST ? RETRIES_NO_HOST : most;
 }
 
-/* Milliseconds: doubled with every repeat, of which at least a half. */
+/* Milliseconds: what the user says, or doubled with every repeat, of which at least a half. */
 static uint64_t usual_pause(const struct client_tries *tries)
 {
 	uint64_t pause = (uint64_t)tries->client->opts.retry_pause
 			 << (tries->done < 16 ? tries->done : 16);
 	uint32_t chance = 0;
 
+	if (tries->client->opts.retry_delay)
+		return tries->client->opts.retry_delay;
 	if (pause > PAUSE_MAX)
 		pause = PAUSE_MAX;
 	if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) != sizeof(chance))

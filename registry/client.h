@@ -49,6 +49,7 @@ struct client_opts {
 	bool never_again;                 /* nothing is tried again, whatever `retries` says */
 	unsigned retry_max_wait;          /* seconds; 0: 120 */
 	unsigned retry_pause;             /* milliseconds before the first repeat; 0: 1000 */
+	unsigned retry_delay;             /* milliseconds before each repeat, in its place; 0: none */
 	const struct config_paths *paths; /* NULL: this machine's and this user's */
 	/* A line for the user, such as why we wait; outside text in it is not escaped. NULL: silence. */
 	void (*say)(void *self, const char *line);

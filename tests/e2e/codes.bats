@@ -100,6 +100,9 @@ expect_codes() {
 		2|option --policy: 'x' is none of|cairn pull --policy x y
 		2|option --progress: 'x' is none of|cairn pull --progress x y
 		2|option --retry: '101' is larger than 100|cairn pull --retry 101 x
+		2|option --retry-delay: |cairn pull --retry-delay 2x x
+		2|option --retry-delay: '2h30h' is not between|cairn pull --retry-delay 2h30h x
+		5|trying again in 0.1 s|cairn pull --retry 1 --retry-delay 100ms 127.0.0.1:1/x
 		2|option --tls-verify|cairn pull --tls-verify=x y
 		2|the user is missing|cairn pull --creds '' 127.0.0.1:1/x
 		5|--offline|cairn pull --offline 127.0.0.1:1/x
@@ -109,14 +112,14 @@ expect_codes() {
 		2|needs an argument|cairn push
 		3|no image 'absent'|cairn push absent
 		2|must be lowercase|cairn push app 127.0.0.1:1/Team/app
-		2|option --digestfile|cairn push --digestfile absent/x app 127.0.0.1:1/x
+		3|option --digestfile|cairn push --digestfile absent/x app 127.0.0.1:1/x
 		5|push 127.0.0.1:1/x:latest|cairn push --retry 0 app 127.0.0.1:1/x
 		2|needs more arguments|cairn copy app
 		2|either --platform or --all|cairn copy --all --platform linux/amd64 app b
 		2|bad name '-'|cairn copy app -
 		2|no path|cairn copy app oci:
 		2|has no name|cairn copy app docker://
-		2|absent/: no such directory|cairn copy app oci-archive:absent/x.tar
+		3|absent/: no such directory|cairn copy app oci-archive:absent/x.tar
 		2|for which of the two registries|cairn copy --creds a:b docker://127.0.0.1:1/x docker://127.0.0.1:2/x
 		1|save it first|cairn copy app docker-daemon:x:1
 		1|/etc/passwd: it is no tar|cairn copy oci-archive:/etc/passwd b

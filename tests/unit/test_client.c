@@ -612,6 +612,17 @@ TEST(nothing_is_tried_again_if_the_user_says_so)
 	assert_int_equal(scene.fake.lines.len, 1);
 }
 
+TEST(a_pause_that_the_user_says_does_not_grow)
+{
+	AUTO(scene) struct scene scene = { .opts = { .retry_delay = 100, .retries = 4 } };
+
+	scene_open(&scene, always_sick, NULL);
+	expect_failure(&scene, ERR_NETWORK, "");
+	assert_int_equal(scene.said.len, 4);
+	vec_foreach (&scene.said, line)
+		assert_non_null(strstr(*line, "trying again in 0.1 s"));
+}
+
 static struct fake_answer busy(struct fake *fake, const char *line, const char *auth,
 			       struct str body)
 {
@@ -891,6 +902,7 @@ int main(void)
 		cmocka_unit_test(what_will_not_pass_is_tried_once),
 		cmocka_unit_test(the_number_of_repeats_has_an_end),
 		cmocka_unit_test(nothing_is_tried_again_if_the_user_says_so),
+		cmocka_unit_test(a_pause_that_the_user_says_does_not_grow),
 		cmocka_unit_test(retry_after_is_honoured_up_to_a_limit),
 		cmocka_unit_test(who_waits_to_try_again_hears_that_it_is_not_wanted_any_more),
 		cmocka_unit_test(plain_http_is_for_loopback_and_for_who_says_so),
