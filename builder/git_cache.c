@@ -13,6 +13,7 @@
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "builder/git_command.h"
@@ -24,6 +25,7 @@
 #define ANSWER_MAX 4096
 #define PACKS_MAX 60 /* files beside packs: more, and it is time to begin anew */
 #define DEPTH_MAX 8  /* of a repository's own directories */
+#define BOOT "boot"  /* the boot in which it was made or verified */
 
 /* Attributes may leave files out of what git makes of a tree, or rewrite them; a checkout has them. */
 static const char attributes[] = "* -export-ignore -export-subst\n";
@@ -75,6 +77,74 @@ static struct err *open_repo(const struct git_cache *cache, int *ret_fd)
 	return NULL;
 }
 
+/* ---- trust ---- */
+
+static bool holds(int repo_fd, const char *path, const char *text)
+{
+	AUTO(buf) struct buf found = BUF_INIT(ANSWER_MAX);
+	AUTO(err) struct err *err = file_read(repo_fd, path, ANSWER_MAX, &found);
+
+	return !err && str_is(buf_str(&found), text);
+}
+
+static struct err *put_boot(const struct git_cache *cache, int repo_fd)
+{
+	return file_replace(repo_fd, BOOT, str_of(store_boot_id(cache->store)), 0600, FILE_QUICK);
+}
+
+/* Whether every object that is needed is there and whole. That one of them is not as git would make it
+ * today (code 1) was so where it came from. */
+static struct err *verify(int repo_fd, bool *ret)
+{
+	const char *const args[] = { "fsck", "--full", "--no-dangling", "--no-progress", NULL };
+	AUTO(tool_end) struct tool_end end = { 0 };
+
+	*ret = false;
+	if (!holds(repo_fd, "info/attributes", attributes))
+		return NULL;
+	TRY(git_try(
+		&(struct git_call){ .dir_fd = repo_fd, .git_dir = ".", .args = args, .out_fd = -1 },
+		&end));
+	*ret = end.code == 0 || end.code == 1;
+	return NULL;
+}
+
+static struct err *throw_away(struct git_cache *cache)
+{
+	AUTO(fd) int git_fd = -1;
+
+	close(cache->repo_fd);
+	cache->repo_fd = -1;
+	log_info("the cached repository %s is damaged, and thrown away", cache->name);
+	TRY(file_open_dir(store_fd(cache->store), "git", &git_fd));
+	return file_remove_tree(git_fd, cache->name);
+}
+
+struct err *git_cache_doubt(struct git_cache *cache, bool *ret_damaged)
+{
+	bool is_whole = true;
+
+	*ret_damaged = false;
+	if (cache->repo_fd < 0)
+		return NULL;
+	TRY(verify(cache->repo_fd, &is_whole));
+	*ret_damaged = !is_whole;
+	return is_whole ? NULL : throw_away(cache);
+}
+
+/* Believe it if it was made since the machine was started, or has survived. */
+static struct err *settle(struct git_cache *cache)
+{
+	bool is_damaged;
+
+	if (cache->repo_fd < 0 || holds(cache->repo_fd, BOOT, store_boot_id(cache->store)))
+		return NULL;
+	TRY(git_cache_doubt(cache, &is_damaged));
+	if (!is_damaged)
+		err_free(put_boot(cache, cache->repo_fd)); /* then it is verified once more */
+	return NULL;
+}
+
 struct err *git_cache_open(struct store *store, const struct git_url *url, struct git_cache *ret)
 {
 	AUTO(git_cache)
@@ -86,6 +156,7 @@ struct err *git_cache_open(struct store *store, const struct git_url *url, struc
 	TRY(hex_of("git ", url->remote, &key, &cache.name));
 	TRY(store_single(store, &key, NULL, &cache.lock));
 	TRY(open_repo(&cache, &cache.repo_fd));
+	TRY(settle(&cache));
 	*ret = cache;
 	cache = (struct git_cache){ .lock = LOCK_INIT, .repo_fd = -1, .fresh_fd = -1 };
 	return NULL;
@@ -245,12 +316,15 @@ struct err *git_cache_commit(struct git_cache *cache, const char *ref, const cha
 {
 	AUTO(mem) char *asked = NULL;
 	AUTO(mem) char *own = xasprintf("refs/commits/%s", commit);
+	AUTO(fd) int repo_fd = -1;
 	AUTO(fd) int git_fd = -1;
 	int failed;
 
 	TRY(asked_ref(ref, &asked));
 	TRY(set_ref(cache->fresh_fd, own, commit));
 	TRY(set_ref(cache->fresh_fd, asked, commit));
+	TRY(file_open_dir(cache->fresh_fd, REPO, &repo_fd));
+	TRY(put_boot(cache, repo_fd));
 	TRY(file_make_dirs(store_fd(cache->store), "git", 0700, &git_fd));
 	failed = renameat2(cache->fresh_fd, REPO, git_fd, cache->name,
 			   cache->repo_fd >= 0 ? RENAME_EXCHANGE : 0);

@@ -8,6 +8,10 @@
  * A repository is never changed where it lies: the next one is made aside, of links to what the
  * old one has, fetched into, and put in its place by one rename. So a process that dies leaves
  * nothing that stands in anybody's way. Who holds a cache is alone with it.
+ *
+ * Nothing of it is flushed. It says in which boot it was made ("boot"); after another one it is verified
+ * before it is believed, and is as good as absent if anything of it is gone. The same happens when it
+ * does not give what it should: git_cache_doubt().
  */
 #ifndef BUILDER_GIT_CACHE_H
 #define BUILDER_GIT_CACHE_H
@@ -25,7 +29,7 @@ struct git_cache {
 	struct store *store;
 	char *name; /* owned: hex */
 	struct lock lock;
-	int repo_fd;  /* owned: the repository, -1 if there is none */
+	int repo_fd;  /* owned: the repository, -1 if there is none that can be trusted */
 	int fresh_fd; /* owned: the directory of "repo", the one that is being made; -1 */
 };
 
@@ -38,6 +42,9 @@ static inline void git_cache_auto_(struct git_cache *cache)
 {
 	git_cache_release(cache);
 }
+
+/* Something went wrong with what it has: verify it. `*ret_damaged` if it was damaged, and is now gone. */
+struct err *git_cache_doubt(struct git_cache *cache, bool *ret_damaged) MUST_USE;
 
 /* Whether it has a commit. */
 struct err *git_cache_has(const struct git_cache *cache, const char *commit, bool *ret) MUST_USE;

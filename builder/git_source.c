@@ -238,7 +238,8 @@ static struct err *fetch(struct git_remote *remote, struct git_cache *cache, con
 /* Make sure that the cache has a commit. */
 static struct err *provide(struct git_remote *remote, struct git_cache *cache, const char *commit)
 {
-	bool has;
+	struct err *err, *other;
+	bool has, is_damaged;
 
 	TRY(git_cache_has(cache, commit, &has));
 	if (has)
@@ -246,6 +247,15 @@ static struct err *provide(struct git_remote *remote, struct git_cache *cache, c
 	if (remote->opts->offline)
 		return err_new(ERR_NETWORK,
 			       "commit %s was not fetched before, and there is no network", commit);
+	err = fetch(remote, cache, commit);
+	if (!err || err_kind(err) == ERR_CANCELLED)
+		return err;
+	other = git_cache_doubt(cache, &is_damaged);
+	if (other || !is_damaged) {
+		err_free(other); /* the first one says more */
+		return err;
+	}
+	err_free(err); /* of what is gone now */
 	return fetch(remote, cache, commit);
 }
 
@@ -485,6 +495,38 @@ static struct err *make_git_dir(const struct git_cache *cache, const struct git_
 
 /* ---- the whole ---- */
 
+static struct err *empty(int dir_fd)
+{
+	AUTO(strings) struct strings names = { 0 };
+
+	TRY(file_list(dir_fd, ".", &names));
+	vec_foreach (&names, name)
+		TRY(file_remove_tree(dir_fd, *name));
+	return NULL;
+}
+
+/* Unpack a commit, which is fetched once more if what the cache has of it is damaged. */
+static struct err *provide_files(struct git_remote *remote, struct git_cache *cache,
+				 const char *commit, int dir_fd)
+{
+	struct err *err, *other;
+	bool is_damaged;
+
+	TRY(provide(remote, cache, commit));
+	err = unpack_commit(cache->repo_fd, commit, dir_fd);
+	if (!err || err_kind(err) == ERR_CANCELLED)
+		return err;
+	other = git_cache_doubt(cache, &is_damaged);
+	if (other || !is_damaged) {
+		err_free(other); /* the first one says more */
+		return err;
+	}
+	err_free(err); /* of what is gone now */
+	TRY(empty(dir_fd));
+	TRY(provide(remote, cache, commit));
+	return unpack_commit(cache->repo_fd, commit, dir_fd);
+}
+
 /* A commit without its submodules, which `modules` gets. */
 static struct err *checkout_one(struct checkout *c, const struct git_url *url, const char *commit,
 				int dir_fd, bool keep_git_dir, struct modules *modules)
@@ -499,8 +541,7 @@ static struct err *checkout_one(struct checkout *c, const struct git_url *url, c
 		remote = &below;
 	}
 	TRY(git_cache_open(c->opts->store, url, &cache));
-	TRY(provide(remote, &cache, commit));
-	TRY(unpack_commit(cache.repo_fd, commit, dir_fd));
+	TRY(provide_files(remote, &cache, commit, dir_fd));
 	if (keep_git_dir)
 		TRY(make_git_dir(&cache, url, commit, dir_fd));
 	if (url->submodules == TRISTATE_FALSE)

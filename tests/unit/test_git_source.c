@@ -236,6 +236,85 @@ TEST(several_commits_share_a_cache_and_leftovers_do_not_matter)
 	expect_file(again, "file", S_IFREG | 0644, "one\n");
 }
 
+/* The one repository of the cache, with `rest` behind it; owned. */
+static char *in_cache(const char *rest)
+{
+	AUTO(strings) struct strings names = { 0 };
+
+	assert_ok(file_list(store_fd(store), "git", &names));
+	assert_int_equal(names.len, 1);
+	return xasprintf("git/%s/%s", names.at[0], rest);
+}
+
+/* Everything in a directory of the cache becomes empty, as a power cut may leave it. */
+static void cut(const char *dir)
+{
+	AUTO(mem) char *at = in_cache(dir);
+	AUTO(mem)
+	char *script = xasprintf("find '%s/%s' -type f ! -name boot -exec chmod u+w '{}' + -exec"
+				 " truncate -s0 '{}' +",
+				 room_path, at);
+
+	git_script(script);
+}
+
+TEST(after_a_power_cut_a_damaged_cache_is_fetched_anew)
+{
+	static const char *const lost[] = { "refs", "objects", ".", "info", "packed-refs" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(lost); i++) {
+		AUTO(fd) int first = -1;
+		AUTO(fd) int again = -1;
+		AUTO(fd) int other = -1;
+		unsigned before;
+
+		assert_ok(open_source("main?submodules=false#v1", false, &first));
+		if (i < 4)
+			cut(lost[i]);
+		room_reopen();
+		store_set_boot_id(store, "another");
+		before = atomic_load(server.connections);
+		assert_ok(open_source("main?submodules=false#v1", false, &again));
+		expect_file(again, "file", S_IFREG | 0644, "one\n");
+		expect_file(again, "secret", S_IFREG | 0644, "kept\n");
+		/* the ref is always asked for; what is whole is not fetched again */
+		assert_int_equal(atomic_load(server.connections) - before, i < 4 ? 2 : 1);
+		assert_ok(open_source("main?submodules=false#v2", false, &other));
+		expect_file(other, "file", S_IFREG | 0644, "two\n");
+		assert_ok(file_remove_tree(store_fd(store), "git"));
+		room_reopen();
+	}
+}
+
+TEST(a_cache_that_does_not_give_what_it_has_is_fetched_anew)
+{
+	AUTO(fd) int first = -1;
+	AUTO(fd) int again = -1;
+	AUTO(fd) int other = -1;
+
+	assert_ok(open_source("main?submodules=false#v1", false, &first));
+	cut("objects"); /* in this boot: nobody verifies it before it fails */
+	assert_ok(open_source("main?submodules=false#v1", false, &again));
+	expect_file(again, "file", S_IFREG | 0644, "one\n");
+	cut("objects");
+	assert_ok(open_source("main?submodules=false#v2", false, &other));
+	expect_file(other, "file", S_IFREG | 0644, "two\n");
+}
+
+TEST(a_damaged_cache_is_none_where_nobody_can_be_asked)
+{
+	const struct git_source_opts offline = { .store = store, .offline = true };
+	AUTO(git_url) struct git_url url = { 0 };
+	AUTO(fd) int first = -1;
+	char commit[GIT_COMMIT_SIZE];
+
+	url_of("main?submodules=false#v1", &url);
+	assert_ok(open_source("main?submodules=false#v1", false, &first));
+	cut("refs");
+	store_set_boot_id(store, "another");
+	assert_fails(git_source_resolve(&offline, &url, commit), ERR_NETWORK);
+}
+
 /* A server without version 2 of the protocol: it gives what its refs name, and no other commit. */
 static struct err *open_old_server(const char *rest, int *ret_fd)
 {
@@ -462,6 +541,9 @@ int main(void)
 		ROOM_TEST(a_commit_that_no_ref_names_is_found_by_its_id),
 		ROOM_TEST(what_was_fetched_is_not_fetched_again),
 		ROOM_TEST(several_commits_share_a_cache_and_leftovers_do_not_matter),
+		ROOM_TEST(after_a_power_cut_a_damaged_cache_is_fetched_anew),
+		ROOM_TEST(a_cache_that_does_not_give_what_it_has_is_fetched_anew),
+		ROOM_TEST(a_damaged_cache_is_none_where_nobody_can_be_asked),
 		ROOM_TEST(what_an_old_server_gave_before_is_not_in_the_way),
 		ROOM_TEST(a_subdirectory_does_not_lead_out),
 		ROOM_TEST(submodules_come_along_unless_they_are_not_wanted),
