@@ -105,6 +105,19 @@ static struct err *read_directive(struct directives *directives, bool *escape_se
 	return NULL;
 }
 
+/* Behind a first line that names a program ("#!") there are no directives, but for one: which
+ * frontend is meant is looked for there, too. */
+static void find_syntax(struct lexer *lexer)
+{
+	struct directives found = { 0 };
+	bool escape_seen = false;
+	bool more = str_starts(line_at(lexer, 1), "#!");
+
+	for (unsigned n = 2; more && n <= script_lines(lexer->script); n++)
+		err_free(read_directive(&found, &escape_seen, line_at(lexer, n), &more));
+	lexer->directives.syntax = found.syntax;
+}
+
 struct err *lexer_init(struct lexer *lexer, const struct script *script)
 {
 	struct directives *directives = &lexer->directives;
@@ -126,6 +139,8 @@ struct err *lexer_init(struct lexer *lexer, const struct script *script)
 		lexer->next += more;
 	}
 	directives->lines = lexer->next - 1;
+	if (directives->lines == 0)
+		find_syntax(lexer);
 	return NULL;
 }
 

@@ -40,7 +40,8 @@ TEST(lines_are_joined_as_they_stand)
 		{ "RUN a \\x\nRUN b\n", "RUN a \\x|RUN b|" },
 		{ "RUN a \\\\\nRUN b\n", "RUN a \\\\|RUN b|" }, /* escaped: no continuation */
 		{ "RUN a \\\\\\\nRUN b\n", "RUN a \\\\\\|RUN b|" },
-		{ "RUN a \\", "RUN a |" }, /* at the end of the file */
+		{ "RUN a \\", "RUN a |" },             /* at the end of the file */
+		{ "# comment \\\nRUN a\n", "RUN a|" }, /* one that cannot go on */
 		{ "RUN echo c\\\n# comment\nd\n", "RUN echo cd|" },
 		{ "RUN c\\\n  # comment \\\nd\n", "RUN cd|" }, /* a comment never continues */
 		{ "RUN c\\\n\n \n d\n", "RUN c d|" },
@@ -113,6 +114,15 @@ TEST(directives_count_only_at_the_top)
 		{ "# syntax=x\n# comment\n# escape=`\n", '\\', 1, "x", NULL },
 		{ "FROM a\n# escape=`\n", '\\', 0, NULL, NULL },
 		{ "#!/usr/bin/x\n# escape=`\n", '\\', 0, NULL, NULL },
+		/* but the frontend is looked for behind a first line that names a program */
+		{ "#!/usr/bin/x\n# syntax=y\n", '\\', 0, "y", NULL },
+		{ "#!/x\r\n# escape=`\r\n# syntax = y \r\n# check=z\r\n", '\\', 0, "y", NULL },
+		{ "\xef\xbb\xbf#!x\n# syntax=y", '\\', 0, "y", NULL },
+		{ "#!x\n# comment\n# syntax=y\n", '\\', 0, NULL, NULL },
+		{ "#!x\n\n# syntax=y\n", '\\', 0, NULL, NULL },
+		{ " #!x\n# syntax=y\n", '\\', 0, NULL, NULL },
+		{ "# comment\n#!x\n# syntax=y\n", '\\', 0, NULL, NULL },
+		{ "#!x", '\\', 0, NULL, NULL },
 		{ "# escape=\n", '\\', 0, NULL, NULL },
 		{ "# 1x=2\n", '\\', 0, NULL, NULL },
 		{ "# es-cape=`\n", '\\', 0, NULL, NULL },

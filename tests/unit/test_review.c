@@ -29,6 +29,10 @@ TEST(doubtful_things_are_remarked)
 		{ "# syntax=docker/dockerfile:1\nFROM a\n", "" },
 		{ "# syntax=docker.io/docker/dockerfile:1.4-labs\nFROM a\n", "" },
 		{ "# syntax=docker/dockerfile-upstream:1.26\nFROM a\n", "" },
+		{ "# syntax=docker/dockerfile-upstream:master-labs\nFROM a\n", "" },
+		{ "# syntax=dockerfile.v0\nFROM a\n", "" }, /* the one that is built in */
+		{ "# syntax=docker/dockerfile:0.9\nFROM a\n", "1 UnknownSyntax" },
+		{ "#!/usr/bin/x\n# syntax=example/other:1\nFROM a\n", "1 UnknownSyntax" },
 		{ "# syntax=example/other:1\nFROM a\n", "1 UnknownSyntax" },
 		{ "# syntax=example/other:1 --flag\nFROM a\n", "1 UnknownSyntax" },
 		{ "FROM a\nMAINTAINER b\n", "2 MaintainerDeprecated" },
