@@ -169,9 +169,19 @@ static struct err *identify_cache(const struct site *site, struct plan_mount *mo
 	return hasher_finish(h, &mount->cache);
 }
 
+/* A part of a cache belongs to whom it belongs: owner and mode are for the root of a new one. */
+static void forget_owner(struct mount *flag)
+{
+	AUTO(mem) char *path = site_join_path("/", flag->source ? flag->source : "/");
+
+	if (strcmp(path, "/") != 0)
+		flag->mode = flag->uid = flag->gid = -1;
+}
+
 static struct err *set_cache(const struct site *site, struct plan_mount *mount)
 {
 	TRY(set_target(site, mount));
+	forget_owner(&mount->flag);
 	if (mount->flag.from)
 		TRY(site_from(site, mount->flag.from, false, &mount->from));
 	if (mount->from.context)

@@ -38,8 +38,10 @@ struct err *survey_globals(const struct recipe *recipe, struct build_args *args,
 			   const struct platform *platform, const char *target, struct scope **ret)
 {
 	AUTO(scope) struct scope *globals = scope_new(args);
+	const struct stage *last = &recipe->stages[recipe->stage_count - 1];
 	struct platform host;
 
+	target = target ? target : last->name;
 	platform_host(&host);
 	set_automatic(globals, "TARGET", platform);
 	set_automatic(globals, "BUILD", &host);

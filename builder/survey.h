@@ -22,8 +22,8 @@ struct config;
 struct err;
 struct platform;
 
-/* The global scope of a build: automatic arguments, and the ARGs before the first FROM. `target` may be
- * NULL. Borrows `args`. */
+/* The global scope of a build: automatic arguments, and the ARGs before the first FROM. `target`, the
+ * stage that is asked for, may be NULL: the last one. Borrows `args`. */
 struct err *survey_globals(const struct recipe *recipe, struct build_args *args,
 			   const struct platform *platform, const char *target, struct scope **ret)
 	MUST_USE;

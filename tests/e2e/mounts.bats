@@ -456,6 +456,10 @@ last_layer() {
 		RUN --mount=type=cache,target=/c,from=seed,source=/seed/sub/../ [ -e /c/more ]
 		RUN --mount=type=cache,target=/c,from=scratch [ -e /c/1 ]
 		RUN --mount=type=cache,target=/c,ro [ -e /c/1 ] && ! touch /c/2
+		# of a part they say nothing: it is the same cache, and the part is whose it was
+		RUN --mount=type=cache,target=/c mkdir -m 0750 /c/part
+		RUN --mount=type=cache,target=/p,id=/c,source=part,uid=1000,gid=5,mode=0700 \
+		    [ "$(stat -c '%a %u:%g' /p)" = '750 0:0' ]
 	EOF
 	builds
 	says "#1 "
