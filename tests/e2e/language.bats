@@ -421,6 +421,85 @@ teardown_file() {
 	grep -q '"x=again"' <(config .config.Env)
 }
 
+@test "arguments that nobody has to give, and proxies that nobody has to declare" {
+	recipe <<-'EOF'
+		FROM base AS for-linux
+		ARG TARGETPLATFORM TARGETOS TARGETARCH
+		ARG BUILDPLATFORM
+		ARG BUILDARCH=masked
+		RUN echo "$TARGETPLATFORM $TARGETOS $TARGETARCH $BUILDPLATFORM $BUILDARCH [$BUILDOS]" >/platforms
+		FROM for-$TARGETOS
+		RUN env | grep -i _proxy | sort >/proxies
+		ARG NO_PROXY
+		ENV seen=$NO_PROXY$HTTP_PROXY
+	EOF
+	# Buildah 1.28 knows one argument in an ARG.
+	JUDGE=no same_image ctx --build-arg http_proxy=http://p.invalid --build-arg NO_PROXY=n.invalid
+	holds proxies "$(printf '%s\n' HTTP_PROXY=http://p.invalid NO_PROXY=n.invalid \
+		http_proxy=http://p.invalid no_proxy=n.invalid)"
+	holds platforms "$(config '"\(.os)/\(.architecture) \(.os) \(.architecture) \(.os)/\(.architecture) masked []"' | tr -d '"')"
+	equal "$(config '[.config.Env[] | select(startswith("seen="))]')" '["seen=n.invalid"]'
+	# of those given, none is told as one that nobody asked for
+	run -0 cairn build --build-arg http_proxy=x --build-arg FTP_PROXY=y ctx
+	[[ $output != *"is not used"* ]]
+}
+
+# What is wrong for BuildKit of 2021 is wrong today. Rows are a line behind FROM, or a whole file with \n.
+@test "what the judge refuses is refused" {
+	recipe </dev/null
+	local line
+	while IFS= read -r line; do
+		[[ $line == *'\n'* ]] || line='FROM base\n'$line
+		printf '%b\n' "$line" >ctx/Recipe
+		run buildkit build --quiet --network host -f ctx/Recipe ctx
+		[ "$status" -ne 0 ] || { echo "the judge takes: $line"; return 1; }
+		fails 1 cairn build --offline -q ctx
+	done <<-'END'
+		ARG a\nENV b=1\nFROM base
+		# escape=x\nFROM base
+		# escape=`\n# escape=`\nFROM base
+		FROM base AS 1st\nRUN true
+		FROM "base x"
+		COPY only
+		COPY --from=a --from=b c d
+		COPY --from c d e
+		RUN --mount=type=bind true
+		RUN --mount=type=what,target=/x true
+		RUN --mount=target=/x,uid=1 true
+		RUN ["a", 1]
+		SHELL ['sh', '-c']
+		ENV a
+		ENV a=1 b
+		ENV =a
+		ENV a=${}
+		ENV a=${b
+		ENV a=${b:?none}
+		WORKDIR
+		STOPSIGNAL SIGNOTHING
+		EXPOSE 80/what
+		HEALTHCHECK what
+		HEALTHCHECK --interval=1us CMD x
+		ONBUILD ONBUILD RUN x
+	END
+}
+
+@test "a heredoc stops at no failure but its last" {
+	recipe <<-'EOF'
+		FROM base
+		RUN <<END
+		false
+		no-such-command
+		echo after >/after
+		END
+	EOF
+	run -0 cairn build -t judged ctx
+	says HeredocErrexit
+	equal "$(cairn run judged cat /after)" after
+	sed -i 's/^END/false\nEND/' ctx/Recipe
+	fails 1 cairn build ctx
+	says "Recipe:2: the command failed with exit code 1"
+}
+
 @test "LABEL, one or many, quoted or not" {
 	recipe <<-'EOF'
 		FROM base
@@ -716,6 +795,15 @@ teardown_file() {
 		--build-arg "BUILDKIT_DOCKERFILE_CHECK=skip=JSONArgsRecommended;error=true" ctx
 	says "warning: MaintainerDeprecated"
 	says "has 1 remark, and its check directive says that remarks are errors"
+	# remarks that are errors are counted in all stages, and only then; what is wrong comes first
+	printf '# check=error=true\nFROM base AS A\nRUN touch /ran\nFROM a AS B\nCMD b\n' >ctx/Recipe.all
+	fails 1 cairn build --progress plain --network none -f ctx/Recipe.all ctx
+	says "has 3 remarks, and its check directive says that remarks are errors"
+	[[ $output != *"#1 [a"* ]]
+	echo 'COPY gone /' >>ctx/Recipe.all
+	fails 3 cairn build --network none -f ctx/Recipe.all ctx
+	says "'gone' is not in the build context"
+	rm ctx/Recipe.all
 	fails 2 cairn build --build-arg BUILDKIT_DOCKERFILE_CHECK=skp=all ctx
 	says "option --build-arg: BUILDKIT_DOCKERFILE_CHECK: "
 	run -0 cairn build --network none --build-arg BUILDKIT_SYNTAX=example/other:1 ctx

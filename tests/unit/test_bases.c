@@ -292,6 +292,26 @@ TEST(an_image_here_for_another_platform_than_from_names_is_asked_for)
 	must_plan("FROM --platform=linux/s390x localhost/one\n");
 }
 
+TEST(an_image_for_another_platform_gives_its_own_and_is_remarked_on)
+{
+	struct platform host = opts.platform;
+
+	strcpy(opts.platform.arch, "s390x");
+	kitchen_image("other", F("f"), "");
+	opts.platform = host;
+	kitchen_image("own", F("f"), "");
+	opts.pull = PULL_NEVER;
+	must_plan("FROM localhost/own\n");
+	assert_int_equal(plan->recipe->lints.len, 0);
+	must_plan("# check=skip=X\nFROM localhost/other\nENV a=1\n");
+	assert_string_equal(plan->target->platform.arch, "s390x");
+	assert_int_equal(plan->recipe->lints.len, 1);
+	assert_string_equal(plan->recipe->lints.at[0].rule, "InvalidBaseImagePlatform");
+	assert_int_equal(plan->recipe->lints.at[0].position.line, 2);
+	must_plan("# check=skip=InvalidBaseImagePlatform\nFROM localhost/other\n");
+	assert_int_equal(plan->recipe->lints.len, 0);
+}
+
 /* ---- what is told ---- */
 
 static void hear_event(void *self, const struct build_event *event)
@@ -389,6 +409,7 @@ int main(void)
 		KITCHEN_TEST(a_name_with_a_digest_is_fetched_once),
 		KITCHEN_TEST(the_platform_of_from_chooses_out_of_an_index),
 		KITCHEN_TEST(an_image_here_for_another_platform_than_from_names_is_asked_for),
+		KITCHEN_TEST(an_image_for_another_platform_gives_its_own_and_is_remarked_on),
 		KITCHEN_TEST(a_fetch_is_told),
 		KITCHEN_TEST(an_id_is_never_asked_for),
 		KITCHEN_TEST(a_layer_that_is_not_what_its_config_says_names_nothing),

@@ -68,6 +68,63 @@ TEST(keeps_what_it_does_not_know_and_orders_the_rest)
 		     "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[]},\"history\":[],\"zeta\":1}");
 }
 
+TEST(a_base_without_a_path_gets_one_behind_its_other_variables)
+{
+	static const char *const cases[][2] = {
+		{ "{\"config\":{\"Env\":[\"A=1\",\"MYPATH=x\"]}}",
+		  "\"Env\":[\"A=1\",\"MYPATH=x\",\"PATH=" CONFIG_DEFAULT_PATH "\"]" },
+		{ "{\"config\":{}}", "\"Env\":[\"PATH=" CONFIG_DEFAULT_PATH "\"]" },
+		{ "{\"config\":{\"Env\":[\"PATH=\",\"A=1\"]}}", "\"Env\":[\"PATH=\",\"A=1\"]" },
+	};
+
+	assert_string_equal(CONFIG_DEFAULT_PATH,
+			    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO(config) struct config *config = config_of(cases[i][0]);
+		AUTO(mem) char *got = finish(config);
+
+		if (!strstr(got, cases[i][1]))
+			fail_msg("%s: %s", cases[i][0], got);
+	}
+}
+
+TEST(all_of_a_base_is_inherited_but_its_time_and_its_triggers)
+{
+	static const char settings[] =
+		"\"User\":\"u\",\"ExposedPorts\":{\"1/tcp\":{}},\"Env\":[\"B=2\",\"A=1\",\"PATH=x\"],"
+		"\"Entrypoint\":[\"e\"],\"Cmd\":[\"c\"],\"Volumes\":{\"/v\":{}},\"WorkingDir\":\"/w\","
+		"\"Labels\":{\"l\":\"1\"},\"StopSignal\":\"9\",\"Shell\":[\"s\"],"
+		"\"Healthcheck\":{\"Test\":[\"NONE\"]}";
+	static const char *const kept[] = {
+		"\"User\":\"u\"",         "\"ExposedPorts\":{\"1/tcp\":{}}",
+		"\"Entrypoint\":[\"e\"]", "\"Env\":[\"B=2\",\"A=1\",\"PATH=x\"]",
+		"\"Cmd\":[\"c\"]",        "\"Volumes\":{\"/v\":{}}",
+		"\"WorkingDir\":\"/w\"",  "\"Labels\":{\"l\":\"1\"}",
+		"\"StopSignal\":\"9\"",   "\"Shell\":[\"s\"]",
+		"\"author\":\"me\"",      "\"Healthcheck\":{\"Test\":[\"NONE\"]}",
+	};
+	AUTO(mem)
+	char *base = xasprintf("{\"created\":\"2001-02-03T04:05:06Z\",\"author\":\"me\","
+			       "\"config\":{%s,\"OnBuild\":[\"RUN x\"]}}",
+			       settings);
+	AUTO(config) struct config *config = config_of(base);
+	AUTO(config) struct config *child = NULL;
+	AUTO(strings) struct strings triggers = { 0 };
+
+	config_take_onbuild(config, &triggers);
+	assert_int_equal(triggers.len, 1);
+	child = config_copy(config); /* a stage on a stage inherits likewise */
+	for (int turn = 0; turn < 2; turn++) {
+		AUTO(mem) char *got = finish(turn ? child : config);
+
+		for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+			if (!strstr(got, kept[i]))
+				fail_msg("without %s: %s", kept[i], got);
+		assert_null(strstr(got, "2001-02-03"));
+		assert_null(strstr(got, "OnBuild"));
+	}
+}
+
 TEST(env_replaces_in_place_and_keeps_the_order)
 {
 	AUTO(config)
@@ -165,6 +222,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(scratch_has_a_path_and_a_directory),
 		cmocka_unit_test(keeps_what_it_does_not_know_and_orders_the_rest),
+		cmocka_unit_test(a_base_without_a_path_gets_one_behind_its_other_variables),
+		cmocka_unit_test(all_of_a_base_is_inherited_but_its_time_and_its_triggers),
 		cmocka_unit_test(env_replaces_in_place_and_keeps_the_order),
 		cmocka_unit_test(an_entrypoint_clears_only_an_inherited_cmd),
 		cmocka_unit_test(a_stage_built_on_another_inherits_its_cmd),

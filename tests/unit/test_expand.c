@@ -29,6 +29,7 @@ static const struct {
 	  "gross" },
 	{ "_", "underscore" },
 	{ "A1", "digit" },
+	{ "MARKS", "a?b}c*d[e]" },
 };
 
 static const char *get(__attribute__((unused)) const void *arg, struct str name)
@@ -133,6 +134,12 @@ TEST(every_form_gives_what_the_language_says)
 		{ "${STARS#/foo\\*}", "/*/*.txt" },
 		{ "${BACKSLASH#a\\\\}", "b" },
 		{ "${UNSET#x}", "" },
+		{ "${MARKS#a\\?}", "b}c*d[e]" },
+		{ "${MARKS#*\\}}", "c*d[e]" },
+		{ "${A#[a]}", "alpha" }, /* no brackets */
+		{ "${MARKS%[e]}", "a?b}c*d" },
+		{ "${FILE%'.gz'}", "archive.tar" },
+		{ "${FILE%\"${UNSET:-.gz}\"}", "archive.tar" },
 		/* suffixes */
 		{ "${FILE%.*}", "archive.tar" },
 		{ "${FILE%%.*}", "archive" },
@@ -163,7 +170,11 @@ TEST(every_form_gives_what_the_language_says)
 		{ "${xxyy//x/'$$'}", "$$yy" },
 		{ "${xxyy/x/'$1'}", "$1xyy" },
 		{ "${UNSET/x/y}", "" },
-		{ "${LINES//*/x}", "x\nx" }, /* a run stays within a line */
+		{ "${MARKS/\\}/-}", "a?b-c*d[e]" },
+		{ "${MARKS/\\*/-}", "a?b}c-d[e]" },
+		{ "${FILE/'tar'/\"${UNSET:-zip}\"}", "archive.zip.gz" },
+		{ "${PATHS/l*l/-}", "/usr/-ib" }, /* greedy for the first, too */
+		{ "${LINES//*/x}", "x\nx" },      /* a run stays within a line */
 		/* quotes */
 		{ "'$A'", "$A" },
 		{ "'a\\b'", "a\\b" },

@@ -214,6 +214,15 @@ TEST(what_cannot_be_copied_from_is_refused_with_both_names)
 		{ "FROM scratch AS build\nFROM scratch\nCOPY --from=biuld x /\n",
 		  "did you mean 'build'?" },
 		{ "FROM scratch\nCOPY --from=suorces x /\n", "did you mean 'sources'?" },
+		{ "FROM scratch AS a\nRUN --mount=from=b,target=/x y\nFROM scratch AS b\nFROM a\n",
+		  "Recipe:2: stage 'b' comes after stage 'a'" },
+		{ "FROM scratch AS a\nRUN --mount=from=a,target=/x y\n",
+		  "stage 'a' cannot copy from itself" },
+		{ "FROM scratch AS a\nRUN --mount=type=cache,from=A,target=/x y\n",
+		  "stage 'A' cannot copy from itself" },
+		/* a number names no stage in a mount, nor in FROM */
+		{ "FROM scratch\nFROM scratch\nRUN --mount=from=0,target=/x y\n", "image '0'" },
+		{ "FROM scratch\nFROM 0\n", "image '0'" },
 	};
 
 	name_context("sources", "");

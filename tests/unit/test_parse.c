@@ -196,6 +196,16 @@ TEST(instructions_are_read_as_the_language_says)
 		{ "RUN cat <<< word", "RUN shell {cat <<< word}" },
 		{ "RUN <<EOF\n# comment\n\nEOF", "RUN shell {# comment\n\n}" },
 		{ "RUN <<EOF\nRUN \\\nEOF", "RUN shell {RUN \\\n}" },
+		/* nothing else has heredocs */
+		{ "ENTRYPOINT <<EOF", "ENTRYPOINT {<<EOF}" },
+		{ "HEALTHCHECK CMD <<EOF", "HEALTHCHECK {<<EOF} 0 0 0 0 0" },
+		{ "ENV a=<<EOF", "ENV a=<<EOF" },
+		{ "LABEL a <<EOF", "LABEL a=<<EOF legacy" },
+		{ "WORKDIR <<EOF", "WORKDIR {<<EOF}" },
+		{ "VOLUME <<EOF", "VOLUME [<<EOF]" },
+		{ "ONBUILD CMD <<EOF", "ONBUILD (CMD <<EOF) CMD {<<EOF}" },
+		{ "RUN cat <<E'O'F | tee /x\n\ta\nEOF",
+		  "RUN shell {cat <<E'O'F | tee /x\n\ta\nEOF}" },
 		/* CMD, ENTRYPOINT, SHELL */
 		{ "CMD [\"a\", \"b c\"]", "CMD [a|b c]" },
 		{ "CMD []", "CMD []" },
@@ -233,6 +243,9 @@ TEST(instructions_are_read_as_the_language_says)
 		{ "ADD --unpack --keep-git-dir=false --link a b",
 		  "ADD [a] -> b link=yes git=no unpack=yes" },
 		{ "ADD <<EOF b\nx\nEOF", "ADD [] <<EOF:x\n -> b" },
+		{ "ADD ['a', b]", "ADD [['a',] -> b]" },
+		{ "ADD [\"a\", \"b\",]", "ADD [[\"a\",] -> \"b\",]" },
+		{ "ADD \"a b\" c", "ADD [\"a|b\"] -> c" },
 		/* ENV, LABEL, ARG */
 		{ "ENV a=1 b=\"x y\" c=x\\ y d=", "ENV a=1|b=\"x y\"|c=x\\ y|d=" },
 		{ "ENV a b  c=d ", "ENV a=b  c=d legacy" },
@@ -251,7 +264,12 @@ TEST(instructions_are_read_as_the_language_says)
 		{ "EXPOSE 80 443/tcp $p", "EXPOSE [$p|443/tcp|80]" },
 		{ "VOLUME /a /b", "VOLUME [/a|/b]" },
 		{ "VOLUME [\"/a b\", \" /c \"]", "VOLUME [/a b|/c]" },
+		{ "VOLUME ['/a']", "VOLUME [['/a']]" },
+		{ "VOLUME \"/a b\"", "VOLUME [\"/a|b\"]" },
+		{ "EXPOSE \"80 81\"", "EXPOSE [\"80|81\"]" },
 		{ "WORKDIR /a b/$c", "WORKDIR {/a b/$c}" },
+		{ "USER a  b", "USER {a  b}" },
+		{ "MAINTAINER [\"a\"]", "MAINTAINER {[\"a\"]}" },
 		{ "WORKDIR \"/a b\"", "WORKDIR {\"/a b\"}" },
 		{ "USER a:b", "USER {a:b}" },
 		{ "STOPSIGNAL SIGTERM", "STOPSIGNAL {SIGTERM}" },
@@ -421,6 +439,14 @@ TEST(what_is_wrong_is_said_with_its_line)
 		{ "SHELL", 2, "SHELL requires at least one argument" },
 		{ "SHELL []", 2, "SHELL requires at least one argument" },
 		{ "SHELL bash -c", 2, "SHELL requires the JSON form" },
+		{ "SHELL ['bash', '-c']", 2, "SHELL requires the JSON form" },
+		{ "SHELL [\"bash\", []]", 2, "strings only" },
+		{ "ENTRYPOINT [true]", 2, "strings only" },
+		{ "HEALTHCHECK CMD [\"a\", 1]", 2, "strings only" },
+		{ "COPY [1, 2]", 2, "strings only" },
+		{ "ADD [\"a\", {}]", 2, "strings only" },
+		{ "VOLUME [\"a\", null]", 2, "strings only" },
+		{ "ONBUILD RUN [1]", 2, "strings only" },
 		{ "ENV a", 2, "ENV must have two arguments" },
 		{ "ENV a=1 b", 2, "no = in 'b'" },
 		{ "ENV =x", 2, "ENV names cannot be blank" },
@@ -448,8 +474,19 @@ TEST(what_is_wrong_is_said_with_its_line)
 		{ "ADD --from=x a b", 2, "unknown flag: --from" },
 		{ "COPY --from=a --from=b c d", 2, "duplicate flag: --from" },
 		{ "COPY --from a b c", 2, "--from needs a value" },
+		{ "RUN --mount type=tmpfs,target=/x y", 2, "--mount needs a value" },
+		{ "COPY --link= a b", 2, "--link= without a value" },
+		{ "ADD --unpack=1 a b", 2, "--unpack is either true or false" },
+		/* nothing is filled in here */
+		{ "RUN --network=$x y", 2, "--network: '$x' is none of" },
+		{ "RUN --security=$x y", 2, "--security: '$x' is none of" },
+		/* Buildah's alone */
+		{ "FROM --after=x a", 2, "unknown flag: --after" },
 		{ "FROM", 2, "FROM requires either one or three arguments" },
 		{ "FROM a b", 2, "FROM requires either one or three arguments" },
+		{ "FROM \"a b\"", 2, "FROM requires either one or three arguments" },
+		{ "FROM [\"a\", \"AS\", \"b\"] c", 2,
+		  "FROM requires either one or three arguments" },
 		{ "FROM a is b", 2, "FROM requires either one or three arguments" },
 		{ "FROM a as b c", 2, "FROM requires either one or three arguments" },
 		{ "FROM a as 1x", 2, "invalid name for a stage: '1x'" },
@@ -475,6 +512,50 @@ TEST(what_is_wrong_is_said_with_its_line)
 	}
 }
 
+TEST(a_flag_may_stand_once_unless_it_is_a_list)
+{
+	static const struct {
+		const char *before, *flag, *behind; /* the flag stands twice between them */
+		bool list;
+	} cases[] = {
+		{ "FROM", "--platform=linux/a", "b", false },
+		{ "RUN", "--mount=target=/x", "y", true },
+		{ "RUN", "--device=a", "y", true },
+		{ "RUN", "--network=none", "y", false },
+		{ "RUN", "--security=sandbox", "y", false },
+		{ "COPY", "--exclude=a", "b c", true },
+		{ "ADD", "--exclude=a", "b c", true },
+		{ "COPY", "--from=a", "b c", false },
+		{ "COPY", "--chown=1", "b c", false },
+		{ "ADD", "--chmod=1", "b c", false },
+		{ "COPY", "--link", "b c", false },
+		{ "COPY", "--parents=false", "b c", false },
+		{ "ADD", "--checksum=a", "b c", false },
+		{ "ADD", "--keep-git-dir", "b c", false },
+		{ "ADD", "--unpack=true", "b c", false },
+		{ "HEALTHCHECK", "--interval=1s", "CMD a", false },
+		{ "HEALTHCHECK", "--timeout=1s", "CMD a", false },
+		{ "HEALTHCHECK", "--start-period=1s", "CMD a", false },
+		{ "HEALTHCHECK", "--start-interval=1s", "CMD a", false },
+		{ "HEALTHCHECK", "--retries=1", "CMD a", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *flag = cases[i].flag;
+		AUTO(mem)
+		char *text = xasprintf("FROM scratch\n%s %s %s %s\n", cases[i].before, flag, flag,
+				       cases[i].behind);
+		AUTO(recipe) struct recipe *recipe = NULL;
+		AUTO(err) struct err *err = recipe_parse("Recipe", str_of(text), &recipe);
+		AUTO(mem)
+		char *want =
+			xasprintf("Recipe:2: duplicate flag: %.*s", (int)strcspn(flag, "="), flag);
+
+		if (cases[i].list ? err != NULL : !err || strcmp(err_text(err), want) != 0)
+			fail_msg("%s: %s", text, err ? err_text(err) : "accepted");
+	}
+}
+
 TEST(a_file_needs_a_from_and_nothing_but_args_before_it)
 {
 	static const char *const cases[][2] = {
@@ -482,6 +563,10 @@ TEST(a_file_needs_a_from_and_nothing_but_args_before_it)
 		{ "# only\n\n# comments\n", "Recipe: the file holds no instruction" },
 		{ "\xef\xbb\xbf", "Recipe: the file holds no instruction" },
 		{ "ARG a=1\n", "Recipe: no FROM: there is nothing to build on" },
+		/* how other frontends are asked for; what follows is in their language */
+		{ "// syntax=example/other:1\n", "Recipe:1: unknown instruction: //" },
+		{ "{\"syntax\":\"example/other:1\"}\n",
+		  "Recipe:1: unknown instruction: {\"syntax\":\"example/other:1\"}" },
 		{ "ARG a\nRUN x\nFROM a",
 		  "Recipe:2: RUN before the first FROM: only ARG may stand there" },
 		{ "# check=what\nFROM a", "Recipe:1: check: 'what' is not of the form key=value" },
@@ -590,6 +675,7 @@ int main(void)
 		cmocka_unit_test(places_and_text_are_kept),
 		cmocka_unit_test(comments_above_are_documentation),
 		cmocka_unit_test(what_is_wrong_is_said_with_its_line),
+		cmocka_unit_test(a_flag_may_stand_once_unless_it_is_a_list),
 		cmocka_unit_test(a_file_needs_a_from_and_nothing_but_args_before_it),
 		cmocka_unit_test(windows_files_are_read_too),
 		cmocka_unit_test(triggers_of_a_base_image_are_parsed_alone),
