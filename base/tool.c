@@ -202,6 +202,8 @@ static struct err *take(struct run *run, size_t i)
 		if (n <= 0)
 			break;
 		run->heard = clock_monotonic();
+		if (i == 1 && run->tool->hear)
+			run->tool->hear(run->tool->ear, (struct str){ data, (size_t)n });
 		if (i == 1)
 			keep_end(&run->errors, data, (size_t)n);
 		else if (out)

@@ -12,8 +12,8 @@
 #define BASE_TOOL_H
 
 #include "base/mem.h"
+#include "base/str.h"
 
-struct buf;
 struct err;
 
 #define TOOL_ERRORS_MAX ((size_t)16 * 1024) /* bytes of the end of standard error that are kept */
@@ -26,6 +26,8 @@ struct tool {
 	int out_fd;           /* its standard output, borrowed; -1: it goes to `out` */
 	struct buf *out;      /* gets it, up to its ceiling; NULL: thrown away */
 	unsigned silence;     /* milliseconds without a word on either output; 0: any */
+	void (*hear)(void *ear, struct str text); /* standard error as it comes; may be NULL */
+	void *ear;
 };
 
 struct tool_end {

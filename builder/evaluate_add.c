@@ -116,16 +116,32 @@ static struct err *decide_git_dir(const struct site *site, struct plan_add *add)
 	return NULL;
 }
 
+/* Which commit the URL means: a server may be slow to say. */
+static struct err *resolve(const struct site *site, struct plan_add *add)
+{
+	struct plan *plan = site->plan;
+	const struct git_source_opts opts = plan_git_opts(plan);
+	const bool asks = !opts.offline && (!add->git.ref || !git_is_commit(add->git.ref));
+	AUTO(mem) char *shown = url_redacted(add->git.remote);
+	struct transfer transfer;
+	struct err *err;
+
+	if (!asks)
+		return git_source_resolve(&opts, &add->git, add->commit);
+	transfer_begin(&transfer, plan->opts->events, ++plan->transfers, "resolve", shown);
+	err = git_source_resolve(&opts, &add->git, add->commit);
+	transfer_end(&transfer, err, true);
+	return err;
+}
+
 /* `add` has the URL. */
 static struct err *find_git(const struct site *site, const struct expected *expected,
 			    struct plan_add *add, struct key *key)
 {
-	const struct git_source_opts opts = plan_git_opts(site->plan);
-
 	add->kind = ADD_GIT;
 	TRY(add_checksum(expected, &add->git));
 	TRY(decide_git_dir(site, add));
-	TRY(git_source_resolve(&opts, &add->git, add->commit));
+	TRY(resolve(site, add));
 	key_add(key, "commit", add->commit);
 	key_add(key, "directory of the repository", add->git.subdir);
 	key_add(key, "with .git", add->keep_git_dir ? add->git.remote : "no");

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "builder/git_progress.h"
 #include "builder/git_url.h"
 
 #define SILENCE 120000 /* milliseconds: it tells its progress, and servers theirs, every second */
@@ -166,7 +167,9 @@ struct err *git_try(const struct git_call *call, struct tool_end *ret)
 	struct tool program = { .dir_fd = call->dir_fd,
 				.out_fd = call->out ? -1 : call->out_fd,
 				.out = call->out,
-				.silence = call->remote ? SILENCE : 0 };
+				.silence = call->remote ? SILENCE : 0,
+				.hear = call->progress ? git_progress_hear : NULL,
+				.ear = call->progress };
 	struct err *err;
 
 	strings_push(&argv, "git");

@@ -17,6 +17,7 @@
 
 struct buf;
 struct err;
+struct git_progress;
 struct git_url;
 
 struct git_call {
@@ -29,6 +30,7 @@ struct git_call {
 	const char *const *args;      /* NULL-terminated, from the verb on */
 	int out_fd;                   /* as in struct tool */
 	struct buf *out;
+	struct git_progress *progress; /* hears how far it has come; may be NULL */
 };
 
 /* Run it to its end. ERR_UNSUPPORTED if there is no git. */

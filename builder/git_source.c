@@ -5,16 +5,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cancel.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/pool.h"
+#include "base/progress.h"
 #include "base/str.h"
 #include "base/stream.h"
 #include "base/vec.h"
 #include "builder/git_command.h"
+#include "builder/git_progress.h"
 #include "builder/git_remote.h"
 #include "overlay/unpack.h"
 #include "store/layer.h"
@@ -159,6 +162,40 @@ struct attempt {
 	bool whole;                 /* with all of the history */
 };
 
+/* Of all packs of the repository that is being made. */
+static uint64_t size_of_packs(int dir_fd)
+{
+	AUTO(fd) int fd = -1;
+	AUTO(strings) struct strings names = { 0 };
+	AUTO(err) struct err *err = file_open_dir(dir_fd, "repo/objects/pack", &fd);
+	uint64_t size = 0;
+	struct stat st;
+
+	if (!err)
+		err = file_list(fd, ".", &names);
+	vec_foreach (&names, name)
+		if (fstatat(fd, *name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			size += (uint64_t)st.st_size;
+	return size;
+}
+
+/* git, which tells how far it has come. */
+static struct err *run_fetch(struct git_remote *remote, struct git_call *call, struct tool_end *ret)
+{
+	AUTO(mem) char *what = xasprintf("fetch %s", remote->url->remote);
+	struct git_progress told = { .progress = remote->opts->progress };
+	uint64_t before = size_of_packs(call->dir_fd);
+	struct err *err;
+
+	told.id = progress_begin(told.progress, what, 0);
+	call->progress = &told;
+	err = git_remote_try(remote, call, ret);
+	if (!err)
+		git_progress_settle(&told, size_of_packs(call->dir_fd) - before);
+	progress_end(told.progress, told.id, !err && ret->code == 0);
+	return err;
+}
+
 /* `*ret_done` is false if it did not work and another way may. */
 static struct err *try_fetch(struct git_remote *remote, int dir_fd, const struct attempt *attempt,
 			     bool *ret_done)
@@ -170,11 +207,11 @@ static struct err *try_fetch(struct git_remote *remote, int dir_fd, const struct
 				 "--no-write-fetch-head",
 				 "--no-recurse-submodules" };
 	AUTO(tool_end) struct tool_end end = { 0 };
-	const struct git_call call = { .dir_fd = dir_fd,
-				       .git_dir = "repo",
-				       .remote = remote->url, /* for messages */
-				       .args = args,
-				       .out_fd = -1 };
+	struct git_call call = { .dir_fd = dir_fd,
+				 .git_dir = "repo",
+				 .remote = remote->url, /* for messages */
+				 .args = args,
+				 .out_fd = -1 };
 	size_t n = 6;
 
 	if (!attempt->whole)
@@ -185,7 +222,7 @@ static struct err *try_fetch(struct git_remote *remote, int dir_fd, const struct
 	args[n++] = remote->url->remote;
 	args[n++] = attempt->first;
 	args[n++] = attempt->second;
-	TRY(git_remote_try(remote, &call, &end));
+	TRY(run_fetch(remote, &call, &end));
 	*ret_done = end.code == 0;
 	return *ret_done || may_differ(&end) ? NULL : git_failure(&call, &end);
 }

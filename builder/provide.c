@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/progress.h"
 #include "base/str.h"
 #include "builder/add.h"
 #include "builder/build.h"
@@ -22,6 +23,8 @@
 #include "store/store.h"
 
 #define SYNC_PERIOD ((uint64_t)30 * 1000000000) /* how much work may be lost in a power cut */
+
+#define TOLD_EVERY ((uint64_t)100 * 1000000) /* nanoseconds between two events of progress */
 
 /* strings_argv() has put the NULL there, on the thread that read the options. */
 static char *const *hosts_of(const struct build_opts *opts)
@@ -117,15 +120,72 @@ static struct err *copy_all(const struct plan_copy *copy, const struct tree *tre
 	return NULL;
 }
 
-static struct err *do_add(struct execution *ex, const struct plan_copy *copy,
+/* ---- ADD ---- */
+
+/* A repository that is fetched, as progress of the step. */
+struct fetching {
+	struct execution *ex;
+	const struct plan_step *step;
+	char *what; /* owned */
+	uint64_t done;
+	uint64_t told; /* when */
+};
+
+static void tell_fetching(struct fetching *f)
+{
+	events_emit(f->ex->opts->events, &(struct build_event){ .kind = EVENT_STEP_PROGRESS,
+								.step = f->step->number,
+								.text = f->what,
+								.done = f->done });
+	f->told = clock_monotonic();
+}
+
+static void begin_fetching(void *self, uint64_t id, const char *what, uint64_t total)
+{
+	struct fetching *f = self;
+
+	(void)id, (void)total;
+	free(f->what);
+	f->what = xstrdup(what);
+	f->done = 0;
+	tell_fetching(f);
+}
+
+static void advance_fetching(void *self, uint64_t id, uint64_t n)
+{
+	struct fetching *f = self;
+
+	(void)id;
+	f->done += n;
+	if (clock_monotonic() - f->told >= TOLD_EVERY)
+		tell_fetching(f);
+}
+
+static void end_fetching(void *self, uint64_t id, bool ok)
+{
+	struct fetching *f = self;
+
+	(void)id, (void)ok;
+	tell_fetching(f);
+	free(f->what);
+	f->what = NULL;
+	f->done = 0;
+	tell_fetching(f);
+}
+
+static struct err *do_add(struct execution *ex, const struct plan_step *step,
 			  struct copy_opts *opts, int view_fd, const struct layer_stage *layer)
 {
-	const struct git_source_opts git = plan_git_opts(ex->plan);
+	static const struct progress_ops ops = { begin_fetching, advance_fetching, end_fetching };
+	struct fetching fetching = { .ex = ex, .step = step }; /* one repository at a time */
+	struct progress progress = { .ops = &ops, .self = &fetching };
+	struct git_source_opts git = plan_git_opts(ex->plan);
 	const struct add_site site = {
 		.store = ex->plan->store, .git = &git, .below_fd = view_fd, .fs_fd = layer->fs_fd
 	};
 
-	return add_run(&site, copy, opts);
+	git.progress = &progress;
+	return add_run(&site, &step->copy, opts);
 }
 
 /* What comes from a directory of this machine is root's. */
@@ -150,7 +210,7 @@ static struct err *do_copy(struct execution *ex, struct plan_step *step, const s
 	if (copy->chown)
 		TRY(find_owner_below(step, stack, view_fd, &opts));
 	if (copy->is_add)
-		return do_add(ex, copy, &opts, view_fd, layer);
+		return do_add(ex, step, &opts, view_fd, layer);
 	if (!foreign)
 		return copy_all(copy, copy->from.context->tree, &copy->selection, &opts, view_fd,
 				layer->fs_fd);

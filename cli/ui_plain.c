@@ -74,7 +74,7 @@ static void add_end(const struct build_event *event, struct buf *out)
 
 	add_subject(event, out);
 	buf_adds(out, words[event->status]);
-	if (event->transfer && event->status == BUILD_DONE)
+	if (event->transfer && event->done && event->status == BUILD_DONE)
 		buf_addf(out, " %s in", text_size(event->done, done));
 	if (event->status == BUILD_DONE)
 		buf_addf(out, " %s", text_duration(event->duration, duration));

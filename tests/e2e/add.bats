@@ -433,6 +433,18 @@ repository() {
 	equal "$(has v1/src/ | cut -d' ' -f1,2)" "drwxr-xr-x 0/0"
 }
 
+@test "it shows when a repository is asked and fetched, and how much came" {
+	serve
+	repository
+	build "ADD http://127.0.0.1:$PORT/git/app.git#v1 /x"
+	grep -q "resolve http://127.0.0.1:$PORT/git/app.git" log
+	! grep -q 'DONE 0 B' log
+	printf 'FROM scratch\nCOPY . /\n' >Recipe
+	cairn build --progress json -o type=cacheonly -f Recipe "http://127.0.0.1:$PORT/git/lib.git" 2>events >/dev/null ||
+		cat events
+	jq -e -s 'any(.[]; .event == "transfer-end" and .verb == "fetch" and .done > 0)' <events >/dev/null
+}
+
 @test "--chown, --chmod, --exclude and --link are for repositories, too" {
 	serve
 	repository

@@ -82,6 +82,21 @@ TEST(of_many_complaints_the_last_are_kept)
 	assert_true(str_ends(str_of(end.errors), "line 4999"));
 }
 
+static void hear(void *ear, struct str text)
+{
+	buf_add_str(ear, text);
+}
+
+TEST(complaints_are_heard_while_they_come)
+{
+	AUTO(buf) struct buf heard = BUF_INIT(64);
+	AUTO(tool_end) struct tool_end end = { 0 };
+	struct tool how = { .dir_fd = -1, .out_fd = -1, .hear = hear, .ear = &heard };
+
+	assert_ok(shell("echo out; printf 'a\\r' >&2; echo b >&2", how, &end));
+	assert_true(str_is(buf_str(&heard), "a\rb\n"));
+}
+
 TEST(too_much_output_ends_it)
 {
 	AUTO(buf) struct buf out = BUF_INIT(1000);
@@ -204,6 +219,7 @@ int main(void)
 		cmocka_unit_test(a_signal_is_a_code),
 		cmocka_unit_test(output_may_go_to_a_descriptor),
 		cmocka_unit_test(of_many_complaints_the_last_are_kept),
+		cmocka_unit_test(complaints_are_heard_while_they_come),
 		cmocka_unit_test(too_much_output_ends_it),
 		cmocka_unit_test(what_falls_silent_is_killed_with_all_that_it_started),
 		cmocka_unit_test(what_it_leaves_behind_is_not_waited_for),
