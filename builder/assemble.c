@@ -227,6 +227,8 @@ struct err *assemble(struct plan *plan, struct plan_target *wanted)
 			bottom->image ? bottom->image->image->annotations : NULL, a.last);
 	vec_foreach (&a.layers, layer)
 		TRY(fit_layer(plan, layer));
-	return image_put_in(plan->store, plan->opts->format, config, a.layers.at, a.layers.len,
-			    annotations, &wanted->manifest, &wanted->config);
+	TRY(image_put_in(plan->store, plan->opts->format, config, a.layers.at, a.layers.len,
+			 annotations, &wanted->manifest, &wanted->config));
+	wanted->top = wanted->manifest;
+	return NULL;
 }

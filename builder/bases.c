@@ -73,6 +73,7 @@ static struct err *add_image(struct plan *plan, const struct plan_need *need,
 	added = xcalloc(1, sizeof(*added));
 	added->name = xstrdup(need->name);
 	added->asked = need->platform;
+	added->target = *target;
 	added->key = rootfs_key(image);
 	added->image = STEAL(image);
 	vec_push(&plan->images, added);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "builder/assemble.h"
+#include "builder/attest.h"
 #include "builder/config.h"
 #include "builder/deliver.h"
 #include "builder/events.h"
@@ -20,6 +21,7 @@
 #include "builder/scope.h"
 #include "builder/transfer.h"
 #include "builder/tree.h"
+#include "registry/index.h"
 #include "registry/push.h"
 #include "registry/reference.h"
 #include "store/blob.h"
@@ -107,6 +109,7 @@ struct build {
 	const struct build_events *pair[2];
 	struct build_events to_journal;
 	uint64_t began;
+	struct timespec began_at;
 };
 
 static void build_release(struct build *build)
@@ -211,9 +214,30 @@ static void tell_plan(const struct build *build, unsigned stages, unsigned steps
 							   .steps = steps });
 }
 
-/* Put the images together. Also one without a name is there to stay, and to be found by its id. */
-static struct err *assemble_all(struct plan *plan, struct build_result *ret)
+/* An image about which something is said becomes an index. The image alone is then no image for its own
+ * sake any more. */
+static struct err *make_top(struct plan *plan, struct plan_target *target)
 {
+	AUTO(json) json_t *index = NULL;
+	bool known;
+
+	if (!target->attestation.size)
+		return NULL;
+	index = index_new();
+	TRY(index_add(plan->store, index, &target->manifest));
+	TRY(index_add_attestation(index, &target->attestation, &target->manifest.digest));
+	TRY(index_put(plan->store, index, &target->top));
+	TRY(id_forget(plan->store, &target->manifest, &known));
+	return id_remember(plan->store, &target->top);
+}
+
+/* Put the images together. Also one without a name is there to stay, and to be found by its id. */
+static struct err *assemble_all(const struct build *build, struct plan *plan,
+				struct build_result *ret)
+{
+	const struct attest_site site = { .plan = plan,
+					  .began = build->began_at,
+					  .invocation = ret->journal };
 	bool named = true;
 
 	ret->images = xcalloc(plan->target_count, sizeof(*ret->images));
@@ -221,7 +245,10 @@ static struct err *assemble_all(struct plan *plan, struct build_result *ret)
 		struct plan_target *target = &plan->targets[i];
 
 		TRY(assemble(plan, target));
-		ret->images[i] = (struct build_image){ target->manifest, target->config };
+		TRY(attest(&site, target));
+		TRY(make_top(plan, target));
+		ret->images[i] =
+			(struct build_image){ target->manifest, target->config, target->top };
 		named = named && target->asked->tags.len > 0;
 	}
 	TRY(blob_sync(plan->store));
@@ -256,7 +283,7 @@ static struct err *push_tags(struct build *build, struct plan *plan)
 {
 	for (size_t i = 0; build->opts.push && i < plan->target_count; i++)
 		vec_foreach (&plan->targets[i].asked->tags, tag)
-			TRY(push_tag(build, plan, *tag, &plan->targets[i].manifest));
+			TRY(push_tag(build, plan, *tag, &plan->targets[i].top));
 	return NULL;
 }
 
@@ -264,7 +291,7 @@ static struct err *name_images(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->target_count; i++)
 		vec_foreach (&plan->targets[i].asked->tags, tag)
-			TRY(ref_set(plan->store, *tag, &plan->targets[i].manifest));
+			TRY(ref_set(plan->store, *tag, &plan->targets[i].top));
 	return NULL;
 }
 
@@ -284,7 +311,7 @@ static struct err *perform(struct build *build, struct plan *plan, struct build_
 	TRY(mounts_check(plan));
 	TRY(execute(plan, &exec));
 	if (exec.blobs)
-		TRY(assemble_all(plan, ret));
+		TRY(assemble_all(build, plan, ret));
 	for (size_t i = 0; i < build->opts.output_count; i++)
 		TRY(deliver(plan, &build->opts.outputs[i]));
 	TRY(name_images(plan));
@@ -305,7 +332,7 @@ static void tell_end(const struct build *build, const struct err *err,
 					    .status = status,
 					    .duration = clock_monotonic() - build->began,
 					    .image = image ? &image->config.digest : NULL,
-					    .manifest = image ? &image->manifest.digest : NULL,
+					    .manifest = image ? &image->top.digest : NULL,
 					    .text = err ? err_text(err) : NULL,
 				    });
 }
@@ -335,7 +362,11 @@ struct err *build_run(struct store *store, const struct build_opts *opts, struct
 {
 	AUTO(build)
 	struct build build = {
-		.store = store, .opts = *opts, .context = CONTEXT_INIT, .began = clock_monotonic()
+		.store = store,
+		.opts = *opts,
+		.context = CONTEXT_INIT,
+		.began = clock_monotonic(),
+		.began_at = clock_now(),
 	};
 	struct err *err;
 

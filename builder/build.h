@@ -23,6 +23,7 @@
 #include "registry/pull.h"
 #include "store/image.h"
 
+struct attest_opts;
 struct build_args;
 struct build_events;
 struct client;
@@ -82,9 +83,11 @@ struct build_opts {
 	bool no_cache;
 	struct strings no_cache_stages;      /* these run, by name or number, and what needs them */
 	const struct image_changes *changes; /* borrowed; NULL: none */
-	const struct secrets *secrets;       /* --secret; borrowed; NULL: none */
-	const struct ssh_sources *ssh;       /* --ssh; borrowed; NULL: none */
-	const struct volumes *volumes;       /* -v; borrowed; NULL: none */
+	const struct attest_opts
+		*attest; /* builder/attest_spec.h; borrowed; NULL: nothing is attested */
+	const struct secrets *secrets; /* --secret; borrowed; NULL: none */
+	const struct ssh_sources *ssh; /* --ssh; borrowed; NULL: none */
+	const struct volumes *volumes; /* -v; borrowed; NULL: none */
 	struct strings hosts; /* lines for /etc/hosts of every RUN, builder/hosts.h; borrowed */
 	uint64_t shm_size;    /* of /dev/shm of every RUN, in bytes; 0: the usual */
 	const struct ulimits *ulimits; /* --ulimit; borrowed; NULL: none */
@@ -108,6 +111,7 @@ struct build_opts {
 
 struct build_image {
 	struct descriptor manifest, config;
+	struct descriptor top; /* what its names lead to: the manifest, or an index with it */
 };
 
 struct build_result {

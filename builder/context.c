@@ -29,6 +29,7 @@ void context_release(struct context *context)
 		close(context->fd);
 	context->fd = -1;
 	buf_release(&context->recipe);
+	dependencies_release(&context->dependencies);
 	free(context->recipe_name);
 	context->recipe_name = NULL;
 }
@@ -141,6 +142,7 @@ static struct err *fetch_web(const struct context_opts *opts, const char *url, s
 	ret->has_time = file.has_time;
 	ret->time = file.time;
 	ret->fetched = file.fetched;
+	dependencies_add_web(&ret->dependencies, url, &file.digest);
 	if (opts->named)
 		return take_named(opts, &file.digest, shown, ret);
 	TRY(blob_open(opts->store, &file.digest, &fd, &file.size));
@@ -183,6 +185,7 @@ static struct err *fetch_git(const struct context_opts *opts, const char *text, 
 						    url.keep_git_dir == TRISTATE_TRUE;
 	TRY(git_source_resolve(&how, &url, commit));
 	TRY(git_source_open(&how, &url, commit, keep, &ret->fd));
+	dependencies_add_git(&ret->dependencies, &url, commit);
 	ret->fetched = true;
 	return find_time(ret);
 }

@@ -15,6 +15,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "builder/dependency.h"
 #include "builder/script.h"
 
 struct client;
@@ -34,14 +35,15 @@ struct context_opts {
 };
 
 struct context {
-	bool remote;        /* it was fetched; else all but `transfers` is empty */
-	int fd;             /* the directory, owned; -1: there is none */
-	struct buf recipe;  /* a Recipe that came alone; empty: there is none */
-	char *recipe_name;  /* what errors call it, owned; NULL: there is none */
-	bool has_time;      /* somebody says how old the content is: */
-	int64_t time;       /* in seconds */
-	bool fetched;       /* something came over the network just now */
-	unsigned transfers; /* of the build so far, this one among them */
+	bool remote;                      /* it was fetched; else all but `transfers` is empty */
+	int fd;                           /* the directory, owned; -1: there is none */
+	struct buf recipe;                /* a Recipe that came alone; empty: there is none */
+	char *recipe_name;                /* what errors call it, owned; NULL: there is none */
+	bool has_time;                    /* somebody says how old the content is: */
+	int64_t time;                     /* in seconds */
+	bool fetched;                     /* something came over the network just now */
+	struct dependencies dependencies; /* what came, and from where; not standard input */
+	unsigned transfers;               /* of the build so far, this one among them */
 };
 
 #define CONTEXT_INIT ((struct context){ .fd = -1, .recipe = BUF_INIT(SCRIPT_MAX) })

@@ -61,6 +61,7 @@ static struct err *fetch(struct plan *plan, struct plan_context *context)
 	err = context_fetch(&how, &context->spec, &fetched);
 	transfer_end(&transfer, err, fetched.fetched);
 	context->fd = STEAL_FD(fetched.fd);
+	dependencies_copy(&context->dependencies, &fetched.dependencies);
 	return err_wrap(err, "%s", context->what);
 }
 
@@ -232,5 +233,6 @@ void plan_context_free(struct plan_context *context)
 	free(context->what);
 	context_spec_release(&context->spec);
 	free(context->image);
+	dependencies_release(&context->dependencies);
 	free(context);
 }

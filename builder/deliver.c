@@ -127,9 +127,9 @@ static struct err *deliver_archive(struct plan *plan, enum archive_format format
 
 		vec_foreach (&target->asked->tags, tag)
 			vec_push(&images,
-				 (struct saved_image){ .target = target->manifest, .name = *tag });
+				 (struct saved_image){ .target = target->top, .name = *tag });
 		if (target->asked->tags.len == 0)
-			vec_push(&images, (struct saved_image){ .target = target->manifest });
+			vec_push(&images, (struct saved_image){ .target = target->top });
 	}
 	err = archive_save(plan->store, format, dest, images.at, images.len);
 	vec_release(&images);

@@ -76,6 +76,7 @@ static struct err *find_web(const struct site *site, const char *url,
 
 	add->kind = ADD_WEB;
 	add->unpack = unpack == TRISTATE_TRUE;
+	add->url = xstrdup(url);
 	add->name = name ? name : xstrdup(UNNAMED);
 	TRY(read_checksum(expected, &digest, &want));
 	TRY(fetch(site, url, want, &found));

@@ -355,6 +355,7 @@ static void step_free(struct plan_step *step)
 	vec_foreach (&step->copy.adds, add) {
 		selection_release(&add->selection);
 		git_url_release(&add->git);
+		free(add->url);
 		free(add->name);
 	}
 	vec_release(&step->copy.adds);

@@ -23,6 +23,7 @@
 #include "base/vec.h"
 #include "builder/chmod.h"
 #include "builder/context_spec.h"
+#include "builder/dependency.h"
 #include "builder/git_url.h"
 #include "builder/ignore_file.h"
 #include "builder/mount.h"
@@ -49,7 +50,8 @@ struct plan_image {
 	char *name;            /* as the Recipe says it */
 	struct platform asked; /* for which it was wanted */
 	struct image *image;
-	struct digest key; /* of its root filesystem: the chain id, or "empty" */
+	struct descriptor target; /* what the name leads to: its manifest, or an index */
+	struct digest key;        /* of its root filesystem: the chain id, or "empty" */
 
 	/* results */
 	enum {
@@ -71,6 +73,8 @@ struct plan_context {
 	 * keeps its owners. */
 	bool local;
 	char *image; /* NULL, or it is an image and no directory, called so in texts */
+	struct dependencies
+		dependencies; /* what was fetched for it; of the build's own opts->fetched has it */
 
 	int fd; /* -1: not open */
 	struct ignore_file ignore;
@@ -98,6 +102,7 @@ struct plan_add {
 	enum { ADD_LOCAL, ADD_WEB, ADD_GIT } kind;
 	bool unpack;                /* an archive becomes what is in it */
 	struct selection selection; /* local: of the build's context */
+	char *url;                  /* web: from where */
 	char *name;                 /* web: what it is called in a directory */
 	struct digest digest;       /* web: of a blob */
 	int64_t time;               /* web: in seconds; 0 if it is not known */
@@ -214,6 +219,9 @@ struct plan_target {
 
 	/* results */
 	struct descriptor manifest, config; /* of its image, once assembled */
+	struct descriptor attestation;      /* what is said about it; size 0: nothing is */
+	struct descriptor
+		top; /* what its names lead to: the manifest, or an index of it and that */
 };
 
 struct plan {

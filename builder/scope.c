@@ -108,6 +108,16 @@ void build_args_unused(const struct build_args *args, struct strings *ret)
 	}
 }
 
+void build_args_pairs(const struct build_args *args, struct strings *ret)
+{
+	map_foreach (&args->args, entry) {
+		const struct build_arg *arg = entry->value;
+
+		if (!find_proxy(entry->key))
+			vec_push(ret, xasprintf("%s=%s", entry->key, arg->value));
+	}
+}
+
 /* ---- scopes ---- */
 
 struct variable {

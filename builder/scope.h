@@ -39,6 +39,9 @@ const char *build_args_get(struct build_args *args, struct str name);
 /* The names that nobody asked for, in the order given. Names that the builder or RUN takes
  * without an ARG (those of BuildKit, SOURCE_DATE_EPOCH, proxies) are never among them. */
 void build_args_unused(const struct build_args *args, struct strings *ret);
+/* All that was given, "NAME=value", in the order given; not the proxies, which are of this machine and may
+ * hold a login. */
+void build_args_pairs(const struct build_args *args, struct strings *ret);
 void build_args_free(struct build_args *args);
 DEFINE_AUTO(build_args)
 

@@ -22,6 +22,7 @@
 #include "builder/ulimit.h"
 #include "builder/volume.h"
 #include "cli/build_args.h"
+#include "cli/build_attest.h"
 #include "cli/build_image.h"
 #include "cli/build_outputs.h"
 #include "cli/call.h"
@@ -44,6 +45,7 @@ struct build_values {
 	struct build_arg_values build_args;
 	struct build_output_values output;
 	struct build_image_values image;
+	struct build_attest_values attest;
 	uint64_t jobs;
 	int network, progress, pull;
 	bool check, no_cache, quiet;
@@ -104,6 +106,7 @@ static const struct option options[] = {
 		    "let every RUN find SOURCE of this machine at TARGET"),
 	BUILD_OUTPUT_OPTIONS(struct build_values, output),
 	BUILD_IMAGE_OPTIONS(struct build_values, image),
+	BUILD_ATTEST_OPTIONS(struct build_values, attest),
 	NETWORK_OPTIONS(struct build_values, registries),
 	/* Scripts written for other builders say these; here they are how things are. */
 	OPTION_TEXT(struct build_values, ignored_text, 0, "builder", "NAME", NULL),
@@ -135,6 +138,7 @@ struct request {
 	struct client *client;        /* owned */
 	struct build_outputs outputs; /* owned */
 	struct image_changes changes; /* owned */
+	struct attest_opts attest;    /* owned */
 };
 
 static void request_auto_(struct request *request)
@@ -144,6 +148,7 @@ static void request_auto_(struct request *request)
 	strings_release(&request->opts.labels);
 	strings_release(&request->opts.no_cache_stages);
 	image_changes_release(&request->changes);
+	attest_opts_release(&request->attest);
 	build_args_free(request->args);
 	secrets_free(request->secrets);
 	ssh_sources_free(request->ssh);
@@ -339,6 +344,7 @@ static struct err *read_request(const struct build_values *values, const struct 
 	TRY(read_registries(values, ret));
 	TRY(read_platform(values->platform, &opts->platform));
 	TRY(build_image_read(&values->image, &ret->outputs.wishes, ret->args, &ret->changes, opts));
+	TRY(build_attest_read(&values->attest, &ret->attest, opts));
 	build_image_split(&values->no_cache_stages, &opts->no_cache_stages);
 	opts->recipe = values->recipe;
 	opts->ignore_file = values->ignore_file;

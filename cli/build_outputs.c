@@ -198,7 +198,7 @@ struct err *build_outputs_check(const struct build_output_values *values)
 /* With the annotations that are for the descriptor of the manifest. */
 static json_t *format_descriptor(const struct build_opts *opts, const struct build_image *image)
 {
-	json_t *descriptor = descriptor_format(&image->manifest);
+	json_t *descriptor = descriptor_format(&image->top);
 	AUTO(json) json_t *annotations = NULL;
 
 	if (opts->changes)
@@ -222,7 +222,7 @@ static json_t *format_metadata(const struct build_opts *opts, const struct build
 			      digest_format(&image->config.digest, digest));
 		json_set(object, "containerimage.descriptor", format_descriptor(opts, image));
 		json_set_text(object, "containerimage.digest",
-			      digest_format(&image->manifest.digest, digest));
+			      digest_format(&image->top.digest, digest));
 	}
 	vec_foreach (&target->tags, name)
 		buf_addf(&names, "%s%s", names.len ? "," : "", *name);

@@ -125,7 +125,7 @@ static struct err *set_value(struct found found, const char *text)
 	case OPTION_IS_WORD:
 		return set_word(found, text);
 	case OPTION_IS_LIST:
-		strings_push(field_of(found), text);
+		strings_push(field_of(found), text ? text : found.option->bare);
 		return NULL;
 	case OPTION_IS_TEXT:
 		*(const char **)field_of(found) = text;

@@ -54,8 +54,8 @@ struct option {
 	const char *value;        /* "PATH" in help; NULL for flags, switches and words */
 	const char *help;         /* one line; NULL: accepted, but not told */
 	const char *const *words; /* NULL-terminated */
-	const char *bare;  /* of a word: what the option means alone; then a value is attached, with
-				   * "=", and may be true (`bare`) or false (the first word) too */
+	const char *bare;  /* of a word or list: what the option means alone; then a value is attached, with
+				   * "=", and for a word may be true (`bare`) or false (the first word) too */
 	uint64_t min, max; /* of a number */
 };
 
@@ -85,6 +85,9 @@ struct option {
 #define OPTION_BARE_WORD(type, field, letter, name, list, alone, help) \
 	{ OPTION_(type, field, letter, name, NULL, help), .kind = OPTION_IS_WORD, .words = (list), \
 	  .bare = (alone) }
+/* `value` as help shows it: "[=VALUE]". */
+#define OPTION_BARE_LIST(type, field, letter, name, value, alone, help) \
+	{ OPTION_(type, field, letter, name, value, help), .kind = OPTION_IS_LIST, .bare = (alone) }
 /* clang-format on */
 
 /* Whether the next word is its value. */

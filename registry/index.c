@@ -172,6 +172,23 @@ struct err *index_add(struct store *store, json_t *index, const struct descripto
 	return add_image(store, index, &typed);
 }
 
+struct err *index_add_attestation(json_t *index, const struct descriptor *attestation,
+				  const struct digest *image)
+{
+	json_t *entry = descriptor_format(attestation);
+	json_t *platform = json_object();
+	json_t *annotations = json_object();
+	char digest[DIGEST_TEXT_SIZE];
+
+	json_set_text(platform, "architecture", "unknown");
+	json_set_text(platform, "os", "unknown");
+	json_set(entry, "platform", platform);
+	json_set_text(annotations, "vnd.docker.reference.digest", digest_format(image, digest));
+	json_set_text(annotations, "vnd.docker.reference.type", "attestation-manifest");
+	json_set(entry, "annotations", annotations);
+	return put_entry(index, entry);
+}
+
 /* ---- the index itself ---- */
 
 struct err *index_annotate(json_t *index, const char *text)

@@ -29,6 +29,11 @@ struct err *index_read(struct store *store, const struct descriptor *target, jso
  * the store. ERR_INVALID for an image that does not say for which platform it is. */
 struct err *index_add(struct store *store, json_t *index, const struct descriptor *target) MUST_USE;
 
+/* Add what is said about one of its images: a manifest of attestations, for platform unknown/unknown, with
+ * the annotations by which BuildKit and those who read it find the image. */
+struct err *index_add_attestation(json_t *index, const struct descriptor *attestation,
+				  const struct digest *image) MUST_USE;
+
 /* Annotate the index itself: "NAME=VALUE". ERR_INVALID without a name. */
 struct err *index_annotate(json_t *index, const char *text) MUST_USE;
 

@@ -41,6 +41,32 @@ TEST(an_entry_has_size_digest_and_platform)
 	assert_string_equal(got, want);
 }
 
+/* As BuildKit's document about the storage of attestations has it. */
+TEST(what_is_said_about_an_image_stands_beside_it)
+{
+	AUTO(json) json_t *index = index_new();
+	struct descriptor config, other_config, image = put_image("amd64", "layer", &config);
+	struct descriptor said = put_image("arm64", "said", &other_config);
+	struct descriptor more = put_image("arm", "more", &other_config);
+	char digest[DIGEST_TEXT_SIZE], about[DIGEST_TEXT_SIZE];
+	AUTO(mem) char *got = NULL;
+	AUTO(mem) char *want = NULL;
+
+	assert_ok(index_add(store, index, &image));
+	assert_ok(index_add_attestation(index, &said, &image.digest));
+	assert_ok(index_add_attestation(index, &more, &image.digest));
+	expect_platforms(index, (const char *const[]){ "linux/amd64", "unknown", "unknown", NULL });
+	got = json_format(json_array_get(entries_of(index), 1));
+	want = xasprintf("{\"mediaType\":\"" MEDIA_OCI_MANIFEST
+			 "\",\"digest\":\"%s\",\"size\":%ju,\"platform\":{\"architecture\":"
+			 "\"unknown\",\"os\":\"unknown\"},\"annotations\":{"
+			 "\"vnd.docker.reference.digest\":\"%s\","
+			 "\"vnd.docker.reference.type\":\"attestation-manifest\"}}",
+			 digest_format(&said.digest, digest), (uintmax_t)said.size,
+			 digest_format(&image.digest, about));
+	assert_string_equal(got, want);
+}
+
 TEST(a_platform_is_there_once_and_the_last_one_counts)
 {
 	AUTO(json) json_t *index = index_new();
@@ -120,6 +146,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ROOM_TEST(an_entry_has_size_digest_and_platform),
+		ROOM_TEST(what_is_said_about_an_image_stands_beside_it),
 		ROOM_TEST(a_platform_is_there_once_and_the_last_one_counts),
 		ROOM_TEST(entries_of_an_index_are_taken_as_they_are),
 		ROOM_TEST(annotations_are_names_and_values),

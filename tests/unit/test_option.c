@@ -13,7 +13,7 @@ static const char *const colours[] = { "red", "green", "blue", NULL };
 struct values {
 	bool quiet, force;
 	const char *file;
-	struct strings tags;
+	struct strings tags, notes;
 	uint64_t jobs, tries;
 	int colour;
 	const char *root;
@@ -29,6 +29,7 @@ static const struct option own[] = {
 	OPTION_COUNT(struct values, tries, 0, "tries", "N", 9, "N times"),
 	OPTION_WORD(struct values, colour, 0, "colour", colours, "paint it"),
 	OPTION_SWITCH(struct values, verify, 0, "verify", "look at it"),
+	OPTION_BARE_LIST(struct values, notes, 0, "note", "[=TEXT]", "true", "say something"),
 	OPTION_BARE_WORD(struct values, shade, 0, "shade", colours, "blue", "paint it so"),
 };
 static const struct option common[] = {
@@ -254,10 +255,37 @@ TEST(a_word_may_stand_alone)
 	}
 }
 
+TEST(a_list_may_stand_alone)
+{
+	static const struct {
+		const char *line, *notes, *operands;
+	} cases[] = {
+		{ "x", "", "x" },
+		{ "--note x", "true", "x" }, /* the next word is its own */
+		{ "--note=a=b x --note", "a=b true", "x" },
+		{ "--note=false --note=", "false ", "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct values values = { 0 };
+		AUTO(strings) struct strings operands = { 0 };
+		AUTO(mem) char *notes = NULL;
+		AUTO(mem) char *all = NULL;
+
+		assert_ok(parse(cases[i].line, false, &values, &operands));
+		notes = joined(&values.notes);
+		all = joined(&operands);
+		assert_string_equal(notes, cases[i].notes);
+		assert_string_equal(all, cases[i].operands);
+		strings_release(&values.notes);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_word_may_stand_alone),
+		cmocka_unit_test(a_list_may_stand_alone),
 		cmocka_unit_test(reads_every_spelling_of_an_option),
 		cmocka_unit_test(a_count_knows_zero_from_what_was_not_said),
 		cmocka_unit_test(a_switch_knows_whether_it_was_said),

@@ -1,0 +1,235 @@
+# tests/e2e/attest.bats - what is said about an image: provenance and lists of packages.
+#
+# Judged by jq against what the specifications require (in-toto statement, SLSA provenance, SPDX, and
+# BuildKit's documents about where it is kept), by skopeo and a registry that must take it.
+
+load robust
+load ../registry/registry
+
+setup_file() {
+	need jq skopeo
+}
+
+# entry_of NAME NUMBER: the digest of an entry of the index that NAME leads to.
+entry_of() {
+	index_of "$1" | jq -re ".manifests[$2].digest"
+}
+
+index_digest() {
+	jq -re --arg name "$1:latest" '.manifests[]
+		| select(.annotations["org.opencontainers.image.ref.name"] == $name) | .digest' \
+		"$CAIRN_ROOT/index.json"
+}
+
+blob() {
+	cat "$CAIRN_ROOT/blobs/sha256/${1#*:}"
+}
+
+index_of() {
+	blob "$(index_digest "$1")"
+}
+
+# statement NAME TYPE: the statement of this predicate type about NAME.
+statement() {
+	local manifest layer
+	manifest=$(entry_of "$1" 1)
+	layer=$(blob "$manifest" | jq -re --arg type "$2" '.layers[]
+		| select(.annotations["in-toto.io/predicate-type"] == $type) | .digest')
+	blob "$layer"
+}
+
+V1=https://slsa.dev/provenance/v1
+V02=https://slsa.dev/provenance/v0.2
+
+# holds NAME TYPE FILTER: the statement makes the filter true.
+holds() {
+	statement "$1" "$2" >statement.json
+	jq -e "$3" statement.json >/dev/null || {
+		echo "not so: $3"
+		cat statement.json
+		return 1
+	}
+}
+
+simple_context() {
+	import_base
+	mkdir -p ctx
+	echo content >ctx/file
+	printf 'FROM base AS one\nARG WORD=none\nRUN echo $WORD >/word\nCOPY file /file\n' >ctx/Recipe
+}
+
+@test "without an option nothing is said, and the image is a manifest" {
+	simple_context
+	build_in ctx -t plain
+	blob "$(index_digest plain)" | jq -e 'has("config") and (has("manifests") | not)'
+	build_in ctx -t no --provenance=false --attest type=provenance,disabled=true
+	equal "$(index_digest no)" "$(index_digest plain)"
+}
+
+@test "provenance stands beside the image, in an index" {
+	simple_context
+	build_in ctx -t plain
+	build_in ctx -t app --provenance
+	index_of app | jq -e '.mediaType == "application/vnd.oci.image.index.v1+json"
+		and (.manifests | length) == 2
+		and .manifests[0].platform.os == "linux"
+		and .manifests[1].platform == {architecture: "unknown", os: "unknown"}
+		and .manifests[1].annotations["vnd.docker.reference.type"] == "attestation-manifest"
+		and .manifests[1].annotations["vnd.docker.reference.digest"] == .manifests[0].digest'
+	# the image itself is what it is without
+	equal "$(entry_of app 0)" "$(index_digest plain)"
+	blob "$(entry_of app 1)" >manifest.json
+	jq -e '.config.mediaType == "application/vnd.oci.image.config.v1+json"
+		and (.layers | length) == 1 and .layers[0].mediaType == "application/vnd.in-toto+json"' manifest.json
+	blob "$(jq -r .config.digest manifest.json)" | jq -e --arg layer "$(jq -r '.layers[0].digest' manifest.json)" \
+		'.os == "unknown" and .architecture == "unknown" and .rootfs.diff_ids == [$layer]'
+	holds app $V1 '._type == "https://in-toto.io/Statement/v1"'
+	holds app $V1 '.subject[0].name == "pkg:docker/app@latest?platform=linux%2Famd64"' ||
+		[ "$(uname -m)" != x86_64 ]
+	equal "sha256:$(jq -r '.subject[0].digest.sha256' statement.json)" "$(entry_of app 0)"
+}
+
+@test "what SLSA requires of provenance is there, in both versions" {
+	simple_context
+	build_in ctx -t app --provenance=mode=max,builder-id=https://ci.example/7
+	holds app $V1 '.predicate.buildDefinition
+		| (.buildType | test("^https://")) and (.externalParameters | type == "object")'
+	holds app $V1 '.predicate.runDetails.builder.id == "https://ci.example/7"'
+	holds app $V1 '.predicate.runDetails.metadata
+		| (.startedOn | fromdateiso8601? // (sub("\\.[0-9]+";"") | fromdateiso8601)) > 0 and has("finishedOn")'
+	holds app $V1 '.predicate.buildDefinition.resolvedDependencies
+		| length == 1 and (.[0].uri | startswith("pkg:docker/base@latest"))
+			and (.[0].digest.sha256 | test("^[0-9a-f]{64}$"))'
+	build_in ctx -t old --attest type=provenance,mode=max,version=v0.2
+	holds old $V02 '._type == "https://in-toto.io/Statement/v0.1"'
+	holds old $V02 '.predicate | (.builder | has("id")) and (.buildType | test("^https://"))
+		and (.invocation.configSource.entryPoint == "Recipe") and (.metadata.completeness.parameters)'
+	holds old $V02 '.predicate.materials[0] | (.uri | startswith("pkg:docker/base")) and .digest.sha256'
+}
+
+@test "a base is told by the digest that its name leads to" {
+	simple_context
+	base=$(index_digest base)
+	build_in ctx -t app --provenance
+	holds app $V1 ".predicate.buildDefinition.resolvedDependencies[0].digest.sha256 == \"${base#*:}\""
+	# one that is an index itself
+	build_in ctx -t lower --provenance
+	printf 'FROM lower\nRUN true\n' >ctx/Recipe
+	build_in ctx -t upper --provenance
+	lower=$(index_digest lower)
+	holds upper $V1 ".predicate.buildDefinition.resolvedDependencies[0].digest.sha256 == \"${lower#*:}\""
+}
+
+@test "mode min holds no build argument, no label and no secret; max no secret" {
+	import_base
+	mkdir -p ctx
+	echo the-secret-value >pw
+	cat >ctx/Recipe <<-'END'
+		FROM base
+		ARG WORD=none
+		RUN --mount=type=secret,id=pw --mount=type=secret,id=tok,env=TOK test -n "$TOK" && test -s /run/secrets/pw
+	END
+	TOK=env-secret-value build_in ctx -t min --provenance=mode=min --build-arg WORD=given-word \
+		--label made=given-label --secret id=pw,src=pw --secret id=tok,env=TOK --build-arg http_proxy=http://u:proxy-pass@127.0.0.1:1
+	statement min $V1 >min.json
+	run -1 grep -E 'given-word|given-label|secret-value|proxy-pass|llbDefinition|"pw"' min.json
+	jq -e '.predicate.runDetails.metadata.buildkit_completeness.request == false' min.json
+	TOK=env-secret-value build_in ctx -t max --provenance=mode=max --build-arg WORD=given-word \
+		--label made=given-label --secret id=pw,src=pw --secret id=tok,env=TOK --build-arg http_proxy=http://u:proxy-pass@127.0.0.1:1
+	statement max $V1 >max.json
+	run -1 grep -E 'secret-value|proxy-pass' max.json
+	jq -e '.predicate.buildDefinition.externalParameters.request
+		| .args["build-arg:WORD"] == "given-word" and .args["label:made"] == "given-label"
+			and ([.secrets[].id] | sort) == ["pw", "tok"]' max.json
+	jq -e '.predicate.runDetails.metadata.buildkit_metadata.source.infos[0]
+		| .filename == "Recipe" and (.data | @base64d | startswith("FROM base"))' max.json
+	jq -e '.predicate.buildDefinition.internalParameters.buildConfig.llbDefinition
+		| [.[].id] as $ids | all(.[]; all(.inputs[]?; (.[:-2]) as $in | $ids | index($in)))' max.json
+}
+
+@test "nothing tells of the machine, its paths or its directories" {
+	simple_context
+	mkdir -p named
+	printf 'FROM base\nCOPY --from=other . /o\nRUN true\n' >ctx/Recipe
+	for mode in min max; do
+		build_in "$PWD/ctx" -f "$PWD/ctx/Recipe" -t app --provenance=mode=$mode --build-context "other=$PWD/named"
+		statement app $V1 >statement.json
+		run -1 grep -F -e "$PWD" -e "$CAIRN_ROOT" -e "$(hostname)\"" statement.json
+		jq -e '.predicate.buildDefinition.externalParameters.request.locals == [{name: "context"}, {name: "dockerfile"}, {name: "other"}]' statement.json
+	done
+}
+
+@test "with an epoch the same inputs give the same index, wherever they are" {
+	simple_context
+	export SOURCE_DATE_EPOCH=1000000000
+	build_in ctx -t one --provenance=mode=max
+	holds one $V1 '.predicate.runDetails.metadata | has("startedOn") or has("finishedOn") or has("invocationId") | not'
+	first=$(index_digest one)
+	cp -r ctx elsewhere
+	export CAIRN_ROOT=$BATS_TEST_TMPDIR/other-store
+	import_base
+	build_in elsewhere -t one -j 1 --provenance=mode=max
+	equal "$(index_digest one)" "$first"
+}
+
+@test "all commands take the image of the index" {
+	simple_context
+	run -0 build_in ctx -q -t app --provenance
+	id=$(cairn inspect --format json app | jq -r '.. | .Id? // .id? // empty' | head -n 1)
+	equal "$(cairn run app cat /file)" content
+	cairn inspect --raw manifest app | jq -e '.layers | length == 3'
+	cairn inspect --raw config app | jq -e '.os == "linux"'
+	cairn history app
+	cairn export -o root.tar app
+	tar -xOf root.tar file | grep content
+	cairn save --format docker-archive -o docker.tar app
+	equal "$(tar -xOf docker.tar manifest.json | jq '.[0].Layers | length')" 3
+	cairn save -o oci.tar app
+	equal "$(cairn images | grep -c app)" 1
+	# there is one image, and not another without a name
+	equal "$(cairn images --format json | jq -r '.[].name? // empty' | grep -c .)" 2 || cairn images
+	export CAIRN_ROOT=$BATS_TEST_TMPDIR/other-store
+	cairn load oci.tar
+	equal "$(cairn run app cat /file)" content
+	holds app $V1 '.subject | length == 1'
+}
+
+@test "a registry keeps it, skopeo copies it, and it can be pulled" {
+	simple_context
+	private_home
+	registry_start r plain
+	host=$(address r)
+	build_in ctx -t "$host/a/app:1" --provenance --push --tls-verify=false
+	cairn tag "$host/a/app:1" app
+	digest=$(index_digest app)
+	equal "$(skopeo inspect --tls-verify=false --raw "docker://$host/a/app:1" | sha256sum | cut -d' ' -f1)" "${digest#*:}"
+	skopeo copy --quiet --all --src-tls-verify=false "docker://$host/a/app:1" oci:copy:app
+	[ -s "copy/blobs/sha256/$(entry_of app 1 | cut -d: -f2)" ]
+	skopeo copy --quiet --src-tls-verify=false "docker://$host/a/app:1" oci:alone:app
+	skopeo copy --quiet --all "oci:$CAIRN_ROOT:app:latest" dir:all
+	export CAIRN_ROOT=$BATS_TEST_TMPDIR/other-store
+	cairn pull --tls-verify=false "$host/a/app:1"
+	equal "$(cairn run "$host/a/app:1" cat /file)" content
+	cairn pull --tls-verify=false --all-platforms "$host/a/app:1"
+	cairn push --tls-verify=false "$host/a/app:1" "$host/b/app:2"
+	equal "$(skopeo inspect --tls-verify=false --raw "docker://$host/b/app:2" | sha256sum | cut -d' ' -f1)" "${digest#*:}"
+}
+
+@test "files that tell of the result name the index" {
+	simple_context
+	build_in ctx -t app --provenance --metadata-file meta.json --iidfile id
+	equal "$(jq -r '."containerimage.digest"' meta.json)" "$(index_digest app)"
+	equal "$(jq -r '."containerimage.descriptor".mediaType' meta.json)" application/vnd.oci.image.index.v1+json
+	equal "$(cat id)" "$(blob "$(entry_of app 0)" | jq -r .config.digest)"
+	equal "$(jq -r '."containerimage.config.digest"' meta.json)" "$(cat id)"
+}
+
+@test "what cannot be attested is said before anything runs" {
+	simple_context
+	fails 2 build_in ctx --attest type=vex
+	says "option --attest: type 'vex' is neither provenance nor sbom"
+	fails 2 build_in ctx --provenance=mode=some
+	says "option --provenance: mode 'some' is neither min nor max"
+	fails 2 build_in ctx --provenance --format docker
+	says "option --format"
+}
