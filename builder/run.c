@@ -144,6 +144,7 @@ static void set_variable(struct strings *env, const char *pair)
 	vec_foreach (env, known) {
 		if (strncmp(*known, pair, name_len) != 0)
 			continue;
+		secret_wipe(*known, strlen(*known)); /* perhaps another secret's */
 		free(*known);
 		*known = xstrdup(pair);
 		return;

@@ -4,7 +4,9 @@
 
 #include <stdio.h>
 
+#include "base/str.h"
 #include "base/vec.h"
+#include "registry/url.h"
 
 #define CONTEXT_LINES 2     /* shown before and after the place */
 #define MARKED_LINES_MAX 20 /* of a place that spans more, the middle is left out */
@@ -165,7 +167,10 @@ struct err *script_new_of(const char *name, struct str bytes, const struct scrip
 static void add_excerpt_line(const struct script *script, unsigned number, unsigned shown,
 			     bool marked, int width, struct buf *out)
 {
-	struct str line = script_line(script, number);
+	struct str written = script_line(script, number);
+	AUTO(mem) char *text = str_dup(written); /* it holds no NUL */
+	AUTO(mem) char *bare = url_without_logins(text);
+	struct str line = str_of(bare);
 
 	if (out->len > 0)
 		buf_addc(out, '\n');

@@ -77,8 +77,9 @@ struct err *script_error(const struct script *script, const struct position *at,
  * there also what it is. NULL stays NULL. */
 struct err *script_wrap(struct err *err, const struct script *script, const struct position *at)
 	MUST_USE;
-/* Append the lines around `at` to `out`, with newlines between but not behind them. Nothing for a
- * place that is nowhere. */
+/* Append the lines around `at` to `out`, with newlines between but not behind them, and without what
+ * stands in front of the host in URLs by http: it may be a password. Nothing for a place that is
+ * nowhere. */
 void script_excerpt(const struct script *script, const struct position *at, struct buf *out);
 
 #endif

@@ -51,12 +51,24 @@ static struct err *take_target(struct volume *volume, struct str text)
 	return NULL;
 }
 
-static struct err *check_source(const struct volume *volume)
+/* What it is must not depend on where we are: the source is in the key of every RUN. */
+static struct err *make_absolute(struct volume *volume)
+{
+	char *path = realpath(volume->source, NULL);
+
+	if (!path)
+		return err_sys("'%.200s'", volume->source);
+	free(volume->source);
+	volume->source = path;
+	return NULL;
+}
+
+static struct err *check_source(struct volume *volume)
 {
 	struct stat st;
 
 	if (stat(volume->source, &st) == 0)
-		return NULL;
+		return make_absolute(volume);
 	if (errno == ENOENT || errno == ENOTDIR)
 		return err_new(ERR_NOT_FOUND, "'%.200s' is not there", volume->source);
 	return err_sys("'%.200s'", volume->source);

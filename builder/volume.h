@@ -12,7 +12,7 @@
 struct err;
 
 struct volume {
-	char *source; /* as it was given; owned */
+	char *source; /* absolute, without links; owned */
 	char *target; /* absolute and clean; owned */
 	bool read_only;
 };

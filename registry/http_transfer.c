@@ -543,6 +543,8 @@ void transfer_free(struct transfer *transfer)
 		return;
 	lane_forget(transfer);
 	transfer->curl->easy_cleanup(transfer->easy);
+	for (struct curl_slist *line = transfer->lines; line; line = line->next)
+		explicit_bzero(line->data, strlen(line->data)); /* who we are is among them */
 	transfer->curl->slist_free_all(transfer->lines);
 	url_free(transfer->url);
 	free(transfer->peer);

@@ -125,3 +125,56 @@ nothing_left() {
 	nothing_left
 	no_leases
 }
+
+@test "no secret is left in memory that is given back" {
+	need gcc git
+	# looks at whatever is freed; "GET " is how what libcurl itself keeps begins
+	cat >look.c <<-'END'
+		#define _GNU_SOURCE
+		#include <dlfcn.h>
+		#include <fcntl.h>
+		#include <malloc.h>
+		#include <string.h>
+		#include <unistd.h>
+		void free(void *p)
+		{
+			static void (*real)(void *);
+			static const char plain[] = "hidden-" "token", coded[] = "eC1hY2Nlc3MtdG9rZW46aGlkZGVuLXRva2Vu";
+			size_t size = p ? malloc_usable_size(p) : 0;
+			if (!real)
+				real = (void (*)(void *))dlsym(RTLD_NEXT, "free");
+			if (p && (memmem(p, size, plain, sizeof(plain) - 1) || memmem(p, size, coded, sizeof(coded) - 1)) &&
+			    memcmp(p, "GET ", 4) != 0) {
+				int fd = open(FOUND, O_WRONLY | O_CREAT | O_APPEND, 0600);
+				(void)!write(fd, p, size);
+				(void)!write(fd, "\n--\n", 4);
+				close(fd);
+			}
+			real(p);
+		}
+	END
+	gcc -shared -fPIC -DFOUND="\"$PWD/found\"" -o look.so look.c -ldl
+	mkdir -p served ctx
+	git init -q served/a.git
+	echo 1 >served/a.git/file
+	git -C served/a.git add .
+	git -C served/a.git -c user.name=a -c user.email=a@example.com commit -qm one
+	python3 "$BATS_TEST_DIRNAME/web_server.py" served requests >port 2>server.err 3>&- &
+	SERVER=$!
+	for _ in $(seq 600); do [ ! -s port ] || break; sleep 0.05; done
+	cat >ctx/Recipe <<-END
+		FROM base
+		RUN --mount=type=secret,id=a,env=S --mount=type=secret,id=b,target=/x --mount=type=secret,id=b,env=S \
+		    [ "\$S" = hidden-"token" ] && [ "\$(cat /x)" = "\$S" ]
+		ADD http://127.0.0.1:$(cat port)/private-git/a.git /git
+		ADD http://127.0.0.1:$(cat port)/private/port /file
+	END
+	cp port served/
+	export TOKEN=hidden-token
+	printf hidden-token >given/token
+	LD_PRELOAD=$PWD/look.so cairn build --progress plain --secret id=a,env=TOKEN --secret id=b,src=given/token \
+		--secret id=GIT_AUTH_TOKEN,env=TOKEN --secret "id=HTTP_AUTH_TOKEN_127.0.0.1:$(cat port),src=given/token" \
+		-o type=cacheonly ctx 2>log >/dev/null || { cat log; kill "$SERVER"; false; }
+	kill "$SERVER"
+	! cat -v found 2>/dev/null
+}

@@ -62,6 +62,19 @@ TEST(an_error_names_the_line_and_shows_it)
 	assert_int_equal(err_kind(err), ERR_INVALID);
 }
 
+TEST(an_excerpt_shows_no_password_of_a_url)
+{
+	AUTO(script)
+	struct script *script = make("ADD https://me:pass@host/a /a\n"
+				     "RUN curl 'HTTP://tok@h/x' https://b:c@d user@example.com\n");
+	struct position at = { 2, 2, 1, NULL };
+	AUTO(buf) struct buf out = BUF_INIT(4096);
+
+	script_excerpt(script, &at, &out);
+	assert_string_equal(out.at, "  1 |     ADD https://host/a /a\n"
+				    "  2 | >>> RUN curl 'HTTP://h/x' https://d user@example.com");
+}
+
 TEST(excerpts_end_where_the_file_does)
 {
 	AUTO(script) struct script *script = make("only");
@@ -148,6 +161,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_are_counted_from_one),
 		cmocka_unit_test(an_error_names_the_line_and_shows_it),
+		cmocka_unit_test(an_excerpt_shows_no_password_of_a_url),
 		cmocka_unit_test(excerpts_end_where_the_file_does),
 		cmocka_unit_test(the_middle_of_a_long_place_is_left_out),
 		cmocka_unit_test(errors_from_below_get_the_place_in_front),

@@ -32,6 +32,20 @@ TEST(a_volume_is_read_and_its_target_is_clean)
 	}
 }
 
+TEST(two_spellings_of_a_source_are_one)
+{
+	static const char *const texts[] = { "/etc:/a", "/etc/:/a", "//etc/../etc/.:/a", "etc:/a",
+					     "./etc:/a" };
+
+	assert_int_equal(chdir("/"), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		AUTO(volumes) struct volumes volumes = { 0 };
+
+		assert_ok(volumes_add(&volumes, texts[i]));
+		assert_string_equal(volumes.at[0].source, "/etc");
+	}
+}
+
 TEST(what_is_no_volume_is_refused)
 {
 	static const struct {
@@ -74,6 +88,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_volume_is_read_and_its_target_is_clean),
+		cmocka_unit_test(two_spellings_of_a_source_are_one),
 		cmocka_unit_test(what_is_no_volume_is_refused),
 		cmocka_unit_test(there_is_room_for_the_mounts_of_a_run_besides),
 	};
