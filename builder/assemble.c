@@ -17,8 +17,10 @@
 #include "store/image.h"
 #include "store/step.h"
 
-/* The comment by which tools recognise rows of this form. */
+/* The comments by which tools recognise rows of this form, and rows that stand for layers of which
+ * nothing is told. */
 #define ROW_COMMENT "buildkit.dockerfile.v0"
+#define FILLER_COMMENT "buildkit.exporter.image.v0"
 
 struct assembly {
 	struct plan *plan;
@@ -49,13 +51,37 @@ static void add_layer(struct assembly *a, const struct descriptor *blob,
 	json_push(a->diff_ids, json_text(str_of(digest_format(diff_id, text))));
 }
 
-/* The rows and layers of what everything is built on. */
+/* A row for a layer of which the base tells nothing. */
+static json_t *filler(const struct plan_image *base)
+{
+	const char *created = json_string_value(json_object_get(base->image->config, "created"));
+	json_t *row = json_object();
+
+	if (created)
+		json_set_text(row, "created", created);
+	json_set_text(row, "comment", FILLER_COMMENT);
+	return row;
+}
+
+/* The rows and layers of what everything is built on. Tools count on a row for each layer, but a
+ * history may be wanting, or wrong: layers without a row get one, rows without a layer the mark. */
 static void add_base(struct assembly *a, const struct plan_image *base)
 {
 	const json_t *history = json_object_get(base->image->config, "history");
-	for (size_t i = 0; i < json_array_size(history); i++)
-		json_array_append(a->history, json_array_get(history, i));
-	for (size_t i = 0; i < base->image->layer_count; i++)
+	const size_t layers = base->image->layer_count;
+	size_t told = 0;
+
+	for (size_t i = 0; i < json_array_size(history); i++) {
+		json_t *row = json_copy(json_array_get(history, i));
+
+		if (!json_is_true(json_object_get(row, "empty_layer")) && told++ >= layers &&
+		    json_is_object(row))
+			json_set(row, "empty_layer", json_true());
+		json_push(a->history, row);
+	}
+	for (; told < layers; told++)
+		json_push(a->history, filler(base));
+	for (size_t i = 0; i < layers; i++)
 		add_layer(a, &base->image->layers[i].blob, &base->image->layers[i].diff_id);
 }
 

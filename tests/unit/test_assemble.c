@@ -176,6 +176,115 @@ TEST(a_step_that_changes_nothing_has_a_row_and_no_layer)
 	assert_true(json_is_true(json_object_get(row(1), "empty_layer")));
 }
 
+/* The base's rows of the image that is built on it, as "comment" or "created_by", "-" behind those
+ * without a layer. */
+static void assert_base_rows(const char *members, const char *want)
+{
+	const json_t *history;
+	AUTO(buf) struct buf got = BUF_INIT(1000);
+	size_t layers = 0;
+
+	kitchen_image("base", F("a"), members);
+	build_image("FROM localhost/base\nENV a=1\nRUN [\"write\", \"/r\"]\n");
+	history = json_object_get(image->config, "history");
+	for (size_t i = 0; i < json_array_size(history); i++) {
+		const char *by = json_string_value(json_object_get(row(i), "created_by"));
+		const bool empty = json_is_true(json_object_get(row(i), "empty_layer"));
+
+		layers += !empty;
+		buf_addf(&got, "%s%s%s", i ? "|" : "", by ? by : row_text(i, "comment"),
+			 empty ? "-" : "");
+	}
+	assert_string_equal(got.at, want);
+	assert_int_equal(layers, image->layer_count);
+}
+
+TEST(there_are_as_many_rows_with_layers_as_layers)
+{
+#define OWN "|ENV a=1-|RUN write /r # buildkit"
+#define FILLER "buildkit.exporter.image.v0"
+	static const char *const cases[][2] = {
+		{ "", FILLER OWN },
+		{ "\"history\":[],", FILLER OWN },
+		{ "\"history\":[{\"created_by\":\"x\"}],", "x" OWN },
+		{ "\"history\":[{\"created_by\":\"x\",\"empty_layer\":true}],", "x-|" FILLER OWN },
+		{ "\"history\":[{\"created_by\":\"x\"},{\"created_by\":\"y\",\"empty_layer\":false},"
+		  "{\"created_by\":\"z\",\"empty_layer\":true}],",
+		  "x|y-|z-" OWN },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_base_rows(cases[i][0], cases[i][1]);
+	assert_base_rows("\"created\":\"2001-02-03T04:05:06Z\",", FILLER OWN);
+	assert_string_equal(row_text(0, "created"), "2001-02-03T04:05:06Z");
+}
+
+/* BuildKit makes an empty layer for it; ours is a row without one. */
+TEST(a_directory_that_is_there_is_worked_in_without_a_layer)
+{
+	kitchen_image("base", "d 700 3:4 0 100 w\n",
+		      "\"history\":[{\"created_by\":\"theirs\"}],"
+		      "\"config\":{\"User\":\"5:6\"},");
+	build_image("FROM localhost/base\nWORKDIR /w\nWORKDIR /\nWORKDIR w/x\n");
+	assert_int_equal(image->layer_count, 2);
+	assert_string_equal(row_text(1, "created_by"), "WORKDIR /w");
+	assert_true(json_is_true(json_object_get(row(1), "empty_layer")));
+	assert_string_equal(row_text(2, "created_by"), "WORKDIR /");
+	assert_true(json_is_true(json_object_get(row(2), "empty_layer")));
+	assert_null(json_object_get(row(3), "empty_layer"));
+	opts.has_epoch = true;
+	opts.epoch = 100;
+	build_image("FROM localhost/base\nWORKDIR w/x\n");
+	assert_layer(1, "d 700 3:4 0 100 w/\nd 755 5:6 0 100 w/x/\n");
+}
+
+TEST(layers_hold_what_copies_make_and_their_parents)
+{
+	static const struct {
+		const char *line, *want;
+	} cases[] = {
+		{ "COPY a.c /o/x/", "d 700 3:4 0 100 o/\n"
+				    "d 755 0:0 0 100 o/x/\n"
+				    "f 644 0:0 1 100 o/x/a.c x\n" },
+		/* made on nothing, so what it brings goes over what is there */
+		{ "COPY --link a.c /o/x/", "d 755 0:0 0 100 o/\n"
+					   "d 755 0:0 0 100 o/x/\n"
+					   "f 644 0:0 1 100 o/x/a.c x\n" },
+		{ "COPY --link --chown=7 a.c /o/b", "d 755 7:7 0 100 o/\n"
+						    "f 644 7:7 1 100 o/b x\n" },
+		{ "COPY --chown=root:8 a.c /o/b", "d 700 3:4 0 100 o/\n"
+						  "f 644 0:8 1 100 o/b x\n" },
+		/* several matches of one pattern are several sources */
+		{ "COPY *.c /t", "d 755 0:0 0 100 t/\n"
+				 "f 644 0:0 1 100 t/a.c x\n"
+				 "f 644 0:0 1 100 t/b.c y\n" },
+		{ "ADD a* /t", "f 644 0:0 1 100 t x\n" },
+	};
+
+	kitchen_image("base", "d 700 3:4 0 100 o\n", "");
+	fill_context("f 644 a.c x\nf 644 b.c y\n");
+	opts.has_epoch = true;
+	opts.epoch = 100;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO(mem) char *text = xasprintf("FROM localhost/base\n%s\n", cases[i].line);
+
+		build_image(text);
+		assert_int_equal(image->layer_count, 2);
+		assert_layer(1, cases[i].want);
+	}
+}
+
+TEST(the_ignore_file_is_for_the_context_alone)
+{
+	fill_context("f 644 .dockerignore f\nf 644 f hidden\nf 644 g x\n");
+	opts.has_epoch = true;
+	opts.epoch = 100;
+	build_image("FROM scratch AS s\nRUN [\"write\", \"/f\"]\n"
+		    "FROM scratch\nCOPY --from=s f /\n");
+	assert_layer(0, "f 644 0:0 2 100 f /f\n");
+	assert_fails(make_plan("FROM scratch\nCOPY f /\n"), ERR_NOT_FOUND);
+}
+
 TEST(rows_have_the_time_of_the_layer_that_they_follow)
 {
 	static const size_t like[] = { 1, 1, 1, 3, 3 };
@@ -315,6 +424,10 @@ int main(void)
 		ASSEMBLE_TEST(the_config_is_what_the_instructions_say_on_top_of_the_base),
 		ASSEMBLE_TEST(a_stage_has_the_rows_of_the_stage_that_it_is_built_on_before_its_own),
 		ASSEMBLE_TEST(a_step_that_changes_nothing_has_a_row_and_no_layer),
+		ASSEMBLE_TEST(there_are_as_many_rows_with_layers_as_layers),
+		ASSEMBLE_TEST(a_directory_that_is_there_is_worked_in_without_a_layer),
+		ASSEMBLE_TEST(layers_hold_what_copies_make_and_their_parents),
+		ASSEMBLE_TEST(the_ignore_file_is_for_the_context_alone),
 		ASSEMBLE_TEST(rows_have_the_time_of_the_layer_that_they_follow),
 		ASSEMBLE_TEST(an_epoch_is_the_time_of_what_is_new_and_leaves_the_bases),
 		ASSEMBLE_TEST(metadata_alone_has_the_time_of_the_base),
