@@ -159,3 +159,24 @@ setup_file() {
 	says "Recipe:2: --chown=usr: the image has no user 'usr'"
 	says "it has: user, root"
 }
+
+# BuildKit takes root for a name that nobody has; Buildah, and what the language promises, fail.
+@test "an owner that the image does not have is an error" {
+	put a
+	put b
+	make_rootfs base.tar
+	cairn import base.tar base
+	while IFS='|' read -r base owner text; do
+		printf '%s\n' "FROM $base" 'COPY b /' "COPY --chown=$owner a /" >Recipe
+		fails 3 cairn build -q -f Recipe ctx
+		says "Recipe:3: --chown=$owner: the image has no $text"
+	done <<-'END'
+		base|usr|user 'usr'
+		base|user:staff|group 'staff'
+		base|0:staff|group 'staff'
+		scratch|user|user 'user'
+	END
+	# numbers and root need nobody to have them
+	run -0 shows 'COPY --chown=root a /1' 'COPY --chown=4:root a /2' 'COPY --chown=5 a /3' 'COPY --chown=:6 a /4'
+	equal "$output" "$(printf '%s\n' '-rw-r--r-- 0/0 1' '-rw-r--r-- 4/0 2' '-rw-r--r-- 5/5 3' '-rw-r--r-- 0/6 4')"
+}

@@ -118,11 +118,14 @@ TEST(writes_every_row_as_buildkit_does)
 		{ "ENTRYPOINT [\"a b\"]", "ENTRYPOINT [\"a b\"]" },
 		{ "VOLUME /b $v /a", "VOLUME [/b val /a]" },
 		{ "VOLUME [\"/a b\", \"/c\"]", "VOLUME [/a b /c]" },
+		{ "VOLUME /a/../b/ c ~", "VOLUME [/a/../b/ c ~]" },
 		{ "EXPOSE 80", "EXPOSE [80/tcp]" },
 		{ "EXPOSE 80/ 9/UDP 10-11/sctp", "EXPOSE [10/sctp 11/sctp 80/tcp 9/udp]" },
 		{ "EXPOSE 80 80", "EXPOSE [80/tcp 80/tcp]" },
 		{ "EXPOSE $ports 1", "EXPOSE [7/tcp 5/udp 1/tcp]" },
 		{ "EXPOSE 127.0.0.1:90:91", "EXPOSE [91/tcp]" },
+		{ "EXPOSE 0 65535/tcp", "EXPOSE [0/tcp 65535/tcp]" },
+		{ "EXPOSE 8000-8001:80-81/udp", "EXPOSE [80/udp 81/udp]" },
 		{ "HEALTHCHECK NONE",
 		  "HEALTHCHECK &{[\"NONE\"] \"0s\" \"0s\" \"0s\" \"0s\" '\\x00'}" },
 		{ "HEALTHCHECK --interval=5s --timeout=2s CMD curl -f x",
@@ -133,6 +136,10 @@ TEST(writes_every_row_as_buildkit_does)
 		{ "RUN echo $v", "RUN |2 v=val ports=7 5/udp /bin/sh -c echo $v # buildkit" },
 		{ "RUN [\"a\", \"$v\"]", "RUN |2 v=val ports=7 5/udp a $v # buildkit" },
 		{ "COPY $v f /$v/", "COPY val f /val/ # buildkit" },
+		{ "COPY --link --exclude=x --from=scratch f? rel", "COPY f? rel # buildkit" },
+		{ "COPY --parents --chmod=7 --chown=1 f val d/",
+		  "COPY --parents --chown=1 --chmod=7 f val d/ # buildkit" },
+		{ "COPY [\"f\", \"val\", \"/a b/\"]", "COPY f val /a b/ # buildkit" },
 		{ "COPY --chmod=u+x --chown=$v:1 f d",
 		  "COPY --chown=val:1 --chmod=u+x f d # buildkit" },
 		{ "ADD --chmod=600 --chown=$v f $v /d/",
@@ -221,6 +228,36 @@ TEST(keys_of_copies_follow_content_and_mode_but_no_time)
 	assert_int_equal(renameat(tmp_fd, "context/d/b", tmp_fd, "context/d/c"), 0);
 	now = last_key(recipe);
 	assert_false(digest_equal(&first, &now));
+}
+
+static bool was_looked_at(const char *dir)
+{
+	const struct tree_node *root = &plan->context->tree->root;
+
+	for (size_t i = 0; i < root->child_count; i++)
+		if (strcmp(root->children[i].name, dir) == 0)
+			return root->children[i].loaded;
+	fail_msg("there is no '%s'", dir);
+	return false;
+}
+
+TEST(what_no_source_names_is_not_looked_at)
+{
+	static const char *const recipe = "FROM scratch\nCOPY f d/ /\n";
+	struct digest first, now;
+
+	fill_context("f 644 f x\nd 755 d\nf 644 d/g y\nd 755 e\nf 644 e/h z\n");
+	first = last_key(recipe);
+	assert_true(was_looked_at("d"));
+	assert_false(was_looked_at("e"));
+	fill_context("f 644 k x\nf 644 e/l x\n");
+	now = last_key(recipe);
+	assert_true(digest_equal(&first, &now));
+	fill_context("f 644 d/l x\n");
+	now = last_key(recipe);
+	assert_false(digest_equal(&first, &now));
+	must_plan("FROM scratch\nCOPY . /\n"); /* everything is named */
+	assert_true(was_looked_at("e"));
 }
 
 TEST(a_file_changed_between_two_plans_is_seen)
@@ -387,11 +424,96 @@ TEST(works_with_directories_as_users_expect)
 		{ "FROM scratch\nWORKDIR /a/b\nWORKDIR ../c/./d/\nRUN a\n", "/a/c/d" },
 		{ "FROM scratch\nWORKDIR /a\nWORKDIR ../../..\nRUN a\n", "/" },
 		{ "FROM scratch\nENV d=x\nWORKDIR /$d\nRUN a\n", "/x" },
+		{ "FROM scratch\nWORKDIR ~/a\nRUN a\n", "/~/a" }, /* nobody's home */
+		{ "FROM scratch\nENV HOME=/root\nWORKDIR /b\nWORKDIR ~\nRUN a\n", "/b/~" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		must_plan(cases[i].recipe);
 		assert_string_equal(plan->target->top->cwd, cases[i].want);
+	}
+}
+
+TEST(destinations_are_within_the_working_directory)
+{
+	static const struct {
+		const char *line, *dest;
+		bool is_dir;
+	} cases[] = {
+		{ "COPY f /a", "/a", false },
+		{ "COPY f a", "/w/a", false },
+		{ "COPY f a/", "/w/a", true },
+		{ "COPY f .", "/w", true },
+		{ "COPY f ./", "/w", true },
+		{ "COPY f ../a/./b/..", "/a", false },
+		{ "COPY f ../../..", "/", false },
+		{ "COPY f /", "/", true },
+		{ "COPY f a/.", "/w/a", true },
+		{ "COPY f $none", "/w", true },
+		{ "COPY [\"f\", \"\"]", "/w", true },
+		{ "COPY f ~/a", "/w/~/a", false },
+		/* of several sources BuildKit's last one wins, Buildah refuses; ours is a directory */
+		{ "COPY f g a", "/w/a", true },
+		{ "COPY f <<E a\nE", "/w/a", true },
+	};
+
+	fill_context("f 644 f x\nf 644 g y\n");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO(mem)
+		char *text = xasprintf("FROM scratch\nWORKDIR /w\n%s\n", cases[i].line);
+		const struct plan_copy *copy;
+
+		must_plan(text);
+		copy = &plan->target->top->copy;
+		if (strcmp(copy->dest, cases[i].dest) != 0 || copy->dest_is_dir != cases[i].is_dir)
+			fail_msg("%s: %s %d", cases[i].line, copy->dest, copy->dest_is_dir);
+	}
+}
+
+#define PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* What the target's config has as `key`. */
+static void assert_setting(const char *key, const char *want)
+{
+	AUTO(mem)
+	char *got = json_format(json_object_get(plan->target->config->settings, key));
+
+	assert_string_equal(got, want);
+}
+
+TEST(settings_are_kept_as_they_are_written)
+{
+	static const struct {
+		const char *line, *key, *want;
+	} cases[] = {
+		{ "VOLUME /b/../a/ b ~ /b/../a/", "Volumes",
+		  "{\"/b/../a/\":{},\"b\":{},\"~\":{}}" },
+		{ "USER nobody-has-this:nor-this", "User", "\"nobody-has-this:nor-this\"" },
+		{ "USER 007", "User", "\"007\"" },
+		{ "STOPSIGNAL sigterm", "StopSignal", "\"sigterm\"" },
+		{ "EXPOSE 9-10/SCTP 080", "ExposedPorts",
+		  "{\"80/tcp\":{},\"9/sctp\":{},\"10/sctp\":{}}" },
+		{ "ENV a=1 PATH=/x a=2", "Env", "[\"PATH=/x\",\"a=2\"]" },
+		{ "ENV a b=c  d", "Env", "[\"" PATH "\",\"a=b=c  d\"]" },
+		{ "CMD []", "Cmd", "[]" },
+		{ "CMD x  y", "Cmd", "[\"/bin/sh\",\"-c\",\"x  y\"]" },
+		{ "CMD x", "ArgsEscaped", "true" },
+		{ "ENTRYPOINT []", "Entrypoint", "[]" },
+		{ "SHELL [\"a\"]\nENTRYPOINT x y", "Entrypoint", "[\"a\",\"x y\"]" },
+		{ "ONBUILD  COPY  <<A $d/\n$x\nA", "OnBuild", "[\"COPY  <<A $d/\\n$x\\nA\"]" },
+		{ "ONBUILD run $a\nONBUILD ENV b=$c", "OnBuild", "[\"run $a\",\"ENV b=$c\"]" },
+		{ "HEALTHCHECK --interval=0s --timeout=0 --retries=0 CMD a --timeout=9s",
+		  "Healthcheck", "{\"Test\":[\"CMD-SHELL\",\"a --timeout=9s\"]}" },
+		{ "HEALTHCHECK --start-interval=1m CMD [\"a\", \"b\"]", "Healthcheck",
+		  "{\"Test\":[\"CMD\",\"a\",\"b\"],\"StartInterval\":60000000000}" },
+		{ "HEALTHCHECK --retries=3 NONE", "Healthcheck", "{\"Test\":[\"NONE\"]}" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO(mem) char *text = xasprintf("FROM scratch\n%s\n", cases[i].line);
+
+		must_plan(text);
+		assert_setting(cases[i].key, cases[i].want);
 	}
 }
 
@@ -461,11 +583,15 @@ TEST(refuses_what_is_wrong_before_anything_runs)
 		{ "FROM Not_A_Name!\n", ERR_INVALID, "Recipe:1" },
 		{ "FROM $nothing\n", ERR_INVALID, "empty" },
 		{ "FROM scratch\nEXPOSE 70000\n", ERR_INVALID, "70000" },
+		{ "FROM scratch\nEXPOSE 65536\n", ERR_INVALID, "65536" },
+		{ "FROM scratch\nEXPOSE 80-79\n", ERR_INVALID, "ends before it begins" },
 		{ "FROM scratch\nEXPOSE 80/icmp\n", ERR_INVALID, "80/icmp" },
 		{ "FROM scratch\nSTOPSIGNAL SIGWHAT\n", ERR_INVALID, "SIGWHAT" },
 		{ "FROM scratch\nSTOPSIGNAL SIGRTMINUS\n", ERR_INVALID, "SIGRTMINUS" },
 		{ "FROM scratch\nSTOPSIGNAL SIGRTMIN+16\n", ERR_INVALID, "SIGRTMIN+16" },
 		{ "FROM scratch\nSTOPSIGNAL SIGRTMAX+1\n", ERR_INVALID, "SIGRTMAX+1" },
+		{ "FROM scratch\nSTOPSIGNAL 0\n", ERR_INVALID, "'0' is no signal" },
+		{ "FROM scratch\nSTOPSIGNAL 65\n", ERR_INVALID, "'65' is no signal" },
 		{ "FROM scratch\nCOPY --chmod=999 . /\n", ERR_INVALID, "999" },
 		{ "FROM scratch\nENV a=\"${b:?must be set}\"\n", ERR_INVALID, "b: must be set" },
 	};
@@ -594,6 +720,7 @@ int main(void)
 		KITCHEN_TEST(the_last_writer_of_a_variable_wins),
 		KITCHEN_TEST(keys_follow_what_a_step_reads_and_nothing_else),
 		KITCHEN_TEST(keys_of_copies_follow_content_and_mode_but_no_time),
+		KITCHEN_TEST(what_no_source_names_is_not_looked_at),
 		KITCHEN_TEST(a_file_changed_between_two_plans_is_seen),
 		KITCHEN_TEST(fills_in_heredocs_but_for_quoted_ones),
 		KITCHEN_TEST(keys_follow_heredocs_parents_and_exclusions),
@@ -601,6 +728,8 @@ int main(void)
 		KITCHEN_TEST(keys_of_additions_follow_what_is_added),
 		KITCHEN_TEST(plans_only_what_the_target_needs),
 		KITCHEN_TEST(works_with_directories_as_users_expect),
+		KITCHEN_TEST(destinations_are_within_the_working_directory),
+		KITCHEN_TEST(settings_are_kept_as_they_are_written),
 		KITCHEN_TEST(an_onbuild_of_a_stage_runs_in_its_children_once),
 		KITCHEN_TEST(an_error_of_a_trigger_is_at_the_from_that_runs_it),
 		KITCHEN_TEST(refuses_what_is_wrong_before_anything_runs),
