@@ -8,6 +8,7 @@
 #ifndef OVERLAY_KERNEL_PRIVATE_H
 #define OVERLAY_KERNEL_PRIVATE_H
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
@@ -67,11 +68,20 @@ static inline int kernel_make_private(int fd, const char *path, unsigned flags)
 	return (int)syscall(SYS_mount_setattr, fd, path, flags, &attr, sizeof(attr));
 }
 
+#define KERNEL_OPEN_TRIES 1000
+
+/* Again while a rename or a mount anywhere on the machine confuses the resolution of "..". */
 static inline int kernel_openat2(int dir_fd, const char *path, int flags, uint64_t resolve)
 {
 	struct open_how how = { .flags = (uint64_t)flags | O_CLOEXEC, .resolve = resolve };
+	int fd = -1;
 
-	return (int)syscall(SYS_openat2, dir_fd, path, &how, sizeof(how));
+	for (int tries = 0; tries < KERNEL_OPEN_TRIES; tries++) {
+		fd = (int)syscall(SYS_openat2, dir_fd, path, &how, sizeof(how));
+		if (fd >= 0 || errno != EAGAIN)
+			break;
+	}
+	return fd;
 }
 
 static inline int kernel_pivot_root(const char *new_root, const char *old_root)

@@ -4,12 +4,15 @@
 
 #include "tests/unit/unit.h"
 
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "base/vec.h"
 #include "overlay/detached.h"
+#include "overlay/kernel-private.h"
+#include "tests/unit/child.h"
 #include "tests/unit/run.h"
 #include "tests/unit/scene.h"
 
@@ -168,6 +171,39 @@ TEST(a_target_is_found_within_the_step)
 	}
 }
 
+static bool rename_for_ever(void *arg)
+{
+	const int dir_fd = *(const int *)arg;
+
+	for (;;)
+		CHECK(renameat(dir_fd, "a", dir_fd, "b") == 0 &&
+		      renameat(dir_fd, "b", dir_fd, "a") == 0);
+	return true;
+}
+
+/* The kernel then says EAGAIN: it cannot be sure that ".." does not lead out. */
+TEST(a_rename_elsewhere_does_not_disturb_a_search)
+{
+	struct rootfs *rootfs = rootfs_need(state);
+	AUTO(fd) int other_fd = rootfs_dir(rootfs, "other");
+	pid_t renamer;
+	int failed = 0;
+
+	scene_make(other_fd, "f 644 a x\n");
+	scene_make(rootfs->layer_fd, "d 755 d\nd 755 d/e\n");
+	renamer = child_start(rename_for_ever, &other_fd);
+	for (int i = 0; i < 20000 && !failed; i++) {
+		int fd = kernel_openat2(rootfs->layer_fd, "d/../d/e/../../d/e", O_PATH,
+					RESOLVE_IN_ROOT);
+
+		failed = fd < 0 ? errno : 0;
+		close(fd);
+	}
+	assert_int_equal(kill(renamer, SIGKILL), 0);
+	assert_int_equal(child_wait(renamer), 128 + SIGKILL);
+	assert_int_equal(failed, 0);
+}
+
 /* Attacks: a target by a magic link, in the spawner's root, over a file, in nothing. */
 TEST(a_target_that_leads_out_is_an_error)
 {
@@ -296,6 +332,7 @@ int main(void)
 		ROOTFS_TEST(a_part_is_found_within_its_own_root),
 		ROOTFS_TEST(a_part_that_is_not_there_or_leads_out_is_an_error),
 		ROOTFS_TEST(a_target_is_found_within_the_step),
+		ROOTFS_TEST(a_rename_elsewhere_does_not_disturb_a_search),
 		ROOTFS_TEST(a_target_that_leads_out_is_an_error),
 		ROOTFS_TEST(what_is_missing_is_made_in_an_earlier_mount_alone),
 		ROOTFS_TEST(a_secret_file_can_be_read_and_nothing_else),
