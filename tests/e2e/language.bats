@@ -70,6 +70,48 @@ teardown_file() {
 	holds found "$(printf '/srv/app\n0022\n0\nuid=0(root) gid=0(root) groups=0(root)')"
 }
 
+@test "corners of lines, flags and words" {
+	recipe <<-'EOF'
+		# Escape = \
+		  	FROM base
+		   # a comment that cannot go on \
+		ENV a=1\
+		# between
+		   	# blanks before it
+
+		   b=2 \  	
+		 c="x y" d='x y' e=x\ y f="\"q\"" g='"q"' h=a"b"'c' i= j="" k=\\ l=x#y
+		ENV m   a  "b"  \$a
+		LABEL "a b"='c d' c\ d=e '$a'="$a" f="1\
+		   2"
+		LABEL bs=b\\
+		COPY --chown="1000:2000" --from='base' -- /etc/passwd "/x/p"
+		COPY [ "a b" , "c" ,	"/y/" ]
+		RUN echo one \\ && echo "a\
+		   b" >/out && echo 'c\
+		   d' # e >>/out
+		RUN [ "sh" , "-c" , "echo '\u0041\t\\\\' >/json" ]
+		RUN ["sh", "-c", "true" ] && echo "$0" >/notjson || true
+		CMD [ "a" , 'b' ]
+		ENTRYPOINT	[ "a",	"b" ]
+		HEALTHCHECK --interval="5s" CMD ["a", 'b']
+		EXPOSE "80"  '81/udp' 8\2
+		VOLUME /v\ 1 "/v2" ['/v3']
+		WORKDIR "/w x"/'y z'
+		USER "user"
+		STOPSIGNAL "9"
+		MAINTAINER "me"  \
+		  'and' \\
+	EOF
+	put "a b"
+	put c
+	# For Buildah 1.28 a line goes on behind two backslashes.
+	JUDGE=no same_image ctx
+	holds out 'a   b'
+	holds json 'A	\\'
+	equal "$(owned x/p)" "-rw-r--r-- 1000/2000"
+}
+
 @test "FROM scratch holds what is copied" {
 	recipe <<-'EOF'
 		FROM scratch
@@ -369,8 +411,13 @@ teardown_file() {
 		ENV a=${set:-other} b=${unset:-other} c=${empty:-other}
 		ENV d=${set:+other} e=x${unset:+other} f=${unset:-${set}} g=\$set h="\"$set\""
 		LABEL $set=${set}s
+		LABEL 1=\\$set 2="\$set \\ \x \" '$set'" 3='\$set \\ "$set"' 4=\x\ y 5=a$ 6="$ \$" 7=$set_ 8=${set}_
+		LABEL 9=${unset:-"q  q"}  10=${unset:-'$set'} 11=${unset:-\}} 12=${set:+'a  "b"'} 13="${unset:-'x'}"
+		LABEL 14=[$1] 15=[$@$#] 16=$set$set 17="$set"'$set'$set 18=${unset:-${empty:-${set:+x}}} 19=$(set) 20=`set`
+		LABEL 21=c:\\d 23="${unset:-a  b}" 24=${unset:-} 25=$set-$unset.${set}
 	EOF
-	same_image ctx
+	# Buildah 1.28 knows no parameters but those of digits.
+	EXCEPT_CONFIG='del(.config.Labels["15"])' same_image ctx
 }
 
 @test "expansions that the judge does not know" {
@@ -470,6 +517,7 @@ teardown_file() {
 		SHELL ['sh', '-c']
 		ENV a
 		ENV a=1 b
+		LABEL a=${none:-b c}
 		ENV =a
 		ENV a=${}
 		ENV a=${b

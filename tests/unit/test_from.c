@@ -111,6 +111,16 @@ TEST(variables_name_a_stage_an_image_or_a_context)
 	assert_non_null(strstr(err_text(err), "stage 'a' cannot copy from itself"));
 }
 
+TEST(triggers_read_stages_of_the_recipe_that_they_run_in)
+{
+	must_plan("FROM scratch AS made\nRUN x\nFROM scratch AS parent\n"
+		  "ONBUILD RUN --mount=from=made,target=/m y\nONBUILD COPY --from=0 /f /\n"
+		  "FROM parent\n");
+	assert_string_equal(last_from()->stage->name, "made");
+	assert_int_equal(plan->steps.len, 3);
+	assert_string_equal(plan->steps.at[1]->mounts.at[0].from.stage->name, "made");
+}
+
 TEST(names_of_contexts_are_compared_as_names_of_images)
 {
 	static const struct {
@@ -242,6 +252,7 @@ int main(void)
 		KITCHEN_TEST(a_name_is_a_context_before_it_is_a_stage_or_an_image),
 		KITCHEN_TEST(a_stage_is_also_known_by_its_number),
 		KITCHEN_TEST(variables_name_a_stage_an_image_or_a_context),
+		KITCHEN_TEST(triggers_read_stages_of_the_recipe_that_they_run_in),
 		KITCHEN_TEST(names_of_contexts_are_compared_as_names_of_images),
 		KITCHEN_TEST(of_two_contexts_of_one_name_the_last_counts),
 		KITCHEN_TEST(scratch_is_the_empty_directory),
