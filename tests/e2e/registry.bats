@@ -341,7 +341,7 @@ platforms() {
 	[ ! -e none ]
 	equal "$(cairn copy -q --digestfile file app:1 "docker://$host/app:2")" "$DIGEST"
 	equal "$(cat file)" "$DIGEST"
-	fails 2 cairn copy --digestfile absent/file app:1 "docker://$host/app:3"
+	fails 3 cairn copy --digestfile absent/file app:1 "docker://$host/app:3"
 	fails 3 cairn digest "docker://$host/app:3"
 }
 
