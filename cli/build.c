@@ -431,6 +431,7 @@ static struct err *run_build(struct cli *cli, void *arg, struct strings *operand
 	if (call.call != CALL_BUILD)
 		return ask(cli, &call, &request.opts);
 	TRY(build_outputs_check(&values->output));
+	TRY(build_attest_check(&values->attest));
 	TRY(cli_need_root("building"));
 	TRY(cli_open_store(cli, &store));
 	ui = ui_new(find_progress(values));

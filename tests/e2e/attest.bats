@@ -62,7 +62,7 @@ simple_context() {
 	simple_context
 	build_in ctx -t plain
 	blob "$(index_digest plain)" | jq -e 'has("config") and (has("manifests") | not)'
-	build_in ctx -t no --provenance=false --attest type=provenance,disabled=true
+	build_in ctx -t no --provenance=false --sbom=false --attest type=provenance,disabled=true
 	equal "$(index_digest no)" "$(index_digest plain)"
 }
 
@@ -232,4 +232,117 @@ simple_context() {
 	says "option --provenance: mode 'some' is neither min nor max"
 	fails 2 build_in ctx --provenance --format docker
 	says "option --format"
+	fails 1 build_in ctx --sbom=generator=some/scanner
+	says "no scanner is run"
+	fails 1 build_in ctx --sbom=syft
+	says "'syft': no scanner is run"
+	fails 1 build_in ctx --sbom-scanner-image some/scanner
+	says "no scanner is run"
+	fails 3 build_in ctx --sbom-output absent/file
+	says "option --sbom-output: absent/: no such directory"
+}
+
+# ---- lists of packages ----
+
+# What SPDX 2.3 requires of a document, of each package and of each relationship (its JSON schema).
+SPDX='.spdxVersion == "SPDX-2.3" and .dataLicense == "CC0-1.0" and .SPDXID == "SPDXRef-DOCUMENT"
+	and (.name | length > 0) and (.documentNamespace | test("^https://[^#]+$"))
+	and (.creationInfo.created | fromdateiso8601 >= 0) and (.creationInfo.creators | length > 0)
+	and all(.creationInfo.creators[]; test("^(Tool|Person|Organization): "))
+	and all(.packages[]; (.SPDXID | test("^SPDXRef-[a-zA-Z0-9.-]+$")) and (.name | length > 0)
+		and has("downloadLocation") and .filesAnalyzed == false)
+	and ([.packages[].SPDXID] | length == (unique | length))
+	and all(.packages[].externalRefs[]?; .referenceCategory == "PACKAGE-MANAGER"
+		and .referenceType == "purl" and (.referenceLocator | test("^pkg:[a-z]+/[!-~]+$")))
+	and ([.SPDXID, .packages[].SPDXID] as $ids | all(.relationships[];
+		(.spdxElementId | IN($ids[])) and (.relatedSpdxElement | IN($ids[]))))
+	and any(.relationships[]; .spdxElementId == "SPDXRef-DOCUMENT" and .relationshipType == "DESCRIBES")'
+
+# packages_in FILE TYPE: "name version" of the packages whose URLs are of this type.
+packages_in() {
+	jq -r --arg type "pkg:$2/" '.packages[]
+		| select(any(.externalRefs[]?; .referenceLocator | startswith($type)))
+		| "\(.name) \(.versionInfo)"' "$1"
+}
+
+packages_context() {
+	import_base
+	mkdir -p ctx/lib ctx/app/node_modules/@scope/one ctx/py/two-2.0.dist-info
+	cat >ctx/status <<-'END'
+		Package: libc6
+		Status: install ok installed
+		Architecture: amd64
+		Version: 2.36-9+deb12u4
+
+		Package: removed
+		Status: deinstall ok config-files
+		Architecture: amd64
+		Version: 1
+	END
+	printf 'ID=debian\nVERSION_ID="12"\n' >ctx/os-release
+	echo '{"name":"@scope/one","version":"1.0.0"}' >ctx/app/node_modules/@scope/one/package.json
+	printf 'Metadata-Version: 2.1\nName: Two_Too\nVersion: 2.0\n' >ctx/py/two-2.0.dist-info/METADATA
+	cat >ctx/Recipe <<-'END'
+		FROM base
+		COPY status /var/lib/dpkg/status
+		COPY os-release /etc/os-release
+		COPY app /srv/app
+		COPY py /usr/lib/python3/dist-packages
+	END
+}
+
+@test "a list of packages is an SPDX document, beside the image and in a file" {
+	packages_context
+	build_in ctx -t app --sbom --sbom-output list.json
+	jq -e "$SPDX" list.json
+	equal "$(packages_in list.json deb)" "libc6 2.36-9+deb12u4"
+	equal "$(packages_in list.json npm)" "@scope/one 1.0.0"
+	equal "$(packages_in list.json pypi)" "Two_Too 2.0"
+	equal "$(jq -r '.packages[].externalRefs[]?.referenceLocator' list.json | grep -v docker | sort)" \
+		"$(printf '%s\n' 'pkg:deb/debian/libc6@2.36-9%2Bdeb12u4?arch=amd64&distro=debian-12' \
+			pkg:npm/%40scope/one@1.0.0 pkg:pypi/two-too@2.0)"
+	holds app https://spdx.dev/Document '._type == "https://in-toto.io/Statement/v1"'
+	equal "sha256:$(jq -r '.subject[0].digest.sha256' statement.json)" "$(entry_of app 0)"
+	equal "$(jq -S .predicate statement.json)" "$(jq -S . list.json)"
+	equal "$(stat -c %a list.json)" 644
+}
+
+@test "the file alone leaves the image a manifest" {
+	packages_context
+	build_in ctx -t plain
+	build_in ctx -t app --sbom-output list.json
+	equal "$(index_digest app)" "$(index_digest plain)"
+	jq -e "$SPDX" list.json
+}
+
+@test "a list and provenance stand in one manifest, and a list is the same each time" {
+	packages_context
+	build_in ctx -t app --attest type=sbom --attest type=provenance,mode=max
+	equal "$(blob "$(entry_of app 1)" | jq -c '[.layers[].annotations["in-toto.io/predicate-type"]] | sort')" \
+		"[\"$V1\",\"https://spdx.dev/Document\"]"
+	holds app $V1 true
+	statement app https://spdx.dev/Document >first.json
+	build_in ctx -t app --sbom
+	statement app https://spdx.dev/Document >second.json
+	cmp first.json second.json
+}
+
+@test "a hostile image makes no list but its own, and nothing of this machine" {
+	import_base
+	echo 'Package: of-the-machine' >secret
+	echo 'Version: 1' >>secret
+	mkdir -p ctx
+	cat >ctx/Recipe <<-END
+		FROM base
+		RUN mkdir -p /var/lib/dpkg /lib/apk/db /n/node_modules/a /n/node_modules/b /n/node_modules/c /p.egg-info
+		RUN ln -s $PWD/secret /var/lib/dpkg/status; ln -s ../../../../../../../../../../../../$PWD/secret /lib/apk/db/installed
+		RUN mkfifo /n/node_modules/a/package.json; ln -s /proc/self/environ /p.egg-info/PKG-INFO
+		RUN { printf '{"name":"huge","version":"1"}'; head -c 2000000 /dev/zero | tr '\\0' ' '; } >/n/node_modules/b/package.json
+		RUN i=0; while [ \$i -lt 5000 ]; do echo -n '['; i=\$((i+1)); done >/n/node_modules/c/package.json
+		RUN mkdir -p /n/node_modules/d; printf '{"name":"d\\u0000","version":"\\ud800"}' >/n/node_modules/d/package.json
+		RUN mkdir -p /n/node_modules/e; printf '{"name":"evil\\\\n<script>","version":"\\u001b[31m"}' >/n/node_modules/e/package.json
+	END
+	build_in ctx -t app --sbom --sbom-output list.json
+	jq -e "$SPDX" list.json
+	equal "$(jq '.packages | length' list.json)" 1
 }

@@ -156,3 +156,16 @@ own_podman() {
 	run -1 grep DONE log
 	equal "$(cairn inspect --raw manifest again)" "$(cairn inspect --raw manifest app)"
 }
+
+@test "the list of packages has what dpkg-query knows, and no more" {
+	printf 'FROM app\n' >Recipe
+	cairn build --progress plain -t listed --sbom --sbom-output list.json .
+	# shellcheck disable=SC2016 # dpkg-query's own variables
+	cairn run app dpkg-query -W -f '${db:Status-Status} ${Package} ${Version} ${Architecture}\n' |
+		sed -n 's/^installed //p' | sort >theirs
+	jq -r '.packages[] | . as $package | .externalRefs[]?.referenceLocator
+		| capture("^pkg:deb/debian/.*[?&]arch=(?<arch>[a-z0-9]+)&distro=debian-")
+		| "\($package.name) \($package.versionInfo) \(.arch)"' list.json | sort >ours
+	[ "$(wc -l <theirs)" -gt 50 ]
+	diff theirs ours
+}
