@@ -234,10 +234,10 @@ static struct err *mount_writable(struct execution *ex, const struct stack *stac
 	return stack_mount(stack, hold->stage, &nothing, -1, &hold->fd);
 }
 
-static struct err *find_source(int root_fd, const char *source, const char *what)
+/* Open what a mount is to show. */
+static struct err *open_source(int root_fd, const char *source, const char *what, int *ret_fd)
 {
-	AUTO(fd) int fd = -1;
-	struct err *err = file_open(root_fd, source, O_PATH, 0, FILE_IN_ROOT, &fd);
+	struct err *err = file_open(root_fd, source, O_PATH, 0, FILE_IN_ROOT, ret_fd);
 
 	if (err_kind(err) != ERR_NOT_FOUND)
 		return err;
@@ -257,7 +257,9 @@ static struct err *make_view(struct making *m, const struct plan_mount *mount)
 	else
 		TRY(mount_writable(m->ex, &stack, &hold));
 	if (mount->flag.source) {
-		TRY(find_source(hold.fd, mount->flag.source, what));
+		AUTO(fd) int fd = -1;
+
+		TRY(open_source(hold.fd, mount->flag.source, what, &fd));
 		hold.source = xstrdup(mount->flag.source);
 	}
 	keep(m, &hold, mount->target);
@@ -428,10 +430,8 @@ static struct err *make_cache(struct making *m, const struct cache_list *list,
 	assert(list->at && m->mounts->caches.at); /* this one was listed, and opened */
 	while (!digest_equal(&list->at[i]->cache, &mount->cache))
 		i++;
-	TRY(find_source(m->mounts->caches.at[i].fd, mount->flag.source ? mount->flag.source : "/",
-			"the cache"));
-	TRY(file_open(m->mounts->caches.at[i].fd, mount->flag.source ? mount->flag.source : "/",
-		      O_PATH, 0, FILE_IN_ROOT, &part_fd));
+	TRY(open_source(m->mounts->caches.at[i].fd, mount->flag.source ? mount->flag.source : "/",
+			"the cache", &part_fd));
 	TRY(detached_clone(part_fd, mount->flag.read_only, &hold.fd));
 	keep(m, &hold, mount->target);
 	return NULL;
