@@ -2,6 +2,9 @@
 
 #include "builder/evaluate-private.h"
 
+#include <ctype.h>
+#include <stdint.h>
+#include <string.h>
 #include <strings.h>
 
 #include "base/text.h"
@@ -51,6 +54,37 @@ static struct err *find_setting(const struct site *site, const char *name, size_
 			  nearest ? "?)" : "", known);
 }
 
+/* "80" or "80/tcp"; in lower case after it. */
+static bool is_port(char *name)
+{
+	static const char *const protocols[] = { "tcp", "udp", "sctp" };
+	struct str protocol = str_of(name), number = str_cut(&protocol, '/');
+	uint64_t port;
+	AUTO(err) struct err *err = num_parse(number, 0, 65535, &port);
+
+	for (char *c = name; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++)
+		if (!protocol.at || str_is(protocol, protocols[i]))
+			return !err;
+	return false;
+}
+
+/* What can never be there is a mistake. */
+static struct err *check_member(const struct site *site, const char *key, char *name)
+{
+	if (!name[0])
+		return site_error(site, ERR_INVALID, "UNSET: a name is empty");
+	if (strcmp(key, "Env") == 0 && strchr(name, '='))
+		return site_error(site, ERR_INVALID,
+				  "UNSET ENV takes the names of variables, and '%s' is none", name);
+	if (strcmp(key, "ExposedPorts") == 0 && !is_port(name))
+		return site_error(site, ERR_INVALID,
+				  "UNSET EXPOSE takes ports, as 80 and 53/udp, and '%s' is none",
+				  name);
+	return NULL;
+}
+
 /* Ports are kept as "80/tcp". */
 static char *member_name(const char *key, const char *name)
 {
@@ -97,6 +131,7 @@ struct err *evaluate_unset(const struct site *site)
 
 		TRY(site_expand(site, words->at[k], &name));
 		vec_push(&names, name);
+		TRY(check_member(site, settings[i].key, name));
 	}
 	if (!settings[i].named)
 		unset_whole(site, settings[i].key);

@@ -37,7 +37,7 @@ build_it() {
 		'["UNSET ENV A B","UNSET LABEL two words","UNSET EXPOSE 80","UNSET VOLUME /w","ENV D=gone"]'
 	build_it '# syntax=cairn/1' 'FROM localhost/base' 'UNSET USER' 'UNSET WORKDIR' 'UNSET CMD' 'UNSET ENTRYPOINT' \
 		'UNSET STOPSIGNAL' 'UNSET SHELL' 'UNSET HEALTHCHECK' 'UNSET MAINTAINER' 'UNSET LABEL x "two words"' \
-		'UNSET VOLUME /v /w' 'UNSET EXPOSE 80/tcp 53/udp'
+		'UNSET VOLUME /v /w' 'UNSET EXPOSE 80/TCP 53/udp'
 	equal "$(setting ' | keys')" '["Env"]'
 	equal "$(cairn inspect --raw config localhost/out | jq -c .author)" null
 }
@@ -51,6 +51,11 @@ build_it() {
 	done <<-'END'
 		UNSET|UNSET requires at least one argument
 		UNSET ENV|UNSET ENV needs the names of what to take away
+		UNSET ENV A=b|UNSET ENV takes the names of variables, and 'A=b' is none
+		UNSET ENV ""|UNSET: a name is empty
+		UNSET EXPOSE 99999|UNSET EXPOSE takes ports, as 80 and 53/udp, and '99999' is none
+		UNSET EXPOSE 80/icmp|UNSET EXPOSE takes ports, as 80 and 53/udp, and '80/icmp' is none
+		UNSET EXPOSE 80-90|UNSET EXPOSE takes ports, as 80 and 53/udp, and '80-90' is none
 		UNSET USER x|UNSET USER takes no names
 		UNSET LABLE x|'LABLE' cannot be unset (did you mean LABEL?); these can: CMD, ENTRYPOINT, ENV,
 		UNSET --all ENV|unknown flag: --all
