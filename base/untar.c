@@ -660,6 +660,11 @@ struct tar_reader *tar_reader_new(struct source *src, const struct tar_limits *l
 	return tar;
 }
 
+bool tar_reader_has_failed(const struct tar_reader *tar)
+{
+	return tar->failed != ERR_NONE;
+}
+
 void tar_reader_free(struct tar_reader *tar)
 {
 	if (!tar)

@@ -37,6 +37,7 @@
 #ifndef BASE_UNTAR_H
 #define BASE_UNTAR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -68,6 +69,8 @@ struct err *tar_reader_next(struct tar_reader *tar, const struct tar_entry **ret
 /* Content of the current entry, sparse holes given as zeros: exactly `size` bytes, or an error
  * of the source. Owned by the reader and valid until the next call of tar_reader_next(). */
 struct source *tar_reader_content(struct tar_reader *tar) MUST_USE;
+/* Whether an error came from the archive itself: its text names the entry then. */
+bool tar_reader_has_failed(const struct tar_reader *tar);
 void tar_reader_free(struct tar_reader *tar);
 DEFINE_AUTO(tar_reader)
 

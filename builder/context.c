@@ -69,8 +69,17 @@ static struct err *put_alone(const struct context_opts *opts, struct source *con
 static struct err *take_recipe(struct source *content, const char *name, struct context *ret)
 {
 	AUTO(sink) struct sink *out = sink_to_buf(&ret->recipe);
+	struct err *err = stream_copy(content, out, NULL);
 
-	TRY(stream_copy(content, out, NULL));
+	if (err && ret->recipe.over) {
+		err_free(err); /* told in other words */
+		return err_new(ERR_INVALID,
+			       "it is no tar, and for a Recipe too large: more than %zu MiB",
+			       SCRIPT_MAX >> 20);
+	}
+	TRY(err);
+	if (ret->recipe.len && memchr(ret->recipe.at, '\0', ret->recipe.len))
+		return err_new(ERR_INVALID, "it is neither a tar nor a Recipe: it holds NUL bytes");
 	if (ret->recipe.len == 0)
 		return err_new(ERR_INVALID,
 			       "there is nothing in it: it is neither a tar nor a Recipe");

@@ -576,13 +576,17 @@ static struct err *unpack_entry(struct job *job, const struct tar_entry *entry,
 static struct err *unpack_all(struct job *job, struct tar_reader *tar)
 {
 	const struct tar_entry *entry;
+	struct err *err;
 
 	for (;;) {
 		TRY(cancel_check());
 		TRY(tar_reader_next(tar, &entry));
 		if (!entry)
 			return NULL;
-		TRY(err_wrap(unpack_entry(job, entry, tar), "entry '%s'", entry->path));
+		err = unpack_entry(job, entry, tar);
+		if (tar_reader_has_failed(tar)) /* it says which entry */
+			return err;
+		TRY(err_wrap(err, "entry '%s'", entry->path));
 		job->entries++;
 	}
 }

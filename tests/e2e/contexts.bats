@@ -278,6 +278,10 @@ same_tree() {
 	says "(standard input):2: the Recipe came alone, without files: name a directory"
 	fails 1 cairn build - </dev/null
 	says "neither a tar nor a Recipe"
+	fails 1 cairn build - < <(printf 'FROM scratch\n\0\377')
+	says "the build context on standard input: it is neither a tar nor a Recipe: it holds NUL bytes"
+	fails 1 cairn build - < <(yes)
+	says "the build context on standard input: it is no tar, and for a Recipe too large: more than 16 MiB"
 	fails 1 cairn build - < <(printf 'FROM scratch\n' | gzip)
 	says "compressed, but no tar"
 	fails 2 cairn build -f x - < <(printf 'FROM scratch\n')
