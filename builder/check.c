@@ -8,10 +8,12 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "builder/build.h"
 #include "builder/config.h"
 #include "builder/ignore_file.h"
 #include "builder/include.h"
 #include "builder/parse.h"
+#include "builder/plan-private.h"
 #include "builder/recipe_file.h"
 #include "builder/review_values.h"
 #include "builder/scope.h"
@@ -124,6 +126,16 @@ struct bases {
 	struct recipe *recipe;
 };
 
+/* Whether something else stands in the place of this image, or of the stage that is built on it. */
+static bool is_replaced(const struct check_opts *opts, const struct stage *stage, const char *name)
+{
+	for (size_t i = 0; i < opts->context_count; i++)
+		if (plan_is_context(opts->contexts[i].name, name) ||
+		    (stage->name && plan_is_context(opts->contexts[i].name, stage->name)))
+			return true;
+	return false;
+}
+
 /* What a base image in the store sets. One that is not there, or not whole, is not known. */
 static struct err *find_base(void *self, const struct stage *stage, const char *name,
 			     struct config **ret)
@@ -134,7 +146,7 @@ static struct err *find_base(void *self, const struct stage *stage, const char *
 	struct descriptor target;
 	struct err *err;
 
-	if (!opts->store)
+	if (!opts->store || is_replaced(opts, stage, name))
 		return NULL;
 	err = find_image(opts->store, name, &target);
 	if (!err)

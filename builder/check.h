@@ -13,6 +13,7 @@
 #include "store/platform.h"
 
 struct build_args;
+struct build_context;
 struct err;
 struct include_root;
 struct scope;
@@ -25,7 +26,9 @@ struct check_opts {
 	const char *ignore_file; /* --ignorefile; NULL if not given */
 	struct build_args *args; /* borrowed */
 	struct platform platform;
-	struct store *store; /* borrowed; NULL: nothing is known of base images */
+	struct store *store;                  /* borrowed; NULL: nothing is known of base images */
+	const struct build_context *contexts; /* borrowed: what stands in the place of images */
+	size_t context_count;
 };
 
 struct check {

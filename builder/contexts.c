@@ -196,20 +196,20 @@ static char *plain_name(const char *name)
 	return plain;
 }
 
+bool plan_is_context(const char *context, const char *name)
+{
+	AUTO(mem) char *has = plain_name(context);
+	AUTO(mem) char *wanted = plain_name(name);
+
+	return strcmp(has, wanted) == 0;
+}
+
 struct plan_context *plan_find_context(const struct plan *plan, const char *name)
 {
-	AUTO(mem) char *wanted = NULL;
-
 	for (size_t i = plan->contexts.len; i-- > 0;) { /* of two with one name the last counts */
 		struct plan_context *context = plan->contexts.at[i];
-		AUTO(mem) char *has = NULL;
 
-		if (!context->name)
-			continue;
-		if (!wanted)
-			wanted = plain_name(name);
-		has = plain_name(context->name);
-		if (strcmp(has, wanted) == 0)
+		if (context->name && plan_is_context(context->name, name))
 			return context;
 	}
 	return NULL;

@@ -61,6 +61,8 @@ struct plan_context *plan_replacement(const struct plan *plan, const struct stag
 
 /* The context that --build-context names so, or NULL. Case does not count, nor do a registry and a tag that are
  * meant anyway: "docker.io/library/app:latest" is "app". */
+/* Whether a name in a Recipe is that of a context: as names of images are compared. */
+bool plan_is_context(const char *context, const char *name);
 struct plan_context *plan_find_context(const struct plan *plan, const char *name);
 
 void plan_context_free(struct plan_context *context);

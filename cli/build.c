@@ -395,7 +395,9 @@ static struct err *ask(struct cli *cli, const struct call_spec *call, const stru
 				.context = through_stdin ? NULL : opts->context,
 				.target = opts->target_count == 1 ? opts->targets[0].stage : NULL,
 				.args = opts->args,
-				.platform = opts->platform });
+				.platform = opts->platform,
+				.contexts = opts->contexts,
+				.context_count = opts->context_count });
 }
 
 /* Without an option what the environment says, if it is one of ours. */

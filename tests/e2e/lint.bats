@@ -228,6 +228,24 @@ rules() {
 	says "do not go together"
 }
 
+@test "a base image for another platform is told, unless a context stands in its place" {
+	need_root
+	export CAIRN_ROOT=$BATS_TEST_TMPDIR/store
+	mkdir other
+	tar -cf empty.tar -T /dev/null
+	cairn import --platform linux/s390x empty.tar other >/dev/null
+	printf 'FROM other AS a\nFROM a\n' >ctx/Recipe
+	equal "$(rules | tr '\n' ' ')" "InvalidBaseImagePlatform:1 "
+	check() {
+		cairn build --call check,format=json "$@" ctx | jq -r '.warnings[]?.ruleName' | tr '\n' ' '
+	}
+	equal "$(check)" "InvalidBaseImagePlatform "
+	equal "$(check --build-context other=other)" ""
+	equal "$(check --build-context docker.io/library/OTHER:latest=other)" ""
+	equal "$(check --build-context a=other)" ""
+	equal "$(check --build-context b=other)" "InvalidBaseImagePlatform "
+}
+
 @test "places in included files are told as such" {
 	printf '# syntax=cairn/1\nFROM scratch\nINCLUDE more\nCMD a\n' >ctx/Recipe
 	printf '# two lines\nWORKDIR x\n' >ctx/more
