@@ -40,7 +40,7 @@ static inline void output_wishes_auto_(struct output_wishes *wishes)
 }
 
 /* The texts of `ret_output` are owned by the caller. A type that may go to a file and has no
- * dest goes to standard output, but for docker, which then means the store. ERR_USAGE says what is
+ * dest goes to standard output, but for docker, which then means the store. ERR_USAGE and ERR_INVALID say what is
  * wrong with it, ERR_UNSUPPORTED what cannot be done. */
 struct err *output_spec_parse(const char *text, struct build_output *ret_output,
 			      struct output_wishes *ret_wishes) MUST_USE;
