@@ -697,6 +697,29 @@ repository() {
 	equal "$(lists)" "Recipe inner own"
 }
 
+@test "by ssh git talks to what the machine at the other end runs" {
+	repository
+	cat >ssh <<-'END'
+		#!/bin/sh
+		# as ssh with a server that lets nobody run anything else; its options and the host are noted
+		for last; do :; done
+		echo "$*" >>LOG
+		case $last in
+		"git-upload-pack '"*) eval "exec git upload-pack ${last#git-upload-pack }" ;;
+		*) exit 1 ;;
+		esac
+	END
+	sed -i "s|LOG|$PWD/ssh.log|" ssh
+	chmod 755 ssh
+	export GIT_SSH_COMMAND="env GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=* $PWD/ssh"
+	build "ssh://git@git.example.com:2222$PWD/served/app.git#v1"
+	by_url=$(lists)
+	build "git@git.example.com:$PWD/served/app.git#v1"
+	equal "$(lists)" "$by_url"
+	grep -q -- "-p 2222 git@git.example.com git-upload-pack" ssh.log
+	fails 3 cairn build "git@git.example.com:$PWD/served/none.git"
+}
+
 @test "the directory of git itself comes only if it is asked for" {
 	repository
 	build --build-arg BUILDKIT_CONTEXT_KEEP_GIT_DIR=1 "$GIT"
