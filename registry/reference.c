@@ -3,6 +3,7 @@
 #include "registry/reference.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 #define OTHER_DEFAULT_DOMAIN "index.docker.io"
 #define DEFAULT_PREFIX "library/"
 #define DEFAULT_TAG "latest"
+#define PORT_MAX 65535
 
 static bool is_digit(char c)
 {
@@ -67,9 +69,15 @@ static bool label_is_valid(struct str label)
 
 static bool port_is_valid(struct str port)
 {
-	for (size_t i = 0; i < port.len; i++)
+	uint32_t number = 0;
+
+	for (size_t i = 0; i < port.len; i++) {
 		if (!is_digit(port.at[i]))
 			return false;
+		number = 10 * number + (uint32_t)(port.at[i] - '0');
+		if (number > PORT_MAX)
+			return false;
+	}
 	return port.len > 0;
 }
 
