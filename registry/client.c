@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "registry/challenge.h"
 #include "registry/client-private.h"
 #include "registry/complaint.h"
 #include "registry/header.h"
@@ -468,12 +469,36 @@ static struct err *try_once(struct client *client, const struct client_request *
 	}
 }
 
-/* A refusal, with what a user can do about it. */
-static struct err *explain(struct client *client, const struct place *place, struct err *denial)
+/* The first way in which a server wants to be told who asks, if it takes none that we know; else NULL.
+ * Owned. */
+static char *unknown_scheme(const struct http_response *response)
 {
-	AUTO(credential) struct credential known = { 0 };
-	struct err *err = client_credential(client, place, &known);
+	AUTO(challenges) struct challenges list = { 0 };
+	const char *line;
+	size_t at = 0;
 
+	while ((line = http_header_next(response, "WWW-Authenticate", &at)))
+		err_free(challenges_read(&list, line)); /* what can be read of it counts */
+	if (list.len == 0 || challenges_find(&list, "basic") || challenges_find(&list, "bearer"))
+		return NULL;
+	return xstrdup(list.at[0].scheme);
+}
+
+/* A refusal, with what a user can do about it. `response` may be NULL. */
+static struct err *explain(struct client *client, const struct place *place,
+			   const struct http_response *response, struct err *denial)
+{
+	AUTO(mem) char *scheme = response ? unknown_scheme(response) : NULL;
+	AUTO(credential) struct credential known = { 0 };
+	struct err *err;
+
+	if (scheme)
+		return err_note(
+			denial,
+			"%s wants to be told who asks by '%.40s'; only Basic and Bearer can be "
+			"spoken here",
+			place->host, scheme);
+	err = client_credential(client, place, &known);
 	if (err) {
 		err_free(err); /* it was told when the request was made */
 		return denial;
@@ -528,6 +553,8 @@ struct err *client_send(struct client *client, const struct client_request *requ
 		}
 		if (!err)
 			err = refusal(request, response);
-		return err_kind(err) == ERR_DENIED ? explain(client, request->place, err) : err;
+		return err_kind(err) == ERR_DENIED ?
+			       explain(client, request->place, response, err) :
+			       err;
 	}
 }

@@ -179,6 +179,29 @@ TEST(wrong_credentials_are_sent_once_and_named)
 	assert_int_equal(scene.fake.lines.len, 2);
 }
 
+static struct fake_answer strange_registry(struct fake *fake, const char *line, const char *auth,
+					   struct str body)
+{
+	(void)fake, (void)line, (void)auth, (void)body;
+	return (struct fake_answer){ .status = 401,
+				     .headers = { "WWW-Authenticate: Negotiate",
+						  "WWW-Authenticate: NTLM" } };
+}
+
+TEST(a_way_to_say_who_we_are_that_is_not_spoken_here_is_named)
+{
+	AUTO(scene) struct scene scene = { 0 };
+	AUTO(err) struct err *err = NULL;
+	AUTO(mem) char *body = NULL;
+	int status;
+
+	scene_open(&scene, strange_registry, NULL);
+	err = get(&scene, "/manifests/1", &status, &body);
+	assert_int_equal(err_kind(err), ERR_DENIED);
+	assert_non_null(strstr(err_notes(err), "'negotiate'; only Basic and Bearer"));
+	assert_null(strstr(err_notes(err), "no credentials"));
+}
+
 TEST(credentials_of_another_host_are_not_sent)
 {
 	AUTO(scene) struct scene scene = { 0 };
@@ -883,6 +906,7 @@ int main(void)
 		cmocka_unit_test(credentials_are_not_shown_to_who_does_not_ask),
 		cmocka_unit_test(basic_is_learned_once),
 		cmocka_unit_test(wrong_credentials_are_sent_once_and_named),
+		cmocka_unit_test(a_way_to_say_who_we_are_that_is_not_spoken_here_is_named),
 		cmocka_unit_test(credentials_of_another_host_are_not_sent),
 		cmocka_unit_test(a_token_is_fetched_with_the_credentials_and_used_again),
 		cmocka_unit_test(without_credentials_the_token_is_an_anonymous_one),
