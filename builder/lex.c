@@ -105,17 +105,26 @@ static struct err *read_directive(struct directives *directives, bool *escape_se
 	return NULL;
 }
 
-/* Behind a first line that names a program ("#!") there are no directives, but for one: which
- * frontend is meant is looked for there, too. */
-static void find_syntax(struct lexer *lexer)
+/* Behind a first line that names a program ("#!") there are no directives for this parser, but the
+ * frontend that is meant, and what it is to check, are looked for there, too. */
+static void look_behind_program(struct lexer *lexer)
 {
-	struct directives found = { 0 };
+	struct directives *directives = &lexer->directives;
 	bool escape_seen = false;
 	bool more = str_starts(line_at(lexer, 1), "#!");
 
-	for (unsigned n = 2; more && n <= script_lines(lexer->script); n++)
+	for (unsigned n = 2; more && n <= script_lines(lexer->script); n++) {
+		struct directives found = *directives;
+
+		/* one that is wrong, or given twice, is a comment here, and ends them */
 		err_free(read_directive(&found, &escape_seen, line_at(lexer, n), &more));
-	lexer->directives.syntax = found.syntax;
+		if (!more)
+			break;
+		directives->syntax = found.syntax;
+		directives->check = found.check;
+		if (found.check.at && directives->check_line == 0)
+			directives->check_line = n;
+	}
 }
 
 struct err *lexer_init(struct lexer *lexer, const struct script *script)
@@ -140,7 +149,7 @@ struct err *lexer_init(struct lexer *lexer, const struct script *script)
 	}
 	directives->lines = lexer->next - 1;
 	if (directives->lines == 0)
-		find_syntax(lexer);
+		look_behind_program(lexer);
 	return NULL;
 }
 

@@ -114,9 +114,11 @@ TEST(directives_count_only_at_the_top)
 		{ "# syntax=x\n# comment\n# escape=`\n", '\\', 1, "x", NULL },
 		{ "FROM a\n# escape=`\n", '\\', 0, NULL, NULL },
 		{ "#!/usr/bin/x\n# escape=`\n", '\\', 0, NULL, NULL },
-		/* but the frontend is looked for behind a first line that names a program */
+		/* but those of the frontend are found behind a first line that names a program */
 		{ "#!/usr/bin/x\n# syntax=y\n", '\\', 0, "y", NULL },
-		{ "#!/x\r\n# escape=`\r\n# syntax = y \r\n# check=z\r\n", '\\', 0, "y", NULL },
+		{ "#!/x\r\n# escape=`\r\n# syntax = y \r\n# check=z\r\n", '\\', 0, "y", "z" },
+		{ "#!x\n# check=z\n# check=y\n# syntax=x\n", '\\', 0, NULL, "z" },
+		{ "#!x\n# escape=?\n# syntax=x\n", '\\', 0, NULL, NULL },
 		{ "\xef\xbb\xbf#!x\n# syntax=y", '\\', 0, "y", NULL },
 		{ "#!x\n# comment\n# syntax=y\n", '\\', 0, NULL, NULL },
 		{ "#!x\n\n# syntax=y\n", '\\', 0, NULL, NULL },

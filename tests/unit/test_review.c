@@ -33,6 +33,7 @@ TEST(doubtful_things_are_remarked)
 		{ "# syntax=dockerfile.v0\nFROM a\n", "" }, /* the one that is built in */
 		{ "# syntax=docker/dockerfile:0.9\nFROM a\n", "1 UnknownSyntax" },
 		{ "#!/usr/bin/x\n# syntax=example/other:1\nFROM a\n", "1 UnknownSyntax" },
+		{ "#!/usr/bin/x\n# check=skip=all\nFROM a as B\n", "" },
 		{ "# syntax=example/other:1\nFROM a\n", "1 UnknownSyntax" },
 		{ "# syntax=example/other:1 --flag\nFROM a\n", "1 UnknownSyntax" },
 		{ "FROM a\nMAINTAINER b\n", "2 MaintainerDeprecated" },
