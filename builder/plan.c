@@ -37,9 +37,11 @@ static struct err *stage_platform(struct plan *plan, const struct stage *stage,
 	if (!stage->platform)
 		return NULL;
 	TRY(expand_from(plan, stage, stage->platform, &text));
-	need->exact = text[0] != '\0';
 	if (!text[0])
-		return NULL;
+		return script_error(plan->recipe->script, &stage->position, ERR_INVALID,
+				    "--platform: '%s' is empty once its variables are filled in",
+				    stage->platform);
+	need->exact = true;
 	return script_wrap(platform_parse(text, &need->platform), plan->recipe->script,
 			   &stage->position);
 }

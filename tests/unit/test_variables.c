@@ -54,6 +54,9 @@ TEST(parts_of_instructions_are_filled_in_and_others_are_not)
 		{ "VOLUME [\"/$v\"]", "VOLUME [/val]" },
 		{ "EXPOSE $ports 9", "EXPOSE [80/tcp 443/udp 9/tcp]" },
 		{ "EXPOSE \"$v\"9", NULL },
+		/* names that are empty then, which BuildKit takes */
+		{ "ENV $none=x", NULL },
+		{ "LABEL a=1 $none=x", NULL },
 		{ "COPY $v /$v/", "COPY val /val/ #" },
 		{ "COPY [\"$v\", \"/$v/\"]", "COPY val /val/ #" },
 		{ "COPY --chown=$v:1 --chmod=$mode $v /",
@@ -171,6 +174,10 @@ TEST(a_base_is_named_by_global_and_automatic_arguments_alone)
 		{ "FROM scratch AS s-linux\nFROM s-$TARGETOS\n", NULL },
 		{ "FROM --platform=$BUILDPLATFORM scratch\n", NULL },
 		{ "ARG p=linux/arm64\nFROM --platform=$p scratch\n", NULL },
+		{ "FROM --platform= scratch\n", NULL },
+		{ "FROM --platform=$p scratch\n", "Recipe:1: --platform: '$p' is empty" },
+		{ "ARG p\nFROM --platform=${p} scratch\n",
+		  "Recipe:2: --platform: '${p}' is empty" },
 		{ "ARG p=no/such/platform/at/all\nFROM --platform=$p scratch\n", "Recipe:2: " },
 		/* not those of stages */
 		{ "FROM scratch\nARG v=scratch\nFROM $v\n", "'$v' is empty" },
