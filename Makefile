@@ -48,7 +48,7 @@ PKG_LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 ALL_CFLAGS   = -std=gnu11 -D_GNU_SOURCE -DCAIRN_VERSION='"$(VERSION)"' -I. $(PKG_CFLAGS) \
 	       $(WARN) $(CFLAGS) $(FLAGS.$(VARIANT)) $(CPPFLAGS)
 ALL_LDFLAGS  = $(FLAGS.$(VARIANT)) $(LINK.$(VARIANT)) $(LDFLAGS)
-LDLIBS      += $(PKG_LIBS) -pthread
+LDLIBS      += $(PKG_LIBS) -lm -pthread
 
 # One short line per command; `make V=1` shows it whole.
 SAY = $(if $V,,@echo '  $1  $@'; )

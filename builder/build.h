@@ -90,8 +90,9 @@ struct build_opts {
 	const struct volumes *volumes; /* -v; borrowed; NULL: none */
 	struct strings hosts; /* lines for /etc/hosts of every RUN, builder/hosts.h; borrowed */
 	uint64_t shm_size;    /* of /dev/shm of every RUN, in bytes; 0: the usual */
-	const struct ulimits *ulimits; /* --ulimit; borrowed; NULL: none */
-	bool allow_insecure;           /* RUN --security=insecure may be */
+	const struct ulimits *ulimits;             /* --ulimit; borrowed; NULL: none */
+	const struct sandbox_resources *resources; /* of every RUN; borrowed; NULL: the usual */
+	bool allow_insecure;                       /* RUN --security=insecure may be */
 	bool want_image; /* an image even if only a root filesystem is put out: its id is asked for */
 	enum sandbox_network network; /* of a RUN that does not say otherwise */
 	bool network_given;           /* the user chose it: nothing to say about it */

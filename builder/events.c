@@ -144,6 +144,10 @@ static void set_end(json_t *object, const struct build_event *event)
 	set_number(object, "duration", event->duration);
 	if (event->exit_code)
 		set_number(object, "exit_code", (uint64_t)event->exit_code);
+	if (event->memory_peak)
+		set_number(object, "memory_peak", event->memory_peak);
+	if (event->cpu_time)
+		set_number(object, "cpu_time", event->cpu_time);
 	set_digest(object, "image", event->image);
 	set_digest(object, "manifest", event->manifest);
 	set_outside_text(object, event->text);

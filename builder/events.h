@@ -36,9 +36,9 @@ enum build_event_kind {
 	EVENT_STEP_BEGIN,        /* step, stage, index, count, inputs, text */
 	EVENT_STEP_LOG,          /* step, stream, bytes */
 	EVENT_STEP_PROGRESS,     /* step, text, done, total */
-	EVENT_STEP_END,          /* step, status, duration, exit_code, text */
-	EVENT_WARNING,           /* step, rule, text */
-	EVENT_BUILD_END,         /* status, duration, image, manifest, text */
+	EVENT_STEP_END,  /* step, status, duration, exit_code, memory_peak, cpu_time, text */
+	EVENT_WARNING,   /* step, rule, text */
+	EVENT_BUILD_END, /* status, duration, image, manifest, text */
 };
 
 enum build_status { BUILD_DONE, BUILD_CACHED, BUILD_FAILED, BUILD_CANCELLED };
@@ -75,8 +75,12 @@ struct build_event {
 			       * transfer grows while more becomes known. */
 
 	enum build_status status;
-	int exit_code;                 /* of a failed RUN (128+n: killed by signal n); else 0 */
-	uint64_t duration;             /* nanoseconds; of a cached step: of its look-up */
+	int exit_code; /* of a failed RUN (128+n: killed by signal n); else 0 */
+	uint64_t
+		memory_peak; /* of a RUN that ran, bytes; 0: not known. Of all its processes together
+			       * with the files that they use, or else of the largest process */
+	uint64_t cpu_time; /* of a RUN that ran, nanoseconds, of all its processes; 0: not known */
+	uint64_t duration; /* nanoseconds; of a cached step: of its look-up */
 	const struct digest *image;    /* the image id (config digest); NULL if there is none */
 	const struct digest *manifest; /* the digest that a registry will show */
 };

@@ -147,6 +147,8 @@ static void tell_end(struct execution *ex, const struct plan_step *step, const s
 							     .status = status,
 							     .duration = duration,
 							     .exit_code = code,
+							     .memory_peak = step->memory_peak,
+							     .cpu_time = step->cpu_time,
 							     .text = err ? err_text(err) : NULL });
 }
 
@@ -298,6 +300,8 @@ static struct err *prepare_sandbox(struct execution *ex)
 	TRY(skeleton_open(ex->holder->dir_fd, &ex->skeleton));
 	TRY(file_make_dirs(store_fd(ex->plan->store), "cache", 0700, &ex->cache_fd));
 	ex->sandbox = sandbox_new(ex->cache_fd);
+	if (ex->plan->opts->resources)
+		sandbox_limit(ex->sandbox, ex->plan->opts->resources);
 	ex->agents = agents_new(ex->plan->opts->ssh, ex->plan->store);
 	return mounts_start_agents(ex);
 }

@@ -189,6 +189,8 @@ struct plan_step {
 	bool needed;             /* the target or a running step needs its layer */
 	bool cached;             /* found, not run */
 	struct layer_meta layer; /* lid empty: nothing changed */
+	uint64_t memory_peak;    /* RUN: bytes; as events have it */
+	uint64_t cpu_time;       /* RUN: nanoseconds */
 };
 
 struct plan_row {

@@ -242,6 +242,7 @@ static struct err *failure(const struct run_site *site, const struct plan_step *
 	const struct position *at = &step->instruction->position;
 	AUTO(mem) char *path = site->journal ? journal_log_path(site->journal, step->number) : NULL;
 	AUTO(mem) char *tail = tail_text(output);
+	char oom[SANDBOX_OOM_SIZE];
 	struct err *err;
 
 	if (result->exec_errno)
@@ -255,6 +256,8 @@ static struct err *failure(const struct run_site *site, const struct plan_step *
 	else
 		err = script_error(site->script, at, ERR_INVALID,
 				   "the command failed with exit code %d", result->code);
+	if (result->oom_kills)
+		err = err_note(err, "%s", sandbox_oom_text(result, oom));
 	err = note_full_disk(err, root_fd);
 	if (tail)
 		err = err_note(err, "\nits last output:\n%s", tail);
@@ -284,5 +287,7 @@ struct err *run_step(const struct run_site *site, struct plan_step *step, int ro
 	drain(&out);
 	TRY(script_wrap(sandbox_wait(run, &result), site->script, &step->instruction->position));
 	*ret_code = result.code;
+	step->memory_peak = result.memory_peak;
+	step->cpu_time = result.cpu_us * 1000;
 	return result.code ? failure(site, step, root_fd, &result, &out.tail) : NULL;
 }

@@ -19,7 +19,6 @@
 #include "builder/scope.h"
 #include "builder/secrets.h"
 #include "builder/ssh.h"
-#include "builder/ulimit.h"
 #include "builder/volume.h"
 #include "cli/build_args.h"
 #include "cli/build_attest.h"
@@ -27,6 +26,7 @@
 #include "cli/build_outputs.h"
 #include "cli/call.h"
 #include "cli/commands-private.h"
+#include "cli/limits.h"
 #include "cli/network.h"
 #include "cli/target.h"
 #include "cli/ui.h"
@@ -40,8 +40,7 @@ static const char *const networks[] = { "default", "host", "none", NULL };
 struct build_values {
 	const char *recipe, *ignore_file, *platform;
 	struct strings targets, tags, contexts, no_cache_stages;
-	struct strings secrets, ssh, allowed, volumes, hosts, ulimits;
-	const char *shm_size;
+	struct strings secrets, ssh, allowed, volumes, hosts;
 	struct build_arg_values build_args;
 	struct build_output_values output;
 	struct build_image_values image;
@@ -49,6 +48,7 @@ struct build_values {
 	uint64_t jobs;
 	int network, progress, pull;
 	bool check, no_cache, quiet;
+	struct limit_values limits;
 	struct network_values registries;
 	bool ignored;
 	const char *call, *ignored_text;
@@ -90,8 +90,6 @@ static const struct option options[] = {
 		    "print nothing but the image id; --progress quiet"),
 	OPTION_LIST(struct build_values, secrets, 0, "secret", "id=ID[,src=PATH|,env=NAME]",
 		    "a file or variable for RUN --mount=type=secret; never part of the image"),
-	OPTION_TEXT(struct build_values, shm_size, 0, "shm-size", "SIZE",
-		    "of /dev/shm of every RUN, such as 1g (default: 64m)"),
 	OPTION_LIST(struct build_values, ssh, 0, "ssh", "ID[=SOCKET|=KEY,...]",
 		    "an agent, or keys for one, for RUN --mount=type=ssh; 'default' is that of "
 		    "SSH_AUTH_SOCK"),
@@ -100,13 +98,12 @@ static const struct option options[] = {
 		struct build_values, targets, 0, "target", "STAGE[=NAME]",
 		"stop at this stage, by name or number, and call its image NAME; more than once "
 		"builds several"),
-	OPTION_LIST(struct build_values, ulimits, 0, "ulimit", "NAME=SOFT[:HARD]",
-		    "a limit for the processes of every RUN, such as nofile=1024:2048"),
 	OPTION_LIST(struct build_values, volumes, 'v', "volume", "SOURCE:TARGET[:ro]",
 		    "let every RUN find SOURCE of this machine at TARGET"),
 	BUILD_OUTPUT_OPTIONS(struct build_values, output),
 	BUILD_IMAGE_OPTIONS(struct build_values, image),
 	BUILD_ATTEST_OPTIONS(struct build_values, attest),
+	LIMIT_OPTIONS(struct build_values, limits),
 	NETWORK_OPTIONS(struct build_values, registries),
 	/* Scripts written for other builders say these; here they are how things are. */
 	OPTION_TEXT(struct build_values, ignored_text, 0, "builder", "NAME", NULL),
@@ -126,7 +123,7 @@ struct request {
 	struct secrets *secrets;      /* owned */
 	struct ssh_sources *ssh;      /* owned */
 	struct volumes volumes;       /* owned */
-	struct ulimits ulimits;       /* owned */
+	struct limits limits;         /* owned */
 	struct strings context_names; /* owned */
 	struct {
 		struct build_context *at;
@@ -153,7 +150,7 @@ static void request_auto_(struct request *request)
 	secrets_free(request->secrets);
 	ssh_sources_free(request->ssh);
 	volumes_release(&request->volumes);
-	ulimits_release(&request->ulimits);
+	limits_release(&request->limits);
 	strings_release(&request->opts.hosts);
 	strings_release(&request->context_names);
 	vec_release(&request->contexts);
@@ -217,15 +214,13 @@ static struct err *read_run_options(const struct build_values *values, struct re
 {
 	struct build_opts *opts = &ret->opts;
 
-	vec_foreach (&values->ulimits, text)
-		TRY(option_refuse(ulimits_add(&ret->ulimits, *text), "--ulimit"));
-	opts->ulimits = &ret->ulimits;
+	TRY(limits_read(&values->limits, &ret->limits));
+	opts->resources = &ret->limits.resources;
+	opts->ulimits = &ret->limits.ulimits;
+	opts->shm_size = ret->limits.shm_size;
 	vec_foreach (&values->hosts, text)
 		TRY(option_refuse(hosts_add(&opts->hosts, *text), "--add-host"));
 	(void)strings_argv(&opts->hosts);
-	if (values->shm_size)
-		TRY(option_refuse(mount_parse_size(values->shm_size, &opts->shm_size),
-				  "--shm-size"));
 	return NULL;
 }
 

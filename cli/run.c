@@ -12,12 +12,14 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/pool.h"
 #include "base/str.h"
 #include "builder/config.h"
 #include "builder/fetch.h"
 #include "cli/commands-private.h"
 #include "cli/image.h"
+#include "cli/limits.h"
 #include "cli/network.h"
 #include "cli/relay.h"
 #include "cli/transfer.h"
@@ -37,6 +39,7 @@ struct run_values {
 	const char *entrypoint, *user, *workdir, *platform;
 	int network, pull;
 	bool interactive, tty, rm;
+	struct limit_values limits;
 	struct network_values registries;
 	struct transfer_values shown;
 };
@@ -58,6 +61,7 @@ static const struct option options[] = {
 	OPTION_TEXT(struct run_values, user, 'u', "user", "USER[:GROUP]", "run as this user"),
 	OPTION_TEXT(struct run_values, workdir, 'w', "workdir", "DIR", "run in this directory"),
 	TRANSFER_OPTIONS(struct run_values, shown),
+	LIMIT_OPTIONS(struct run_values, limits),
 	NETWORK_OPTIONS(struct run_values, registries),
 };
 
@@ -160,6 +164,7 @@ struct container {
 	struct layer_stage *layer;  /* its writable layer; never sealed */
 	struct layer_stage *holder; /* where the skeleton is */
 	struct skeleton skeleton;
+	struct limits limits;
 	struct sandbox *sandbox;
 	int root_fd;
 };
@@ -174,6 +179,7 @@ static void container_auto_(struct container *c)
 	layer_stage_free(c->holder);
 	stack_release(&c->stack);
 	pool_free(c->pool);
+	limits_release(&c->limits);
 }
 
 static struct err *open_container(struct store *store, const struct image *image,
@@ -189,6 +195,7 @@ static struct err *open_container(struct store *store, const struct image *image
 	TRY(stack_mount(&c->stack, c->layer, &c->skeleton, -1, &c->root_fd));
 	TRY(file_make_dirs(store_fd(store), "cache", 0700, &cache));
 	c->sandbox = sandbox_new(cache);
+	sandbox_limit(c->sandbox, &c->limits.resources);
 	return NULL;
 }
 
@@ -221,6 +228,9 @@ static struct err *start(struct container *c, const struct image *image,
 	spec->group_count = user.group_count;
 	spec->network = strcmp(networks[values->network], "none") == 0 ? SANDBOX_NETWORK_NONE :
 									 SANDBOX_NETWORK_HOST;
+	spec->shm_size = c->limits.shm_size;
+	spec->limits = c->limits.ulimits.at;
+	spec->limit_count = c->limits.ulimits.len;
 	if (spec->cwd && spec->cwd[0] != '/')
 		return err_new(ERR_INVALID, "directory '%.200s' is not absolute", spec->cwd);
 	return sandbox_start(c->sandbox, spec, ret);
@@ -234,11 +244,14 @@ static struct err *run_container(struct cli *cli, const struct run_values *value
 	AUTO(sandbox_run) struct sandbox_run *run = NULL;
 	AUTO(relay) struct relay *relay = NULL;
 	struct sandbox_result result = { 0 };
+	char text[SANDBOX_OOM_SIZE];
 
 	TRY(relay_new(values->interactive, values->tty, &spec, &relay));
 	TRY(start(c, image, values, argv, &spec, &run));
 	TRY(relay_run(relay, run, &result));
 	cli->exit_code = result.code;
+	if (result.code && result.oom_kills)
+		log_warn("%s", sandbox_oom_text(&result, text));
 	if (result.exec_errno)
 		return err_new(ERR_INVALID, "cannot execute '%.200s' in the image: %s", argv->at[0],
 			       sandbox_exec_reason(&result));
@@ -257,6 +270,7 @@ static struct err *run_run(struct cli *cli, void *arg, struct strings *operands)
 	struct container container = { .skeleton = SKELETON_INIT, .root_fd = -1 };
 
 	TRY(check_values(values));
+	TRY(limits_read(&values->limits, &container.limits));
 	cli->exit_code = FAILED;
 	TRY(cli_need_root("running an image"));
 	TRY(cli_open_store(cli, &store));

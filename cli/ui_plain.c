@@ -9,6 +9,7 @@
 
 #define NUMBER_MAX 100000u
 #define SECOND UINT64_C(1000000000)
+#define SLOW (5 * SECOND)            /* from here on it is told what a step took */
 #define PROGRESS_PERIOD (5 * SECOND) /* progress is told this often, or at every twentieth */
 
 /* Steps have even places, transfers odd ones. */
@@ -67,6 +68,16 @@ static void add_progress(struct ui_plain_step *step, const struct build_event *e
 	buf_addc(out, '\n');
 }
 
+/* What a slow step took: " (7.1s CPU, 310 MB memory)". */
+static void add_usage(const struct build_event *event, struct buf *out)
+{
+	char cpu[TEXT_DURATION_MAX], memory[TEXT_SIZE_MAX];
+
+	if (event->cpu_time && event->memory_peak)
+		buf_addf(out, " (%s CPU, %s memory)", text_duration(event->cpu_time, cpu),
+			 text_size(event->memory_peak, memory));
+}
+
 static void add_end(const struct build_event *event, struct buf *out)
 {
 	static const char *const words[] = { "DONE", "CACHED", "ERROR", "CANCELED" };
@@ -78,6 +89,8 @@ static void add_end(const struct build_event *event, struct buf *out)
 		buf_addf(out, " %s in", text_size(event->done, done));
 	if (event->status == BUILD_DONE)
 		buf_addf(out, " %s", text_duration(event->duration, duration));
+	if (event->status == BUILD_DONE && event->duration >= SLOW)
+		add_usage(event, out);
 	if (event->text) {
 		buf_addc(out, ' ');
 		text_escape(out, str_of(event->text), NULL);

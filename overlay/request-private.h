@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #define REQUEST_MOUNTS_MAX 128 /* the kernel passes 253 descriptors with a message */
+#define REQUEST_CGROUPS_MAX 12
 
 enum request_flags {
 	REQUEST_TTY = 1,
@@ -27,6 +28,7 @@ enum request_flags {
 	REQUEST_STDOUT = 8,
 	REQUEST_STDERR = 16,
 	REQUEST_INSECURE = 32, /* nothing is hidden, filtered or taken away */
+	REQUEST_CGROUP = 64,   /* the directory of a unified control group is among those sent */
 };
 
 enum request_fd {
@@ -34,12 +36,14 @@ enum request_fd {
 	REQUEST_FD_FILE,   /* the memory file */
 	REQUEST_FD_ROOT,   /* the detached root mount */
 	REQUEST_FD_STDIO,  /* those of stdin, stdout, stderr that are given */
-	/* then a detached mount for each struct request_mount */
-	REQUEST_FD_MAX = REQUEST_FD_STDIO + 3 + REQUEST_MOUNTS_MAX,
+	/* then that of REQUEST_CGROUP, those of `cgroups`, and a detached mount for each struct
+	 * request_mount */
+	REQUEST_FD_MAX = REQUEST_FD_STDIO + 3 + 1 + REQUEST_CGROUPS_MAX + REQUEST_MOUNTS_MAX,
 };
 
 struct request_head {
 	uint32_t flags;
+	uint32_t cgroups; /* files into which the step writes "0", to be in that control group */
 };
 
 /* `count` elements at offset `at`. */
@@ -70,7 +74,10 @@ struct request {
 	struct request_span envp;    /* the same */
 	struct request_span seccomp; /* struct sock_filter; none: no filter */
 	struct request_span mounts;  /* struct request_mount */
-	uint32_t cwd;                /* absolute, no empty component; texts end with a NUL */
+	struct request_span
+		cgroups; /* of texts: the older control groups that /sys/fs/cgroup shows,
+				      * "cpu,cpuacct" */
+	uint32_t cwd;    /* absolute, no empty component; texts end with a NUL */
 	uint32_t hostname;
 	uint32_t hosts, resolv; /* contents of the two files; offset 0: leave the image's */
 };
@@ -80,6 +87,7 @@ struct request {
 	X(STAGE_SPAWNER, "prepare the spawner")                 \
 	X(STAGE_CLONE, "clone the step's process")              \
 	X(STAGE_REQUEST, "read the step's request")             \
+	X(STAGE_CGROUP, "enter the step's control group")       \
 	X(STAGE_ROOT, "enter the step's root")                  \
 	X(STAGE_TARGET, "use the mount point")                  \
 	X(STAGE_MOUNT, "mount")                                 \

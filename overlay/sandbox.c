@@ -9,9 +9,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/filter.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -20,8 +22,10 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "base/str.h"
+#include "overlay/cgroup-private.h"
 #include "overlay/report-private.h"
 #include "overlay/request-private.h"
+#include "overlay/resource-private.h"
 #include "overlay/seccomp.h"
 #include "overlay/spawner-private.h"
 
@@ -34,6 +38,7 @@
 #define RESOLV_CONF "/etc/resolv.conf"
 #define RESOLV_CONF_MAX ((size_t)1024 * 1024)
 _Static_assert(SANDBOX_MOUNTS_MAX == REQUEST_MOUNTS_MAX, "each has a descriptor");
+_Static_assert(CGROUP_PARTS_MAX == REQUEST_CGROUPS_MAX, "each has a descriptor");
 
 #define REQUEST_MAX ((size_t)64 * 1024 * 1024) /* the kernel takes 6 MiB of argv and envp */
 
@@ -42,13 +47,17 @@ struct sandbox {
 	pthread_mutex_t lock;
 	struct spawner *spawner;       /* guarded by lock until set, then constant */
 	struct seccomp_program filter; /* the same */
+	struct cgroups *groups;        /* the same; NULL: steps have none of their own */
+	struct sandbox_resources resources;
 };
 
 struct sandbox_run {
 	struct sandbox *sandbox;
+	struct cgroup_leaf *leaf; /* owned; NULL: none */
 	int report_fd;
 	int tty_fd;
-	bool ended; /* nothing of it runs any more */
+	bool started; /* it was handed over */
+	bool ended;   /* nothing of it runs any more */
 };
 
 struct sandbox *sandbox_new(int cache_dir_fd)
@@ -65,9 +74,24 @@ void sandbox_free(struct sandbox *sandbox)
 	if (!sandbox)
 		return;
 	spawner_free(sandbox->spawner);
+	cgroups_free(sandbox->groups);
 	seccomp_program_release(&sandbox->filter);
 	pthread_mutex_destroy(&sandbox->lock);
 	free(sandbox);
+}
+
+void sandbox_limit(struct sandbox *sandbox, const struct sandbox_resources *resources)
+{
+	sandbox->resources = *resources;
+}
+
+static struct err *open_groups(struct sandbox *sandbox)
+{
+	AUTO(fd) int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (root_fd < 0)
+		return err_sys("open /");
+	return cgroups_open(root_fd, &sandbox->resources, &sandbox->groups);
 }
 
 /* With the lock held. The spawner comes to life while the filter is read. */
@@ -78,6 +102,8 @@ static struct err *prepare_locked(struct sandbox *sandbox)
 	if (sandbox->spawner)
 		return NULL;
 	TRY(spawner_start(&spawner));
+	if (!sandbox->groups)
+		TRY(open_groups(sandbox));
 	TRY(seccomp_program_load(sandbox->cache_dir_fd, &sandbox->filter));
 	sandbox->spawner = STEAL(spawner);
 	return NULL;
@@ -126,7 +152,7 @@ static uint32_t add_text(struct buf *buf, const char *text)
 	return at;
 }
 
-static struct request_span add_list(struct buf *buf, char *const *list)
+static struct request_span add_list(struct buf *buf, const char *const *list)
 {
 	AUTO(mem) uint64_t *slots = NULL;
 	size_t count = 0;
@@ -239,7 +265,7 @@ static uint32_t request_flags(const struct sandbox_spec *spec)
 }
 
 static struct err *format_request(const struct sandbox *sandbox, const struct sandbox_spec *spec,
-				  struct buf *buf)
+				  const struct cgroup_entry *entry, struct buf *buf)
 {
 	const char *hostname = spec->hostname ? spec->hostname : DEFAULT_HOSTNAME;
 	struct request request = {
@@ -255,10 +281,12 @@ static struct err *format_request(const struct sandbox *sandbox, const struct sa
 	request.hostname = add_text(buf, hostname);
 	request.hosts = add_hosts(buf, spec, hostname);
 	TRY(add_resolv(buf, spec, &request.resolv));
-	request.argv = add_list(buf, spec->argv);
-	request.envp = add_list(buf, spec->envp);
+	request.argv = add_list(buf, (const char *const *)spec->argv);
+	request.envp = add_list(buf, (const char *const *)spec->envp);
 	request.mounts = add_mounts(buf, spec);
 	request.limits = add_limits(buf, spec);
+	if (resources_asked(&sandbox->resources))
+		request.cgroups = add_list(buf, entry->shown);
 	request.groups = add_array(buf, spec->groups, spec->group_count, sizeof(*spec->groups));
 	if (!spec->insecure)
 		request.seccomp = add_array(buf, sandbox->filter.at, sandbox->filter.len,
@@ -269,7 +297,7 @@ static struct err *format_request(const struct sandbox *sandbox, const struct sa
 }
 
 static struct err *write_request(const struct sandbox *sandbox, const struct sandbox_spec *spec,
-				 int *ret_fd)
+				 const struct cgroup_entry *entry, int *ret_fd)
 {
 	AUTO(buf) struct buf buf = BUF_INIT(REQUEST_MAX);
 	AUTO(fd) int fd = memfd_create("request", MFD_CLOEXEC);
@@ -277,7 +305,7 @@ static struct err *write_request(const struct sandbox *sandbox, const struct san
 
 	if (fd < 0)
 		return err_sys("sandbox: make a memory file");
-	err = format_request(sandbox, spec, &buf);
+	err = format_request(sandbox, spec, entry, &buf);
 	if (!err)
 		err = file_write_all(fd, buf.at, buf.len, "sandbox: request");
 	explicit_bzero(buf.at, buf.len); /* a variable may hold a secret */
@@ -286,25 +314,35 @@ static struct err *write_request(const struct sandbox *sandbox, const struct san
 	return NULL;
 }
 
+/* Hand the step over to the spawner. */
 static struct err *hand_over(const struct sandbox *sandbox, const struct sandbox_spec *spec,
-			     int report_fd)
+			     const struct cgroup_leaf *leaf, int report_fd)
 {
-	const uint32_t flags = request_flags(spec);
+	struct cgroup_entry entry = { .clone_fd = -1 };
+	struct request_head head = { .flags = request_flags(spec) };
 	const int stdio[] = { spec->stdin_fd, spec->stdout_fd, spec->stderr_fd };
 	AUTO(fd) int file_fd = -1;
 	int fds[REQUEST_FD_MAX];
 	size_t count = REQUEST_FD_STDIO;
 
-	TRY(write_request(sandbox, spec, &file_fd));
+	if (leaf)
+		cgroup_leaf_entry(leaf, &entry);
+	head.flags |= entry.clone_fd >= 0 ? REQUEST_CGROUP : 0;
+	head.cgroups = (uint32_t)entry.enter_count;
+	TRY(write_request(sandbox, spec, &entry, &file_fd));
 	fds[REQUEST_FD_REPORT] = report_fd;
 	fds[REQUEST_FD_FILE] = file_fd;
 	fds[REQUEST_FD_ROOT] = spec->root_fd;
 	for (unsigned i = 0; i < ARRAY_SIZE(stdio); i++)
-		if (flags & REQUEST_STDIN << i)
+		if (head.flags & REQUEST_STDIN << i)
 			fds[count++] = stdio[i];
+	if (entry.clone_fd >= 0)
+		fds[count++] = entry.clone_fd;
+	for (size_t i = 0; i < entry.enter_count; i++)
+		fds[count++] = entry.enter_fds[i];
 	for (size_t i = 0; i < spec->mount_count; i++)
 		fds[count++] = spec->mounts[i].fd;
-	return spawner_send(sandbox->spawner, flags, fds, count);
+	return spawner_send(sandbox->spawner, &head, fds, count);
 }
 
 /* ---- reports ---- */
@@ -370,7 +408,10 @@ struct err *sandbox_start(struct sandbox *sandbox, const struct sandbox_spec *sp
 	run = xcalloc(1, sizeof(*run));
 	*run = (struct sandbox_run){ .sandbox = sandbox, .report_fd = pair[0], .tty_fd = -1 };
 	theirs = pair[1];
-	TRY(hand_over(sandbox, spec, theirs));
+	if (sandbox->groups)
+		TRY(cgroups_take(sandbox->groups, &run->leaf));
+	TRY(hand_over(sandbox, spec, run->leaf, theirs));
+	run->started = true;
 	if (spec->tty)
 		TRY(receive_tty(run));
 	*ret = STEAL(run);
@@ -404,6 +445,20 @@ static void take_failure(const struct report *report, struct sandbox_result *res
 	}
 }
 
+/* What the whole step used, from its control group where that tells. */
+static void measure(const struct sandbox_run *run, struct sandbox_result *result)
+{
+	const uint64_t limit = run->sandbox->resources.memory;
+	struct cgroup_usage usage = { 0 };
+
+	if (run->leaf)
+		cgroup_leaf_usage(run->leaf, &usage);
+	result->memory_peak = usage.memory_peak ? usage.memory_peak : result->max_rss;
+	result->cpu_us = usage.cpu_us ? usage.cpu_us : result->user_us + result->system_us;
+	result->oom_kills = usage.oom_kills;
+	result->memory_limit = limit == SANDBOX_NO_LIMIT ? 0 : limit;
+}
+
 struct err *sandbox_wait(struct sandbox_run *run, struct sandbox_result *ret)
 {
 	AUTO(err) struct err *err = NULL;
@@ -432,6 +487,7 @@ struct err *sandbox_wait(struct sandbox_run *run, struct sandbox_result *ret)
 	result.user_us = report.user_us;
 	result.system_us = report.system_us;
 	result.max_rss = report.max_rss;
+	measure(run, &result);
 	*ret = result;
 	return NULL;
 }
@@ -447,9 +503,40 @@ const char *sandbox_exec_reason(const struct sandbox_result *result)
 	return strerrordesc_np(result->exec_errno);
 }
 
+/* As the option takes it: "2g". */
+static void format_limit(uint64_t bytes, char buf[static SANDBOX_OOM_SIZE])
+{
+	static const char units[] = { 'k', 'm', 'g' };
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(units) && bytes && bytes % 1024 == 0) {
+		bytes /= 1024;
+		i++;
+	}
+	snprintf(buf, SANDBOX_OOM_SIZE, "%" PRIu64 "%.*s", bytes, i ? 1 : 0,
+		 i ? &units[i - 1] : "");
+}
+
+const char *sandbox_oom_text(const struct sandbox_result *result, char buf[static SANDBOX_OOM_SIZE])
+{
+	char limit[SANDBOX_OOM_SIZE];
+
+	format_limit(result->memory_limit, limit);
+	if (result->memory_limit)
+		snprintf(buf, SANDBOX_OOM_SIZE,
+			 "the kernel's OOM killer fired in this step (limit %.32s, by --memory)",
+			 limit);
+	else
+		snprintf(buf, SANDBOX_OOM_SIZE,
+			 "the kernel's OOM killer fired in this step: no memory was left for it");
+	return buf;
+}
+
 /* Kill it and hear the rest. */
 static void end_run(struct sandbox_run *run)
 {
+	if (run->leaf)
+		cgroup_leaf_kill(run->leaf);
 	sandbox_kill(run, SIGKILL);
 	while (!run->ended) {
 		AUTO(fd) int fd = -1;
@@ -465,8 +552,9 @@ void sandbox_run_free(struct sandbox_run *run)
 {
 	if (!run)
 		return;
-	if (!run->ended)
+	if (run->started && !run->ended)
 		end_run(run);
+	cgroup_leaf_put(run->leaf);
 	if (run->tty_fd >= 0)
 		close(run->tty_fd);
 	close(run->report_fd);

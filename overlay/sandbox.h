@@ -32,6 +32,7 @@
 
 struct err;
 struct sandbox;
+struct sandbox_resources;
 struct sandbox_run;
 
 /* `cache_dir_fd` (borrowed while the sandbox lives; -1: none) is a directory where the compiled
@@ -40,6 +41,10 @@ struct sandbox *sandbox_new(int cache_dir_fd) MUST_USE;
 /* Kills what still runs. Every run was freed before. */
 void sandbox_free(struct sandbox *sandbox);
 DEFINE_AUTO(sandbox)
+
+/* Limit every step from here on, before the first one. A limit that cannot be set is an error of
+ * sandbox_start(), which names it, its controller and its file. */
+void sandbox_limit(struct sandbox *sandbox, const struct sandbox_resources *resources);
 
 /* The spawner's process, 0 before the first step: for people who look for it. */
 pid_t sandbox_spawner_pid(struct sandbox *sandbox);
@@ -64,6 +69,22 @@ struct sandbox_mount {
 struct sandbox_limit {
 	int resource; /* RLIMIT_NOFILE, ... */
 	uint64_t soft, hard;
+};
+
+#define SANDBOX_PIDS 4096 /* processes and threads of a step, if nobody says otherwise */
+
+/* What a step may take of the machine, by control groups. What is 0 was not asked for;
+ * SANDBOX_NO_LIMIT asks for none. */
+struct sandbox_resources {
+	uint64_t memory;      /* bytes */
+	uint64_t memory_swap; /* bytes of memory and swap together; 0: twice the memory */
+	uint64_t cpu_period;  /* microseconds; 0: 100000 */
+	uint64_t cpu_quota;   /* microseconds in each period */
+	bool cpus;            /* the quota was given as --cpus: for messages */
+	uint64_t cpu_shares;  /* weight among others, 2 to 262144 */
+	uint64_t pids;        /* 0: SANDBOX_PIDS where that can be had */
+	const char *cpuset_cpus, *cpuset_mems; /* "0-2,4"; borrowed; NULL: any */
+	const char *cgroup_parent; /* below which groups are made; borrowed; NULL: beside ours */
 };
 
 /* Everything is borrowed for the call of sandbox_start(). Start from SANDBOX_SPEC_INIT. */
@@ -128,6 +149,11 @@ struct sandbox_result {
 	uint64_t wall_ns;
 	uint64_t user_us, system_us; /* of all processes that were waited for */
 	uint64_t max_rss;            /* bytes, of the largest process */
+	uint64_t cpu_us;             /* of all processes, as well as it is known */
+	uint64_t memory_peak;  /* bytes: of the step's control group, files that it has in memory
+				* included, if it has one that counts; else max_rss */
+	uint64_t memory_limit; /* bytes; 0: none */
+	uint64_t oom_kills;    /* how many processes the kernel killed for want of memory */
 };
 
 /*
@@ -141,6 +167,11 @@ struct err *sandbox_wait(struct sandbox_run *run, struct sandbox_result *ret) MU
 
 /* Why the command could not be executed, for people: static text, "" if it could. */
 const char *sandbox_exec_reason(const struct sandbox_result *result);
+
+/* For people, of a step in which the kernel's OOM killer fired. Returns `buf`. */
+#define SANDBOX_OOM_SIZE 128
+const char *sandbox_oom_text(const struct sandbox_result *result,
+			     char buf[static SANDBOX_OOM_SIZE]);
 
 /* Kills it if it still runs, and returns when nothing of it runs any more: what it wrote to can be
  * removed. */

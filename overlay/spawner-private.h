@@ -28,15 +28,16 @@
 #include "base/mem.h"
 
 struct err;
+struct request_head;
 struct spawner;
 
 /* Does not wait for it: what goes wrong in there is told by spawner_fault(). */
 struct err *spawner_start(struct spawner **ret) MUST_USE;
 
-/* Hand over one request (overlay/request-private.h): its flags, and descriptors, which are
+/* Hand over one request (overlay/request-private.h): its head, and descriptors, which are
  * borrowed. Thread safe. */
-struct err *spawner_send(struct spawner *spawner, uint32_t flags, const int *fds, size_t fd_count)
-	MUST_USE;
+struct err *spawner_send(struct spawner *spawner, const struct request_head *head, const int *fds,
+			 size_t fd_count) MUST_USE;
 
 /* Why a step's socket closed without a word: what the spawner died of. Never NULL. */
 struct err *spawner_fault(struct spawner *spawner) MUST_USE;

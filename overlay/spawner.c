@@ -126,11 +126,11 @@ struct err *spawner_start(struct spawner **ret)
 	return NULL;
 }
 
-struct err *spawner_send(struct spawner *spawner, uint32_t flags, const int *fds, size_t fd_count)
+struct err *spawner_send(struct spawner *spawner, const struct request_head *head, const int *fds,
+			 size_t fd_count)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * REQUEST_FD_MAX)] = { 0 };
-	struct request_head head = { .flags = flags };
-	struct iovec iov = { .iov_base = &head, .iov_len = sizeof(head) };
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)head, .iov_len = sizeof(*head) };
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,

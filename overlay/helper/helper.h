@@ -24,8 +24,10 @@ struct step {
 	struct request *request; /* mapped privately, writable */
 	int report_fd;
 	int file_fd;
-	int root_fd;    /* the step's root, detached until tree_enter() */
-	int stdio[3];   /* -1: /dev/null */
+	int root_fd;     /* the step's root, detached until tree_enter() */
+	int stdio[3];    /* -1: /dev/null */
+	int *cgroup_fds; /* cgroup.procs of older hierarchies */
+	uint32_t cgroup_count;
 	int *mount_fds; /* one for each of request->mounts */
 	uint32_t mount_count;
 	int base_fd;    /* the spawner's root, from which the step leaves */

@@ -194,9 +194,24 @@ noreturn static void become_step(struct arrival *arrival)
 	for (unsigned i = 0; i < 3; i++)
 		if (arrival->head.flags & (REQUEST_STDIN << i) && next < arrival->fd_count)
 			step.stdio[i] = arrival->fds[next++];
+	if (arrival->head.flags & REQUEST_CGROUP)
+		next++; /* the step was born in it */
+	step.cgroup_fds = arrival->fds + next;
+	step.cgroup_count = arrival->head.cgroups;
+	next += step.cgroup_count;
 	step.mount_fds = arrival->fds + next;
 	step.mount_count = (uint32_t)(arrival->fd_count - next);
 	step_main(&step);
+}
+
+/* The directory of the control group that the step is born in. */
+static int cgroup_of(const struct arrival *arrival)
+{
+	size_t at = REQUEST_FD_STDIO;
+
+	for (unsigned i = 0; i < 3; i++)
+		at += arrival->head.flags & (REQUEST_STDIN << i) ? 1 : 0;
+	return arrival->fds[at];
 }
 
 static void start_step(struct arrival *arrival)
@@ -204,8 +219,7 @@ static void start_step(struct arrival *arrival)
 	struct live *new = &live[live_count];
 	int report_fd = arrival->fds[REQUEST_FD_REPORT];
 	struct clone_args args = {
-		.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
-			 CLONE_NEWCGROUP | CLONE_PIDFD,
+		.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD,
 		.pidfd = (uint64_t)(uintptr_t) & new->pidfd,
 		.exit_signal = SIGCHLD,
 	};
@@ -213,6 +227,10 @@ static void start_step(struct arrival *arrival)
 
 	if (arrival->head.flags & REQUEST_NEW_NETWORK)
 		args.flags |= CLONE_NEWNET;
+	if (arrival->head.flags & REQUEST_CGROUP) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)cgroup_of(arrival);
+	}
 	new->started_ns = monotonic_ns();
 	errno = EAGAIN;
 	pid = live_count < STEPS_MAX ? syscall(SYS_clone3, &args, sizeof(args)) : -1;
@@ -235,7 +253,8 @@ static void take_request(void)
 
 	if (!receive(&arrival))
 		_exit(0);
-	if (arrival.fd_count < REQUEST_FD_STDIO)
+	if (arrival.fd_count < REQUEST_FD_STDIO + (size_t)arrival.head.cgroups +
+				       !!(arrival.head.flags & REQUEST_CGROUP))
 		close_arrival(&arrival, 0);
 	else
 		start_step(&arrival);

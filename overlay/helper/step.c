@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <linux/keyctl.h>
 #include <net/if.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
@@ -64,6 +65,7 @@ static void map_request(struct step *step)
 		step_fail(step, STAGE_REQUEST, NULL);
 	fix_list(step, step->request->argv);
 	fix_list(step, step->request->envp);
+	fix_list(step, step->request->cgroups);
 	if (step->mount_count != step->request->mounts.count) {
 		errno = EPROTO;
 		step_fail(step, STAGE_REQUEST, "mounts");
@@ -313,10 +315,22 @@ noreturn static void execute(const struct step *step)
 	fail_with(step, &report, report.error == ENOENT ? 127 : 126);
 }
 
+/* Before anything else, so that all of it is counted. What the step then sees as the top of the
+ * control groups is its own; a namespace made by the clone would have the spawner's. */
+static void enter_cgroups(const struct step *step)
+{
+	for (uint32_t i = 0; i < step->cgroup_count; i++)
+		if (write(step->cgroup_fds[i], "0", 1) < 0)
+			step_fail(step, STAGE_CGROUP, NULL);
+	if (unshare(CLONE_NEWCGROUP) < 0)
+		step_fail(step, STAGE_CGROUP, "namespace");
+}
+
 noreturn void step_main(struct step *step)
 {
 	prctl(PR_SET_PDEATHSIG,
 	      SIGKILL); /* the process namespace does the same, and cannot be left */
+	enter_cgroups(step);
 	umask(0);
 	map_request(step);
 	tree_enter(step);

@@ -217,23 +217,84 @@ static void furnish_dev(struct step *step)
 
 /* ---- /sys and what is hidden ---- */
 
-/* The cgroups of the step, read-only but for one that is trusted. A machine without the unified hierarchy has none to show. */
-static void mount_cgroups(const struct step *step, int sys_fd)
+/* Set each word of "cpu,cpuacct" as an option; the text is cut on the way and mended again. */
+static bool choose_controllers(int fs_fd, char *list)
+{
+	for (char *end; list; list = end ? end + 1 : NULL) {
+		int failed;
+
+		end = strchr(list, ',');
+		if (end)
+			*end = '\0';
+		failed = kernel_fsconfig(fs_fd, FSCONFIG_SET_FLAG, list, NULL, 0);
+		if (end)
+			*end = ',';
+		if (failed)
+			return false;
+	}
+	return true;
+}
+
+/* The step's own control groups of one hierarchy, read-only but for one that is trusted, detached.
+ * -1 if the machine has none: `controllers` is NULL for the unified ones. */
+static int make_cgroups(const struct step *step, char *controllers)
 {
 	const bool insecure = step->request->flags & REQUEST_INSECURE;
-	int fs_fd = kernel_fsopen("cgroup2");
+	const char *type = controllers ? "cgroup" : "cgroup2";
+	int fs_fd = kernel_fsopen(type);
 	int fd = -1;
 
-	if (fs_fd >= 0 &&
-	    kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", "cgroup2", 0) == 0 &&
+	if (fs_fd >= 0 && kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", type, 0) == 0 &&
+	    choose_controllers(fs_fd, controllers) &&
 	    kernel_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
 		fd = kernel_fsmount(fs_fd, QUIET | (insecure ? 0 : MOUNT_ATTR_RDONLY));
-	if (fd >= 0 && kernel_attach(fd, sys_fd, "fs/cgroup") < 0 && errno != ENOENT)
-		step_fail(step, STAGE_MOUNT, "sys/fs/cgroup");
-	if (fd >= 0)
-		close(fd);
 	if (fs_fd >= 0)
 		close(fs_fd);
+	return fd;
+}
+
+static void attach_cgroups(const struct step *step, int fd, int sys_fd)
+{
+	if (kernel_attach(fd, sys_fd, "fs/cgroup") < 0 && errno != ENOENT)
+		step_fail(step, STAGE_MOUNT, "sys/fs/cgroup");
+}
+
+/* A directory for each hierarchy, as machines have them that have the older ones. */
+static void mount_cgroup_dirs(const struct step *step, int sys_fd)
+{
+	static const char *const options[] = { "mode", "0755", "size", "64k", NULL };
+	const struct request_span span = step->request->cgroups;
+	char *const *lists = (char *const *)(void *)step_text(step, span.at);
+	int top_fd = make_fs(step, "tmpfs", options, QUIET);
+
+	attach_cgroups(step, top_fd, sys_fd);
+	for (uint32_t i = 0; i <= span.count; i++) {
+		const char *name = i < span.count ? lists[i] : "unified";
+		int fd = make_cgroups(step, i < span.count ? lists[i] : NULL);
+
+		if (fd < 0)
+			continue;
+		if (mkdirat(top_fd, name, 0755) < 0 || kernel_attach(fd, top_fd, name) < 0)
+			step_fail(step, STAGE_MOUNT, name);
+		close(fd);
+	}
+	if (kernel_mount_setattr(top_fd, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY) < 0)
+		step_fail(step, STAGE_MOUNT, "sys/fs/cgroup");
+	close(top_fd);
+}
+
+static void mount_cgroups(const struct step *step, int sys_fd)
+{
+	int fd = -1;
+
+	if (step->request->cgroups.count)
+		mount_cgroup_dirs(step, sys_fd);
+	else
+		fd = make_cgroups(step, NULL);
+	if (fd < 0)
+		return;
+	attach_cgroups(step, fd, sys_fd);
+	close(fd);
 }
 
 /* Cover a file with null, a directory with an empty one. What is not there needs no cover. */

@@ -1,0 +1,139 @@
+/* cli/limits.c - see cli/limits.h. */
+
+#include "cli/limits.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "builder/mount.h"
+
+#define USUAL_PERIOD 100000
+#define LEAST_PERIOD 1000 /* of the kernel, as the next one */
+#define MOST_PERIOD 1000000
+#define LEAST_QUOTA 1000
+#define CPUS_MAX 100000
+#define MILLIONTHS 6 /* digits behind the point of --cpus that count */
+
+/* A number, or -1 for no limit. */
+static struct err *read_number(const char *option, const char *text, uint64_t min, uint64_t max,
+			       bool unlimited, uint64_t *ret)
+{
+	if (!text)
+		return NULL;
+	if (unlimited && strcmp(text, "-1") == 0) {
+		*ret = SANDBOX_NO_LIMIT;
+		return NULL;
+	}
+	return option_refuse(num_parse(str_of(text), min, max, ret), option);
+}
+
+static struct err *read_size(const char *option, const char *text, bool unlimited, uint64_t *ret)
+{
+	if (!text)
+		return NULL;
+	if (unlimited && strcmp(text, "-1") == 0) {
+		*ret = SANDBOX_NO_LIMIT;
+		return NULL;
+	}
+	TRY(option_refuse(mount_parse_size(text, ret), option));
+	if (*ret == 0)
+		return err_new(ERR_USAGE, "option %s: '%s' is nothing", option, text);
+	return NULL;
+}
+
+static struct err *read_memory(const struct limit_values *values, struct sandbox_resources *ret)
+{
+	TRY(read_size("--memory", values->memory, false, &ret->memory));
+	TRY(read_size("--memory-swap", values->memory_swap, true, &ret->memory_swap));
+	if (ret->memory_swap && !ret->memory)
+		return err_new(ERR_USAGE, "option --memory-swap: it needs --memory beside it");
+	if (ret->memory_swap < ret->memory && ret->memory_swap)
+		return err_new(ERR_USAGE,
+			       "option --memory-swap: it is memory and swap together, so no less "
+			       "than --memory");
+	return NULL;
+}
+
+/* "1.5" CPUs as microseconds of the usual period; digits that say less than one are cut off. */
+static struct err *read_cpus(const char *text, uint64_t *ret)
+{
+	struct str fraction = str_of(text);
+	struct str whole = str_cut(&fraction, '.');
+	struct err *wrong = err_new(ERR_USAGE,
+				    "option --cpus: '%.80s' is not a number of CPUs such as 1.5, "
+				    "and at least 0.01",
+				    text);
+	AUTO(err) struct err *err = NULL;
+	uint64_t number = 0, parts = 0;
+
+	if (whole.len > 0)
+		err = num_parse(whole, 0, CPUS_MAX, &number);
+	if (fraction.len > MILLIONTHS)
+		fraction.len = MILLIONTHS;
+	if (!err && fraction.len > 0)
+		err = num_parse(fraction, 0, UINT64_MAX, &parts);
+	if (!err && (whole.len > 0 || fraction.len > 0)) {
+		for (size_t i = fraction.len; i < MILLIONTHS; i++)
+			parts *= 10;
+		*ret = number * USUAL_PERIOD + parts / (1000000 / USUAL_PERIOD);
+		if (*ret >= LEAST_QUOTA) {
+			err_free(wrong);
+			return NULL;
+		}
+	}
+	return wrong;
+}
+
+/* Lists as the kernel takes them: numbers and ranges. */
+static struct err *read_set(const char *option, const char *text, const char **ret)
+{
+	if (text && (!text[0] || text[strspn(text, "0123456789,-")]))
+		return err_new(ERR_USAGE, "option %s: '%.80s' is no list such as 0-3,6", option,
+			       text);
+	if (text && strlen(text) > 200)
+		return err_new(ERR_USAGE, "option %s: the list is too long", option);
+	*ret = text;
+	return NULL;
+}
+
+static struct err *read_cpu(const struct limit_values *values, struct sandbox_resources *ret)
+{
+	if (values->cpus && (values->cpu_period || values->cpu_quota))
+		return err_new(ERR_USAGE, "option --cpus: it says the same as --cpu-period and "
+					  "--cpu-quota, so not both");
+	if (values->cpus)
+		TRY(read_cpus(values->cpus, &ret->cpu_quota));
+	ret->cpus = values->cpus;
+	TRY(read_number("--cpu-period", values->cpu_period, LEAST_PERIOD, MOST_PERIOD, false,
+			&ret->cpu_period));
+	TRY(read_number("--cpu-quota", values->cpu_quota, LEAST_QUOTA, INT64_MAX / 1000, true,
+			&ret->cpu_quota));
+	TRY(read_number("--cpu-shares", values->cpu_shares, 2, 262144, false, &ret->cpu_shares));
+	TRY(read_set("--cpuset-cpus", values->cpuset_cpus, &ret->cpuset_cpus));
+	return read_set("--cpuset-mems", values->cpuset_mems, &ret->cpuset_mems);
+}
+
+struct err *limits_read(const struct limit_values *values, struct limits *ret)
+{
+	struct sandbox_resources *resources = &ret->resources;
+
+	TRY(read_memory(values, resources));
+	TRY(read_cpu(values, resources));
+	TRY(read_number("--pids-limit", values->pids_limit, 0, INT32_MAX, true, &resources->pids));
+	if (values->pids_limit &&
+	    resources->pids == 0) /* docker's and podman's other word for it */
+		resources->pids = SANDBOX_NO_LIMIT;
+	resources->cgroup_parent = values->cgroup_parent;
+	if (values->shm_size)
+		TRY(option_refuse(mount_parse_size(values->shm_size, &ret->shm_size),
+				  "--shm-size"));
+	vec_foreach (&values->ulimits, text)
+		TRY(option_refuse(ulimits_add(&ret->ulimits, *text), "--ulimit"));
+	return NULL;
+}
+
+void limits_release(struct limits *limits)
+{
+	ulimits_release(&limits->ulimits);
+}
