@@ -7,11 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "base/vec.h"
 #include "builder/context_spec.h"
 #include "builder/ignore.h"
@@ -163,6 +165,26 @@ static void listing_auto_(struct listing *listing)
 	json_decref(listing->array);
 }
 
+/* Where a text is not what JSON can hold, its bytes stand beside it. */
+static void add_bytes(json_t *object, const char *key, const char *text)
+{
+	AUTO(mem) char *encoded = NULL;
+	uint32_t character;
+	struct str rest = str_of(text);
+
+	while (rest.len > 0) {
+		size_t len = utf8_decode(rest, &character);
+
+		if (len == 0)
+			break;
+		rest = (struct str){ rest.at + len, rest.len - len };
+	}
+	if (rest.len == 0)
+		return;
+	encoded = base64_encode(str_of(text));
+	json_set_text(object, key, encoded);
+}
+
 static void add_entry(struct listing *listing, const struct tree_node *node)
 {
 	AUTO(mem) char *path = tree_path(node);
@@ -170,11 +192,14 @@ static void add_entry(struct listing *listing, const struct tree_node *node)
 	json_t *object = json_object();
 
 	json_set_text(object, "path", path);
+	add_bytes(object, "pathBase64", path);
 	json_set_text(object, "type", type_name(node->mode));
 	if (S_ISREG(node->mode))
 		json_set(object, "size", json_integer((json_int_t)size));
 	if (node->link)
 		json_set_text(object, "target", node->link);
+	if (node->link)
+		add_bytes(object, "targetBase64", node->link);
 	json_push(listing->array, object);
 	table_cell(&listing->table, type_name(node->mode));
 	if (S_ISREG(node->mode))

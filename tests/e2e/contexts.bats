@@ -478,6 +478,18 @@ sees() {
 	lists
 }
 
+@test "names that are no UTF-8 are told by their bytes, too" {
+	mkdir odd
+	printf 'FROM scratch\n' >odd/Recipe
+	touch "odd/$(printf 'a\377')" "odd/$(printf 'a\376')" odd/ä
+	ln -s "$(printf '\377x')" odd/link
+	cairn context --format json odd >out
+	equal "$(jq -r '.entries[].pathBase64 // empty' out | sort | while read -r one; do
+		base64 -d <<<"$one" | od -An -tx1
+	done | tr -d '\n')" " 61 fe 61 ff"
+	equal "$(jq -r '.entries[].targetBase64 // empty' out)" "$(printf '\377x' | base64)"
+}
+
 @test "every rule for ignore files hides what it says" {
 	local line
 	put all/a
