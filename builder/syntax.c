@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "base/vec.h"
 #include "builder/flags.h"
+#include "builder/include.h"
 #include "builder/lex.h"
 #include "builder/operands.h"
 #include "builder/words.h"
@@ -161,7 +162,32 @@ static struct err *cut_instruction(struct cutter *cutter, struct syntax_line *re
 	return NULL;
 }
 
+/* Go on with all files in the place of the Recipe, if it includes any. */
+static struct err *include_files(struct cutter *cutter, const struct include_root *root,
+				 struct syntax *syntax)
+{
+	struct script *whole = NULL;
+
+	if (!root || !syntax_is_dialect(cutter->syntax))
+		return NULL;
+	TRY(include_expand(syntax->script, syntax->escape, root, &whole));
+	if (!whole)
+		return NULL;
+	lexer_release(&cutter->lexer);
+	script_free(syntax->script);
+	syntax->script = whole;
+	syntax->included = true;
+	cutter->lexer = (struct lexer){ 0 };
+	return lexer_init(&cutter->lexer, whole);
+}
+
 struct err *syntax_parse(const char *name, struct str bytes, struct syntax **ret)
+{
+	return syntax_parse_at(name, bytes, NULL, ret);
+}
+
+struct err *syntax_parse_at(const char *name, struct str bytes, const struct include_root *root,
+			    struct syntax **ret)
 {
 	AUTO(syntax) struct syntax *syntax = xcalloc(1, sizeof(*syntax));
 	AUTO(cutter) struct cutter cutter = { .arena = &syntax->arena };
@@ -171,6 +197,7 @@ struct err *syntax_parse(const char *name, struct str bytes, struct syntax **ret
 	syntax->escape = cutter.lexer.directives.escape;
 	if (cutter.lexer.directives.syntax.at)
 		cutter.syntax = arena_text(&syntax->arena, cutter.lexer.directives.syntax);
+	TRY(include_files(&cutter, root, syntax));
 	while (lexer_next(&cutter.lexer, &cutter.line)) {
 		struct syntax_line line = { 0 };
 
@@ -212,7 +239,18 @@ static json_t *describe_heredocs(const struct heredocs *heredocs)
 	return array;
 }
 
-static json_t *describe_line(const struct syntax_line *line)
+/* Its lines, and of what was put together the file that they are in. */
+static void describe_place(const struct syntax *syntax, const struct position *at, json_t *object)
+{
+	unsigned first = at->line;
+
+	if (syntax->included)
+		json_set_text(object, "file", script_place(syntax->script, at->line, &first));
+	json_set(object, "start", json_integer(first));
+	json_set(object, "end", json_integer(first + (at->line_end - at->line)));
+}
+
+static json_t *describe_line(const struct syntax *syntax, const struct syntax_line *line)
 {
 	AUTO(mem) char *name = xstrdup(instruction_name(line->kind));
 	json_t *object = json_object();
@@ -226,9 +264,9 @@ static json_t *describe_line(const struct syntax_line *line)
 	json_set(object, "json", json_boolean(line->json));
 	json_set(object, "heredocs", describe_heredocs(&line->heredocs));
 	if (line->sub)
-		json_set(object, "sub", describe_line(line->sub)); /* at most SYNTAX_DEPTH deep */
-	json_set(object, "start", json_integer(line->position.line));
-	json_set(object, "end", json_integer(line->position.line_end));
+		json_set(object, "sub",
+			 describe_line(syntax, line->sub)); /* at most SYNTAX_DEPTH deep */
+	describe_place(syntax, &line->position, object);
 	return object;
 }
 
@@ -239,7 +277,7 @@ json_t *syntax_describe(const struct syntax *syntax)
 	json_t *lines = json_array();
 
 	vec_foreach (&syntax->lines, line)
-		json_push(lines, describe_line(line));
+		json_push(lines, describe_line(syntax, line));
 	json_set_text(document, "escape", escape);
 	json_set(document, "instructions", lines);
 	return document;

@@ -34,6 +34,7 @@
 #include "builder/script.h"
 
 struct err;
+struct include_root;
 
 #define SYNTAX_DEPTH 100 /* ONBUILD within ONBUILD */
 
@@ -52,6 +53,7 @@ struct syntax {
 	struct arena arena;
 	struct script *script;
 	char escape;
+	bool included; /* files were put in the place of INCLUDE */
 	struct {
 		struct syntax_line *at;
 		size_t len, cap;
@@ -60,6 +62,10 @@ struct syntax {
 
 /* Parse `bytes`, called `name` in errors; both are copied. ERR_INVALID with file, line and excerpt. */
 struct err *syntax_parse(const char *name, struct str bytes, struct syntax **ret) MUST_USE;
+/* The same of a Recipe that lies at `root`: under `# syntax=cairn/1` what it includes is in the place of
+ * INCLUDE. */
+struct err *syntax_parse_at(const char *name, struct str bytes, const struct include_root *root,
+			    struct syntax **ret) MUST_USE;
 void syntax_free(struct syntax *syntax);
 DEFINE_AUTO(syntax)
 

@@ -274,7 +274,9 @@ struct err *syntax_expand(struct syntax *syntax, const struct syntax_values *val
 	const struct stage *target;
 	struct survey survey = { .visit_self = &expansion, .visit = visit };
 
-	TRY(recipe_parse(script_name(syntax->script), script_bytes(syntax->script), &recipe));
+	TRY(recipe_parse_as(script_name(syntax->script),
+			    values->root ? values->bytes : script_bytes(syntax->script),
+			    &(struct recipe_override){ .root = values->root }, &recipe));
 	TRY(survey_globals(recipe, values->args, values->platform, values->target, &globals));
 	if (values->target) {
 		TRY(survey_find_target(recipe, values->target, &target));

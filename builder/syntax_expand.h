@@ -12,17 +12,21 @@
 #include <stdbool.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 
 struct build_args;
 struct err;
+struct include_root;
 struct platform;
 struct syntax;
 
 struct syntax_values {
 	struct build_args *args; /* borrowed */
 	const struct platform *platform;
-	const char *target; /* only the stages that it needs are kept; NULL: all are */
-	bool expand;        /* false: words stay as they are written */
+	const char *target;              /* only the stages that it needs are kept; NULL: all are */
+	bool expand;                     /* false: words stay as they are written */
+	struct str bytes;                /* of the Recipe that includes files, */
+	const struct include_root *root; /* and where it lies; NULL: what there is is all */
 };
 
 /* Change `syntax` in place. All of the Recipe must be right, not its syntax alone: ERR_INVALID as

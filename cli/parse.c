@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "builder/include.h"
 #include "builder/recipe_file.h"
 #include "builder/scope.h"
 #include "builder/script.h"
@@ -30,22 +31,30 @@ static struct err *run_parse(struct cli *cli, void *arg, struct strings *operand
 {
 	const struct parse_values *values = arg;
 	AUTO(build_args) struct build_args *args = build_args_new();
-	AUTO(buf) struct buf bytes = BUF_INIT(SCRIPT_MAX);
+	const struct recipe_search search = { .recipe = operands->at[0], .context_fd = -1 };
+	const bool whole = values->expand || values->target;
+	AUTO(recipe_file) struct recipe_file file = RECIPE_FILE_INIT;
+	AUTO(fd) int root_fd = -1;
+	struct include_root root;
+	const struct include_root *at;
 	AUTO(syntax) struct syntax *syntax = NULL;
 	AUTO(json) json_t *document = NULL;
-	AUTO(mem) char *name = NULL;
 	struct platform host;
 
 	(void)cli;
 	platform_host(&host);
 	TRY(build_args_read(&values->build_args, args));
-	TRY(recipe_file_read(operands->at[0], NULL, &bytes, &name));
-	TRY(syntax_parse(name, buf_str(&bytes), &syntax));
-	if (values->expand || values->target)
+	TRY(recipe_file_find(&search, &file));
+	err_free(recipe_file_root(&search, &file, &root, &root_fd)); /* only an INCLUDE needs it */
+	at = whole && root_fd >= 0 ? &root : NULL;
+	TRY(syntax_parse_at(file.name, buf_str(&file.bytes), at, &syntax));
+	if (whole)
 		TRY(syntax_expand(syntax, &(struct syntax_values){ .args = args,
 								   .platform = &host,
 								   .target = values->target,
-								   .expand = values->expand }));
+								   .expand = values->expand,
+								   .bytes = buf_str(&file.bytes),
+								   .root = at }));
 	document = syntax_describe(syntax);
 	output_json(document);
 	return NULL;

@@ -85,6 +85,24 @@ args() {
 	says 'no stage '
 }
 
+@test "parse --expand puts included files in their place, and says which lines are whose" {
+	mkdir parts
+	printf '# syntax=cairn/1\nARG V=1\nFROM x AS a\nINCLUDE parts/env\nRUN c\n' >Recipe
+	printf '# two lines\nENV A=$V \\\n  B=2\nINCLUDE more\n' >parts/env
+	printf 'LABEL l=$B\n' >parts/more
+	equal "$(cairn parse Recipe | jq -c '[.instructions[] | [.cmd, .file, .start]]')" \
+		'[["arg",null,2],["from",null,3],["include",null,4],["run",null,5]]'
+	equal "$(cairn parse --expand Recipe | jq -c '[.instructions[] | [.cmd, .file, .start, .end]]')" \
+		'[["arg","Recipe",2,2],["from","Recipe",3,3],["env","parts/env",2,3],["label","parts/more",1,1],["run","Recipe",5,5]]'
+	equal "$(cairn parse --expand Recipe | jq -c '.instructions[3].args')" '["l","2"]'
+	equal "$(cairn parse --target a Recipe | jq -c '.instructions[3].args')" '["l","$B"]'
+	printf 'LABELL x\n' >parts/more
+	fails 1 cairn parse --expand Recipe
+	says "parts/more:1: unknown instruction: LABELL"
+	fails 1 cairn parse --expand - <Recipe
+	says INCLUDE
+}
+
 @test "build arguments come out of files, and the command line wins" {
 	printf '# a comment\n\nA=1\nB=two words\nA=3\r\nHOME\n' >args
 	printf 'C==\n' >more
