@@ -15,6 +15,7 @@
 #include "builder/copy.h"
 #include "builder/ignore.h"
 #include "builder/selection.h"
+#include "overlay/kernel-private.h"
 #include "tests/unit/scene.h"
 #include "tests/unit/tmp.h"
 
@@ -574,6 +575,30 @@ TEST(a_file_that_changes_while_it_is_copied_fails_the_copy)
 	assert_true(notices(true));
 }
 
+TEST(a_socket_becomes_an_empty_file_and_devices_stay)
+{
+	AUTO(fd) int dir_fd = -1;
+	struct stat st;
+
+	scene_make(source_fd, "d 755 d\np 620 d/pipe\n");
+	assert_ok(file_open_dir(source_fd, "d", &dir_fd));
+	assert_int_equal(mknodat(dir_fd, "char", S_IFCHR | 0604, makedev(1, 3)), 0);
+	assert_int_equal(mknodat(dir_fd, "block", S_IFBLK | 0600, makedev(7, 0)), 0);
+	assert_int_equal(mknodat(dir_fd, "socket", S_IFSOCK | 0640, 0), 0);
+	assert_ok(copy(&(struct line){ .sources = "d", .dest = "/" }));
+	assert_int_equal(fstatat(layer_fd, "char", &st, 0), 0);
+	assert_int_equal(st.st_mode, S_IFCHR | 0604);
+	assert_int_equal(st.st_rdev, makedev(1, 3));
+	assert_int_equal(fstatat(layer_fd, "block", &st, 0), 0);
+	assert_int_equal(st.st_mode, S_IFBLK | 0600);
+	assert_int_equal(st.st_rdev, makedev(7, 0));
+	assert_int_equal(fstatat(layer_fd, "pipe", &st, 0), 0);
+	assert_int_equal(st.st_mode, S_IFIFO | 0620);
+	assert_int_equal(fstatat(layer_fd, "socket", &st, 0), 0);
+	assert_int_equal(st.st_mode, S_IFREG | 0640);
+	assert_int_equal(st.st_size, 0);
+}
+
 TEST(refuses_a_device_that_would_be_a_whiteout)
 {
 	assert_int_equal(mknodat(source_fd, "null", S_IFCHR | 0644, makedev(1, 3)), 0);
@@ -810,6 +835,29 @@ TEST(keeps_times_and_attributes)
 	close(fd);
 }
 
+/* BuildKit only logs it. */
+TEST(an_attribute_that_the_layer_cannot_have_is_an_error)
+{
+	const int fs_fd = kernel_fsopen("ramfs");
+	AUTO(fd) int file_fd = -1;
+	AUTO(err) struct err *err = NULL;
+
+	if (fs_fd < 0)
+		skip(); /* that is for root */
+	assert_int_equal(kernel_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0), 0);
+	close(layer_fd);
+	layer_fd = kernel_fsmount(fs_fd, 0);
+	close(fs_fd);
+	assert_true(layer_fd >= 0);
+	scene_make(source_fd, "f 644 a x\n");
+	assert_ok(copy(&(struct line){ .sources = "a", .dest = "/b" }));
+	file_fd = openat(source_fd, "a", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(fsetxattr(file_fd, "user.note", "kept", 4, 0), 0);
+	err = copy(&(struct line){ .sources = "a", .dest = "/c" });
+	assert_int_equal(err_kind(err), ERR_SYSTEM);
+	assert_non_null(strstr(err_text(err), "user.note"));
+}
+
 TEST(refuses_files_over_directories_and_what_is_missing)
 {
 	static const struct {
@@ -877,6 +925,7 @@ int main(void)
 		IN_SCENE(keeps_hard_links_within_a_source),
 		IN_SCENE(keeps_no_hard_links_from_one_source_to_another),
 		IN_SCENE(a_file_that_changes_while_it_is_copied_fails_the_copy),
+		IN_SCENE(a_socket_becomes_an_empty_file_and_devices_stay),
 		IN_SCENE(refuses_a_device_that_would_be_a_whiteout),
 		IN_SCENE(keeps_access_lists),
 		IN_SCENE(a_mode_that_was_asked_for_bounds_an_access_list),
@@ -888,6 +937,7 @@ int main(void)
 		IN_SCENE(keeps_hard_links_of_large_sources),
 		IN_SCENE(tells_what_failed_in_another_thread),
 		IN_SCENE(keeps_times_and_attributes),
+		IN_SCENE(an_attribute_that_the_layer_cannot_have_is_an_error),
 		IN_SCENE(refuses_files_over_directories_and_what_is_missing),
 		IN_SCENE(makes_a_working_directory_only_where_there_is_none),
 	};
