@@ -110,13 +110,14 @@ static struct str skip(struct str s, size_t count)
 	return (struct str){ s.at + count, s.len - count };
 }
 
-/* The clean path, relative; "." for nothing at all. */
+/* The clean path, relative; "." for nothing at all. Blanks that a slash had kept at an end go, too,
+ * which may leave "". */
 static char *clean_path(struct str path)
 {
 	AUTO(buf) struct buf clean = BUF_INIT(IGNORE_MAX);
 
 	(void)!path_add(&clean, path, str_starts(path, "/") ? PATH_STAYS : PATH_KEPT);
-	return clean.len > 0 ? buf_steal(&clean) : xstrdup(".");
+	return clean.len > 0 ? str_dup(utf8_trim(buf_str(&clean))) : xstrdup(".");
 }
 
 /* True if a pattern holds nothing special but a leading `**`. */
@@ -241,9 +242,12 @@ static struct err *add_rule(struct ignore *ignore, struct str pattern, unsigned 
 
 	if (rule.exception)
 		pattern = utf8_trim(skip(pattern, 1));
-	if (pattern.len == 0)
+	if (pattern.len > 0)
+		clean = clean_path(pattern);
+	if (!clean || (!clean[0] && rule.exception))
 		return err_new(ERR_INVALID, "a ! needs a pattern behind it");
-	clean = clean_path(pattern);
+	if (!clean[0])
+		return NULL;
 	TRY(glob_check(str_of(clean)));
 	rule.pattern = STEAL(clean);
 	ignore->exceptions = ignore->exceptions || rule.exception;

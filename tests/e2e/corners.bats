@@ -113,6 +113,24 @@ teardown_file() {
 	same_image ctx --target other
 }
 
+@test "lines of an ignore file, of every spelling" {
+	recipe <<-'EOF'
+		FROM base
+		COPY . /all
+	EOF
+	local name
+	for name in a b 'c d' 'e ' f g '#h' '!i' 'q[1]' j/k j/l/k m.log n/m.log; do
+		put "$name"
+		put "deep/$name"
+	done
+	printf '%b\n' '# a comment' ' #h' '\ta\r' '/ b' 'c d /' './f/' '/../g' '\\!i' 'q\\[1]' 'j//x/../k' \
+		'*.log' '/ /' '.dockerignore' 'deep/j' '!deep/j/l' '! deep/j/k ' >ctx/.dockerignore
+	# The judge keeps the blank behind a `!`, and lets .. lead out of the root.
+	EXCEPT_PATHS="all/deep/j/k all/g" same_image ctx
+	equal "$(tar -tf ours.tar all | grep -v -e '^all/deep/' -e '/$' | sort | tr '\n' '|')" \
+		'all/Recipe|all/e |all/j/l/k|all/n/m.log|'
+}
+
 # refuse WHO LINES: nobody builds a Recipe of these lines; `buildkit` alone is asked what the other
 # judge lets pass.
 refuse() {

@@ -78,6 +78,12 @@ TEST(rules_exclude_what_the_language_says)
 		{ " #b", "#b", 1, true }, /* only column 0 is a comment */
 		{ "  a\t\r\n", "a", 1, true },
 		{ "\n\n a \n", "a", 3, true },
+		{ "a /", "a", 1, true }, /* blanks that a slash had kept */
+		{ "/ a\nb", "a", 1, true },
+		{ "a b / \r\n", "a b", 1, true },
+		{ "a /b", "a /b", 1, true },
+		{ "*\n!b /", "b", 2, false },
+		{ "/ /\n//", "a", 0, false },
 		{ "\xef\xbb\xbf"
 		  "a",
 		  "a", 1, true },
@@ -182,6 +188,7 @@ TEST(a_bad_pattern_is_an_error_that_names_its_line)
 		{ "a\n!\n", ".dockerignore:2: " },    { "! \n", ".dockerignore:1: " },
 		{ "a\n\nb[\n", ".dockerignore:3: " }, { "[]a]", ".dockerignore:1: " },
 		{ "a\\", ".dockerignore:1: " },       { "![x-]", ".dockerignore:1: " },
+		{ "!/ /", ".dockerignore:1: " },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
