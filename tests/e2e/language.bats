@@ -108,7 +108,7 @@ teardown_file() {
 	# For Buildah 1.28 a line goes on behind two backslashes.
 	JUDGE=no same_image ctx
 	holds out 'a   b'
-	holds json 'A	\\'
+	holds json $'A\t\\\\'
 	equal "$(owned x/p)" "-rw-r--r-- 1000/2000"
 }
 
