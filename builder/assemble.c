@@ -9,10 +9,12 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "builder/build.h"
+#include "builder/caches.h"
 #include "builder/config.h"
 #include "builder/image_changes.h"
 #include "builder/key.h"
 #include "builder/recompress.h"
+#include "registry/cache_entry.h"
 #include "store/blob.h"
 #include "store/image.h"
 #include "store/step.h"
@@ -26,6 +28,7 @@ struct assembly {
 	struct plan *plan;
 	json_t *history;
 	json_t *diff_ids;
+	json_t *facts; /* for an inline cache, else NULL */
 	VEC(struct image_layer) layers;
 	char last[CLOCK_TEXT_SIZE]; /* the time of the row before */
 };
@@ -34,6 +37,7 @@ static void assembly_release(struct assembly *a)
 {
 	json_decref(a->history);
 	json_decref(a->diff_ids);
+	json_decref(a->facts);
 	vec_release(&a->layers);
 }
 
@@ -161,6 +165,19 @@ static struct err *first_time(struct plan *plan, const struct plan_stage *target
 	return !created || err ? first_made(plan, target, ret) : NULL;
 }
 
+/* What the step of a row is, for whoever builds it again; its layer is the last one so far. */
+static void add_fact(struct assembly *a, const struct plan_step *step)
+{
+	const struct cache_entry entry = { .key = step->record.key,
+					   .created =
+						   a->plan->has_epoch ?
+							   (struct timespec){ a->plan->epoch, 0 } :
+							   step->record.created,
+					   .has_layer = step->record.lid[0] != '\0' };
+
+	json_push(a->facts, cache_inline_format(&entry, a->layers.len - 1));
+}
+
 static void add_row(struct assembly *a, const struct plan_row *row)
 {
 	json_t *out = json_object();
@@ -176,6 +193,8 @@ static void add_row(struct assembly *a, const struct plan_row *row)
 	json_push(a->history, out);
 	if (layer)
 		add_layer(a, &row->step->layer.blob, &row->step->layer.diff_id);
+	if (row->step && a->facts)
+		add_fact(a, row->step);
 }
 
 /* The rows of a stage behind those of the stage that it is built on. */
@@ -235,6 +254,8 @@ struct err *assemble(struct plan *plan, struct plan_target *wanted)
 	const struct plan_stage *bottom = target;
 	struct timespec first;
 
+	if (caches_are_inline(plan->opts))
+		a.facts = json_array();
 	while (bottom->parent)
 		bottom = bottom->parent;
 	if (bottom->image)
@@ -247,6 +268,8 @@ struct err *assemble(struct plan *plan, struct plan_target *wanted)
 	if (changes->omit_history)
 		json_array_clear(a.history);
 	config = config_finish(target->config, &target->platform, a.last, a.history, a.diff_ids);
+	if (a.facts)
+		json_set(config, CACHE_INLINE_MEMBER, STEAL(a.facts));
 	if (plan->opts->format == IMAGE_OCI) /* Docker's have none */
 		annotations = image_changes_annotations(
 			changes, ANNOTATION_MANIFEST, &target->platform,

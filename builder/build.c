@@ -3,6 +3,7 @@
 #include "builder/build.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -10,6 +11,7 @@
 #include "base/pool.h"
 #include "builder/assemble.h"
 #include "builder/attest.h"
+#include "builder/caches.h"
 #include "builder/config.h"
 #include "builder/deliver.h"
 #include "builder/events.h"
@@ -297,25 +299,53 @@ static struct err *name_images(const struct plan *plan)
 
 /* ---- the whole ---- */
 
+/* Whether something is made of the target's layers besides an image. */
+static bool wants_files(const struct build_opts *opts)
+{
+	for (size_t i = 0; i < opts->output_count; i++)
+		if (opts->outputs[i].kind == OUTPUT_TAR || opts->outputs[i].kind == OUTPUT_LOCAL)
+			return true;
+	return false;
+}
+
+/* What was done goes to the caches, with the user's file mode mask where that is a directory. */
+static struct err *write_caches(const struct build *build, struct caches *caches)
+{
+	mode_t ours;
+	struct err *err;
+
+	if (!caches)
+		return NULL;
+	ours = umask(build->opts.user_umask);
+	err = caches_write(caches);
+	umask(ours);
+	return err;
+}
+
 /* Execute a plan and put its images together, with their names. */
 static struct err *perform(struct build *build, struct plan *plan, struct build_result *ret)
 {
-	const struct execute_opts exec = { .blobs = wants_image(&build->opts),
+	const bool image = wants_image(&build->opts);
+	const struct execute_opts exec = { .blobs = image || caches_take_layers(&build->opts),
 					   .events = &build->events,
 					   .journal = build->journal };
+	AUTO(caches) struct caches *caches = NULL;
 	unsigned missing;
 
+	TRY(caches_open(plan, &build->events, image || wants_files(&build->opts), &caches));
+	plan->caches = caches;
 	TRY(execute_lookup(plan, &ret->steps, &missing));
 	ret->cached = ret->steps - missing;
 	tell_plan(build, count_stages(plan), ret->steps);
 	TRY(mounts_check(plan));
 	TRY(execute(plan, &exec));
-	if (exec.blobs)
+	if (image)
 		TRY(assemble_all(build, plan, ret));
 	for (size_t i = 0; i < build->opts.output_count; i++)
 		TRY(deliver(plan, &build->opts.outputs[i]));
 	TRY(name_images(plan));
-	return push_tags(build, plan);
+	TRY(push_tags(build, plan));
+	return write_caches(build, caches);
 }
 
 static void tell_end(const struct build *build, const struct err *err,

@@ -26,6 +26,7 @@
 struct attest_opts;
 struct build_args;
 struct build_events;
+struct cache_specs;
 struct client;
 struct context;
 struct err;
@@ -80,6 +81,7 @@ struct build_opts {
 	struct client *client; /* for base images and pushes; borrowed; NULL: no network */
 	enum pull_policy pull; /* of base images; without a client never */
 	bool push;             /* every tag, to the registry that it names */
+	const struct cache_specs *cache_from, *cache_to; /* borrowed; NULL: none */
 	bool no_cache;
 	struct strings no_cache_stages;      /* these run, by name or number, and what needs them */
 	const struct image_changes *changes; /* borrowed; NULL: none */

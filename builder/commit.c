@@ -10,6 +10,7 @@
 #include "base/pool.h"
 #include "base/vec.h"
 #include "builder/build.h"
+#include "builder/caches.h"
 #include "overlay/diff.h"
 #include "store/blob.h"
 
@@ -76,7 +77,7 @@ bool commit_wants(const struct plan *plan, const struct plan_step *step)
 		for (const struct plan_step *s = plan->targets[i].stage->top; s; s = s->below)
 			if (s == step)
 				return true;
-	return false;
+	return plan->caches && caches_want_blob(plan->caches, step);
 }
 
 /* Queue the blob of a step that was done before. */

@@ -1,7 +1,8 @@
 /*
  * builder/execute-private.h - what the files of an execution share.
  *
- *	execute.c    the look-up, the order of the steps, beginning and end
+ *	lookup.c     what is done already, and what is needed
+ *	execute.c    the order of the steps, beginning and end
  *	stacks.c     open layers: of images, and of what steps have left
  *	provide.c    one step: found at last, or made and kept
  *	commit.c     blobs of the target's layers
@@ -67,6 +68,8 @@ static inline struct step_state *execution_state(struct execution *ex, const str
 /* `err`, which stops all else that goes on if it is one. */
 struct err *execution_stop(struct execution *ex, struct err *err) MUST_USE;
 
+/* ---- lookup.c ---- */
+
 /* Ask the store for the step's key: step->cached, and then its record and its layer, pinned. */
 struct err *execute_look_up_step(struct plan *plan, struct plan_step *step) MUST_USE;
 
@@ -102,7 +105,7 @@ struct err *provide_step(struct execution *ex, struct plan_step *step, struct st
 
 /* ---- commit.c ---- */
 
-/* True if the layer of a step is one of a target's image. */
+/* True if the layer of a step is one of a target's image, or goes to a cache. */
 bool commit_wants(const struct plan *plan, const struct plan_step *step);
 
 /* Make the blob of a step's layer on a thread of its own. `below_fd` is a view of what lies below

@@ -10,7 +10,6 @@
 #include "builder/execute-private.h"
 
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -30,72 +29,6 @@
 
 #define COMMIT_THREADS 2 /* blobs in the making at a time: what they need is memory */
 #define COPY_THREADS 8   /* more only wait for the file system; each holds descriptors */
-
-/* ---- look-up ---- */
-
-struct err *execute_look_up_step(struct plan *plan, struct plan_step *step)
-{
-	AUTO(step_record) struct step_record found = { 0 };
-
-	if (plan->opts->no_cache || step->fresh)
-		return NULL;
-	TRY(step_find(plan->store, &step->record.key, false, &step->cached, &found, &step->layer));
-	if (step->cached) {
-		step->record.created = found.created;
-		step->record.duration = found.duration;
-		memcpy(step->record.lid, found.lid, sizeof(found.lid));
-	}
-	return NULL;
-}
-
-static bool is_stage(const struct plan_stage *stage, const char *wanted)
-{
-	AUTO(mem) char *number = xasprintf("%zu", stage->stage->index);
-
-	return strcasecmp(wanted, stage->name) == 0 || strcmp(wanted, number) == 0;
-}
-
-/* A step of a stage that is not to come from the cache, one on top of such a step, and one that reads
- * what such a step made: steps stand behind all that they need. */
-static void find_fresh(const struct plan *plan, struct plan_step *step)
-{
-	step->fresh = step->below && step->below->fresh;
-	vec_foreach (&step->reads, stage)
-		step->fresh = step->fresh || ((*stage)->top && (*stage)->top->fresh);
-	vec_foreach (&plan->opts->no_cache_stages, wanted)
-		step->fresh = step->fresh || is_stage(step->stage, *wanted);
-}
-
-/* Mark a step, all below it, and what the missing ones among them read. */
-static void need(struct plan_step *step)
-{
-	for (; step && !step->needed; step = step->below) {
-		step->needed = true;
-		if (step->cached)
-			continue;
-		vec_foreach (&step->reads, stage)
-			need((*stage)->top); /* as deep as stages copy from one another */
-	}
-}
-
-struct err *execute_lookup(struct plan *plan, unsigned *ret_needed, unsigned *ret_missing)
-{
-	unsigned needed = 0, missing = 0;
-
-	vec_foreach (&plan->steps, step) {
-		find_fresh(plan, *step);
-		TRY(execute_look_up_step(plan, *step));
-	}
-	for (size_t i = 0; i < plan->target_count; i++)
-		need(plan->targets[i].stage->top);
-	vec_foreach (&plan->steps, step) {
-		needed += (*step)->needed;
-		missing += (*step)->needed && !(*step)->cached;
-	}
-	*ret_needed = needed;
-	*ret_missing = missing;
-	return NULL;
-}
 
 /* ---- order ---- */
 

@@ -36,6 +36,7 @@
 
 struct build_opts;
 struct build_target;
+struct caches;
 struct config;
 struct err;
 struct plan_stage;
@@ -188,6 +189,8 @@ struct plan_step {
 	bool fresh;              /* it is not looked up: opts->no_cache_stages */
 	bool needed;             /* the target or a running step needs its layer */
 	bool cached;             /* found, not run */
+	bool asked;              /* other caches do not know it either, or are not to be asked */
+	bool absent;             /* cached, but its layer is still elsewhere: builder/caches.h */
 	struct layer_meta layer; /* lid empty: nothing changed */
 	uint64_t memory_peak;    /* RUN: bytes; as events have it */
 	uint64_t cpu_time;       /* RUN: nanoseconds */
@@ -248,6 +251,7 @@ struct plan {
 		struct plan_image **at;
 		size_t len, cap;
 	} images;
+	struct caches *caches; /* to look for what the store has not; borrowed; NULL: none */
 	unsigned transfers; /* from and to registries so far: the last one's number */
 	struct {
 		struct plan_context **at;

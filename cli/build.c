@@ -22,6 +22,7 @@
 #include "builder/volume.h"
 #include "cli/build_args.h"
 #include "cli/build_attest.h"
+#include "cli/build_cache.h"
 #include "cli/build_image.h"
 #include "cli/build_outputs.h"
 #include "cli/call.h"
@@ -42,6 +43,7 @@ struct build_values {
 	struct strings targets, tags, contexts, no_cache_stages;
 	struct strings secrets, ssh, allowed, volumes, hosts;
 	struct build_arg_values build_args;
+	struct build_cache_values caches;
 	struct build_output_values output;
 	struct build_image_values image;
 	struct build_attest_values attest;
@@ -63,6 +65,7 @@ static const struct option options[] = {
 	OPTION_LIST(struct build_values, contexts, 0, "build-context", "NAME=VALUE",
 		    "what FROM NAME and COPY --from=NAME mean: a directory, docker-image://NAME, "
 		    "oci-layout://DIRECTORY, a git repository or the URL of a tar"),
+	BUILD_CACHE_OPTIONS(struct build_values, caches),
 	OPTION_TEXT(struct build_values, call, 0, "call", "METHOD[,format=FORMAT]",
 		    "do not build, but tell: check, outline or targets"),
 	OPTION_FLAG(struct build_values, check, 0, "check",
@@ -134,6 +137,7 @@ struct request {
 	struct reference first_tag;   /* whom --creds are for */
 	struct client *client;        /* owned */
 	struct build_outputs outputs; /* owned */
+	struct build_caches caches;   /* owned */
 	struct image_changes changes; /* owned */
 	struct attest_opts attest;    /* owned */
 };
@@ -156,6 +160,7 @@ static void request_auto_(struct request *request)
 	vec_release(&request->contexts);
 	client_free(request->client);
 	build_outputs_release(&request->outputs);
+	build_caches_release(&request->caches);
 }
 
 /* ---- options ---- */
@@ -336,6 +341,7 @@ static struct err *read_request(const struct build_values *values, const struct 
 	TRY(read_tags(&values->tags, &ret->names));
 	TRY(build_outputs_read(&values->output, &ret->outputs, &ret->names, opts));
 	TRY(targets_read(&values->targets, &ret->names, &ret->targets));
+	TRY(build_caches_read(&values->caches, &ret->caches, opts));
 	TRY(read_registries(values, ret));
 	TRY(read_platform(values->platform, &opts->platform));
 	TRY(build_image_read(&values->image, &ret->outputs.wishes, ret->args, &ret->changes, opts));

@@ -50,6 +50,7 @@ static struct err *send(const struct repository *repo, const struct ask *ask,
 		.content = { .bytes = ask->bytes },
 		.accept = ask->accept,
 		.bulk = ask->bulk,
+		.once = repo->hasty,
 	};
 
 	if (ask->header)

@@ -25,6 +25,7 @@ struct repository {
 	struct client *client;
 	const struct place *place;
 	bool pushes; /* ask for tokens that allow it from the start: one for everything */
+	bool hasty;  /* what fails is not tried again */
 };
 
 /* Places in the order in which to ask; borrowed. */
