@@ -10,6 +10,7 @@
 #	make fuzz           every fuzzer, for FUZZ_SECONDS each
 #	make lint           house rules, format, clang-tidy, shellcheck
 #	make bench          measure, against buildah in the same run
+#	make real DIR=...   build the Recipes of public projects that are checked out there
 #	make install        PREFIX=/usr/local DESTDIR=
 #	make help           this text
 
@@ -152,6 +153,12 @@ bench:
 	@$(MAKE) --no-print-directory all
 	@python3 tests/bench/bench.py $B/$(PROGRAM) $(WORKLOADS)
 
+# JUDGE=yes builds each with buildah, too.
+real:
+	@sh tests/install.sh build test
+	@$(MAKE) --no-print-directory all
+	@PATH=$(CURDIR)/$B:$$PATH tests/real/run.sh $(DIR) $(PROJECTS)
+
 # Manual pages need scdoc; without it they are left out, and that is said.
 MAN := $(patsubst cli/%.1.scd,$B/man/cairn-%.1,$(filter-out cli/cairn.1.scd,$(wildcard cli/*.1.scd))) \
 	$B/man/cairn.1 $B/man/cairn-store.5
@@ -194,7 +201,7 @@ lint:
 	sh tests/house-rules.sh
 	clang-format --dry-run --Werror $(SRC) $(SPAWNER_SRC) $(HDR) $(TESTS)
 	clang-tidy --quiet $(SRC) $(SPAWNER_SRC) $(TESTS) -- -std=gnu11 -D_GNU_SOURCE -DCAIRN_VERSION='""' -I. $(PKG_CFLAGS)
-	shellcheck -x .ci/run $(wildcard tests/*.sh tests/e2e/*.bash tests/registry/*.bash tests/bench/*.sh tests/fuzz/*.sh examples/*/*.sh)
+	shellcheck -x .ci/run $(wildcard tests/*.sh tests/e2e/*.bash tests/registry/*.bash tests/bench/*.sh tests/fuzz/*.sh tests/real/*.sh tests/real/*.bash tests/real/projects/*.bash examples/*/*.sh)
 
 help:
 	@sed -n 's/^#\t/  /p' Makefile
@@ -202,6 +209,6 @@ help:
 clean:
 	rm -rf build
 
-.PHONY: all demo check units check-unit check-e2e check-golden sanitize fuzz fuzz-run bench lint man install install-man help clean
+.PHONY: all demo check units check-unit check-e2e check-golden sanitize fuzz fuzz-run bench real lint man install install-man help clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(SPAWNER_OBJ:.o=.d) $(B)/cli/main.d $(UNITS:=.d) $(FUZZ:=.d)
