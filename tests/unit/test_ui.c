@@ -249,6 +249,25 @@ TEST(plain_tells_one_event_a_line)
 	ui_plain_release(&plain);
 }
 
+TEST(plain_tells_what_a_slow_step_took)
+{
+	struct ui_plain plain = { 0 };
+	AUTO(buf) struct buf out = BUF_INIT(65536);
+	struct build_event event = END(1, 50 * S, BUILD_DONE, 4 * S, NULL);
+
+	event.cpu_time = 7100 * MS;
+	event.memory_peak = 310000000;
+	ui_plain_format(&plain, &event, &out);
+	event.duration = 6 * S;
+	ui_plain_format(&plain, &event, &out);
+	event.cpu_time = event.memory_peak = 0; /* a COPY */
+	ui_plain_format(&plain, &event, &out);
+	assert_string_equal(out.at, "#1 DONE 4.0s\n"
+				    "#1 DONE 6.0s (7.1s CPU, 310 MB memory)\n"
+				    "#1 DONE 6.0s\n");
+	ui_plain_release(&plain);
+}
+
 TEST(plain_tells_what_cannot_be_measured_without_a_size)
 {
 	struct ui_plain plain = { 0 };
@@ -422,6 +441,7 @@ int main(void)
 		cmocka_unit_test(colours_are_closed_where_they_are_opened),
 		cmocka_unit_test(no_frame_is_larger_than_its_terminal),
 		cmocka_unit_test(plain_tells_one_event_a_line),
+		cmocka_unit_test(plain_tells_what_a_slow_step_took),
 		cmocka_unit_test(plain_tells_what_cannot_be_measured_without_a_size),
 		cmocka_unit_test(plain_tells_progress_now_and_then),
 		cmocka_unit_test(a_frame_replaces_the_last_one_and_nothing_else),
