@@ -332,7 +332,7 @@ static void key_of_volumes(const struct site *site, struct key *key)
 		char *text = xasprintf("%s:%s:%s", volume->source, volume->target,
 				       volume->read_only ? "ro" : "rw");
 
-		key_add(key, "volume", text);
+		key_add(key, volume->device ? "device" : "volume", text);
 	}
 }
 

@@ -468,6 +468,11 @@ static struct err *make_volumes(struct making *m)
 		AUTO(mount_hold) struct mount_hold hold = HOLD_INIT;
 		AUTO(fd) int fd = -1;
 
+		if (volume->device) {
+			TRY(volume_open_device(volume, &hold.fd));
+			keep(m, &hold, volume->target);
+			continue;
+		}
 		TRY(file_open(AT_FDCWD, volume->source, O_PATH, 0, FILE_ANYWHERE, &fd));
 		TRY(err_wrap(detached_clone_all(fd, volume->read_only, &hold.fd), "-v %s",
 			     volume->source));

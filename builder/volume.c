@@ -3,15 +3,18 @@
 #include "builder/volume.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "overlay/detached.h"
 
 static void volume_release(struct volume *volume)
 {
@@ -86,11 +89,75 @@ static struct err *read_volume(const char *text, struct volume *volume)
 	return check_source(volume);
 }
 
-struct err *volumes_add(struct volumes *volumes, const char *text)
+static bool is_permissions(struct str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (!strchr("rwm", text.at[i]))
+			return false;
+	return text.len > 0;
+}
+
+/* "vendor.example/class=name" */
+static bool is_interface_name(const char *text)
+{
+	return text[0] != '/' && strchr(text, '/') && strchr(text, '=');
+}
+
+static struct err *check_device(const struct volume *volume)
+{
+	struct stat st;
+
+	if (!str_starts(str_of(volume->target), "/dev/"))
+		return err_new(ERR_INVALID, "'%.200s' is not below /dev", volume->target);
+	if (stat(volume->source, &st) < 0)
+		return err_sys("'%.200s'", volume->source);
+	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
+		return err_new(ERR_INVALID, "'%.200s' is not a device", volume->source);
+	return NULL;
+}
+
+static struct err *read_device(const char *text, struct volume *volume)
+{
+	struct str rest = str_of(text);
+	struct str place;
+
+	if (is_interface_name(text))
+		return err_new(ERR_UNSUPPORTED,
+			       "'%.200s' is a name of the Container Device Interface, of which "
+			       "nothing is known here; give the paths of its devices",
+			       text);
+	volume->device = true;
+	volume->source = str_dup(str_cut(&rest, ':'));
+	place = str_cut(&rest, ':');
+	if (place.at && !rest.at && is_permissions(place)) {
+		rest = place;
+		place = (struct str){ 0 };
+	}
+	if (rest.at && !is_permissions(rest))
+		return err_new(ERR_INVALID, "'%.200s' is not PATH[:PLACE][:rwm]", text);
+	if (rest.at && !(memchr(rest.at, 'r', rest.len) && memchr(rest.at, 'w', rest.len)))
+		return err_new(ERR_UNSUPPORTED,
+			       "'%.200s': a device can be given to read and write, and no less",
+			       text);
+	TRY(take_target(volume, place.at ? place : str_of(volume->source)));
+	TRY(check_source(volume));
+	return check_device(volume);
+}
+
+struct err *volume_open_device(const struct volume *volume, int *ret_fd)
+{
+	AUTO(fd) int fd = -1;
+
+	TRY(file_open(AT_FDCWD, volume->source, O_PATH, 0, FILE_ANYWHERE, &fd));
+	return err_wrap(detached_device(fd, ret_fd), "--device %s", volume->source);
+}
+
+static struct err *add(struct volumes *volumes, const char *text,
+		       struct err *(*read)(const char *text, struct volume *volume))
 {
 	struct volume volume = { 0 };
 	struct err *err = volumes->len < VOLUMES_MAX ?
-				  read_volume(text, &volume) :
+				  read(text, &volume) :
 				  err_new(ERR_INVALID, "more than %d volumes", VOLUMES_MAX);
 
 	if (err) {
@@ -99,4 +166,14 @@ struct err *volumes_add(struct volumes *volumes, const char *text)
 	}
 	vec_push(volumes, volume);
 	return NULL;
+}
+
+struct err *volumes_add(struct volumes *volumes, const char *text)
+{
+	return add(volumes, text, read_volume);
+}
+
+struct err *volumes_add_device(struct volumes *volumes, const char *text)
+{
+	return add(volumes, text, read_device);
 }

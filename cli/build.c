@@ -41,7 +41,7 @@ static const char *const networks[] = { "default", "host", "none", NULL };
 struct build_values {
 	const char *recipe, *ignore_file, *platform;
 	struct strings targets, tags, contexts, no_cache_stages;
-	struct strings secrets, ssh, allowed, volumes, hosts;
+	struct strings secrets, ssh, allowed, volumes, devices, hosts;
 	struct build_arg_values build_args;
 	struct build_cache_values caches;
 	struct build_output_values output;
@@ -70,6 +70,8 @@ static const struct option options[] = {
 		    "do not build, but tell: check, outline or targets"),
 	OPTION_FLAG(struct build_values, check, 0, "check",
 		    "do not build, but say what is wrong or doubtful; --call check"),
+	OPTION_LIST(struct build_values, devices, 0, "device", "PATH[:PLACE]",
+		    "let every RUN use this device of the machine"),
 	OPTION_PATH(struct build_values, recipe, 'f', "file", "PATH",
 		    "the Recipe; '-' is standard input (default: Recipe, Containerfile or "
 		    "Dockerfile in CONTEXT)"),
@@ -207,10 +209,13 @@ static struct err *read_secrets(const struct strings *list, struct request *ret)
 	return NULL;
 }
 
-static struct err *read_volumes(const struct strings *list, struct request *ret)
+static struct err *read_volumes(const struct strings *list, const struct strings *devices,
+				struct request *ret)
 {
 	vec_foreach (list, text)
 		TRY(option_refuse(volumes_add(&ret->volumes, *text), "--volume"));
+	vec_foreach (devices, text)
+		TRY(option_refuse(volumes_add_device(&ret->volumes, *text), "--device"));
 	ret->opts.volumes = &ret->volumes;
 	return NULL;
 }
@@ -336,7 +341,7 @@ static struct err *read_request(const struct build_values *values, const struct 
 	TRY(read_secrets(&values->secrets, ret));
 	TRY(read_ssh(&values->ssh, ret));
 	TRY(read_run_options(values, ret));
-	TRY(read_volumes(&values->volumes, ret));
+	TRY(read_volumes(&values->volumes, &values->devices, ret));
 	TRY(read_allowed(&values->allowed, opts));
 	TRY(read_tags(&values->tags, &ret->names));
 	TRY(build_outputs_read(&values->output, &ret->outputs, &ret->names, opts));

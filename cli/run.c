@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/file.h"
@@ -17,6 +18,7 @@
 #include "base/str.h"
 #include "builder/config.h"
 #include "builder/fetch.h"
+#include "builder/volume.h"
 #include "cli/commands-private.h"
 #include "cli/image.h"
 #include "cli/limits.h"
@@ -35,7 +37,7 @@
 static const char *const networks[] = { "host", "none", NULL };
 
 struct run_values {
-	struct strings env;
+	struct strings env, devices;
 	const char *entrypoint, *user, *workdir, *platform;
 	int network, pull;
 	bool interactive, tty, rm;
@@ -45,6 +47,8 @@ struct run_values {
 };
 
 static const struct option options[] = {
+	OPTION_LIST(struct run_values, devices, 0, "device", "PATH[:PLACE]",
+		    "let the command use this device of the machine"),
 	OPTION_TEXT(struct run_values, entrypoint, 0, "entrypoint", "PROGRAM",
 		    "run PROGRAM instead of the image's entrypoint and command"),
 	OPTION_LIST(struct run_values, env, 'e', "env", "NAME[=VALUE]",
@@ -165,6 +169,9 @@ struct container {
 	struct layer_stage *holder; /* where the skeleton is */
 	struct skeleton skeleton;
 	struct limits limits;
+	struct volumes devices;
+	struct sandbox_mount mounts[SANDBOX_MOUNTS_MAX]; /* of the devices */
+	size_t mount_count;
 	struct sandbox *sandbox;
 	int root_fd;
 };
@@ -179,7 +186,30 @@ static void container_auto_(struct container *c)
 	layer_stage_free(c->holder);
 	stack_release(&c->stack);
 	pool_free(c->pool);
+	for (size_t i = 0; i < c->mount_count; i++)
+		close(c->mounts[i].fd);
+	volumes_release(&c->devices);
 	limits_release(&c->limits);
+}
+
+/* The devices that the command finds below /dev. */
+static struct err *open_devices(struct container *c)
+{
+	vec_foreach (&c->devices, device) {
+		struct sandbox_mount *mount = &c->mounts[c->mount_count];
+
+		TRY(volume_open_device(device, &mount->fd));
+		mount->target = device->target;
+		c->mount_count++;
+	}
+	return NULL;
+}
+
+static struct err *read_devices(const struct strings *list, struct volumes *ret)
+{
+	vec_foreach (list, text)
+		TRY(option_refuse(volumes_add_device(ret, *text), "--device"));
+	return NULL;
 }
 
 static struct err *open_container(struct store *store, const struct image *image,
@@ -228,6 +258,9 @@ static struct err *start(struct container *c, const struct image *image,
 	spec->group_count = user.group_count;
 	spec->network = strcmp(networks[values->network], "none") == 0 ? SANDBOX_NETWORK_NONE :
 									 SANDBOX_NETWORK_HOST;
+	TRY(open_devices(c));
+	spec->mounts = c->mounts;
+	spec->mount_count = c->mount_count;
 	spec->shm_size = c->limits.shm_size;
 	spec->limits = c->limits.ulimits.at;
 	spec->limit_count = c->limits.ulimits.len;
@@ -271,6 +304,7 @@ static struct err *run_run(struct cli *cli, void *arg, struct strings *operands)
 
 	TRY(check_values(values));
 	TRY(limits_read(&values->limits, &container.limits));
+	TRY(read_devices(&values->devices, &container.devices));
 	cli->exit_code = FAILED;
 	TRY(cli_need_root("running an image"));
 	TRY(cli_open_store(cli, &store));

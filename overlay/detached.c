@@ -100,6 +100,25 @@ struct err *detached_clone_all(int fd, bool read_only, int *ret_fd)
 	return clone(fd, true, read_only, ret_fd);
 }
 
+struct err *detached_device(int fd, int *ret_fd)
+{
+	AUTO(fd)
+	int mount_fd = (int)syscall(SYS_open_tree, fd, "",
+				    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	struct stat st;
+
+	if (mount_fd < 0 || fstat(mount_fd, &st) < 0 ||
+	    kernel_make_private(mount_fd, "", AT_EMPTY_PATH) < 0 ||
+	    kernel_mount_setattr(mount_fd, "", AT_EMPTY_PATH,
+				 MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC) < 0)
+		return err_sys("make a mount of a device");
+	/* a directory would bring every node in it along */
+	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
+		return err_new(ERR_INVALID, "it is not a device");
+	*ret_fd = STEAL_FD(mount_fd);
+	return NULL;
+}
+
 struct err *detached_fix(int fd)
 {
 	if (kernel_mount_setattr(fd, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY) < 0)

@@ -2,7 +2,7 @@
  * overlay/detached.h - mounts that stand nowhere yet: what a step can be given.
  *
  * A mount is a descriptor and nothing else, until a step attaches it in its own
- * namespace (struct sandbox_mount). None allows devices. When the last
+ * namespace (struct sandbox_mount). None but detached_device() allows devices. When the last
  * descriptor is closed it is gone, by `kill -9` too.
  */
 #ifndef OVERLAY_DETACHED_H
@@ -40,6 +40,9 @@ struct err *detached_file(const struct detached_file *file, int *ret_fd) MUST_US
 struct err *detached_clone(int fd, bool read_only, int *ret_fd) MUST_USE;
 /* The same with all that is mounted below. */
 struct err *detached_clone_all(int fd, bool read_only, int *ret_fd) MUST_USE;
+
+/* The device node `fd` of the machine as a mount that is this one file. ERR_INVALID if it is none. */
+struct err *detached_device(int fd, int *ret_fd) MUST_USE;
 
 /* Make a detached mount read-only. */
 struct err *detached_fix(int fd) MUST_USE;
