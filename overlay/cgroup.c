@@ -29,8 +29,8 @@
 #define PREFIX "cairn-"
 #define NAME_SIZE 64
 #define TAKE_TRIES 16
-#define REMOVE_TRIES 500 /* of a millisecond each, for processes that are dying */
-#define DEPTH_MAX 32     /* of groups that a trusted step has made in its own */
+#define REMOVE_TRIES 5000 /* of a millisecond each, for processes that are dying */
+#define DEPTH_MAX 32      /* of groups that a trusted step has made in its own */
 #define STAT_MAX ((size_t)64 * 1024)
 
 struct cgroups {
