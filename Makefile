@@ -69,7 +69,7 @@ THREADED := $(filter $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test
 	pool log stream codec pipeline diff diff_blob stack mount sandbox sandbox_ends store lease layer blob \
 	journal events ui plan copy progress map token client cancel execute http \
 	http_send http_tls credentials assemble deliver file layer_roundtrip layout lock process \
-	pull_push unpack copy_image cache_dir agent_relay sandbox_mounts)
+	pull_push unpack copy_image cache cache_dir agent_relay sandbox_mounts)
 FUZZ  := $(patsubst %.c,$B/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 all: $(if $(wildcard cli/main.c),$B/$(PROGRAM) $B/build,$B/libcairn.a)
