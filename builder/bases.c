@@ -16,6 +16,7 @@
 #include "base/pool.h"
 #include "builder/build.h"
 #include "builder/fetch.h"
+#include "builder/source_policy.h"
 #include "builder/transfer.h"
 #include "registry/archive.h"
 #include "registry/find.h"
@@ -144,6 +145,31 @@ static struct err *find_here(struct plan *plan, const struct plan_need *need,
 			     "'cairn import' bring an image into the store");
 }
 
+/* ---- which may be ---- */
+
+/* What the policy makes of a need's name; the caller's. What is in a layout of this machine needs no leave. */
+static struct err *judge(struct plan *plan, const struct plan_need *need, char **ret)
+{
+	const bool local = need->context && need->context->spec.kind == CONTEXT_LAYOUT;
+
+	return image_error(plan, need,
+			   source_policy_image(local ? NULL : plan->opts->policy, need->name, ret));
+}
+
+/* A short name has become that of a registry: the policy was asked about what it usually means. */
+static struct err *may_ask(void *self, const char *name)
+{
+	const struct plan *plan = self;
+	AUTO(mem) char *meant = NULL;
+
+	TRY(source_policy_image(plan->opts->policy, name, &meant));
+	if (strcmp(meant, name) == 0)
+		return NULL;
+	return err_new(ERR_DENIED,
+		       "the source policy converts '%s': write that name, and not a short one",
+		       name);
+}
+
 /* ---- fetching ---- */
 
 /* A name that no registry had may be meant for something that is here. */
@@ -167,6 +193,8 @@ static struct err *fetch(struct plan *plan, const struct plan_need *need, unsign
 	struct transfer transfer;
 	const struct fetch_opts opts = { .policy = plan->opts->pull,
 					 .platform = need->exact ? &need->platform : NULL,
+					 .may_ask = may_ask,
+					 .may_ask_self = plan,
 					 .progress = &transfer.progress };
 	struct err *err;
 
@@ -179,13 +207,17 @@ static struct err *fetch(struct plan *plan, const struct plan_need *need, unsign
 
 struct err *plan_image_of(struct plan *plan, const struct plan_need *need, struct plan_image **ret)
 {
+	struct plan_need judged = *need;
+	AUTO(mem) char *name = NULL;
 	struct descriptor target;
 
-	TRY(image_error(plan, need, find_here(plan, need, ret)));
+	TRY(judge(plan, need, &name));
+	judged.name = name;
+	TRY(image_error(plan, &judged, find_here(plan, &judged, ret)));
 	if (*ret)
 		return NULL;
-	TRY(fetch(plan, need, ++plan->transfers, &target));
-	return image_error(plan, need, add_image(plan, need, &target, true, ret));
+	TRY(fetch(plan, &judged, ++plan->transfers, &target));
+	return image_error(plan, &judged, add_image(plan, &judged, &target, true, ret));
 }
 
 /* ---- the walk ---- */
@@ -203,8 +235,13 @@ struct walk {
 static struct err *add_need(struct walk *walk, struct plan_need need)
 {
 	struct plan_image *here;
-	struct err *err;
+	char *name = NULL;
+	struct err *err = judge(walk->plan, &need, &name);
 
+	free(need.name);
+	if (err)
+		return err;
+	need.name = name;
 	vec_foreach (&walk->needs, other) {
 		if (strcmp(other->name, need.name) == 0 &&
 		    platform_equal(&other->platform, &need.platform)) {

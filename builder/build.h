@@ -32,6 +32,7 @@ struct context;
 struct err;
 struct image_changes;
 struct secrets;
+struct source_policy;
 struct ssh_sources;
 struct ulimits;
 struct volumes;
@@ -87,6 +88,8 @@ struct build_opts {
 	const struct image_changes *changes; /* borrowed; NULL: none */
 	const struct attest_opts
 		*attest; /* builder/attest_spec.h; borrowed; NULL: nothing is attested */
+	const struct source_policy
+		*policy;               /* builder/source_policy.h; borrowed; NULL: all is allowed */
 	const struct secrets *secrets; /* --secret; borrowed; NULL: none */
 	const struct ssh_sources *ssh; /* --ssh; borrowed; NULL: none */
 	const struct volumes *volumes; /* -v; borrowed; NULL: none */

@@ -16,6 +16,7 @@
 #include "builder/git_source.h"
 #include "builder/git_url.h"
 #include "builder/remote_auth.h"
+#include "builder/source_policy.h"
 #include "builder/tarball.h"
 #include "builder/web_source.h"
 #include "registry/client.h"
@@ -139,19 +140,22 @@ static struct err *fetch_stdin(const struct context_opts *opts, struct context *
 static struct err *fetch_web(const struct context_opts *opts, const char *url, struct context *ret)
 {
 	const struct web_auth auth = remote_auth_web(opts->secrets);
-	const struct web_source_opts how = { .store = opts->store,
-					     .client = opts->client,
-					     .auth = &auth,
-					     .progress = opts->progress };
+	AUTO(policy_web) struct policy_web web = { 0 };
+	struct web_source_opts how = { .store = opts->store,
+				       .client = opts->client,
+				       .auth = &auth,
+				       .progress = opts->progress };
 	AUTO(mem) char *shown = url_redacted(url);
 	struct web_source file;
 	int fd = -1;
 
-	TRY(web_source_get(&how, url, &file));
+	TRY(source_policy_web(opts->policy, url, NULL, &web));
+	how.checksum = web.has_checksum ? &web.checksum : NULL;
+	TRY(web_source_get(&how, web.url, &file));
 	ret->has_time = file.has_time;
 	ret->time = file.time;
 	ret->fetched = file.fetched;
-	dependencies_add_web(&ret->dependencies, url, &file.digest);
+	dependencies_add_web(&ret->dependencies, web.url, &file.digest);
 	if (opts->named)
 		return take_named(opts, &file.digest, shown, ret);
 	TRY(blob_open(opts->store, &file.digest, &fd, &file.size));
@@ -190,6 +194,7 @@ static struct err *fetch_git(const struct context_opts *opts, const char *text, 
 	bool is, keep;
 
 	TRY(git_url_parse(text, GIT_URL_CONTEXT, &is, &url));
+	TRY(source_policy_git(opts->policy, &url));
 	keep = url.keep_git_dir == TRISTATE_UNSET ? opts->keep_git_dir :
 						    url.keep_git_dir == TRISTATE_TRUE;
 	TRY(git_source_resolve(&how, &url, commit));

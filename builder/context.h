@@ -23,15 +23,17 @@ struct context_spec;
 struct err;
 struct progress;
 struct secrets;
+struct source_policy;
 struct store;
 
 struct context_opts {
 	struct store *store;
 	struct client *client;         /* NULL: there is no network */
 	const struct secrets *secrets; /* who we are where (builder/remote_auth.h); NULL: nobody */
-	bool keep_git_dir;             /* of a repository whose URL does not say */
-	bool named;                    /* --build-context has it, and there is no Recipe in it */
-	struct progress *progress;     /* NULL: silence */
+	const struct source_policy *policy; /* which sources may be; NULL: all */
+	bool keep_git_dir;                  /* of a repository whose URL does not say */
+	bool named;                /* --build-context has it, and there is no Recipe in it */
+	struct progress *progress; /* NULL: silence */
 };
 
 struct context {

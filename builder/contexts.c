@@ -53,6 +53,7 @@ static struct err *fetch(struct plan *plan, struct plan_context *context)
 	const struct context_opts how = { .store = plan->store,
 					  .client = plan->opts->client,
 					  .secrets = plan->opts->secrets,
+					  .policy = plan->opts->policy,
 					  .named = true,
 					  .progress = &transfer.progress };
 	struct err *err;

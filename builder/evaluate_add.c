@@ -9,6 +9,7 @@
 #include "builder/git_source.h"
 #include "builder/key.h"
 #include "builder/remote_auth.h"
+#include "builder/source_policy.h"
 #include "builder/transfer.h"
 #include "builder/web_source.h"
 #include "registry/client.h"
@@ -71,15 +72,17 @@ static struct err *find_web(const struct site *site, const char *url,
 	const enum tristate unpack = site->in->copy.unpack;
 	char *name = web_source_name(url);
 	struct web_source found = { .size = 0 };
+	AUTO(policy_web) struct policy_web web = { 0 };
 	const struct digest *want;
 	struct digest digest;
 
 	add->kind = ADD_WEB;
 	add->unpack = unpack == TRISTATE_TRUE;
-	add->url = xstrdup(url);
 	add->name = name ? name : xstrdup(UNNAMED);
 	TRY(read_checksum(expected, &digest, &want));
-	TRY(fetch(site, url, want, &found));
+	TRY(source_policy_web(site->plan->opts->policy, url, want, &web));
+	TRY(fetch(site, web.url, web.has_checksum ? &web.checksum : NULL, &found));
+	add->url = STEAL(web.url);
 	add->digest = found.digest;
 	add->time = found.time;
 	key_add(key, "file", add->name);
@@ -142,6 +145,7 @@ static struct err *find_git(const struct site *site, const struct expected *expe
 	add->kind = ADD_GIT;
 	TRY(add_checksum(expected, &add->git));
 	TRY(decide_git_dir(site, add));
+	TRY(source_policy_git(site->plan->opts->policy, &add->git));
 	TRY(resolve(site, add));
 	key_add(key, "commit", add->commit);
 	key_add(key, "directory of the repository", add->git.subdir);

@@ -110,6 +110,8 @@ static struct err *pull_meaning(void *self, const char *name)
 	struct pull_result result;
 	struct reference ref;
 
+	if (opts->may_ask)
+		TRY(opts->may_ask(opts->may_ask_self, name));
 	TRY(reference_parse(name, &ref));
 	TRY(pull_image(search->store, search->client, &ref, &pull, &result));
 	*search->result = (struct fetch_result){ .target = result.target,

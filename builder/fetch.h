@@ -36,6 +36,9 @@ struct fetch_opts {
 	const struct platform *platform;
 	bool all_platforms;
 	struct progress *progress; /* may be NULL */
+	/* Asked about each name before a registry is, once that is known; NULL: all may be. */
+	struct err *(*may_ask)(void *self, const char *name);
+	void *may_ask_self;
 };
 
 struct fetch_result {

@@ -13,6 +13,7 @@
 #include "builder/recipe_file.h"
 #include "builder/remote_auth.h"
 #include "builder/scope.h"
+#include "builder/source_policy.h"
 #include "builder/transfer.h"
 #include "builder/web_source.h"
 #include "registry/url.h"
@@ -45,6 +46,7 @@ static struct err *fetch_context(struct store *store, const struct build_opts *o
 	const struct context_opts how = { .store = store,
 					  .client = opts->client,
 					  .secrets = opts->secrets,
+					  .policy = opts->policy,
 					  .keep_git_dir = wants_git_dir(opts),
 					  .progress = &transfer.progress };
 	struct err *err;
@@ -86,18 +88,21 @@ static struct err *fetch_recipe(struct store *store, const struct build_opts *op
 	AUTO(mem) char *shown = url_redacted(opts->recipe);
 	struct transfer transfer;
 	const struct web_auth auth = remote_auth_web(opts->secrets);
-	const struct web_source_opts how = { .store = store,
-					     .client = opts->client,
-					     .auth = &auth,
-					     .progress = &transfer.progress };
+	AUTO(policy_web) struct policy_web web = { 0 };
+	struct web_source_opts how = { .store = store,
+				       .client = opts->client,
+				       .auth = &auth,
+				       .progress = &transfer.progress };
 	AUTO(source) struct source *content = NULL;
 	AUTO(sink) struct sink *out = NULL;
 	struct web_source file = { .fetched = false };
 	struct err *err;
 	int fd = -1;
 
+	TRY(source_policy_web(opts->policy, opts->recipe, NULL, &web));
+	how.checksum = web.has_checksum ? &web.checksum : NULL;
 	transfer_begin(&transfer, opts->events, ++context->transfers, "fetch", shown);
-	err = web_source_get(&how, opts->recipe, &file);
+	err = web_source_get(&how, web.url, &file);
 	transfer_end(&transfer, err, file.fetched);
 	TRY(err_wrap(err, "the Recipe %s", shown));
 	TRY(blob_open(store, &file.digest, &fd, &file.size));

@@ -18,6 +18,7 @@
 #include "builder/mount.h"
 #include "builder/scope.h"
 #include "builder/secrets.h"
+#include "builder/source_policy.h"
 #include "builder/ssh.h"
 #include "builder/volume.h"
 #include "cli/build_args.h"
@@ -25,6 +26,7 @@
 #include "cli/build_cache.h"
 #include "cli/build_image.h"
 #include "cli/build_outputs.h"
+#include "cli/build_policy.h"
 #include "cli/call.h"
 #include "cli/commands-private.h"
 #include "cli/limits.h"
@@ -47,6 +49,7 @@ struct build_values {
 	struct build_output_values output;
 	struct build_image_values image;
 	struct build_attest_values attest;
+	const char *policy_file;
 	uint64_t jobs;
 	int network, progress, pull;
 	bool check, no_cache, quiet;
@@ -109,6 +112,8 @@ static const struct option options[] = {
 	BUILD_IMAGE_OPTIONS(struct build_values, image),
 	BUILD_ATTEST_OPTIONS(struct build_values, attest),
 	LIMIT_OPTIONS(struct build_values, limits),
+	OPTION_PATH(struct build_values, policy_file, 0, "source-policy-file", "PATH",
+		    "rules about which images, files and repositories a build may use"),
 	NETWORK_OPTIONS(struct build_values, registries),
 	/* Scripts written for other builders say these; here they are how things are. */
 	OPTION_TEXT(struct build_values, ignored_text, 0, "builder", "NAME", NULL),
@@ -142,6 +147,7 @@ struct request {
 	struct build_caches caches;   /* owned */
 	struct image_changes changes; /* owned */
 	struct attest_opts attest;    /* owned */
+	struct source_policy *policy; /* owned */
 };
 
 static void request_auto_(struct request *request)
@@ -152,6 +158,7 @@ static void request_auto_(struct request *request)
 	strings_release(&request->opts.no_cache_stages);
 	image_changes_release(&request->changes);
 	attest_opts_release(&request->attest);
+	source_policy_free(request->policy);
 	build_args_free(request->args);
 	secrets_free(request->secrets);
 	ssh_sources_free(request->ssh);
@@ -350,6 +357,8 @@ static struct err *read_request(const struct build_values *values, const struct 
 	TRY(read_registries(values, ret));
 	TRY(read_platform(values->platform, &opts->platform));
 	TRY(build_image_read(&values->image, &ret->outputs.wishes, ret->args, &ret->changes, opts));
+	TRY(build_policy_read(values->policy_file, &ret->policy));
+	opts->policy = ret->policy;
 	TRY(build_attest_read(&values->attest, &ret->attest, opts));
 	build_image_split(&values->no_cache_stages, &opts->no_cache_stages);
 	opts->recipe = values->recipe;

@@ -1,0 +1,523 @@
+/* builder/source_policy.c - see builder/source_policy.h. */
+
+#include "builder/source_policy.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/vec.h"
+#include "builder/git_url.h"
+#include "builder/policy_pattern.h"
+#include "registry/reference.h"
+#include "registry/url.h"
+
+#define ROUNDS_MAX 20 /* of conversions of one source */
+#define IMAGE "docker-image://"
+#define GIT "git://"
+
+enum policy_action { POLICY_ALLOW, POLICY_DENY, POLICY_CONVERT };
+enum policy_condition { POLICY_EQUAL, POLICY_NOTEQUAL, POLICY_MATCHES };
+
+static const char *const actions[] = { "ALLOW", "DENY", "CONVERT", NULL };
+static const char *const matches[] = { "WILDCARD", "EXACT", "REGEX", NULL };
+static const char *const conditions[] = { "EQUAL", "NOTEQUAL", "MATCHES", NULL };
+
+/* What a source has besides its identifier. */
+enum attribute { HTTP_CHECKSUM, GIT_CHECKSUM, GIT_FULLURL, ATTRIBUTES };
+
+static const char *const attributes[] = { "http.checksum", "git.checksum", "git.fullurl", NULL };
+
+struct constraint {
+	enum attribute attribute;
+	enum policy_condition condition;
+	char *value;
+	struct policy_pattern *pattern; /* of POLICY_MATCHES */
+};
+
+struct rule {
+	enum policy_action action;
+	char *selector; /* for texts */
+	struct policy_pattern *pattern;
+	VEC(struct constraint) constraints;
+	char *becomes;             /* CONVERT: NULL: the identifier stays */
+	char *changes[ATTRIBUTES]; /* CONVERT: NULL: it stays */
+};
+
+struct source_policy {
+	char *name;
+	VEC(struct rule) rules;
+};
+
+static void rule_release(struct rule *rule)
+{
+	vec_foreach (&rule->constraints, constraint) {
+		free(constraint->value);
+		policy_pattern_free(constraint->pattern);
+	}
+	vec_release(&rule->constraints);
+	policy_pattern_free(rule->pattern);
+	free(rule->selector);
+	free(rule->becomes);
+	for (size_t i = 0; i < ATTRIBUTES; i++)
+		free(rule->changes[i]);
+}
+
+void source_policy_free(struct source_policy *policy)
+{
+	if (!policy)
+		return;
+	vec_foreach (&policy->rules, rule)
+		rule_release(rule);
+	vec_release(&policy->rules);
+	free(policy->name);
+	free(policy);
+}
+
+/* ---- reading ---- */
+
+/* A word of a list, or its number, as BuildKit takes both. */
+static struct err *read_word(const struct json_at *at, const char *const *words, int *ret)
+{
+	const char *text = NULL;
+
+	for (int i = 0; words[i] && json_is_integer(at->value); i++) {
+		if (json_integer_value(at->value) == i) {
+			*ret = i;
+			return NULL;
+		}
+	}
+	TRY(json_get_text(at, &text));
+	for (int i = 0; words[i]; i++) {
+		if (strcmp(words[i], text) == 0) {
+			*ret = i;
+			return NULL;
+		}
+	}
+	return json_error(at, "'%.80s' is not one of the words that are known", text);
+}
+
+/* Nothing may be without effect: a word that is misspelt, least of all. */
+static struct err *check_members(const struct json_at *at, const char *const *known)
+{
+	const char *key;
+	json_t *value;
+
+	TRY(json_expect_object(at));
+	json_object_foreach(at->value, key, value)
+	{
+		size_t i = 0;
+
+		while (known[i] && strcmp(known[i], key) != 0)
+			i++;
+		if (!known[i])
+			return json_error(at, "'%.80s' is not known", key);
+	}
+	return NULL;
+}
+
+static struct err *find_attribute(const struct json_at *at, const char *name, int *ret)
+{
+	for (int i = 0; attributes[i]; i++) {
+		if (strcmp(attributes[i], name) == 0) {
+			*ret = i;
+			return NULL;
+		}
+	}
+	return err_new(ERR_UNSUPPORTED,
+		       "%s: attribute '%.80s' is none of http.checksum, "
+		       "git.checksum, git.fullurl",
+		       at->key ? at->key : "rule", name);
+}
+
+static struct err *read_constraint(const struct json_at *at, struct constraint *ret)
+{
+	static const char *const known[] = { "key", "value", "condition", NULL };
+	const struct json_at key_at = json_member(at, "key"), value_at = json_member(at, "value");
+	const struct json_at condition_at = json_member(at, "condition");
+	const char *key = NULL, *value = NULL;
+	int attribute = 0, condition = POLICY_EQUAL;
+
+	TRY(check_members(at, known));
+	TRY(json_get_text(&key_at, &key));
+	TRY(json_get_text(&value_at, &value));
+	TRY(find_attribute(at, key, &attribute));
+	if (condition_at.value)
+		TRY(read_word(&condition_at, conditions, &condition));
+	ret->attribute = (enum attribute)attribute;
+	ret->condition = (enum policy_condition)condition;
+	ret->value = xstrdup(value);
+	return condition == POLICY_MATCHES ?
+		       policy_pattern_new(POLICY_REGEX, value, &ret->pattern) :
+		       NULL;
+}
+
+static struct err *read_selector(const struct json_at *at, struct rule *ret)
+{
+	static const char *const known[] = { "identifier", "matchType", "match_type", "constraints",
+					     NULL };
+	const struct json_at identifier_at = json_member(at, "identifier");
+	const struct json_at list = json_member(at, "constraints");
+	struct json_at match_at = json_member(at, "matchType");
+	const char *identifier = NULL;
+	int match = POLICY_WILDCARD;
+
+	TRY(check_members(at, known));
+	TRY(json_get_text(&identifier_at, &identifier));
+	if (!match_at.value)
+		match_at = json_member(at, "match_type");
+	if (match_at.value)
+		TRY(read_word(&match_at, matches, &match));
+	ret->selector = xstrdup(identifier);
+	TRY(policy_pattern_new((enum policy_match)match, identifier, &ret->pattern));
+	if (list.value)
+		TRY(json_expect_array(&list));
+	for (size_t i = 0; i < json_length(&list); i++) {
+		const struct json_at element = json_element(&list, i);
+
+		TRY(read_constraint(&element, vec_add(&ret->constraints)));
+	}
+	return NULL;
+}
+
+static struct err *read_updates(const struct json_at *at, struct rule *ret)
+{
+	static const char *const known[] = { "identifier", "attrs", NULL };
+	const struct json_at identifier_at = json_member(at, "identifier");
+	const struct json_at attrs = json_member(at, "attrs");
+	const char *identifier = NULL, *key;
+	json_t *value;
+
+	TRY(check_members(at, known));
+	TRY(json_get_optional_text(&identifier_at, &identifier));
+	ret->becomes = identifier && identifier[0] ? xstrdup(identifier) : NULL;
+	if (!attrs.value)
+		return NULL;
+	TRY(json_expect_object(&attrs));
+	json_object_foreach(attrs.value, key, value)
+	{
+		const struct json_at member = json_member(&attrs, key);
+		const char *text = NULL;
+		int attribute = 0;
+
+		TRY(find_attribute(&attrs, key, &attribute));
+		TRY(json_get_text(&member, &text));
+		ret->changes[attribute] = xstrdup(text);
+	}
+	return NULL;
+}
+
+static struct err *read_rule(const struct json_at *at, struct rule *ret)
+{
+	static const char *const known[] = { "action", "selector", "updates", NULL };
+	const struct json_at action_at = json_member(at, "action");
+	const struct json_at selector_at = json_member(at, "selector");
+	const struct json_at updates_at = json_member(at, "updates");
+	int action = POLICY_ALLOW;
+
+	TRY(check_members(at, known));
+	TRY(read_word(&action_at, actions, &action));
+	ret->action = (enum policy_action)action;
+	TRY(read_selector(&selector_at, ret));
+	if (ret->action != POLICY_CONVERT)
+		return NULL;
+	return read_updates(&updates_at, ret);
+}
+
+static struct err *read_rules(const struct json_at *root, struct source_policy *policy)
+{
+	static const char *const known[] = { "rules", "version", NULL };
+	const struct json_at rules = json_member(root, "rules");
+
+	TRY(check_members(root, known));
+	if (!rules.value)
+		return NULL;
+	TRY(json_expect_array(&rules));
+	if (json_length(&rules) > SOURCE_POLICY_RULES_MAX)
+		return json_error(&rules, "more than %d rules", SOURCE_POLICY_RULES_MAX);
+	for (size_t i = 0; i < json_length(&rules); i++) {
+		const struct json_at at = json_element(&rules, i);
+
+		TRY(err_wrap(read_rule(&at, vec_add(&policy->rules)), "rule %zu", i + 1));
+	}
+	return NULL;
+}
+
+struct err *source_policy_parse(const char *name, struct str text, struct source_policy **ret)
+{
+	AUTO(source_policy) struct source_policy *policy = xcalloc(1, sizeof(*policy));
+	AUTO(json) json_t *document = NULL;
+	struct json_at root;
+
+	policy->name = xstrdup(name);
+	TRY(json_parse(text, SOURCE_POLICY_MAX, name, &document));
+	root = json_root(document, name);
+	TRY(err_wrap(read_rules(&root, policy), "source policy %s", name));
+	*ret = STEAL(policy);
+	return NULL;
+}
+
+/* ---- judging ---- */
+
+struct subject {
+	char *identifier;
+	char *has[ATTRIBUTES]; /* NULL: it has none */
+};
+
+static void subject_auto_(struct subject *subject)
+{
+	free(subject->identifier);
+	for (size_t i = 0; i < ATTRIBUTES; i++)
+		free(subject->has[i]);
+}
+
+static bool holds(const struct constraint *constraint, const struct subject *subject)
+{
+	const char *has = subject->has[constraint->attribute];
+
+	has = has ? has : "";
+	switch (constraint->condition) {
+	case POLICY_EQUAL:
+		return strcmp(has, constraint->value) == 0;
+	case POLICY_NOTEQUAL:
+		return strcmp(has, constraint->value) != 0;
+	case POLICY_MATCHES:
+		break;
+	}
+	return policy_pattern_fits(constraint->pattern, has, NULL, NULL);
+}
+
+/* `ret_becomes` (the caller's, may be NULL) is what the rule makes of the identifier. */
+static bool fits(const struct rule *rule, const struct subject *subject, char **ret_becomes)
+{
+	vec_foreach (&rule->constraints, constraint)
+		if (!holds(constraint, subject))
+			return false;
+	return policy_pattern_fits(rule->pattern, subject->identifier, rule->becomes, ret_becomes);
+}
+
+/* Takes ownership of `becomes`, which may be NULL. Whether anything is another than before. */
+static bool convert(const struct rule *rule, char *becomes, struct subject *subject)
+{
+	bool changed = becomes && strcmp(becomes, subject->identifier) != 0;
+
+	if (becomes) {
+		free(subject->identifier);
+		subject->identifier = becomes;
+	}
+	for (size_t i = 0; i < ATTRIBUTES; i++) {
+		const char *has = subject->has[i];
+
+		if (!rule->changes[i] || (has && strcmp(has, rule->changes[i]) == 0))
+			continue;
+		free(subject->has[i]);
+		subject->has[i] = xstrdup(rule->changes[i]);
+		changed = true;
+	}
+	return changed;
+}
+
+static struct err *denied(const struct source_policy *policy, const struct subject *subject,
+			  size_t number)
+{
+	const struct rule *rule = &policy->rules.at[number];
+	AUTO(mem) char *shown = url_without_logins(subject->identifier);
+
+	return err_new(ERR_DENIED, "source '%.300s' is denied by rule %zu of %s (DENY %.200s)",
+		       shown, number + 1, policy->name, rule->selector);
+}
+
+/* One round over all rules; `*ret_changed` asks for another one. */
+static struct err *judge_once(const struct source_policy *policy, struct subject *subject,
+			      bool *ret_changed)
+{
+	size_t deny = policy->rules.len;
+
+	*ret_changed = false;
+	for (size_t i = 0; i < policy->rules.len; i++) {
+		const struct rule *rule = &policy->rules.at[i];
+		char *becomes = NULL;
+
+		if (!fits(rule, subject, &becomes))
+			continue;
+		if (rule->action == POLICY_ALLOW)
+			deny = policy->rules.len;
+		else if (rule->action == POLICY_DENY)
+			deny = i;
+		else if (convert(rule, becomes, subject)) {
+			*ret_changed = true;
+			return NULL;
+		}
+	}
+	return deny < policy->rules.len ? denied(policy, subject, deny) : NULL;
+}
+
+static struct err *judge(const struct source_policy *policy, struct subject *subject)
+{
+	bool changed = true;
+
+	for (int round = 0; changed; round++) {
+		if (round > ROUNDS_MAX)
+			return err_new(ERR_INVALID, "%s converts source '%.300s' again and again",
+				       policy->name, subject->identifier);
+		TRY(judge_once(policy, subject, &changed));
+	}
+	return NULL;
+}
+
+static struct err *wrong_kind(const struct source_policy *policy, const char *what,
+			      const struct subject *subject)
+{
+	AUTO(mem) char *shown = url_without_logins(subject->identifier);
+
+	return err_new(ERR_INVALID, "%s converts %s into '%.300s', which is none", policy->name,
+		       what, shown);
+}
+
+/* ---- images ---- */
+
+struct err *source_policy_image(const struct source_policy *policy, const char *name, char **ret)
+{
+	AUTO(subject) struct subject subject = { 0 };
+	AUTO(mem) char *canonical = NULL;
+	AUTO(mem) char *before = NULL;
+	struct reference ref;
+
+	if (policy) {
+		AUTO(err) struct err *err = reference_parse(name, &ref);
+
+		canonical = err ? xstrdup(name) : reference_canonical(&ref);
+		subject.identifier = xasprintf(IMAGE "%s", canonical);
+		before = xstrdup(subject.identifier);
+		TRY(judge(policy, &subject));
+	}
+	if (!policy || strcmp(before, subject.identifier) == 0) {
+		*ret = xstrdup(name); /* as it was written: it may be short */
+		return NULL;
+	}
+	if (!str_starts(str_of(subject.identifier), IMAGE) || !subject.identifier[strlen(IMAGE)])
+		return wrong_kind(policy, "an image", &subject);
+	*ret = xstrdup(subject.identifier + strlen(IMAGE));
+	return NULL;
+}
+
+/* ---- files of the web ---- */
+
+void policy_web_release(struct policy_web *web)
+{
+	free(web->url);
+	web->url = NULL;
+}
+
+static bool is_web(const char *url)
+{
+	return strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0;
+}
+
+struct err *source_policy_web(const struct source_policy *policy, const char *url,
+			      const struct digest *want, struct policy_web *ret)
+{
+	AUTO(subject) struct subject subject = { .identifier = xstrdup(url) };
+	char text[DIGEST_TEXT_SIZE];
+
+	if (want)
+		subject.has[HTTP_CHECKSUM] = xstrdup(digest_format(want, text));
+	if (policy)
+		TRY(judge(policy, &subject));
+	if (!is_web(subject.identifier))
+		return wrong_kind(policy, "a file of the web", &subject);
+	ret->has_checksum = subject.has[HTTP_CHECKSUM] != NULL;
+	if (ret->has_checksum)
+		TRY(err_wrap(digest_parse(subject.has[HTTP_CHECKSUM], &ret->checksum),
+			     "http.checksum"));
+	ret->url = STEAL(subject.identifier);
+	return NULL;
+}
+
+/* ---- repositories ---- */
+
+/* "host/path" of "https://host/path", of "ssh://user@host/path" and of "user@host:path". Owned. */
+static char *place_of(const char *remote)
+{
+	const char *scheme = strstr(remote, "://");
+	const char *rest = scheme ? scheme + 3 : remote;
+	const char *at = strchr(rest, '@');
+	char *place, *colon;
+
+	if (at && (size_t)(at - rest) < strcspn(rest, "/"))
+		rest = at + 1;
+	place = xstrdup(rest);
+	colon = scheme ? NULL : strchr(place, ':');
+	if (colon)
+		*colon = '/';
+	return place;
+}
+
+/* "#ref:subdir", as far as there is any. Owned. */
+static char *fragment_of(const struct git_url *url)
+{
+	const bool subdir = url->subdir && url->subdir[0];
+
+	if (!url->ref && !subdir)
+		return xstrdup("");
+	return xasprintf("#%s%s%s", url->ref ? url->ref : "", subdir ? ":" : "",
+			 subdir ? url->subdir : "");
+}
+
+/* What the identifier and the attributes mean, if they are others than before. */
+static struct err *read_git(const struct source_policy *policy, const struct subject *subject,
+			    const char *place, struct git_url *url)
+{
+	struct str rest = str_of(subject->identifier + strlen(GIT));
+	AUTO(mem) char *to = str_dup(str_cut(&rest, '#'));
+	AUTO(mem) char *fragment = rest.at ? xasprintf("#%s", rest.at) : xstrdup("");
+	const bool moved = strcmp(to, place) != 0;
+	const bool said = strcmp(subject->has[GIT_FULLURL], url->remote) != 0;
+	AUTO(mem)
+	char *remote =
+		said || !moved ? xstrdup(subject->has[GIT_FULLURL]) : xasprintf("https://%s", to);
+	AUTO(mem) char *text = xasprintf("%s%s", remote, fragment);
+	AUTO(git_url) struct git_url fresh = { 0 };
+	bool is = false;
+
+	TRY(git_url_parse(text, GIT_URL_CONTEXT, &is, &fresh));
+	if (!is)
+		return wrong_kind(policy, "a repository", subject);
+	if (!moved && !said)
+		fresh.login = STEAL(url->login);
+	fresh.submodules = url->submodules;
+	fresh.keep_git_dir = url->keep_git_dir;
+	free(fresh.checksum);
+	fresh.checksum = xstrdup(subject->has[GIT_CHECKSUM]);
+	git_url_release(url);
+	*url = fresh;
+	fresh = (struct git_url){ 0 };
+	return NULL;
+}
+
+struct err *source_policy_git(const struct source_policy *policy, struct git_url *url)
+{
+	AUTO(subject) struct subject subject = { 0 };
+	AUTO(mem) char *place = NULL;
+	AUTO(mem) char *fragment = NULL;
+	AUTO(mem) char *before = NULL;
+
+	if (!policy)
+		return NULL;
+	place = place_of(url->remote);
+	fragment = fragment_of(url);
+	subject.identifier = xasprintf(GIT "%s%s", place, fragment);
+	before = xstrdup(subject.identifier);
+	subject.has[GIT_FULLURL] = xstrdup(url->remote);
+	subject.has[GIT_CHECKSUM] = xstrdup(url->checksum);
+	TRY(judge(policy, &subject));
+	if (!str_starts(str_of(subject.identifier), GIT))
+		return wrong_kind(policy, "a repository", &subject);
+	if (strcmp(before, subject.identifier) == 0 &&
+	    strcmp(subject.has[GIT_FULLURL], url->remote) == 0) {
+		free(url->checksum);
+		url->checksum = xstrdup(subject.has[GIT_CHECKSUM]);
+		return NULL;
+	}
+	return read_git(policy, &subject, place, url);
+}
