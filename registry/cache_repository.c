@@ -111,18 +111,16 @@ static struct err *get_facts(const struct there *there, struct cache_entries *re
 static struct err *look(struct there *there)
 {
 	const bool is_inline = there->at->spec->kind == CACHE_INLINE;
-	struct err *err = get_facts(there, &there->facts);
+	AUTO(err) struct err *err = get_facts(there, &there->facts);
 
 	if (err)
 		vec_release(&there->facts);
-	if (err_kind(err) == ERR_NOT_FOUND || cache_err_is_of_entry(err)) {
-		if (is_inline)
-			return err_new(ERR_NOT_FOUND, "%s", err_text(err));
+	if (err && err_kind(err) != ERR_NOT_FOUND && !cache_err_is_of_entry(err))
+		return STEAL(err);
+	if (err && is_inline)
+		return err_new(ERR_NOT_FOUND, "%s", err_text(err));
+	if (err)
 		log_debug("%s is no image with facts: %s", there->at->spec->name, err_text(err));
-		err_free(err);
-		err = NULL;
-	}
-	TRY(err);
 	if (is_inline && there->facts.len == 0)
 		return err_new(ERR_NOT_FOUND, "the image was not built with an inline cache");
 	return NULL;

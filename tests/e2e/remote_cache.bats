@@ -39,7 +39,7 @@ on() {
 	local store=$BATS_TEST_TMPDIR/$1 code=0
 	shift
 	CAIRN_ROOT=$store cairn build --network host --progress plain "$@" ctx 2>said || code=$?
-	[ "$code" -eq 0 ] || cat said
+	[ "$code" -eq 0 ] || cat said >&2
 	return "$code"
 }
 
