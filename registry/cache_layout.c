@@ -114,7 +114,7 @@ static struct err *fetch(void *self, struct store *store, const struct descripto
 	struct err *err;
 	uint64_t id;
 	bool there;
-	int fd;
+	int fd = -1;
 
 	(void)taker; /* what is on this machine is quickly read again */
 	TRY(blob_has(store, blob, &there));

@@ -59,34 +59,45 @@ static struct err *get_config(const struct repository *repo, const struct descri
 	return NULL;
 }
 
+/* One document. Of an index `*ret_next` is the manifest for our platform, else `*ret` is the document. */
+static struct err *get_document(const struct there *there, const struct repository *repo,
+				const char *what, struct descriptor *ret_next, json_t **ret)
+{
+	AUTO(buf) struct buf bytes = BUF_INIT(IMAGE_DOCUMENT_MAX);
+	AUTO(json) json_t *doc = NULL;
+	struct descriptor found;
+	struct json_at root;
+	bool is_index;
+
+	TRY(repository_manifest_get(repo, what, &found, &bytes));
+	TRY(json_parse(buf_str(&bytes), IMAGE_DOCUMENT_MAX, "the manifest", &doc));
+	root = json_root(doc, "the manifest");
+	TRY(image_document_kind(&root, found.media_type, &is_index));
+	if (is_index)
+		return image_choose(&root, there->at->platform, ret_next);
+	*ret = STEAL(doc);
+	return NULL;
+}
+
 /* The manifest under a tag; of an index that of our platform. */
 static struct err *get_manifest(const struct there *there, const struct repository *repo,
 				json_t **ret)
 {
-	AUTO(mem)
-	char *what = xstrdup(there->at->spec->ref.tag[0] ? there->at->spec->ref.tag : "latest");
+	const char *tag = there->at->spec->ref.tag;
+	AUTO(mem) char *what = xstrdup(tag[0] ? tag : "latest");
 
-	for (int depth = 0; depth < IMAGE_INDEX_DEPTH; depth++) {
-		AUTO(buf) struct buf bytes = BUF_INIT(IMAGE_DOCUMENT_MAX);
-		AUTO(json) json_t *doc = NULL;
+	for (int depth = 0; !*ret; depth++) {
 		char text[DIGEST_TEXT_SIZE];
-		struct descriptor found;
-		struct json_at root;
-		bool is_index;
+		struct descriptor next = { .size = 0 };
 
-		TRY(repository_manifest_get(repo, what, &found, &bytes));
-		TRY(json_parse(buf_str(&bytes), IMAGE_DOCUMENT_MAX, "the manifest", &doc));
-		root = json_root(doc, "the manifest");
-		TRY(image_document_kind(&root, found.media_type, &is_index));
-		if (!is_index) {
-			*ret = STEAL(doc);
-			return NULL;
-		}
-		TRY(image_choose(&root, there->at->platform, &found));
+		if (depth == IMAGE_INDEX_DEPTH)
+			return err_new(ERR_INVALID, "image indexes nest more than %d deep",
+				       IMAGE_INDEX_DEPTH);
+		TRY(get_document(there, repo, what, &next, ret));
 		free(what);
-		what = xstrdup(digest_format(&found.digest, text));
+		what = xstrdup(digest_format(&next.digest, text));
 	}
-	return err_new(ERR_INVALID, "image indexes nest more than %d deep", IMAGE_INDEX_DEPTH);
+	return NULL;
 }
 
 static struct err *get_facts(const struct there *there, struct cache_entries *ret)

@@ -229,7 +229,7 @@ static struct err *take_level(struct reading *r)
 
 static struct err *check(const struct reading *r)
 {
-	if (strlen(r->spec.scope) > CACHE_SCOPE_MAX)
+	if (r->spec.scope && strlen(r->spec.scope) > CACHE_SCOPE_MAX)
 		return err_new(ERR_USAGE, "tag '%s' has more than %d characters", r->spec.scope,
 			       CACHE_SCOPE_MAX);
 	return NULL;
