@@ -444,12 +444,13 @@ static struct err *run_build(struct cli *cli, void *arg, struct strings *operand
 	struct err *err;
 
 	TRY(read_call(values, &call));
+	if (call.call == CALL_BUILD)
+		TRY(cli_be_root());
 	TRY(read_request(values, operands, &request));
 	if (call.call != CALL_BUILD)
 		return ask(cli, &call, &request.opts);
 	TRY(build_outputs_check(&values->output));
 	TRY(build_attest_check(&values->attest));
-	TRY(cli_need_root("building"));
 	TRY(cli_open_store(cli, &store));
 	ui = ui_new(find_progress(values));
 	request.opts.events = ui_events(ui);

@@ -57,8 +57,9 @@ const struct cli_command *command_find(const char *name); /* NULL if there is no
 /* ERR_USAGE, with a suggestion. */
 struct err *command_unknown(const char *name) MUST_USE;
 
-/* ERR_DENIED, in a line that says what comes, unless we are root. `what` is what needs it. */
-struct err *cli_need_root(const char *what) MUST_USE;
+/* Be root, if need be of a user namespace (base/userns.h): for commands that make or mount trees. It
+ * comes before anything is opened, and before the first thread. */
+struct err *cli_be_root(void) MUST_USE;
 
 /* Open the store that --root or the environment names. */
 struct err *cli_open_store(const struct cli *cli, struct store **ret) MUST_USE;

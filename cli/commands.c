@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "base/text.h"
+#include "base/userns.h"
 #include "cli/command.h"
 #include "cli/commands-private.h"
 #include "store/store.h"
@@ -72,11 +74,12 @@ struct err *command_unknown(const char *name)
 	return near ? err_note(err, "did you mean '%s'?", near) : err;
 }
 
-struct err *cli_need_root(const char *what)
+struct err *cli_be_root(void)
 {
-	if (geteuid() == 0)
-		return NULL;
-	return err_new(ERR_DENIED, "%s needs root for now: rootless mode is still to come", what);
+	TRY(userns_enter());
+	if (userns_mode() == USERNS_SINGLE)
+		log_info("this user has one id alone: %s", userns_reason());
+	return NULL;
 }
 
 struct err *cli_open_store(const struct cli *cli, struct store **ret)

@@ -32,7 +32,7 @@ static struct err *run_export(struct cli *cli, void *arg, struct strings *operan
 	AUTO(output) struct output *output = NULL;
 	AUTO(fd) int view = -1;
 
-	TRY(cli_need_root("exporting a root filesystem"));
+	TRY(cli_be_root());
 	TRY(cli_open_store(cli, &store));
 	TRY(image_find_open(store, operands->at[0], values->platform, &image));
 	TRY(output_open(values->output ? values->output : "-", &output));

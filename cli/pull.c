@@ -208,11 +208,12 @@ static struct err *run_pull(struct cli *cli, void *arg, struct strings *operands
 	}
 	if (values->platform && values->all_platforms)
 		return err_new(ERR_USAGE, "either --platform or --all-platforms");
-	/* Only root can unpack; what others pull, and what is for other machines, is kept packed. */
-	if (geteuid() == 0 && !values->all_platforms)
+	/* What is for other machines is kept packed. */
+	if (!values->all_platforms)
 		job.opts.taker = &taker;
 	job.opts.policy = policy_of[values->policy];
 	job.opts.all_platforms = values->all_platforms;
+	TRY(cli_be_root());
 	TRY(cli_open_store(cli, &store));
 	taker = fetch_taker(store);
 	job.store = store;

@@ -306,7 +306,7 @@ static struct err *run_run(struct cli *cli, void *arg, struct strings *operands)
 	TRY(limits_read(&values->limits, &container.limits));
 	TRY(read_devices(&values->devices, &container.devices));
 	cli->exit_code = FAILED;
-	TRY(cli_need_root("running an image"));
+	TRY(cli_be_root());
 	TRY(cli_open_store(cli, &store));
 	TRY(image_fetch_open(store, operands->at[0], values->platform, &how, &image));
 	TRY(make_argv(image, values, operands, &argv));

@@ -53,6 +53,14 @@ static inline int kernel_clone_mount(int dir_fd, const char *path)
 				    (*path ? 0 : AT_EMPTY_PATH));
 }
 
+/* The same with everything that is mounted below it. */
+static inline int kernel_clone_tree(int dir_fd, const char *path)
+{
+	return (int)syscall(SYS_open_tree, dir_fd, path,
+			    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW |
+				    AT_RECURSIVE | (*path ? 0 : AT_EMPTY_PATH));
+}
+
 static inline int kernel_mount_setattr(int fd, const char *path, unsigned flags, uint64_t set)
 {
 	struct mount_attr attr = { .attr_set = set };

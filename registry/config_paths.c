@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/userns.h"
 #include "base/file.h"
 #include "base/str.h"
 
@@ -28,7 +29,7 @@ const char *config_variable(const struct config_paths *paths, const char *name)
 
 uid_t config_user(const struct config_paths *paths)
 {
-	return paths ? paths->user : geteuid();
+	return paths ? paths->user : userns_outer_uid();
 }
 
 char *config_system_path(const struct config_paths *paths, const char *path)
@@ -43,7 +44,7 @@ char *config_home_path(const struct config_paths *paths, const char *path)
 	struct passwd *found = NULL;
 	char text[4096];
 
-	if (!home && !paths && getpwuid_r(geteuid(), &record, text, sizeof(text), &found) == 0 &&
+	if (!home && !paths && getpwuid_r(userns_outer_uid(), &record, text, sizeof(text), &found) == 0 &&
 	    found)
 		home = found->pw_dir;
 	return home && home[0] ? xasprintf("%s/%s", home, path) : NULL;

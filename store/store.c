@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/userns.h"
 #include "store/store-private.h"
 
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
@@ -32,7 +33,7 @@ struct err *store_find_root(const char *given, char **ret)
 
 	if (root)
 		*ret = xstrdup(root);
-	else if (geteuid() == 0)
+	else if (userns_outer_uid() == 0)
 		*ret = xstrdup("/var/lib/cairn");
 	else if (data && data[0] == '/') /* the specification: a relative one is ignored */
 		*ret = xasprintf("%s/cairn", data);

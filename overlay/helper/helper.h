@@ -39,6 +39,10 @@ struct step {
 #define BASE_ROOT "root"
 #define BASE_PRIVATE "private"
 #define BASE_SOURCE "source"
+/* In a user namespace: what cannot be made there, as the host has it. */
+#define BASE_DEV "dev"
+#define BASE_SYS "sys"
+#define BASE_PROC "proc"
 
 /* The text at an offset of the request. */
 static inline char *step_text(const struct step *step, uint32_t at)

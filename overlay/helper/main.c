@@ -21,6 +21,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -94,10 +95,71 @@ static int make_base(void)
 	base_fd = kernel_fsmount(fs_fd, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 	close(fs_fd);
 	if (base_fd < 0 || mkdirat(base_fd, BASE_ROOT, 0700) < 0 ||
-	    mkdirat(base_fd, BASE_PRIVATE, 0700) < 0 || mkdirat(base_fd, BASE_SOURCE, 0700) < 0 ||
-	    kernel_mount_setattr(base_fd, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY) < 0)
+	    mkdirat(base_fd, BASE_PRIVATE, 0700) < 0 || mkdirat(base_fd, BASE_SOURCE, 0700) < 0)
 		give_up("tmpfs");
 	return base_fd;
+}
+
+/* ---- in a user namespace ---- */
+
+/* Device nodes cannot be made there, /sys and /proc be mounted only where they are to be seen. So the
+ * host's lie in the spawner's root, from which the steps clone what they need. */
+static bool can_make_devices(int base_fd)
+{
+	const bool can = mknodat(base_fd, "probe", S_IFCHR | 0600, makedev(1, 3)) == 0;
+
+	unlinkat(base_fd, "probe", 0);
+	return can;
+}
+
+static void keep_device(int dev_fd, const char *name)
+{
+	static const char host_dev[] = "/dev/";
+	char path[16];
+	struct stat st;
+	int fd, place_fd;
+
+	memcpy(path, host_dev, sizeof(host_dev) - 1);
+	memcpy(path + sizeof(host_dev) - 1, name, strlen(name) + 1);
+	fd = kernel_clone_mount(AT_FDCWD, path);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		give_up(path);
+	if (!S_ISCHR(st.st_mode)) {
+		errno = ENODEV; /* somebody's file in the place of the device */
+		give_up(path);
+	}
+	place_fd = openat(dev_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (place_fd < 0 || kernel_attach(fd, dev_fd, name) < 0)
+		give_up(path);
+	close(place_fd);
+	close(fd);
+}
+
+/* The host's tree at `path`, with all that is mounted in it, read-only if the kernel lets us. */
+static void keep_tree(int base_fd, const char *path, const char *name)
+{
+	int fd = kernel_clone_tree(AT_FDCWD, path);
+
+	if (fd < 0 || mkdirat(base_fd, name, 0755) < 0 || kernel_attach(fd, base_fd, name) < 0)
+		give_up(path);
+	close(fd);
+}
+
+static void keep_host_parts(int base_fd)
+{
+	static const char *const names[] = { "null", "zero", "full", "random", "urandom", "tty" };
+	int dev_fd;
+
+	if (mkdirat(base_fd, BASE_DEV, 0755) < 0)
+		give_up("dev");
+	dev_fd = openat(base_fd, BASE_DEV, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dev_fd < 0)
+		give_up("dev");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		keep_device(dev_fd, names[i]);
+	close(dev_fd);
+	keep_tree(base_fd, "/sys", BASE_SYS);
+	keep_tree(base_fd, "/proc", BASE_PROC);
 }
 
 static void leave_host(void)
@@ -109,9 +171,13 @@ static void leave_host(void)
 	if (kernel_make_private(-1, "/", AT_RECURSIVE) < 0)
 		give_up("mount propagation");
 	base_fd = make_base();
-	if (kernel_attach(base_fd, AT_FDCWD, "/") < 0 || fchdir(base_fd) < 0 ||
-	    kernel_pivot_root(".", ".") < 0 || kernel_umount(".", KERNEL_UMOUNT_DETACH) < 0 ||
-	    chdir("/") < 0)
+	if (kernel_attach(base_fd, AT_FDCWD, "/") < 0)
+		give_up("root");
+	if (!can_make_devices(base_fd))
+		keep_host_parts(base_fd);
+	if (kernel_mount_setattr(base_fd, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY) < 0 ||
+	    fchdir(base_fd) < 0 || kernel_pivot_root(".", ".") < 0 ||
+	    kernel_umount(".", KERNEL_UMOUNT_DETACH) < 0 || chdir("/") < 0)
 		give_up("root");
 	close(base_fd);
 }

@@ -68,6 +68,21 @@ static int make_fs(const struct step *step, const char *type, const char *const 
 	return fd;
 }
 
+/* A file system that may not be had: -1, and errno. */
+static int try_fs(const char *type, unsigned attributes)
+{
+	int fs_fd = kernel_fsopen(type);
+	int fd = -1;
+
+	if (fs_fd < 0)
+		return -1;
+	if (kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", type, 0) == 0 &&
+	    kernel_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+		fd = kernel_fsmount(fs_fd, attributes);
+	close(fs_fd);
+	return fd;
+}
+
 /* ---- the root ---- */
 
 /* A directory of the image's root that must be one. One that the image has deleted is made again:
@@ -165,6 +180,27 @@ static void make_place(const struct step *step, const char *name)
 	close(fd);
 }
 
+/* In a user namespace no node can be made: the host's, if it is what it should be. */
+static int clone_host_device(const struct step *step, size_t i)
+{
+	const char *name = devices[i].name;
+	int dir_fd = openat(step->base_fd, BASE_DEV, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+	int fd;
+
+	if (dir_fd < 0)
+		return -1;
+	fd = kernel_clone_mount(dir_fd, name);
+	close(dir_fd);
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) ||
+			st.st_rdev != makedev(devices[i].major, devices[i].minor))) {
+		close(fd);
+		errno = ENODEV;
+		return -1;
+	}
+	return fd;
+}
+
 static void make_device(const struct step *step, size_t i)
 {
 	const char *name = devices[i].name;
@@ -172,9 +208,10 @@ static void make_device(const struct step *step, size_t i)
 
 	make_place(step, name);
 	if (mknodat(step->private_fd, name, S_IFCHR | 0666,
-		    makedev(devices[i].major, devices[i].minor)) < 0)
-		step_fail(step, STAGE_DEVICE, name);
-	fd = kernel_clone_mount(step->private_fd, name);
+		    makedev(devices[i].major, devices[i].minor)) == 0)
+		fd = kernel_clone_mount(step->private_fd, name);
+	else
+		fd = clone_host_device(step, i);
 	if (fd < 0 || kernel_attach(fd, step->dev_fd, name) < 0)
 		step_fail(step, STAGE_DEVICE, name);
 	close(fd);
@@ -309,7 +346,10 @@ static void hide(const struct step *step, int dir_fd, const char *path)
 		return;
 	if (target_fd < 0 || fstat(target_fd, &st) < 0)
 		step_fail(step, STAGE_MASK, path);
-	fd = kernel_clone_mount(step->private_fd, S_ISDIR(st.st_mode) ? "empty" : "null");
+	if (S_ISDIR(st.st_mode))
+		fd = kernel_clone_mount(step->private_fd, "empty");
+	else
+		fd = kernel_clone_mount(step->dev_fd, "null");
 	if (fd < 0 || kernel_attach(fd, target_fd, "") < 0)
 		step_fail(step, STAGE_MASK, path);
 	close(fd);
@@ -359,11 +399,34 @@ static void hide_throttling(const struct step *step, int sys_fd)
 		close(dir_fd);
 }
 
+/* A user namespace may mount a sysfs only for a network of its own. With the host's it sees the host's,
+ * read-only whatever was asked for, and no control groups. */
+static int clone_host_sys(const struct step *step)
+{
+	int fd = kernel_clone_tree(step->base_fd, BASE_SYS);
+	int groups_fd, empty_fd;
+
+	if (fd < 0 || kernel_mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE,
+					   QUIET | MOUNT_ATTR_RDONLY) < 0)
+		step_fail(step, STAGE_MOUNT, "sysfs");
+	groups_fd = openat(fd, "fs/cgroup", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (groups_fd < 0)
+		return fd;
+	empty_fd = kernel_clone_mount(step->private_fd, "empty");
+	if (empty_fd < 0 || kernel_attach(empty_fd, groups_fd, "") < 0)
+		step_fail(step, STAGE_MASK, "sys/fs/cgroup");
+	close(empty_fd);
+	close(groups_fd);
+	return fd;
+}
+
 static void furnish_sys(const struct step *step)
 {
 	const bool insecure = step->request->flags & REQUEST_INSECURE;
-	int sys_fd = make_fs(step, "sysfs", NULL, QUIET | (insecure ? 0 : MOUNT_ATTR_RDONLY));
+	int sys_fd = try_fs("sysfs", QUIET | (insecure ? 0 : MOUNT_ATTR_RDONLY));
 
+	if (sys_fd < 0)
+		sys_fd = clone_host_sys(step);
 	mount_top(step, sys_fd, "sys");
 	mount_cgroups(step, sys_fd);
 	if (!insecure) {
