@@ -140,18 +140,19 @@ load robust
 	equal "$(jq -r '."containerimage.config.digest"' meta)" "$(cat id)"
 }
 
-@test "without root there is one line that says so" {
+@test "an ordinary user builds and runs, alone in a namespace of his own" {
+	need_root
 	chmod 755 "$BATS_TEST_TMPDIR"
-	printf 'FROM scratch\nLABEL a=b\n' >Recipe
 	mkdir -m 777 there
-	program=$(command -v cairn)
-	cp "$program" there/cairn
-	for command in "build ." "run x" "export x"; do
-		run setpriv --reuid 65534 --regid 65534 --clear-groups \
-			env CAIRN_ROOT="$PWD/there/store" there/cairn $command
-		[ "$status" -ne 0 ]
-		says "needs root for now"
-	done
+	cp "$(command -v cairn)" there/cairn
+	cp /bin/busybox there/busybox
+	printf 'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox","touch","/made"]\n' >there/Recipe
+	as_nobody() {
+		(cd there && setpriv --reuid 65534 --regid 65534 --clear-groups \
+			env CAIRN_ROOT="$PWD/store" ./cairn "$@")
+	}
+	as_nobody build -q -t app .
+	equal "$(as_nobody run app /bin/busybox stat -c %u:%g /made)" 0:0
 }
 
 @test "directories of caches may go" {
