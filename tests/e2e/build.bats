@@ -142,7 +142,7 @@ load robust
 
 @test "an ordinary user builds and runs, alone in a namespace of his own" {
 	need_root
-	chmod 755 "$BATS_TEST_TMPDIR"
+	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR"
 	mkdir -m 777 there
 	cp "$(command -v cairn)" there/cairn
 	cp /bin/busybox there/busybox
