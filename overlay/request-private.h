@@ -29,6 +29,7 @@ enum request_flags {
 	REQUEST_STDERR = 16,
 	REQUEST_INSECURE = 32, /* nothing is hidden, filtered or taken away */
 	REQUEST_CGROUP = 64,   /* the directory of a unified control group is among those sent */
+	REQUEST_ONE_ID = 128,  /* a user namespace of one id, which may not drop groups */
 };
 
 enum request_fd {

@@ -22,6 +22,7 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "base/str.h"
+#include "base/userns.h"
 #include "overlay/cgroup-private.h"
 #include "overlay/report-private.h"
 #include "overlay/request-private.h"
@@ -256,7 +257,7 @@ static uint32_t request_flags(const struct sandbox_spec *spec)
 	uint32_t flags = spec->network == SANDBOX_NETWORK_NONE ? REQUEST_NEW_NETWORK : 0;
 
 	flags |= spec->insecure ? REQUEST_INSECURE : 0;
-
+	flags |= userns_mode() == USERNS_SINGLE ? REQUEST_ONE_ID : 0;
 	if (spec->tty)
 		return flags | REQUEST_TTY;
 	return flags | (spec->stdin_fd >= 0 ? REQUEST_STDIN : 0) |

@@ -125,7 +125,8 @@ void identity_assume(const struct step *step)
 	const struct request *request = step->request;
 	const gid_t *groups = (const gid_t *)(const void *)step_text(step, request->groups.at);
 
-	if (setgroups(request->groups.count, groups) < 0)
+	/* Where groups cannot be dropped, those of the user outside stay, all of them unmapped. */
+	if (!(request->flags & REQUEST_ONE_ID) && setgroups(request->groups.count, groups) < 0)
 		step_fail(step, STAGE_IDENTITY, "groups");
 	if (!(request->flags & REQUEST_INSECURE))
 		bound(step, request->capabilities);

@@ -46,40 +46,36 @@ static char *format_number(char buf[static NUMBER_SIZE + 16], const char *prefix
 	return buf;
 }
 
-/* A new detached file system; `options` is a NULL-terminated list of key, value, … */
-static int make_fs(const struct step *step, const char *type, const char *const *options,
-		   unsigned attributes)
+/* A new detached file system; `options` is a NULL-terminated list of key, value, …, or NULL. -1 and
+ * errno if it may not be had. */
+static int try_fs(const char *type, const char *const *options, unsigned attributes)
 {
 	int fs_fd = kernel_fsopen(type);
-	int fd;
+	bool good = fs_fd >= 0;
+	int fd = -1;
 
-	if (fs_fd < 0)
-		step_fail(step, STAGE_MOUNT, type);
-	kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", type, 0); /* what mount(8) prints */
-	for (; options && *options; options += 2)
-		if (kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, options[0], options[1], 0) < 0)
-			step_fail(step, STAGE_MOUNT, type);
-	if (kernel_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		step_fail(step, STAGE_MOUNT, type);
-	fd = kernel_fsmount(fs_fd, attributes);
-	if (fd < 0)
-		step_fail(step, STAGE_MOUNT, type);
-	close(fs_fd);
+	if (good) /* what mount(8) prints */
+		kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", type, 0);
+	for (; good && options && *options; options += 2)
+		good = kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, options[0], options[1], 0) == 0;
+	if (good && kernel_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+		fd = kernel_fsmount(fs_fd, attributes);
+	if (fs_fd >= 0) {
+		int saved = errno;
+
+		close(fs_fd);
+		errno = saved;
+	}
 	return fd;
 }
 
-/* A file system that may not be had: -1, and errno. */
-static int try_fs(const char *type, unsigned attributes)
+static int make_fs(const struct step *step, const char *type, const char *const *options,
+		   unsigned attributes)
 {
-	int fs_fd = kernel_fsopen(type);
-	int fd = -1;
+	int fd = try_fs(type, options, attributes);
 
-	if (fs_fd < 0)
-		return -1;
-	if (kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", type, 0) == 0 &&
-	    kernel_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
-		fd = kernel_fsmount(fs_fd, attributes);
-	close(fs_fd);
+	if (fd < 0)
+		step_fail(step, STAGE_MOUNT, type);
 	return fd;
 }
 
@@ -217,23 +213,33 @@ static void make_device(const struct step *step, size_t i)
 	close(fd);
 }
 
-/* A file system on a directory of /dev. */
-static void mount_in_dev(const struct step *step, const char *name, const char *type,
-			 const char *const *options, unsigned attributes)
+/* A new file system on a directory of /dev. */
+static void mount_in_dev(const struct step *step, int fd, const char *name)
 {
-	int fd = make_fs(step, type, options, attributes);
-
 	if (mkdirat(step->dev_fd, name, 0755) < 0 || kernel_attach(fd, step->dev_fd, name) < 0)
 		step_fail(step, STAGE_MOUNT, name);
 	close(fd);
 }
 
+/* Terminals belong to the group tty, which a user namespace of one id does not have. */
+static int make_pts(const struct step *step)
+{
+	static const char *const options[] = {
+		"ptmxmode", "0666", "mode", "0620", "gid", "5", NULL,
+	};
+	static const char *const without_group[] = { "ptmxmode", "0666", "mode", "0600", NULL };
+	int fd = try_fs("devpts", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+
+	if (fd < 0 && errno == EINVAL)
+		fd = try_fs("devpts", without_group, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+	if (fd < 0)
+		step_fail(step, STAGE_MOUNT, "devpts");
+	return fd;
+}
+
 static void furnish_dev(struct step *step)
 {
 	static const char *const dev_options[] = { "mode", "0755", "size", "64m", NULL };
-	static const char *const pts_options[] = {
-		"ptmxmode", "0666", "mode", "0620", "gid", "5", NULL,
-	};
 	char size[NUMBER_SIZE + 16];
 	const char *shm_options[] = {
 		"mode", "1777", "size", format_number(size, "", step->request->shm_size), NULL,
@@ -247,9 +253,9 @@ static void furnish_dev(struct step *step)
 	for (size_t i = 0; i < sizeof(device_links) / sizeof(device_links[0]); i++)
 		if (symlinkat(device_links[i].target, step->dev_fd, device_links[i].name) < 0)
 			step_fail(step, STAGE_DEVICE, device_links[i].name);
-	mount_in_dev(step, "pts", "devpts", pts_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
-	mount_in_dev(step, "shm", "tmpfs", shm_options, QUIET);
-	mount_in_dev(step, "mqueue", "mqueue", NULL, QUIET);
+	mount_in_dev(step, make_pts(step), "pts");
+	mount_in_dev(step, make_fs(step, "tmpfs", shm_options, QUIET), "shm");
+	mount_in_dev(step, make_fs(step, "mqueue", NULL, QUIET), "mqueue");
 }
 
 /* ---- /sys and what is hidden ---- */
@@ -277,9 +283,13 @@ static bool choose_controllers(int fs_fd, char *list)
 static int make_cgroups(const struct step *step, char *controllers)
 {
 	const bool insecure = step->request->flags & REQUEST_INSECURE;
+<<<<<<< HEAD
 	const char *type = controllers ? "cgroup" : "cgroup2";
 	int fs_fd = kernel_fsopen(type);
 	int fd = -1;
+=======
+	int fd = try_fs("cgroup2", NULL, QUIET | (insecure ? 0 : MOUNT_ATTR_RDONLY));
+>>>>>>> 422df59 (overlay: let a user alone in his namespace run steps)
 
 	if (fs_fd >= 0 && kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", type, 0) == 0 &&
 	    choose_controllers(fs_fd, controllers) &&
@@ -423,7 +433,7 @@ static int clone_host_sys(const struct step *step)
 static void furnish_sys(const struct step *step)
 {
 	const bool insecure = step->request->flags & REQUEST_INSECURE;
-	int sys_fd = try_fs("sysfs", QUIET | (insecure ? 0 : MOUNT_ATTR_RDONLY));
+	int sys_fd = try_fs("sysfs", NULL, QUIET | (insecure ? 0 : MOUNT_ATTR_RDONLY));
 
 	if (sys_fd < 0)
 		sys_fd = clone_host_sys(step);
