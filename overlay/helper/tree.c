@@ -283,13 +283,9 @@ static bool choose_controllers(int fs_fd, char *list)
 static int make_cgroups(const struct step *step, char *controllers)
 {
 	const bool insecure = step->request->flags & REQUEST_INSECURE;
-<<<<<<< HEAD
 	const char *type = controllers ? "cgroup" : "cgroup2";
 	int fs_fd = kernel_fsopen(type);
 	int fd = -1;
-=======
-	int fd = try_fs("cgroup2", NULL, QUIET | (insecure ? 0 : MOUNT_ATTR_RDONLY));
->>>>>>> 422df59 (overlay: let a user alone in his namespace run steps)
 
 	if (fs_fd >= 0 && kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", type, 0) == 0 &&
 	    choose_controllers(fs_fd, controllers) &&
