@@ -36,6 +36,9 @@ struct err *userns_enter(void) MUST_USE;
 enum userns_mode userns_mode(void);
 /* Why there is one id alone: a sentence, or "". */
 const char *userns_reason(void);
+/* `err` is that a file could not be given to another owner: with the remedy, if one id alone is the
+ * cause. Takes ownership. */
+struct err *userns_explain_owner(struct err *err) MUST_USE;
 /* The user who started the program, whoever he is now. */
 uid_t userns_outer_uid(void);
 

@@ -28,6 +28,7 @@
 #include "base/map.h"
 #include "base/pool.h"
 #include "base/str.h"
+#include "base/userns.h"
 #include "base/vec.h"
 #include "builder/landing.h"
 #include "overlay/whiteout.h"
@@ -169,7 +170,7 @@ static struct err *own(const struct copier *c, const struct tree_node *node,
 	if (place->fresh && uid == c->uid && gid == c->gid)
 		return NULL;
 	if (fchownat(place->upper_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_sys("set the owner of '%s'", name);
+		return userns_explain_owner(err_sys("set the owner of '%s'", name));
 	return NULL;
 }
 
@@ -294,7 +295,7 @@ static struct err *finish_dir(struct copier *c, const struct dir_job *dir, int f
 	TRY(tree_read_xattrs(node, from, &xattrs));
 	if (fchown(place->upper_fd, o->keep_owner ? node->uid : o->uid,
 		   o->keep_owner ? node->gid : o->gid) < 0)
-		return err_sys("set the owner of '/%s'", place->path);
+		return userns_explain_owner(err_sys("set the owner of '/%s'", place->path));
 	if (!place->fresh)
 		TRY(xattrs_clear(place->upper_fd, XATTR_LAYER));
 	TRY(set_xattrs(place->upper_fd, &xattrs, place->path));
@@ -495,7 +496,7 @@ static struct err *finish_file(const struct copier *c, int fd, const char *name,
 	const mode_t bits = chmod_apply(&c->opts->chmod, S_IFREG | mode) & 07777;
 
 	if (fchown(fd, c->opts->uid, c->opts->gid) < 0 || fchmod(fd, bits) < 0)
-		return err_sys("set the owner and mode of '%s'", name);
+		return userns_explain_owner(err_sys("set the owner and mode of '%s'", name));
 	return NULL;
 }
 

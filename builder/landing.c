@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "base/userns.h"
 
 #define LINKS_MAX 40 /* as the kernel allows */
 
@@ -67,7 +68,7 @@ static struct err *mirror(struct landing *landing)
 	TRY(note_time(landing, landing->below_fd, &st));
 	TRY(xattrs_read(landing->below_fd, XATTR_VIEW, &landing->xattrs));
 	if (fchown(fd, st.st_uid, st.st_gid) < 0)
-		return err_sys("copy the owner of '/%s'", landing->path);
+		return userns_explain_owner(err_sys("copy the owner of '/%s'", landing->path));
 	TRY(xattrs_apply(fd, XATTR_LAYER, landing->xattrs.at, landing->xattrs.len,
 			 XATTR_DEFAULT_ACL));
 	if (fchmod(fd, st.st_mode & 07777) < 0)

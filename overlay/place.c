@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "base/stream.h"
+#include "base/userns.h"
 
 /* What the kernel keeps of a device number (include/linux/kdev_t.h). */
 #define MAJOR_MAX 0xfffU
@@ -80,7 +81,7 @@ static struct err *set_owner_and_mode(const struct place *place, const struct pl
 	mode_t made = entry->mode & 0777 & ~place->umask;
 
 	if (owner_differs(place, dir, entry) && fchown(fd, entry->uid, entry->gid) < 0)
-		return err_sys("set the owner");
+		return userns_explain_owner(err_sys("set the owner"));
 	if ((made != entry->mode || dir->inherits) && fchmod(fd, entry->mode) < 0)
 		return err_sys("set the mode");
 	return NULL;
@@ -152,7 +153,7 @@ struct err *place_adopt_dir(const struct place *place, int fd, const struct tar_
 {
 	TRY(xattrs_clear(fd, place->side));
 	if (place->owners && fchown(fd, entry->uid, entry->gid) < 0)
-		return err_sys("set the owner");
+		return userns_explain_owner(err_sys("set the owner"));
 	if (fchmod(fd, entry->mode) < 0)
 		return err_sys("set the mode");
 	return xattrs_apply(fd, place->side, entry->xattrs, entry->xattr_count, XATTR_DEFAULT_ACL);
@@ -218,7 +219,7 @@ struct err *place_node(const struct place *place, const struct place_dir *dir, c
 	TRY(make_node(dir->fd, name, entry));
 	if (owner_differs(place, dir, entry) &&
 	    fchownat(dir->fd, name, entry->uid, entry->gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_sys("set the owner");
+		return userns_explain_owner(err_sys("set the owner"));
 	if (entry->type != TAR_SYMLINK && (made != entry->mode || dir->inherits))
 		TRY(set_node_mode(dir->fd, name, entry->mode));
 	if (utimensat(dir->fd, name, entry_times(entry->mtime, times), AT_SYMLINK_NOFOLLOW) < 0)

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/userns.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "base/userns.h"
 
 char *const *config_environment(const struct config_paths *paths)
 {

@@ -2,6 +2,7 @@
 
 #include "registry/credentials.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/base64.h"
@@ -173,6 +174,18 @@ static char *runtime_file(const struct credentials *c)
 	return config_system_path(c->paths, name);
 }
 
+/* Below /run is root's directory on many machines, which others may not enter: nothing there is ours. */
+static void forgive_foreign_dir(struct credentials *c)
+{
+	struct auth_file *file = c->files.len ? vec_last(&c->files) : NULL;
+
+	if (!file || config_variable(c->paths, "XDG_RUNTIME_DIR") ||
+	    err_errno(file->problem) != EACCES)
+		return;
+	err_free(file->problem);
+	file->problem = NULL;
+}
+
 static void add_usual_files(struct credentials *c)
 {
 	char *path;
@@ -180,6 +193,7 @@ static void add_usual_files(struct credentials *c)
 	add_text(c, "DOCKER_AUTH_CONFIG");
 	c->write_path = runtime_file(c);
 	add_file(c, xstrdup(c->write_path));
+	forgive_foreign_dir(c);
 	path = below_variable(c, "XDG_CONFIG_HOME", "containers/auth.json");
 	add_file(c, path ? path : config_home_path(c->paths, ".config/containers/auth.json"));
 	path = below_variable(c, "DOCKER_CONFIG", "config.json");
