@@ -176,13 +176,22 @@ static struct err *may_ask(void *self, const char *name)
 static struct err *explain(const struct plan *plan, const struct plan_need *need, struct err *err)
 {
 	AUTO(err) struct err *here = NULL;
+	AUTO(image) struct image *image = NULL;
+	AUTO(mem) char *has = NULL;
 	struct descriptor target;
 
 	if (!err || err_kind(err) == ERR_CANCELLED)
 		return err;
 	err = plan_note_near(plan, need->name, err);
 	here = find_image(plan->store, need->name, &target);
-	return here ? err_note(err, "%s", err_text(here)) : err;
+	if (!here)
+		here = image_open(plan->store, &target, &need->platform, &image);
+	if (here)
+		return err_note(err, "%s", err_text(here));
+	if (is_fit(image, need))
+		return err;
+	has = platform_format(&image->platform);
+	return err_note(err, "the one in the store is for %s", has);
 }
 
 /* Fetch what a need names. On any thread. */
@@ -267,6 +276,7 @@ static struct err *walk_from(struct walk *walk, const struct stage *stage,
 	const struct recipe *recipe = walk->plan->recipe;
 	const struct plan_name name = plan_look_up(walk->plan, from, stage->index, numbers);
 	struct plan_need need = { .platform = walk->plan->opts->platform,
+				  .exact = walk->plan->opts->platform_given,
 				  .context = name.context,
 				  .position = &instruction->position };
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "builder/assemble.h"
@@ -16,6 +17,7 @@
 #include "builder/deliver.h"
 #include "builder/events.h"
 #include "builder/execute.h"
+#include "builder/image_changes.h"
 #include "builder/materials.h"
 #include "builder/mounts.h"
 #include "builder/plan.h"
@@ -71,11 +73,21 @@ static struct err *review(struct plan *plan)
 	return NULL;
 }
 
-/* Remarks on the Recipe, and build arguments that nobody asked for. */
-static void tell_remarks(const struct plan *plan, const struct build_events *events)
+static bool has_lint(const struct lints *lints, const struct lint *wanted)
+{
+	vec_foreach (lints, lint)
+		if (strcmp(lint->rule, wanted->rule) == 0 &&
+		    strcmp(lint->text, wanted->text) == 0 &&
+		    lint->position.line == wanted->position.line)
+			return true;
+	return false;
+}
+
+/* Remarks on the Recipe, but for those that the plan of another platform has made already. */
+static void tell_lints(const struct plan *plan, const struct plan *before,
+		       const struct build_events *events)
 {
 	const struct script *script = plan->recipe->script;
-	AUTO(strings) struct strings unused = { 0 };
 
 	vec_foreach (&plan->recipe->lints, lint) {
 		AUTO(buf) struct buf excerpt = BUF_INIT((size_t)64 * 1024);
@@ -83,13 +95,22 @@ static void tell_remarks(const struct plan *plan, const struct build_events *eve
 		const char *file = script_place(script, lint->position.line, &line);
 		AUTO(mem) char *text = xasprintf("%s:%u: %s", file, line, lint->text);
 
+		if (before && has_lint(&before->recipe->lints, lint))
+			continue;
 		script_excerpt(script, &lint->position, &excerpt);
 		events_emit(events, &(struct build_event){ .kind = EVENT_WARNING,
 							   .rule = lint->rule,
 							   .text = text,
 							   .excerpt = excerpt.at });
 	}
-	build_args_unused(plan->opts->args, &unused);
+}
+
+/* Build arguments that nobody asked for. */
+static void tell_unused(const struct build_args *args, const struct build_events *events)
+{
+	AUTO(strings) struct strings unused = { 0 };
+
+	build_args_unused(args, &unused);
 	vec_foreach (&unused, name) {
 		AUTO(mem)
 		char *text = xasprintf("--build-arg %s is not used: no ARG names it", *name);
@@ -99,6 +120,15 @@ static void tell_remarks(const struct plan *plan, const struct build_events *eve
 }
 
 /* ---- the build ---- */
+
+/* What is built for one platform. */
+struct part {
+	struct build_opts opts; /* those of the build, but for the platform */
+	char *label;            /* owned; opts.platform_label */
+	struct plan *plan;      /* owned; NULL: not planned yet */
+	struct caches *caches;  /* owned; NULL: none */
+	unsigned steps, missing;
+};
 
 struct build {
 	struct store *store;
@@ -112,10 +142,20 @@ struct build {
 	struct build_events to_journal;
 	uint64_t began;
 	struct timespec began_at;
+	struct part *parts;  /* owned; of each platform, in the order of the options */
+	struct plan **plans; /* owned: theirs */
+	size_t count;
 };
 
 static void build_release(struct build *build)
 {
+	for (size_t i = 0; i < build->count; i++) {
+		caches_free(build->parts[i].caches);
+		plan_free(build->parts[i].plan);
+		free(build->parts[i].label);
+	}
+	free(build->parts);
+	free(build->plans);
 	context_release(&build->context);
 	journal_free(build->journal);
 	pool_free(build->pool);
@@ -209,49 +249,109 @@ static void tell_begin(const struct build *build)
 								    NULL });
 }
 
-static void tell_plan(const struct build *build, unsigned stages, unsigned steps)
+static void tell_plan(const struct build *build)
 {
+	unsigned stages = 0, steps = 0;
+
+	for (size_t i = 0; i < build->count; i++) {
+		stages += count_stages(build->parts[i].plan);
+		steps += build->parts[i].steps;
+	}
 	events_emit(&build->events, &(struct build_event){ .kind = EVENT_BUILD_PLAN,
 							   .stages = stages,
 							   .steps = steps });
 }
 
-/* An image about which something is said becomes an index. The image alone is then no image for its own
- * sake any more. */
-static struct err *make_top(struct plan *plan, struct plan_target *target)
+/* ---- images ---- */
+
+/* An index of all platforms, and not only of an image and of what is said about it. */
+static bool is_many(const struct build *build)
 {
-	AUTO(json) json_t *index = NULL;
+	return build->count > 1 || build->opts.want_index;
+}
+
+/* The platform of an image in an index: that which was asked for, or else that of its base. */
+static const struct platform *platform_of(const struct build *build, size_t i, size_t target)
+{
+	return build->count > 1 || build->opts.platform_given ?
+		       &build->parts[i].opts.platform :
+		       &build->plans[i]->targets[target].stage->platform;
+}
+
+/* Make the index of a target: the images of all parts, and what is said about them. They are then no images for
+ * their own sake. */
+static struct err *make_index(const struct build *build, size_t target, struct descriptor *ret)
+{
+	static const struct image_changes none;
+	const struct image_changes *changes = build->opts.changes ? build->opts.changes : &none;
+	AUTO(json)
+	json_t *own = image_changes_annotations(changes, ANNOTATION_INDEX, NULL, NULL, NULL);
+	AUTO(json) json_t *index = index_new();
 	bool known;
 
-	if (!target->attestation.size)
-		return NULL;
-	index = index_new();
-	TRY(index_add(plan->store, index, &target->manifest));
-	TRY(index_add_attestation(index, &target->attestation, &target->manifest.digest));
-	TRY(index_put(plan->store, index, &target->top));
-	TRY(id_forget(plan->store, &target->manifest, &known));
-	return id_remember(plan->store, &target->top);
+	if (build->opts.format == IMAGE_DOCKER)
+		json_set_text(index, "mediaType", MEDIA_DOCKER_LIST);
+
+	for (size_t i = 0; i < build->count; i++) {
+		const struct platform *platform = platform_of(build, i, target);
+		AUTO(json)
+		json_t *said = image_changes_annotations(changes, ANNOTATION_MANIFEST_DESCRIPTOR,
+							 platform, NULL, NULL);
+
+		TRY(index_add_for(build->store, index, &build->plans[i]->targets[target].manifest,
+				  platform, said));
+	}
+	for (size_t i = 0; i < build->count; i++) {
+		const struct plan_target *about = &build->plans[i]->targets[target];
+
+		if (about->attestation.size)
+			TRY(index_add_attestation(index, &about->attestation,
+						  &about->manifest.digest));
+	}
+	if (json_object_size(own) > 0)
+		json_object_set(index, "annotations", own);
+	TRY(index_put(build->store, index, ret));
+	for (size_t i = 0; i < build->count; i++)
+		TRY(id_forget(build->store, &build->plans[i]->targets[target].manifest, &known));
+	return id_remember(build->store, ret);
+}
+
+/* The image of a target, or its index. */
+static struct err *assemble_target(const struct build *build, size_t target, const char *invocation,
+				   struct build_image *ret)
+{
+	const struct plan_target *first = &build->plans[0]->targets[target];
+	bool attested = false;
+
+	for (size_t i = 0; i < build->count; i++) {
+		struct plan_target *wanted = &build->plans[i]->targets[target];
+		const struct attest_site site = { .plan = build->plans[i],
+						  .began = build->began_at,
+						  .invocation = invocation };
+
+		TRY(assemble(build->plans[i], wanted));
+		TRY(attest(&site, wanted));
+		attested = attested || wanted->attestation.size;
+	}
+	*ret = (struct build_image){ first->manifest, first->config, first->manifest,
+				     is_many(build) };
+	if (attested || is_many(build))
+		TRY(make_index(build, target, &ret->top));
+	for (size_t i = 0; i < build->count; i++)
+		build->plans[i]->targets[target].top = ret->top;
+	return NULL;
 }
 
 /* Put the images together. Also one without a name is there to stay, and to be found by its id. */
-static struct err *assemble_all(const struct build *build, struct plan *plan,
-				struct build_result *ret)
+static struct err *assemble_all(const struct build *build, struct build_result *ret)
 {
-	const struct attest_site site = { .plan = plan,
-					  .began = build->began_at,
-					  .invocation = ret->journal };
+	const struct plan *plan = build->plans[0];
 	bool named = true;
 
 	ret->images = xcalloc(plan->target_count, sizeof(*ret->images));
 	for (size_t i = 0; i < plan->target_count; i++) {
-		struct plan_target *target = &plan->targets[i];
-
-		TRY(assemble(plan, target));
-		TRY(attest(&site, target));
-		TRY(make_top(plan, target));
-		ret->images[i] =
-			(struct build_image){ target->manifest, target->config, target->top };
-		named = named && target->asked->tags.len > 0;
+		TRY(assemble_target(build, i, ret->journal, &ret->images[i]));
+		named = named && plan->targets[i].asked->tags.len > 0;
 	}
 	TRY(blob_sync(plan->store));
 	ret->image_count = plan->target_count;
@@ -309,43 +409,65 @@ static bool wants_files(const struct build_opts *opts)
 }
 
 /* What was done goes to the caches, with the user's file mode mask where that is a directory. */
-static struct err *write_caches(const struct build *build, struct caches *caches)
+static struct err *write_caches(const struct build *build)
 {
-	mode_t ours;
-	struct err *err;
+	mode_t ours = umask(build->opts.user_umask);
+	struct err *err = NULL;
 
-	if (!caches)
-		return NULL;
-	ours = umask(build->opts.user_umask);
-	err = caches_write(caches);
+	for (size_t i = 0; !err && i < build->count; i++)
+		if (build->parts[i].caches)
+			err = caches_write(build->parts[i].caches);
 	umask(ours);
 	return err;
 }
 
-/* Execute a plan and put its images together, with their names. */
-static struct err *perform(struct build *build, struct plan *plan, struct build_result *ret)
+/* Open what the options name, for each platform. */
+static struct err *open_caches(struct build *build, bool files)
+{
+	for (size_t i = 0; i < build->count; i++) {
+		struct part *part = &build->parts[i];
+
+		TRY(caches_open(part->plan, &build->events, files, &part->caches));
+		part->plan->caches = part->caches;
+	}
+	return NULL;
+}
+
+/* Find what is done already, and say what there is to do. */
+static struct err *look_up(struct build *build, struct build_result *ret)
+{
+	for (size_t i = 0; i < build->count; i++) {
+		struct part *part = &build->parts[i];
+
+		TRY(execute_lookup(part->plan, &part->steps, &part->missing));
+		ret->steps += part->steps;
+		ret->cached += part->steps - part->missing;
+	}
+	tell_plan(build);
+	for (size_t i = 0; i < build->count; i++)
+		TRY(mounts_check(build->plans[i]));
+	return NULL;
+}
+
+/* Execute the plans, one platform after the other, and put their images together, with their names. */
+static struct err *perform(struct build *build, struct build_result *ret)
 {
 	const bool image = wants_image(&build->opts);
 	const struct execute_opts exec = { .blobs = image || caches_take_layers(&build->opts),
 					   .events = &build->events,
 					   .journal = build->journal };
-	AUTO(caches) struct caches *caches = NULL;
-	unsigned missing;
 
-	TRY(caches_open(plan, &build->events, image || wants_files(&build->opts), &caches));
-	plan->caches = caches;
-	TRY(execute_lookup(plan, &ret->steps, &missing));
-	ret->cached = ret->steps - missing;
-	tell_plan(build, count_stages(plan), ret->steps);
-	TRY(mounts_check(plan));
-	TRY(execute(plan, &exec));
+	TRY(open_caches(build, image || wants_files(&build->opts)));
+	TRY(look_up(build, ret));
+	for (size_t i = 0; i < build->count; i++)
+		TRY(execute(build->plans[i], &exec));
 	if (image)
-		TRY(assemble_all(build, plan, ret));
+		TRY(assemble_all(build, ret));
 	for (size_t i = 0; i < build->opts.output_count; i++)
-		TRY(deliver(plan, &build->opts.outputs[i]));
-	TRY(name_images(plan));
-	TRY(push_tags(build, plan));
-	return write_caches(build, caches);
+		TRY(deliver(build->plans, build->count, &build->opts.outputs[i]));
+	TRY(name_images(build->plans[0]));
+	TRY(push_tags(build, build->plans[0]));
+	return write_caches(build);
 }
 
 static void tell_end(const struct build *build, const struct err *err,
@@ -355,36 +477,81 @@ static void tell_end(const struct build *build, const struct err *err,
 				   err                            ? BUILD_FAILED :
 				   result->steps && result->cached == result->steps ? BUILD_CACHED :
 										      BUILD_DONE;
-	const struct build_image *image = !err && result->image_count ? result->images : NULL;
+	const size_t count = err ? 0 : result->image_count;
+	AUTO(mem) struct build_event_image *images = xcalloc(count + 1, sizeof(*images));
 
+	for (size_t i = 0; i < count; i++)
+		images[i] = (struct build_event_image){
+			.target = build->plans[0]->targets[i].asked->stage,
+			.image = build_image_id(&result->images[i]),
+			.manifest = &result->images[i].top.digest,
+		};
 	events_emit(&build->events, &(struct build_event){
 					    .kind = EVENT_BUILD_END,
 					    .status = status,
 					    .duration = clock_monotonic() - build->began,
-					    .image = image ? &image->config.digest : NULL,
-					    .manifest = image ? &image->top.digest : NULL,
+					    .image = images[0].image,
+					    .manifest = images[0].manifest,
+					    .images = images,
+					    .image_count = count,
 					    .text = err ? err_text(err) : NULL,
 				    });
+}
+
+/* Plan for each platform. Takes what it uses of `recipes`. */
+static struct err *plan_all(struct build *build, struct recipe **recipes)
+{
+	unsigned steps = 0;
+
+	for (size_t i = 0; i < build->count; i++) {
+		struct part *part = &build->parts[i];
+
+		part->opts = build->opts;
+		if (build->opts.platform_count > 0)
+			part->opts.platform = build->opts.platforms[i];
+		part->label = build->count > 1 ? platform_format(&part->opts.platform) : NULL;
+		part->opts.platform_label = part->label;
+		part->opts.steps_before = steps;
+		TRY(plan_make(build->store, &part->opts, STEAL(recipes[i]), build->pool,
+			      &part->plan));
+		build->plans[i] = part->plan;
+		steps += (unsigned)part->plan->steps.len;
+		build->context.transfers = part->plan->transfers; /* the next counts on */
+		vec_foreach (&part->plan->contexts, context)
+			if ((*context)->cache) /* only a cache: without it, more is read again */
+				err_free(tree_remember((*context)->tree));
+	}
+	build->plans[0]->transfers = build->context.transfers;
+	return NULL;
+}
+
+static struct err *review_all(const struct build *build)
+{
+	for (size_t i = 0; i < build->count; i++)
+		TRY(review(build->plans[i]));
+	return NULL;
 }
 
 /* Read, plan and do. */
 static struct err *build_all(struct build *build, struct build_result *ret)
 {
 	const struct build_opts *opts = &build->opts;
-	AUTO(plan) struct plan *plan = NULL;
-	struct recipe *recipe = NULL;
+	AUTO(mem) struct recipe **recipes = xcalloc(build->count, sizeof(struct recipe *));
 	struct err *err;
 
-	TRY(deliver_check(opts->outputs, opts->output_count, opts->target_count));
-	TRY(materials_gather(build->store, &build->opts, &build->context, &recipe));
-	TRY(plan_make(build->store, opts, recipe, build->pool, &plan));
-	vec_foreach (&plan->contexts, context)
-		if ((*context)->cache) /* only a cache: without it, more is read again */
-			err_free(tree_remember((*context)->tree));
-	err = review(plan);
+	TRY(deliver_check(opts->outputs, opts->output_count, opts->target_count, build->count));
+	err = materials_gather(build->store, &build->opts, &build->context, recipes, build->count);
 	if (!err)
-		err = perform(build, plan, ret);
-	tell_remarks(plan, &build->events); /* at the end, where they are seen */
+		err = plan_all(build, recipes);
+	for (size_t i = 0; i < build->count; i++)
+		recipe_free(recipes[i]); /* those that no plan owns */
+	TRY(err);
+	err = review_all(build);
+	if (!err)
+		err = perform(build, ret);
+	for (size_t i = 0; i < build->count; i++) /* at the end, where they are seen */
+		tell_lints(build->plans[i], i > 0 ? build->plans[0] : NULL, &build->events);
+	tell_unused(opts->args, &build->events);
 	return err;
 }
 
@@ -401,6 +568,9 @@ struct err *build_run(struct store *store, const struct build_opts *opts, struct
 	struct err *err;
 
 	*ret = (struct build_result){ 0 };
+	build.count = opts->platform_count ? opts->platform_count : 1;
+	build.parts = xcalloc(build.count, sizeof(*build.parts));
+	build.plans = xcalloc(build.count, sizeof(*build.plans));
 	build.pool = pool_new(opts->jobs ? opts->jobs : pool_default_threads());
 	begin_journal(&build);
 	if (build.journal)

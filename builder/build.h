@@ -50,6 +50,11 @@ enum output_kind {
 struct build_output {
 	enum output_kind kind;
 	char *dest; /* a path, or "-" for standard output; NULL for OUTPUT_STORE and OUTPUT_NONE */
+	enum {
+		SPLIT_USUAL, /* of several platforms: yes */
+		SPLIT_ON,
+		SPLIT_OFF,
+	} split;        /* of a root filesystem: a directory for each platform */
 	bool directory; /* OUTPUT_OCI: no tar, but the layout as it is */
 	char *names;    /* of an image: what to call it, "a,b"; NULL if not given */
 	bool push;      /* OUTPUT_STORE: to the registries that the names say */
@@ -76,9 +81,18 @@ struct build_opts {
 	const char *ignore_file;            /* --ignorefile; NULL: the usual ones */
 	const struct build_target *targets; /* borrowed; none: the last stage, without a name */
 	size_t target_count;
-	struct strings labels;   /* "name=value", set last, on every target */
-	struct build_args *args; /* --build-arg; borrowed, also marked as used */
-	struct platform platform;
+	struct strings labels;    /* "name=value", set last, on every target */
+	struct build_args *args;  /* --build-arg; borrowed, also marked as used */
+	struct platform platform; /* for which one plan is made */
+	const struct platform
+		*platforms; /* borrowed; one image for each of them; none: `platform` */
+	size_t platform_count;
+	bool platform_given; /* the user chose it: an image that is for another one will not do */
+	bool want_index;     /* an index also of one image */
+	unsigned
+		steps_before; /* of a plan: the steps of the build's other plans, that are counted first */
+	const char *
+		platform_label; /* of a plan: shown with its stages; borrowed; NULL: only one is built */
 	struct client *client; /* for base images and pushes; borrowed; NULL: no network */
 	enum pull_policy pull; /* of base images; without a client never */
 	bool push;             /* every tag, to the registry that it names */
@@ -115,10 +129,24 @@ struct build_opts {
 	mode_t user_umask;                 /* for what is written outside the store */
 };
 
+/* The image of a target. Of several platforms it is an index, `top`, and manifest and config are those of
+ * the first of them. */
 struct build_image {
 	struct descriptor manifest, config;
 	struct descriptor top; /* what its names lead to: the manifest, or an index with it */
+	bool many;             /* `top` stands for several images */
 };
+
+static inline bool build_image_is_index(const struct build_image *image)
+{
+	return !digest_equal(&image->top.digest, &image->manifest.digest);
+}
+
+/* What the image is known by: the digest of its config, or of its index. */
+static inline const struct digest *build_image_id(const struct build_image *image)
+{
+	return image->many ? &image->top.digest : &image->config.digest;
+}
 
 struct build_result {
 	struct build_image *images; /* of the targets, in their order; owned */

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/output.h"
 #include "base/stream.h"
+#include "base/tar.h"
 #include "builder/execute.h"
 #include "overlay/export.h"
 #include "overlay/stack.h"
@@ -49,7 +50,8 @@ static struct err *check_output(const struct build_output *output)
 								   output_check(output->dest);
 }
 
-struct err *deliver_check(const struct build_output *outputs, size_t count, size_t targets)
+struct err *deliver_check(const struct build_output *outputs, size_t count, size_t targets,
+			  size_t platforms)
 {
 	bool to_stdout = false;
 
@@ -62,6 +64,13 @@ struct err *deliver_check(const struct build_output *outputs, size_t count, size
 		if (targets > 1 && (output->kind == OUTPUT_TAR || output->kind == OUTPUT_LOCAL))
 			return err_new(ERR_USAGE,
 				       "option --output: a root filesystem is that of one target");
+		if (platforms > 1 && output->kind == OUTPUT_TAR && output->split == SPLIT_OFF)
+			return err_new(ERR_USAGE,
+				       "option --output: platform-split=false: a tar has "
+				       "no room for several platforms side by side");
+		if (platforms > 1 && output->kind == OUTPUT_DOCKER)
+			return err_new(ERR_USAGE, "option --output: an archive of Docker's has no "
+						  "room for several platforms; use type=oci");
 		to_stdout = to_stdout || is_stdout;
 		TRY(err_wrap(check_output(output), "option --output"));
 	}
@@ -78,14 +87,40 @@ static struct err *open_view(struct plan *plan, int *ret_fd)
 	return stack_view(&stack, ret_fd);
 }
 
-static struct err *deliver_tar(struct plan *plan, const char *dest)
+/* Whether each platform has a directory of its own. */
+static bool is_split(const struct build_output *output, size_t count)
+{
+	return output->split == SPLIT_ON || (output->split == SPLIT_USUAL && count > 1);
+}
+
+/* "linux_arm64"; the caller's. */
+static char *directory_of(const struct plan *plan)
+{
+	char *name = platform_format(&plan->opts->platform);
+
+	for (char *slash = name; (slash = strchr(slash, '/'));)
+		*slash = '_';
+	return name;
+}
+
+static struct err *deliver_tar(struct plan *const *plans, size_t count,
+			       const struct build_output *to)
 {
 	AUTO(output) struct output *output = NULL;
-	AUTO(fd) int view_fd = -1;
 
-	TRY(open_view(plan, &view_fd));
-	TRY(output_open(dest, &output));
-	TRY(export_tar(view_fd, output_sink(output)));
+	TRY(output_open(to->dest, &output));
+	for (size_t i = 0; i < count; i++) {
+		AUTO(mem) char *dir = directory_of(plans[i]);
+		AUTO(fd) int view_fd = -1;
+
+		TRY(open_view(plans[i], &view_fd));
+		if (is_split(to, count))
+			TRY(export_tar_below(view_fd, dir, output_sink(output)));
+		else
+			TRY(export_tar(view_fd, output_sink(output)));
+	}
+	if (is_split(to, count))
+		tar_write_end(output_sink(output));
 	return output_commit(output);
 }
 
@@ -106,14 +141,22 @@ static struct err *open_dest(const char *dest, int *ret_fd)
 	return *ret_fd < 0 ? err_sys("open directory '%s'", dest) : NULL;
 }
 
-static struct err *deliver_dir(struct plan *plan, const char *dest)
+static struct err *deliver_dir(struct plan *const *plans, size_t count,
+			       const struct build_output *to)
 {
-	AUTO(fd) int view_fd = -1;
-	AUTO(fd) int dest_fd = -1;
+	for (size_t i = 0; i < count; i++) {
+		AUTO(mem) char *name = directory_of(plans[i]);
+		AUTO(mem)
+		char *dest = is_split(to, count) ? xasprintf("%s/%s", to->dest, name) :
+						   xstrdup(to->dest);
+		AUTO(fd) int view_fd = -1;
+		AUTO(fd) int dest_fd = -1;
 
-	TRY(open_view(plan, &view_fd));
-	TRY(open_dest(dest, &dest_fd));
-	return export_dir(view_fd, dest_fd);
+		TRY(open_view(plans[i], &view_fd));
+		TRY(open_dest(dest, &dest_fd));
+		TRY(export_dir(view_fd, dest_fd));
+	}
+	return NULL;
 }
 
 /* One archive for the images of all targets. */
@@ -136,8 +179,9 @@ static struct err *deliver_archive(struct plan *plan, enum archive_format format
 	return err;
 }
 
-struct err *deliver(struct plan *plan, const struct build_output *output)
+struct err *deliver(struct plan *const *plans, size_t count, const struct build_output *output)
 {
+	struct plan *plan = plans[0];
 	mode_t ours = umask(plan->opts->user_umask); /* no other thread is at work any more */
 	struct err *err = NULL;
 
@@ -153,10 +197,10 @@ struct err *deliver(struct plan *plan, const struct build_output *output)
 		err = deliver_archive(plan, ARCHIVE_DOCKER, output->dest);
 		break;
 	case OUTPUT_TAR:
-		err = deliver_tar(plan, output->dest);
+		err = deliver_tar(plans, count, output);
 		break;
 	case OUTPUT_LOCAL:
-		err = deliver_dir(plan, output->dest);
+		err = deliver_dir(plans, count, output);
 		break;
 	}
 	umask(ours);

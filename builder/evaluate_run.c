@@ -6,6 +6,7 @@
 
 #include "builder/build.h"
 #include "builder/config.h"
+#include "builder/emulation.h"
 #include "builder/key.h"
 #include "builder/scope.h"
 
@@ -24,19 +25,20 @@ static struct err *check_run(const struct site *site)
 	return NULL;
 }
 
-/* A command of another processor cannot be executed. */
+/* A command of another processor needs an emulator. */
 static struct err *check_runs_here(const struct site *site)
 {
-	AUTO(mem) char *foreign = NULL;
-	struct platform host;
+	AUTO(mem) char *foreign = platform_format(&site->stage->platform);
 
-	platform_host(&host);
-	if (strcmp(site->stage->platform.os, host.os) == 0 &&
-	    strcmp(site->stage->platform.arch, host.arch) == 0)
+	if (emulation_runs(EMULATION_HANDLERS, &site->stage->platform))
 		return NULL;
-	foreign = platform_format(&site->stage->platform);
-	return site_error(site, ERR_UNSUPPORTED,
-			  "RUN cannot execute programs for %s on this machine", foreign);
+	return err_note(
+		site_error(site, ERR_UNSUPPORTED,
+			   "RUN cannot execute programs for %s on this machine", foreign),
+		"an emulator can, if it is registered with the kernel's binfmt_misc and its flag F: "
+		"the package qemu-user-static brings one; or begin the stage with FROM "
+		"--platform=$BUILDPLATFORM, and let it make what is for %s",
+		foreign);
 }
 
 static void run_row(const struct site *site, struct plan_step *step)

@@ -19,7 +19,7 @@ struct plan_step *site_add_step(const struct site *site, enum step_kind kind)
 	struct plan_step *step = xcalloc(1, sizeof(*step));
 
 	vec_push(&site->plan->steps, step);
-	step->number = (unsigned)site->plan->steps.len;
+	step->number = site->plan->opts->steps_before + (unsigned)site->plan->steps.len;
 	step->kind = kind;
 	step->stage = site->stage;
 	step->below = site->stage->top;

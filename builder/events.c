@@ -153,6 +153,27 @@ static void set_end(json_t *object, const struct build_event *event)
 	set_outside_text(object, event->text);
 }
 
+/* Those of all targets, if there are several. */
+static void set_images(json_t *object, const struct build_event *event)
+{
+	json_t *list;
+
+	if (event->image_count < 2)
+		return;
+	list = json_array();
+	for (size_t i = 0; i < event->image_count; i++) {
+		const struct build_event_image *image = &event->images[i];
+		json_t *one = json_object();
+
+		if (image->target)
+			set_bytes(one, "target", "target_base64", str_of(image->target));
+		set_digest(one, "image", image->image);
+		set_digest(one, "manifest", image->manifest);
+		json_push(list, one);
+	}
+	json_set(object, "images", list);
+}
+
 /* What only this kind of event has. */
 static void set_details(json_t *object, const struct build_event *event)
 {
@@ -166,6 +187,7 @@ static void set_details(json_t *object, const struct build_event *event)
 		set_number(object, "steps", event->steps);
 		break;
 	case EVENT_STEP_BEGIN:
+		set_text(object, "platform", event->platform);
 		if (event->stage) {
 			set_bytes(object, "stage", "stage_base64", str_of(event->stage));
 			set_number(object, "index", event->index);
@@ -200,7 +222,10 @@ static void set_details(json_t *object, const struct build_event *event)
 		set_end(object, event);
 		break;
 	case EVENT_STEP_END:
+		set_end(object, event);
+		break;
 	case EVENT_BUILD_END:
+		set_images(object, event);
 		set_end(object, event);
 		break;
 	}

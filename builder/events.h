@@ -33,26 +33,33 @@ enum build_event_kind {
 	EVENT_TRANSFER_BEGIN,    /* transfer, verb, name */
 	EVENT_TRANSFER_PROGRESS, /* transfer, verb, name, done, total */
 	EVENT_TRANSFER_END,      /* transfer, verb, name, status, duration, done, text */
-	EVENT_STEP_BEGIN,        /* step, stage, index, count, inputs, text */
+	EVENT_STEP_BEGIN,        /* step, platform, stage, index, count, inputs, text */
 	EVENT_STEP_LOG,          /* step, stream, bytes */
 	EVENT_STEP_PROGRESS,     /* step, text, done, total */
 	EVENT_STEP_END,  /* step, status, duration, exit_code, memory_peak, cpu_time, text */
 	EVENT_WARNING,   /* step, rule, text */
-	EVENT_BUILD_END, /* status, duration, image, manifest, text */
+	EVENT_BUILD_END, /* status, duration, image, manifest, images, text */
 };
 
 enum build_status { BUILD_DONE, BUILD_CACHED, BUILD_FAILED, BUILD_CANCELLED };
 enum build_stream { BUILD_STDOUT = 1, BUILD_STDERR = 2 };
 
+/* The image of a target. */
+struct build_event_image {
+	const char *target; /* the stage, as it was asked for; NULL: the last one */
+	const struct digest *image, *manifest; /* as of a build with one target */
+};
+
 struct build_event {
 	uint64_t when; /* clock_monotonic(); 0: now, filled in by events_emit() */
 	enum build_event_kind kind;
 
-	unsigned step;          /* 1.. in the order of the plan; 0: the build as a whole */
-	unsigned stages;        /* how many stages are built */
-	unsigned steps;         /* how many steps they have together */
-	unsigned index, count;  /* the step's place in its stage: 2 of 7; 0 without a stage */
-	const char *stage;      /* its name, or "stage-1"; NULL for work outside of stages */
+	unsigned step;         /* 1.. in the order of the plan; 0: the build as a whole */
+	unsigned stages;       /* how many stages are built */
+	unsigned steps;        /* how many steps they have together */
+	unsigned index, count; /* the step's place in its stage: 2 of 7; 0 without a stage */
+	const char *platform;  /* for which it is, "linux/arm64", if several are built; else NULL */
+	const char *stage;     /* its name, or "stage-1"; NULL for work outside of stages */
 	const unsigned *inputs; /* the steps that it begins from, and whose files it takes */
 	size_t input_count;
 
@@ -83,6 +90,8 @@ struct build_event {
 	uint64_t duration; /* nanoseconds; of a cached step: of its look-up */
 	const struct digest *image;    /* the image id (config digest); NULL if there is none */
 	const struct digest *manifest; /* the digest that a registry will show */
+	const struct build_event_image *images; /* of all targets; `image` is that of the first */
+	size_t image_count;
 };
 
 struct build_events {

@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #include "base/cancel.h"
+#include "builder/build.h"
 #include "builder/execute.h"
 #include "overlay/skeleton.h"
 
@@ -57,12 +58,12 @@ struct execution {
 
 	pthread_mutex_t lock;
 	pthread_cond_t opened;     /* an image is no longer IMAGE_OPENING */
-	struct step_state *states; /* by number - 1; guarded by lock */
+	struct step_state *states; /* in the order of plan->steps; guarded by lock */
 };
 
 static inline struct step_state *execution_state(struct execution *ex, const struct plan_step *step)
 {
-	return &ex->states[step->number - 1];
+	return &ex->states[step->number - 1 - ex->plan->opts->steps_before];
 }
 
 /* `err`, which stops all else that goes on if it is one. */

@@ -58,6 +58,7 @@ static void tell_begin(struct execution *ex, const struct plan_step *step)
 			vec_push(&inputs, (*stage)->top->number);
 	events_emit(ex->opts->events, &(struct build_event){ .kind = EVENT_STEP_BEGIN,
 							     .step = step->number,
+							     .platform = ex->plan->opts->platform_label,
 							     .stage = step->stage->name,
 							     .index = step->index,
 							     .count = step->stage->step_count,

@@ -71,6 +71,7 @@ struct err *plan_from_of(struct plan *plan, const struct plan_stage *stage,
 	return plan_image_of(plan,
 			     &(struct plan_need){ .name = image,
 						  .platform = plan->opts->platform,
+						  .exact = plan->opts->platform_given,
 						  .context = name.context,
 						  .position = at },
 			     &ret->image);

@@ -137,7 +137,7 @@ json_t *image_changes_annotations(const struct image_changes *changes, enum anno
 		json_set_text(all, "org.opencontainers.image.created", created);
 	vec_foreach (&changes->annotations, one)
 		if (one->level == level &&
-		    (!one->has_platform || platform_equal(&one->platform, platform)))
+		    (!one->has_platform || (platform && platform_equal(&one->platform, platform))))
 			json_set_text(all, one->name, one->value);
 	return all;
 }

@@ -60,7 +60,7 @@ bool image_changes_has(const struct image_changes *changes, enum annotation_leve
 /* Variables are set, then taken away; labels are taken away, and set later (opts->labels). */
 void image_changes_apply(const struct image_changes *changes, struct config *config);
 
-/* The annotations of `level` for an image of `platform`: those of `base` (NULL: none) first if they are
+/* The annotations of `level` for an image of `platform` (NULL: an index, of none): those of `base` (NULL: none) first if they are
  * inherited. `created` is for the annotation of that name. The caller owns it; empty if there are none. */
 json_t *image_changes_annotations(const struct image_changes *changes, enum annotation_level level,
 				  const struct platform *platform, const json_t *base,

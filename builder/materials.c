@@ -139,7 +139,8 @@ static struct err *find_recipe(struct store *store, struct build_opts *opts,
 }
 
 struct err *materials_gather(struct store *store, struct build_opts *opts,
-			     struct context *ret_context, struct recipe **ret_recipe)
+			     struct context *ret_context, struct recipe **ret_recipes,
+			     size_t count)
 {
 	AUTO(recipe_file) struct recipe_file file = RECIPE_FILE_INIT;
 	struct include_root root;
@@ -153,6 +154,8 @@ struct err *materials_gather(struct store *store, struct build_opts *opts,
 							   .context = opts->context,
 							   .context_fd = ret_context->fd },
 				  &file, &root, &root_fd));
-	return check_parse(file.name, buf_str(&file.bytes), root_fd >= 0 ? &root : NULL, opts->args,
-			   ret_recipe);
+	for (size_t i = 0; i < count; i++)
+		TRY(check_parse(file.name, buf_str(&file.bytes), root_fd >= 0 ? &root : NULL,
+				opts->args, &ret_recipes[i]));
+	return NULL;
 }

@@ -109,7 +109,7 @@ static struct err *take_annotation(struct output_wishes *wishes, struct str key,
 static struct err *take_switch(struct reading *r, struct str key, struct str value, bool *ret_taken)
 {
 	static const char *const without_effect[] = { "unpack", "store", "name-canonical",
-						      "prefer-nondist-layers", "platform-split" };
+						      "prefer-nondist-layers" };
 	bool on = false;
 
 	*ret_taken = true;
@@ -126,6 +126,11 @@ static struct err *take_switch(struct reading *r, struct str key, struct str val
 		TRY(take_truth(key, value, &on));
 		r->wishes.has_format = true;
 		r->wishes.format = on ? IMAGE_OCI : IMAGE_DOCKER;
+		return NULL;
+	}
+	if (str_is(key, "platform-split")) {
+		TRY(take_truth(key, value, &on));
+		r->output.split = on ? SPLIT_ON : SPLIT_OFF;
 		return NULL;
 	}
 	if (str_is(key, "rewrite-timestamp")) {

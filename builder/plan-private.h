@@ -21,7 +21,7 @@ struct err *plan_stage_of(struct plan *plan, const struct stage *stage, const st
 struct plan_need {
 	char *name;
 	struct platform platform;
-	bool exact;                         /* the Recipe names the platform */
+	bool exact;                         /* the Recipe or the user names the platform */
 	const struct plan_context *context; /* one that is an image; NULL: what `name` says */
 	const struct position *position;    /* who asks */
 };

@@ -34,6 +34,7 @@ static struct err *stage_platform(struct plan *plan, const struct stage *stage,
 	AUTO(mem) char *text = NULL;
 
 	need->platform = plan->opts->platform;
+	need->exact = plan->opts->platform_given;
 	if (!stage->platform)
 		return NULL;
 	TRY(expand_from(plan, stage, stage->platform, &text));

@@ -157,7 +157,7 @@ static inline void plan_mounts_auto_(struct plan_mounts *mounts)
 #define SCRIPT_DIR "/dev/pipes"
 
 struct plan_step {
-	unsigned number; /* 1.. in the order of planning */
+	unsigned number; /* 1.. in the order of planning, behind opts->steps_before */
 	enum step_kind kind;
 	struct plan_stage *stage;
 	struct plan_step *below; /* the step whose result it starts from; NULL: the base */
@@ -226,7 +226,8 @@ struct plan_target {
 	struct descriptor manifest, config; /* of its image, once assembled */
 	struct descriptor attestation;      /* what is said about it; size 0: nothing is */
 	struct descriptor
-		top; /* what its names lead to: the manifest, or an index of it and that */
+		top; /* what its names lead to: the manifest, or an index with it; the same in
+				* all plans of a build */
 };
 
 struct plan {

@@ -26,6 +26,7 @@
 #include "cli/build_cache.h"
 #include "cli/build_image.h"
 #include "cli/build_outputs.h"
+#include "cli/build_platform.h"
 #include "cli/build_policy.h"
 #include "cli/call.h"
 #include "cli/commands-private.h"
@@ -41,7 +42,8 @@
 static const char *const networks[] = { "default", "host", "none", NULL };
 
 struct build_values {
-	const char *recipe, *ignore_file, *platform;
+	const char *recipe, *ignore_file;
+	struct platform_values platform;
 	struct strings targets, tags, contexts, no_cache_stages;
 	struct strings secrets, ssh, allowed, volumes, devices, hosts;
 	struct build_arg_values build_args;
@@ -88,8 +90,7 @@ static const struct option options[] = {
 		    "run every step, whatever is in the cache"),
 	OPTION_LIST(struct build_values, no_cache_stages, 0, "no-cache-filter", "STAGE[,STAGE]",
 		    "run every step of these stages, and what needs them"),
-	OPTION_TEXT(struct build_values, platform, 0, "platform", "OS/ARCH",
-		    "build for this platform; only the host's for now"),
+	BUILD_PLATFORM_OPTIONS(struct build_values, platform),
 	OPTION_WORD(struct build_values, progress, 0, "progress", ui_mode_names,
 		    "how to show what goes on (default: BUILDKIT_PROGRESS, or auto)"),
 	OPTION_BARE_WORD(struct build_values, pull, 0, "pull", pull_policy_names, "always",
@@ -141,6 +142,7 @@ struct request {
 	} contexts;                   /* owned */
 	struct strings names;         /* of --tag and --output; owned */
 	struct targets targets;       /* owned */
+	struct platforms platforms;   /* owned */
 	struct reference first_tag;   /* whom --creds are for */
 	struct client *client;        /* owned */
 	struct build_outputs outputs; /* owned */
@@ -154,6 +156,7 @@ static void request_auto_(struct request *request)
 {
 	strings_release(&request->names);
 	targets_release(&request->targets);
+	vec_release(&request->platforms);
 	strings_release(&request->opts.labels);
 	strings_release(&request->opts.no_cache_stages);
 	image_changes_release(&request->changes);
@@ -282,24 +285,6 @@ static struct err *read_tags(const struct strings *list, struct strings *ret)
 	return NULL;
 }
 
-static struct err *read_platform(const char *text, struct platform *ret)
-{
-	struct platform host;
-
-	platform_host(&host);
-	*ret = host;
-	if (!text || strcmp(text, "local") == 0)
-		return NULL;
-	TRY(option_refuse(platform_parse(text, ret), "--platform"));
-	if (!platform_equal(ret, &host)) {
-		AUTO(mem) char *have = platform_format(&host);
-
-		return err_new(ERR_UNSUPPORTED, "option --platform: only %s can be built here",
-			       have);
-	}
-	return NULL;
-}
-
 static struct err *read_context(const struct strings *operands, const char **ret)
 {
 	const char *context = operands->len > 0 ? operands->at[0] : ".";
@@ -355,11 +340,11 @@ static struct err *read_request(const struct build_values *values, const struct 
 	TRY(targets_read(&values->targets, &ret->names, &ret->targets));
 	TRY(build_caches_read(&values->caches, &ret->caches, opts));
 	TRY(read_registries(values, ret));
-	TRY(read_platform(values->platform, &opts->platform));
-	TRY(build_image_read(&values->image, &ret->outputs.wishes, ret->args, &ret->changes, opts));
+	TRY(build_platform_read(&values->platform, ret->args, &ret->platforms, opts));
 	TRY(build_policy_read(values->policy_file, &ret->policy));
 	opts->policy = ret->policy;
 	TRY(build_attest_read(&values->attest, &ret->attest, opts));
+	TRY(build_image_read(&values->image, &ret->outputs.wishes, ret->args, &ret->changes, opts));
 	build_image_split(&values->no_cache_stages, &opts->no_cache_stages);
 	opts->recipe = values->recipe;
 	opts->ignore_file = values->ignore_file;

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "builder/attest_spec.h"
 #include "builder/build.h"
 #include "builder/image_changes.h"
 #include "builder/output_spec.h"
@@ -56,13 +57,18 @@ void build_image_split(const struct strings *list, struct strings *ret)
 	}
 }
 
-static struct err *read_annotations(const struct strings *list, const char *option,
+static bool has_index(const struct build_opts *opts)
+{
+	return opts->want_index || (opts->attest && opts->attest->provenance);
+}
+
+static struct err *read_annotations(const struct strings *list, const char *option, bool index,
 				    struct image_changes *ret)
 {
 	vec_foreach (list, text)
 		TRY(option_refuse(image_changes_annotate(ret, *text), option));
-	if (image_changes_has(ret, ANNOTATION_INDEX) ||
-	    image_changes_has(ret, ANNOTATION_INDEX_DESCRIPTOR))
+	if (!index && (image_changes_has(ret, ANNOTATION_INDEX) ||
+		       image_changes_has(ret, ANNOTATION_INDEX_DESCRIPTOR)))
 		return err_new(ERR_USAGE,
 			       "option %s: no index is made that could have an annotation", option);
 	return NULL;
@@ -106,8 +112,8 @@ struct err *build_image_read(const struct build_image_values *values,
 	build_image_split(&values->unset_labels, &ret->unset_labels);
 	build_image_split(&values->unset_env, &ret->unset_env);
 	build_image_split(&values->unset_annotations, &ret->unset_annotations);
-	TRY(read_annotations(&wishes->annotations, "--output", ret));
-	TRY(read_annotations(&values->annotations, "--annotation", ret));
+	TRY(read_annotations(&wishes->annotations, "--output", has_index(opts), ret));
+	TRY(read_annotations(&values->annotations, "--annotation", has_index(opts), ret));
 	ret->drop_labels = values->inherit_labels == SWITCH_OFF;
 	ret->inherit_annotations = values->inherit_annotations == SWITCH_ON;
 	ret->created_annotation = values->created_annotation == SWITCH_ON;

@@ -28,7 +28,8 @@ struct build_image_values {
 /* clang-format off */
 #define BUILD_IMAGE_OPTIONS(type, field) \
 	OPTION_LIST(type, field.annotations, 0, "annotation", "[LEVEL:]NAME=VALUE", \
-		    "put an annotation on the manifest; LEVEL may also be manifest-descriptor"), \
+		    "put an annotation on the manifest; LEVEL may also be manifest-descriptor, index or " \
+		    "index-descriptor"), \
 	OPTION_SWITCH(type, field.created_annotation, 0, "created-annotation", \
 		      "put org.opencontainers.image.created among the annotations"), \
 	OPTION_LIST(type, field.env, 0, "env", "NAME[=VALUE]", \

@@ -195,15 +195,18 @@ struct err *build_outputs_check(const struct build_output_values *values)
 
 /* ---- results ---- */
 
-/* With the annotations that are for the descriptor of the manifest. */
+/* With the annotations that are for the descriptor of the manifest or index. */
 static json_t *format_descriptor(const struct build_opts *opts, const struct build_image *image)
 {
+	const enum annotation_level level = build_image_is_index(image) ?
+						    ANNOTATION_INDEX_DESCRIPTOR :
+						    ANNOTATION_MANIFEST_DESCRIPTOR;
 	json_t *descriptor = descriptor_format(&image->top);
 	AUTO(json) json_t *annotations = NULL;
 
 	if (opts->changes)
-		annotations = image_changes_annotations(
-			opts->changes, ANNOTATION_MANIFEST_DESCRIPTOR, &opts->platform, NULL, NULL);
+		annotations = image_changes_annotations(opts->changes, level, &opts->platform, NULL,
+							NULL);
 	if (json_object_size(annotations) > 0)
 		json_object_set(descriptor, "annotations", annotations);
 	return descriptor;
@@ -218,8 +221,9 @@ static json_t *format_metadata(const struct build_opts *opts, const struct build
 	char digest[DIGEST_TEXT_SIZE];
 
 	if (image) {
-		json_set_text(object, "containerimage.config.digest",
-			      digest_format(&image->config.digest, digest));
+		if (!image->many) /* else there are several */
+			json_set_text(object, "containerimage.config.digest",
+				      digest_format(&image->config.digest, digest));
 		json_set(object, "containerimage.descriptor", format_descriptor(opts, image));
 		json_set_text(object, "containerimage.digest",
 			      digest_format(&image->top.digest, digest));
@@ -261,7 +265,7 @@ static struct err *write_ids(const char *path, const struct build_result *result
 
 	for (size_t i = 0; i < result->image_count; i++)
 		buf_addf(&ids, "%s%s", i ? "\n" : "",
-			 digest_format(&result->images[i].config.digest, id) + skip);
+			 digest_format(build_image_id(&result->images[i]), id) + skip);
 	return output_file(path, ids.len ? ids.at : "");
 }
 
@@ -285,6 +289,6 @@ struct err *build_outputs_tell(const struct build_output_values *values,
 	if (values->metadata_file)
 		TRY(write_metadata(values->metadata_file, opts, result));
 	for (size_t i = 0; i < result->image_count && !writes_to_stdout(opts); i++)
-		output_text(digest_format(&result->images[i].config.digest, id));
+		output_text(digest_format(build_image_id(&result->images[i]), id));
 	return NULL;
 }

@@ -18,6 +18,8 @@ void ui_label(const struct build_event *event, struct buf *out)
 	}
 	if (event->stage) {
 		buf_addc(out, '[');
+		if (event->platform)
+			buf_addf(out, "%s ", event->platform);
 		text_escape(out, str_of(event->stage), NULL);
 		buf_addf(out, " %u/%u] ", event->index, event->count);
 	}

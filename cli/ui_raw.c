@@ -248,8 +248,14 @@ static void end_build(struct ui_raw *raw, const struct build_event *event, struc
 	if (!event->image)
 		return;
 	begin_vertex(raw, PLACE_EXPORT, xstrdup("exporting to image"), NULL, event->when, out);
-	write_digest(raw, "config", event->image, event, out);
-	write_digest(raw, "manifest", event->manifest, event, out);
+	for (size_t i = 0; i < event->image_count; i++) {
+		const struct build_event_image *one = &event->images[i];
+
+		if (one->image != one->manifest)
+			write_digest(raw, "config", one->image, event, out);
+		write_digest(raw, one->image == one->manifest ? "manifest list" : "manifest",
+			     one->manifest, event, out);
+	}
 	end_vertex(raw, PLACE_EXPORT,
 		   &(struct build_event){ .when = event->when, .status = BUILD_DONE }, NULL, out);
 }

@@ -110,18 +110,37 @@ static struct err *copy_content(struct job *job, struct hasher *hasher,
 
 /* ---- entries ---- */
 
+/* Put an entry into the directory that the options say. What it owns from then on is in `path` and `link`. */
+static void move_entry(const struct diff_opts *opts, struct tar_entry *head, char **path,
+		       char **link)
+{
+	const bool is_root = strcmp(head->path, "./") == 0;
+
+	if (!opts->prefix)
+		return;
+	*path = xasprintf("%s/%s", opts->prefix, is_root ? "" : head->path);
+	head->path = *path;
+	if (head->type == TAR_HARDLINK) {
+		*link = xasprintf("%s/%s", opts->prefix, head->link);
+		head->link = *link;
+	}
+}
+
 static struct err *write_entry(void *arg, const struct walk_entry *entry)
 {
 	struct job *job = arg;
 	bool content = entry->fd >= 0 && entry->tar.type == TAR_FILE;
 	AUTO(hasher) struct hasher *hasher = content && job->opts->each ? hasher_new() : NULL;
 	struct tar_entry head = entry->tar;
+	AUTO(mem) char *path = NULL;
+	AUTO(mem) char *link = NULL;
 	struct digest digest;
 
 	/* The root's time is that of a directory of this store: the same image has others
 	 * elsewhere. */
 	if (job->opts->flat && strcmp(head.path, "./") == 0)
 		head.mtime = 0;
+	move_entry(job->opts, &head, &path, &link);
 	buf_reset(&job->header);
 	TRY(tar_encode_header(&head, &job->header));
 	sink_write(job->out, job->header.at, job->header.len);
@@ -154,7 +173,8 @@ struct err *diff_write(int fs_fd, const struct diff_opts *opts, struct sink *out
 	if (err && sink_failed(out))
 		err_free(STEAL(err));
 	TRY(err);
-	tar_write_end(out);
+	if (!opts->prefix)
+		tar_write_end(out);
 	*ret = job.result;
 	return NULL;
 }

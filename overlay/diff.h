@@ -32,6 +32,9 @@ struct tar_entry;
 struct diff_opts {
 	int below_fd; /* view of what lies below the layer; -1: nothing (every entry is new) */
 	bool flat;    /* a merged tree, not a layer: all of it, "./" first; below_fd is ignored */
+	const char *
+		prefix; /* of a merged tree: "dir", in which all of it is; then the tar has no end, and
+			     * more may follow. NULL: none */
 	/* Called for each entry after its content was hashed, in order; may be NULL. `digest` is
 	 * NULL unless it is a regular file with content of its own. */
 	void (*each)(void *arg, const struct tar_entry *entry, const struct digest *digest);

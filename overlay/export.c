@@ -25,6 +25,14 @@ struct err *export_tar(int view_fd, struct sink *out)
 	return diff_write(view_fd, &opts, out, &result);
 }
 
+struct err *export_tar_below(int view_fd, const char *name, struct sink *out)
+{
+	const struct diff_opts opts = { .flat = true, .below_fd = -1, .prefix = name };
+	struct diff_result result;
+
+	return diff_write(view_fd, &opts, out, &result);
+}
+
 /* What we may not give to its owner, and therefore not in its full powers. */
 #define SET_ID_BITS (S_ISUID | S_ISGID)
 

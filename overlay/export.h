@@ -24,6 +24,8 @@ struct sink;
 /* Write the tar to `out`, which is not finished: its owner hears there whether it took
  * everything. */
 struct err *export_tar(int view_fd, struct sink *out) MUST_USE;
+/* The same below a directory `name` of the tar, without its end: more may follow, then tar_write_end(). */
+struct err *export_tar_below(int view_fd, const char *name, struct sink *out) MUST_USE;
 /* `dest_fd` is the directory. On error it holds a part. ERR_INVALID names what is in the way. */
 struct err *export_dir(int view_fd, int dest_fd) MUST_USE;
 

@@ -189,6 +189,33 @@ struct err *index_add_attestation(json_t *index, const struct descriptor *attest
 	return put_entry(index, entry);
 }
 
+static json_t *platform_members(const struct platform *platform)
+{
+	json_t *object = json_object();
+
+	json_set_text(object, "architecture", platform->arch);
+	json_set_text(object, "os", platform->os);
+	if (platform->variant[0])
+		json_set_text(object, "variant", platform->variant);
+	return object;
+}
+
+struct err *index_add_for(struct store *store, json_t *index, const struct descriptor *target,
+			  const struct platform *platform, const json_t *annotations)
+{
+	AUTO(image) struct image *image = NULL;
+	json_t *entry;
+
+	TRY(image_open(store, target, NULL, &image));
+	entry = descriptor_format(&image->manifest);
+	if (json_object_size(annotations) > 0)
+		json_set(entry, "annotations", json_deep_copy(annotations));
+	json_set(entry, "platform",
+		 platform_equal(platform, &image->platform) ? platform_of_config(image->config) :
+							      platform_members(platform));
+	return put_entry(index, entry);
+}
+
 /* ---- the index itself ---- */
 
 struct err *index_annotate(json_t *index, const char *text)

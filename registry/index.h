@@ -15,6 +15,7 @@
 #include "store/descriptor.h"
 
 struct err;
+struct platform;
 struct store;
 
 #define INDEX_ENTRIES_MAX 1000
@@ -33,6 +34,10 @@ struct err *index_add(struct store *store, json_t *index, const struct descripto
  * the annotations by which BuildKit and those who read it find the image. */
 struct err *index_add_attestation(json_t *index, const struct descriptor *attestation,
 				  const struct digest *image) MUST_USE;
+/* The same of an image alone, for a platform and with annotations that an index says of it (NULL or empty: none;
+ * borrowed). What the config says of the platform besides stays if it is of that one. */
+struct err *index_add_for(struct store *store, json_t *index, const struct descriptor *target,
+			  const struct platform *platform, const json_t *annotations) MUST_USE;
 
 /* Annotate the index itself: "NAME=VALUE". ERR_INVALID without a name. */
 struct err *index_annotate(json_t *index, const char *text) MUST_USE;

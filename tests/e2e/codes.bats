@@ -177,7 +177,8 @@ expect_codes() {
 		2|option --label: '=x' has no name|build --label =x context
 		2|option --build-arg: '=x' has no name|build --build-arg =x context
 		2|option --platform: 'x y'|build --platform 'x y' context
-		1|option --platform: only |build --platform linux/s390x context
+		5|the one in the store is for|build --platform linux/s390x --offline --target first context
+		2|option --arch: 'a/b'|build --arch a/b context
 		2|option --output|build -o type=zip,dest=x context
 		2|context 'ftp://example.com/x': 'ftp://' is no kind of context|build ftp://example.com/x
 		1|is not a directory|build context/Recipe

@@ -43,7 +43,7 @@ static struct err *deliver_to(enum output_kind kind, const char *name)
 	AUTO(mem) char *dest = xasprintf("%s/%s", out_path, name);
 	const struct build_output output = { .kind = kind, .dest = dest };
 
-	return deliver(plan, &output);
+	return deliver(&plan, 1, &output);
 }
 
 static void out_text(const char *name, struct buf *ret)
@@ -76,13 +76,13 @@ TEST(what_would_fail_after_the_work_is_found_before_it)
 	const struct build_output missing = { .kind = OUTPUT_TAR, .dest = nowhere };
 	const struct build_output twice[] = { { .kind = OUTPUT_TAR, .dest = (char *)"-" },
 					      { .kind = OUTPUT_OCI, .dest = (char *)"-" } };
-	AUTO(err) struct err *err = deliver_check(&missing, 1, 1);
+	AUTO(err) struct err *err = deliver_check(&missing, 1, 1, 1);
 
-	assert_ok(deliver_check(good, ARRAY_SIZE(good), 1));
+	assert_ok(deliver_check(good, ARRAY_SIZE(good), 1, 1));
 	assert_non_null(err);
 	assert_non_null(strstr(err_text(err), "/out/no"));
-	assert_fails(deliver_check(twice, 2, 1), ERR_USAGE);
-	assert_fails(deliver_check(good, ARRAY_SIZE(good), 2), ERR_USAGE); /* whose files? */
+	assert_fails(deliver_check(twice, 2, 1, 1), ERR_USAGE);
+	assert_fails(deliver_check(good, ARRAY_SIZE(good), 2, 1), ERR_USAGE); /* whose files? */
 	assert_names(NULL, 0);
 	free(here);
 	free(nowhere);

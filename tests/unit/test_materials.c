@@ -18,7 +18,7 @@ static struct err *gather(const char *text_of_context, const char *recipe, char 
 
 	opts.context = text_of_context;
 	opts.recipe = recipe;
-	TRY(materials_gather(store, &opts, &context, &found));
+	TRY(materials_gather(store, &opts, &context, &found, 1));
 	if (ret_name)
 		*ret_name = xstrdup(script_name(found->script));
 	return NULL;

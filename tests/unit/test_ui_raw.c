@@ -214,14 +214,20 @@ TEST(what_was_stopped_is_told_as_buildkit_does)
 
 TEST(the_digests_of_images_are_those_of_the_export)
 {
-	const struct digest config = { { 1 } }, manifest = { { 2 } };
+	const struct digest config = { { 1 } }, manifest = { { 2 } }, index = { { 3 } };
+	const struct build_event_image images[] = {
+		{ .image = &config, .manifest = &manifest },
+		{ .image = &index, .manifest = &index },
+	};
 	const struct build_event events[] = {
 		{ .kind = EVENT_BUILD_BEGIN, .when = 100 * S },
 		{ .kind = EVENT_BUILD_END,
 		  .when = 101 * S,
 		  .status = BUILD_DONE,
 		  .image = &config,
-		  .manifest = &manifest },
+		  .manifest = &manifest,
+		  .images = images,
+		  .image_count = ARRAY_SIZE(images) },
 	};
 	AUTO(json) json_t *lines = format(events, ARRAY_SIZE(events));
 	AUTO(json) json_t *list = all_of(lines, "vertexes");
@@ -229,9 +235,10 @@ TEST(the_digests_of_images_are_those_of_the_export)
 
 	assert_string_equal(text_at(list, 2, "name"), "exporting to image");
 	assert_non_null(text_at(list, 3, "completed"));
-	assert_int_equal(json_array_size(statuses), 2);
+	assert_int_equal(json_array_size(statuses), 3);
 	assert_memory_equal(text_at(statuses, 0, "id"), "exporting config sha256:01", 26);
 	assert_memory_equal(text_at(statuses, 1, "id"), "exporting manifest sha256:02", 28);
+	assert_memory_equal(text_at(statuses, 2, "id"), "exporting manifest list sha256:03", 33);
 }
 
 int main(void)
