@@ -14,6 +14,7 @@
 #include "builder/image_changes.h"
 #include "builder/key.h"
 #include "builder/recompress.h"
+#include "builder/squash.h"
 #include "registry/cache_entry.h"
 #include "store/blob.h"
 #include "store/image.h"
@@ -31,6 +32,7 @@ struct assembly {
 	json_t *facts; /* for an inline cache, else NULL */
 	VEC(struct image_layer) layers;
 	char last[CLOCK_TEXT_SIZE]; /* the time of the row before */
+	size_t base_rows, base_layers;
 };
 
 static void assembly_release(struct assembly *a)
@@ -87,6 +89,8 @@ static void add_base(struct assembly *a, const struct plan_image *base)
 		json_push(a->history, filler(base));
 	for (size_t i = 0; i < layers; i++)
 		add_layer(a, &base->image->layers[i].blob, &base->image->layers[i].diff_id);
+	a->base_rows = json_array_size(a->history);
+	a->base_layers = layers;
 }
 
 /* What stands below must be there, or the image that names it cannot leave the store. */
@@ -208,6 +212,38 @@ static void add_stage(struct assembly *a, const struct plan_stage *stage)
 		add_row(a, &stage->rows[i]);
 }
 
+/* Put one layer in the place of many. The rows stay, and tell of no layer of their own; the last one is for the one
+ * that there is, as in the classic builder of docker. */
+static struct err *squash(struct assembly *a, struct plan_stage *target)
+{
+	const bool all = a->plan->opts->squash == SQUASH_ALL;
+	const size_t rows = all ? 0 : a->base_rows, layers = all ? 0 : a->base_layers;
+	struct image_layer one = { .diff_id = { { 0 } } };
+	AUTO(mem) char *comment = NULL;
+	json_t *row;
+	bool empty;
+
+	if (a->layers.len == layers)
+		return NULL;
+	comment = xasprintf("%zu layers squashed", a->layers.len - layers);
+	TRY(squash_stage(a->plan, target, all, &one, &empty));
+	while (json_array_size(a->diff_ids) > layers)
+		json_array_remove(a->diff_ids, json_array_size(a->diff_ids) - 1);
+	a->layers.len = layers;
+	if (a->facts)
+		json_array_clear(a->facts); /* they are about layers that are no more */
+	for (size_t i = rows; i < json_array_size(a->history); i++)
+		json_set(json_array_get(a->history, i), "empty_layer", json_true());
+	if (empty)
+		return NULL;
+	row = json_object();
+	json_set_text(row, "created", a->last);
+	json_set_text(row, "comment", comment);
+	json_push(a->history, row);
+	add_layer(a, &one.blob, &one.diff_id);
+	return NULL;
+}
+
 static void set_labels(const struct plan *plan, struct plan_stage *target)
 {
 	vec_foreach (&plan->opts->labels, label) {
@@ -263,6 +299,8 @@ struct err *assemble(struct plan *plan, struct plan_target *wanted)
 	TRY(first_time(plan, target, bottom->image, &first));
 	format_time(plan, first, a.last);
 	add_stage(&a, target);
+	if (plan->opts->squash != SQUASH_NOT)
+		TRY(squash(&a, target));
 	image_changes_apply(changes, target->config);
 	set_labels(plan, target);
 	if (changes->omit_history)

@@ -118,6 +118,11 @@ struct build_opts {
 	struct compression compression;
 	bool compression_given;
 	bool force_compression; /* the layers of the base, too */
+	enum {
+		SQUASH_NOT,
+		SQUASH_NEW, /* the layers that the build makes become one */
+		SQUASH_ALL, /* those of the base, too */
+	} squash;
 	enum image_format format;
 	bool has_epoch;  /* if not, that of the argument SOURCE_DATE_EPOCH counts */
 	int64_t epoch;   /* no time in the image above it, in seconds */

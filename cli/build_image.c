@@ -119,6 +119,7 @@ struct err *build_image_read(const struct build_image_values *values,
 	ret->created_annotation = values->created_annotation == SWITCH_ON;
 	ret->omit_history = values->omit_history;
 	opts->changes = ret;
+	opts->squash = values->squash_all ? SQUASH_ALL : values->squash ? SQUASH_NEW : SQUASH_NOT;
 	warn_of_docker(ret, opts);
 	return read_times(values, wishes, args, opts);
 }

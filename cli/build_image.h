@@ -19,7 +19,7 @@ struct build_image_values {
 	struct strings unset_annotations, unset_env, unset_labels;
 	int created_annotation, identity_label, inherit_annotations, inherit_labels;
 	int rewrite_timestamp;
-	bool omit_history;
+	bool omit_history, squash, squash_all;
 	const char *source_date_epoch, *timestamp;
 };
 
@@ -44,6 +44,10 @@ struct build_image_values {
 		      "whether new files are not later than the epoch of the build either"), \
 	OPTION_TEXT(type, field.source_date_epoch, 0, "source-date-epoch", "SECONDS", \
 		    "the time of the image; of its files only with --rewrite-timestamp"), \
+	OPTION_FLAG(type, field.squash, 0, "squash", \
+		    "make one layer of all that the build adds to the base"), \
+	OPTION_FLAG(type, field.squash_all, 0, "squash-all", \
+		    "make one layer of all, those of the base too"), \
 	OPTION_TEXT(type, field.timestamp, 0, "timestamp", "SECONDS", \
 		    "no time in the image is later, since 1970 (default: SOURCE_DATE_EPOCH)"), \
 	OPTION_LIST(type, field.unset_annotations, 0, "unsetannotation", "NAME[,NAME]", \

@@ -126,9 +126,8 @@ static void move_entry(const struct diff_opts *opts, struct tar_entry *head, cha
 	}
 }
 
-static struct err *write_entry(void *arg, const struct walk_entry *entry)
+static struct err *write_one(struct job *job, const struct walk_entry *entry)
 {
-	struct job *job = arg;
 	bool content = entry->fd >= 0 && entry->tar.type == TAR_FILE;
 	AUTO(hasher) struct hasher *hasher = content && job->opts->each ? hasher_new() : NULL;
 	struct tar_entry head = entry->tar;
@@ -154,6 +153,18 @@ static struct err *write_entry(void *arg, const struct walk_entry *entry)
 		job->opts->each(job->opts->arg, &head, hasher ? &digest : NULL);
 	job->result.entries++;
 	return NULL;
+}
+
+static struct err *write_entry(void *arg, const struct walk_entry *entry)
+{
+	struct job *job = arg;
+	const struct diff_opts *opts = job->opts;
+
+	if (!opts->wants || opts->wants(opts->arg, &entry->tar))
+		TRY(write_one(job, entry));
+	return opts->behind && entry->tar.type == TAR_DIR ?
+		       opts->behind(opts->arg, &entry->tar, job->out) :
+		       NULL;
 }
 
 struct err *diff_write(int fs_fd, const struct diff_opts *opts, struct sink *out,

@@ -35,6 +35,10 @@ struct diff_opts {
 	const char *
 		prefix; /* of a merged tree: "dir", in which all of it is; then the tar has no end, and
 			     * more may follow. NULL: none */
+	/* Of a merged tree, both may be NULL: whether it is an entry of the tar, and what is written behind an entry that
+	 * is a directory, whether it is one or not. */
+	bool (*wants)(void *arg, const struct tar_entry *entry);
+	struct err *(*behind)(void *arg, const struct tar_entry *dir, struct sink *out);
 	/* Called for each entry after its content was hashed, in order; may be NULL. `digest` is
 	 * NULL unless it is a regular file with content of its own. */
 	void (*each)(void *arg, const struct tar_entry *entry, const struct digest *digest);
