@@ -7,14 +7,18 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "base/vec.h"
 #include "store/layer.h"
-#include "store/store.h"
+#include "store/store-private.h"
 
-#define COPIES_MAX 256 /* of one cache, in use at a time */
+#define COPIES_MAX 256   /* of one cache, in use at a time */
+#define USE_STEP 3600    /* seconds between two updates of the time of use */
+#define SEARCHES_MAX 100 /* a cache that is pruned under every one of so many has a problem */
 
 /* One cache while a copy of it is sought. */
 struct search {
@@ -152,25 +156,115 @@ static struct err *describe(const struct search *s)
 	return file_replace(s->dir_fd, "about", str_of(line), 0600, FILE_QUICK);
 }
 
-static struct err *open_search(struct search *s)
+/* For whoever decides what to prune. */
+static void note_use(const struct search *s)
+{
+	struct stat st;
+	time_t now = clock_now().tv_sec;
+
+	if (fstat(s->dir_fd, &st) == 0 &&
+	    (now - st.st_mtim.tv_sec >= USE_STEP || st.st_mtim.tv_sec > now))
+		(void)futimens(s->dir_fd, NULL); /* one that looks older is no harm */
+}
+
+static char *path_of(const struct search *s)
 {
 	char hex[DIGEST_TEXT_SIZE];
-	AUTO(mem) char *path = NULL;
 
-	digest_format(s->opts->id, hex);
-	path = xasprintf("mounts/%s", strchr(hex, ':') + 1);
+	return xasprintf("mounts/%s", strchr(digest_format(s->opts->id, hex), ':') + 1);
+}
+
+static struct err *open_search(struct search *s)
+{
+	AUTO(mem) char *path = path_of(s);
+
+	if (s->dir_fd >= 0)
+		close(s->dir_fd);
+	s->dir_fd = -1;
 	TRY(file_make_dirs(store_fd(s->store), path, 0700, &s->dir_fd));
+	note_use(s);
 	return describe(s);
+}
+
+/* Whether the cache is still where it was opened. */
+static bool is_in_place(const struct search *s)
+{
+	AUTO(mem) char *path = path_of(s);
+	struct stat ours, theirs;
+
+	return fstat(s->dir_fd, &ours) == 0 &&
+	       fstatat(store_fd(s->store), path, &theirs, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev;
+}
+
+/* What was pruned between opening and locking is nobody's any more, and fails in many ways. */
+static struct err *lock_copy(struct search *s, int *ret_fd, struct lock *ret)
+{
+	for (int i = 0; i < SEARCHES_MAX; i++) {
+		AUTO(fd) int copy_fd = -1;
+		struct err *err = open_search(s);
+
+		if (!err)
+			err = take_copy(s, &copy_fd, ret);
+		if (is_in_place(s)) {
+			*ret_fd = STEAL_FD(copy_fd);
+			return err;
+		}
+		err_free(err);
+		lock_release(ret);
+	}
+	return err_new(ERR_SYSTEM, "it is pruned again and again");
 }
 
 static struct err *search_copy(struct search *s, struct cache_dir *ret)
 {
 	AUTO(fd) int copy_fd = -1;
 
-	TRY(open_search(s));
-	TRY(take_copy(s, &copy_fd, &ret->lock));
+	TRY(lock_copy(s, &copy_fd, &ret->lock));
 	TRY(prepare(s, copy_fd, &ret->lock));
 	return file_open_dir(copy_fd, "fs", &ret->fd);
+}
+
+/* ---- pruning ---- */
+
+/* Lock every copy, none of which may be in use; they are held until `locks` are given back. */
+static struct err *lock_all(int dir_fd, const struct strings *names, struct lock *locks,
+			    bool *ret_held)
+{
+	for (size_t i = 0; i < names->len; i++) {
+		AUTO(fd) int copy_fd = -1;
+
+		if (strcmp(names->at[i], "about") == 0)
+			continue;
+		TRY(file_open_dir(dir_fd, names->at[i], &copy_fd));
+		TRY(lock_try_file(copy_fd, "lock", LOCK_EXCLUSIVE, &locks[i], ret_held));
+		if (!*ret_held)
+			return NULL;
+	}
+	*ret_held = true;
+	return NULL;
+}
+
+struct err *cache_dir_drop(struct store *store, const char *name, bool *ret_gone)
+{
+	AUTO(mem) char *path = xasprintf("mounts/%s", name);
+	AUTO(strings) struct strings names = { 0 };
+	AUTO(mem) struct lock *locks = NULL;
+	AUTO(fd) int dir_fd = -1;
+	struct err *err;
+
+	*ret_gone = false;
+	TRY(file_open_dir(store_fd(store), path, &dir_fd));
+	TRY(file_list(dir_fd, ".", &names));
+	locks = xcalloc(names.len + 1, sizeof(*locks));
+	for (size_t i = 0; i < names.len; i++)
+		locks[i] = LOCK_INIT;
+	err = lock_all(dir_fd, &names, locks, ret_gone);
+	if (!err && *ret_gone)
+		err = trash_put(store, store_fd(store), path);
+	for (size_t i = 0; i < names.len; i++)
+		lock_release(&locks[i]);
+	return err;
 }
 
 struct err *cache_dir_open(struct store *store, const struct cache_dir_opts *opts,

@@ -9,7 +9,9 @@
  * An id is a digest of all that tells one cache from another. It has one copy, 0,
  * as long as nobody wants it for himself: who does, and finds it in use, gets the
  * next one, which begins like the first. A copy is filled aside and renamed into its
- * place, and a lock dies with its holder, so a kill leaves nothing half done.
+ * place, and a lock dies with its holder, so a kill leaves nothing half done. The time of mounts/<id>
+ * is that of its last use (at most one update an hour). Whoever has locked a copy looks whether it
+ * still has its name: a prune takes a cache away while it holds the locks of all copies.
  *
  * Caches are no part of any image: losing one costs time, and nothing else.
  */
@@ -60,6 +62,10 @@ struct cache_dir {
 struct err *cache_dir_open(struct store *store, const struct cache_dir_opts *opts,
 			   struct cache_dir *ret) MUST_USE;
 void cache_dir_close(struct cache_dir *dir);
+
+/* Take the cache with this name below mounts/ out of view with all of its copies, unless one is in
+ * use: `*ret_gone` is false then. Nobody waits. */
+struct err *cache_dir_drop(struct store *store, const char *name, bool *ret_gone) MUST_USE;
 
 static inline void cache_dir_auto_(struct cache_dir *dir)
 {

@@ -36,19 +36,24 @@ static bool is_running(struct store *store, const char *id)
 	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
+struct err *journal_drop(struct store *store, const char *id, bool *ret_gone)
+{
+	char path[STORE_PATH_SIZE];
+
+	snprintf(path, sizeof(path), "builds/%.64s", id);
+	*ret_gone = !is_running(store, id);
+	return *ret_gone ? trash_put(store, store->root_fd, path) : NULL;
+}
+
 /* Make room for one more. */
 static struct err *drop_oldest(struct store *store)
 {
 	AUTO(strings) struct strings ids = { 0 };
+	bool gone;
 
 	TRY(file_list(store->root_fd, "builds", &ids));
-	for (size_t i = 0; i + JOURNAL_KEEP <= ids.len; i++) {
-		char path[STORE_PATH_SIZE];
-
-		snprintf(path, sizeof(path), "builds/%.64s", ids.at[i]);
-		if (!is_running(store, ids.at[i]))
-			TRY(trash_put(store, store->root_fd, path));
-	}
+	for (size_t i = 0; i + JOURNAL_KEEP <= ids.len; i++)
+		TRY(journal_drop(store, ids.at[i], &gone));
 	return NULL;
 }
 

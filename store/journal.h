@@ -9,6 +9,8 @@
 #ifndef STORE_JOURNAL_H
 #define STORE_JOURNAL_H
 
+#include <stdbool.h>
+
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -28,6 +30,8 @@ void journal_event(struct journal *journal, struct str line);
 struct err *journal_open_log(struct journal *journal, unsigned step, int *ret_fd) MUST_USE;
 /* The log's path, for messages; owned by the caller. */
 char *journal_log_path(const struct journal *journal, unsigned step) MUST_USE;
+/* Take the journal of a past build out of view: `*ret_gone` is false if the build still runs. */
+struct err *journal_drop(struct store *store, const char *id, bool *ret_gone) MUST_USE;
 void journal_free(struct journal *journal);
 DEFINE_AUTO(journal)
 

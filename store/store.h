@@ -19,6 +19,7 @@
  *	git/<hex>/            builder/git_cache.h; lost without harm
  *	web/<hex>             store/web_record.h; lost without harm
  *	trash/                taken out of view, being deleted
+ *	limit                 store/prune.h: how large the store may become
  *	lock/                 prune, index, single
  *
  * What always holds (design section 2, the five laws): names appear last;
