@@ -8,7 +8,9 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/str.h"
+#include "base/text.h"
 #include "builder/build.h"
 #include "builder/check.h"
 #include "builder/context_spec.h"
@@ -37,6 +39,7 @@
 #include "registry/client.h"
 #include "registry/reference.h"
 #include "registry/url.h"
+#include "store/prune.h"
 #include "store/store.h"
 
 static const char *const networks[] = { "default", "host", "none", NULL };
@@ -415,6 +418,22 @@ static enum ui_mode find_progress(const struct build_values *values)
 	return UI_AUTO;
 }
 
+/* What cannot be given back is a remark: the image is built. */
+static void keep_limit(struct store *store)
+{
+	struct prune_report report = { 0 };
+	AUTO(err) struct err *err = NULL;
+	char before[TEXT_SIZE_MAX], after[TEXT_SIZE_MAX];
+	bool pruned;
+
+	err = prune_keep_limit(store, &pruned, &report);
+	if (err)
+		log_warn("the limit of the store: %s", err_text(err));
+	else if (pruned)
+		log_info("the store was above its limit: pruned from %s to %s",
+			 text_size(report.before, before), text_size(report.after, after));
+}
+
 static struct err *run_build(struct cli *cli, void *arg, struct strings *operands)
 {
 	const struct build_values *values = arg;
@@ -443,6 +462,7 @@ static struct err *run_build(struct cli *cli, void *arg, struct strings *operand
 	ui_free(STEAL(ui)); /* before anything else is printed */
 	umask(request.opts.user_umask);
 	TRY(err);
+	keep_limit(store);
 	return build_outputs_tell(&values->output, &request.opts, &result);
 }
 

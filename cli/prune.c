@@ -39,8 +39,9 @@ static const struct option prune_options[] = {
 	OPTION_LIST(struct prune_values, filters, 0, "filter", "KEY=VALUE",
 		    "only what fits: until=DURATION or type=KIND[,KIND]..."),
 	OPTION_WORD(struct prune_values, format, 0, "format", formats, "how to show it"),
-	OPTION_TEXT(struct prune_values, limit, 0, "limit", "SIZE",
-		    "keep the store below this from now on, at the end of each build; none: no more"),
+	OPTION_TEXT(
+		struct prune_values, limit, 0, "limit", "SIZE",
+		"keep the store below this from now on, at the end of each build; none: no more"),
 	OPTION_TEXT(struct prune_values, max_size, 0, "max-size", "SIZE",
 		    "what was not used for longest, until the store takes no more than this"),
 	OPTION_TEXT(struct prune_values, older_than, 0, "older-than", "DURATION",

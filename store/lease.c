@@ -72,7 +72,7 @@ static struct err *sweep_lease(struct store *store, const char *id)
 }
 
 /* Remove dead leases, and staging whose lease is gone. */
-static struct err *sweep(struct store *store)
+struct err *lease_sweep(struct store *store)
 {
 	AUTO(strings) struct strings leases = { 0 };
 	AUTO(strings) struct strings staged = { 0 };
@@ -138,7 +138,7 @@ static struct err *take_lease(struct store *store)
 	}
 	atomic_store(&store->lease_fd, fd); /* from here on lease_drop() removes it */
 	TRY(introduce(store, STEAL_FD(fd)));
-	err = sweep(store);
+	err = lease_sweep(store);
 	if (err)
 		log_debug("sweep of dead leases: %s", err_text(err));
 	err_free(err); /* what stays is found again by the next process */

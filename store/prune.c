@@ -376,11 +376,9 @@ static struct err *measure_store(struct store *store, uint64_t *ret)
 
 static struct err *look(struct prune *prune)
 {
-	int tmp_fd = -1;
-
 	TRY(measure_store(prune->store, &prune->report.before));
-	if (!prune->opts->dry_run) /* the lease that comes with it sweeps what the dead left */
-		TRY(store_lease(prune->store, &tmp_fd));
+	if (!prune->opts->dry_run)
+		TRY(lease_sweep(prune->store));
 	TRY(graph_load(prune->store, &prune->graph));
 	TRY(graph_measure(&prune->graph));
 	TRY(window_open(prune)); /* who lives, for the choice */
@@ -450,8 +448,10 @@ static struct err *read_limit(struct store *store, uint64_t *ret)
 		return NULL;
 	err = record_parse_number(str_trim(buf_str(&text)), ret);
 	if (err)
-		return err_new(ERR_CORRUPT, "%s/limit is no number of bytes: set it again, with "
-					    "cairn prune --limit", store_path(store));
+		return err_new(ERR_CORRUPT,
+			       "%s/limit is no number of bytes: set it again, with "
+			       "cairn prune --limit",
+			       store_path(store));
 	return NULL;
 }
 

@@ -86,6 +86,8 @@ struct err *layout_open(struct store *store) MUST_USE;
 /* The staging directory of this process, tmp/<lease>, made with the lease on first use. Dead
  * leases found on the way are swept. `*ret_dir` is borrowed. */
 struct err *store_lease(struct store *store, int *ret_dir) MUST_USE;
+/* Remove what dead processes left, without a lease of our own. */
+struct err *lease_sweep(struct store *store) MUST_USE;
 /* Give everything back: staging, lease. Also of a store that has none. */
 void lease_drop(struct store *store);
 

@@ -105,8 +105,6 @@ static struct err *add_line(struct store *store, const struct graph *graph, cons
 		count_objects(graph, place->object, line);
 	if (place && place->holder >= 0)
 		count_holders(graph, place->holder, line);
-	if (strcmp(name, "trash") == 0)
-		line->reclaimable = line->bytes;
 	return NULL;
 }
 
