@@ -24,12 +24,14 @@
 #include <sys/syscall.h>
 
 #include "base/cancel.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/vec.h"
 
 #define SPARSE_MIN ((uint64_t)1024 * 1024) /* below it nobody looks for holes */
 #define OPEN_TRIES 32                      /* of an openat2() that a rename elsewhere disturbs */
 #define NAME_TRIES 16                      /* of a random name that is taken */
+#define USE_SECONDS 3600                   /* between two updates of a time of use */
 #define OPEN_LEVELS 32                     /* descriptors that removing a tree holds */
 #define SCAN_DIRS 4096 /* names of subdirectories that one level remembers at a time */
 
@@ -169,6 +171,16 @@ struct err *file_make_dirs(int dir_fd, const char *path, mode_t mode, int *ret_f
 	}
 	*ret_fd = STEAL_FD(at);
 	return NULL;
+}
+
+void file_note_use(int dir_fd, const char *path)
+{
+	const time_t now = clock_now().tv_sec;
+	struct stat st;
+
+	if (fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    (now - st.st_mtime >= USE_SECONDS || st.st_mtime > now))
+		(void)utimensat(dir_fd, path, NULL, AT_SYMLINK_NOFOLLOW);
 }
 
 bool file_exists(int dir_fd, const char *path)

@@ -91,6 +91,10 @@ struct err *file_sync_dir(int dir_fd) MUST_USE;
  * is an error (EXDEV): what is mounted there is not ours to delete. */
 struct err *file_remove_tree(int dir_fd, const char *path) MUST_USE;
 
+/* Note in its modification time that `path` (no link is followed) is used now, at most once an hour. What
+ * cannot be noted looks older than it is. */
+void file_note_use(int dir_fd, const char *path);
+
 /* True if `path` exists below `dir_fd` (a dangling link counts). */
 bool file_exists(int dir_fd, const char *path);
 

@@ -157,6 +157,8 @@ struct err *git_cache_open(struct store *store, const struct git_url *url, struc
 	TRY(store_single(store, &key, NULL, &cache.lock));
 	TRY(open_repo(&cache, &cache.repo_fd));
 	TRY(settle(&cache));
+	if (cache.repo_fd >= 0)
+		file_note_use(cache.repo_fd, ".");
 	*ret = cache;
 	cache = (struct git_cache){ .lock = LOCK_INIT, .repo_fd = -1, .fresh_fd = -1 };
 	return NULL;

@@ -145,6 +145,7 @@ struct err *statcache_open(struct store *store, int root_fd, struct statcache **
 	TRY(name_cache(root_fd, cache->name));
 	TRY(file_make_dirs(store_fd(store), "contexts", 0700, &cache->dir_fd));
 	map_old(cache);
+	file_note_use(cache->dir_fd, cache->name);
 	*ret = STEAL(cache);
 	return NULL;
 }

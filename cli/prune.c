@@ -37,7 +37,7 @@ static const struct option prune_options[] = {
 	OPTION_FLAG(struct prune_values, all, 'a', "all", "everything that has no name"),
 	OPTION_FLAG(struct prune_values, dry_run, 'n', "dry-run", "only tell what would go"),
 	OPTION_LIST(struct prune_values, filters, 0, "filter", "KEY=VALUE",
-		    "only what fits: until=DURATION or type=KIND[,KIND]..."),
+		    "only what fits: type=KIND[,KIND]... or until=DURATION"),
 	OPTION_WORD(struct prune_values, format, 0, "format", formats, "how to show it"),
 	OPTION_TEXT(
 		struct prune_values, limit, 0, "limit", "SIZE",

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "base/clock.h"
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/file.h"
@@ -17,7 +16,6 @@
 #include "store/store-private.h"
 
 #define COPIES_MAX 256   /* of one cache, in use at a time */
-#define USE_STEP 3600    /* seconds between two updates of the time of use */
 #define SEARCHES_MAX 100 /* a cache that is pruned under every one of so many has a problem */
 
 /* One cache while a copy of it is sought. */
@@ -156,17 +154,6 @@ static struct err *describe(const struct search *s)
 	return file_replace(s->dir_fd, "about", str_of(line), 0600, FILE_QUICK);
 }
 
-/* For whoever decides what to prune. */
-static void note_use(const struct search *s)
-{
-	struct stat st;
-	time_t now = clock_now().tv_sec;
-
-	if (fstat(s->dir_fd, &st) == 0 &&
-	    (now - st.st_mtim.tv_sec >= USE_STEP || st.st_mtim.tv_sec > now))
-		(void)futimens(s->dir_fd, NULL); /* one that looks older is no harm */
-}
-
 static char *path_of(const struct search *s)
 {
 	char hex[DIGEST_TEXT_SIZE];
@@ -182,7 +169,7 @@ static struct err *open_search(struct search *s)
 		close(s->dir_fd);
 	s->dir_fd = -1;
 	TRY(file_make_dirs(store_fd(s->store), path, 0700, &s->dir_fd));
-	note_use(s);
+	file_note_use(s->dir_fd, ".");
 	return describe(s);
 }
 

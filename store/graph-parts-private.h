@@ -14,13 +14,20 @@ struct holder_found {
 	enum holder_kind kind;
 	const char *path; /* copied */
 	struct stat st;   /* of it: what it takes, and when it was last used */
+	const char *name; /* of an image with one, borrowed for the call */
 	char keeps[66];   /* "L<lid>" or "B<hex>"; "" for nothing */
 };
 
+/* The object of this kind ('L', 'B', or 'U' for a layer that is not trusted) and name, plus one; 0: none.
+ * Of "D" and a diff id it is the first layer. */
+uint32_t graph_find(const struct map *names, char kind, const char *name);
+
 /* Add it; another of the same path is dropped. */
 struct err *graph_add_holder(struct graph *graph, const struct holder_found *found) MUST_USE;
-/* Whether exactly this file was read. */
-bool graph_knows(const struct graph *graph, const char *path, ino_t inode);
+/* Whether exactly this file was read. A number of an inode is used again: with `changed`, the change
+ * time must be equal too. */
+bool graph_knows(const struct graph *graph, const char *path, ino_t inode,
+		 const struct timespec *changed);
 
 /* Read names, images without one, steps and files of the web: whatever is new or has been replaced
  * since the last time. */

@@ -40,6 +40,7 @@ struct object {
 	bool read;        /* what it leads to is known */
 	bool gone;        /* taken out of view */
 	bool measured;
+	bool fresh;             /* found after everything was read: it stays */
 	uint32_t stamp;         /* of the last holder that was seen to keep it */
 	VEC(uint32_t) leads_to; /* objects */
 	uint32_t next_of_diff;  /* the next layer with the same diff id, plus one; 0: none */
@@ -49,9 +50,9 @@ struct holder {
 	enum holder_kind kind;
 	char *path; /* below the store's root, owned: "refs/...", "steps/ab/abcd..." */
 	ino_t inode;
-	struct timespec used;
-	uint64_t bytes; /* its own, on disk */
-	bool chosen;    /* somebody wants it to go */
+	struct timespec used, changed; /* modification and change time */
+	uint64_t bytes;                /* its own, on disk */
+	bool chosen;                   /* somebody wants it to go */
 	bool dropped;
 	VEC(uint32_t) objects;
 };
@@ -74,7 +75,25 @@ struct graph {
 	struct map pins;  /* lines of living leases, "L <lid>" */
 	VEC(struct shelf) shelves;
 	uint32_t stamp;
+	bool loaded; /* all objects are known: another one has come since */
+	const char
+		*named; /* the image whose documents are being read, borrowed; NULL: no named one */
 };
+
+struct graph_link {
+	char path[160]; /* "diffs/..." or "ids/..." */
+	uint64_t bytes;
+};
+
+struct graph_links {
+	struct graph_link *at;
+	size_t len, cap;
+};
+
+static inline void graph_links_auto_(struct graph_links *links)
+{
+	vec_release(links);
+}
 
 void graph_release(struct graph *graph);
 
@@ -86,6 +105,8 @@ static inline void graph_auto_(struct graph *graph)
 /* Read everything. Fails only as the file system does: a document that cannot be read keeps nothing
  * but itself, with a warning. `graph` is all zero; release it. */
 struct err *graph_load(struct store *store, struct graph *graph) MUST_USE;
+/* Learn what every object leads to, also those that nobody keeps. */
+struct err *graph_read_rest(struct graph *graph) MUST_USE;
 /* Learn how much disk each layer takes. */
 struct err *graph_measure(struct graph *graph) MUST_USE;
 
@@ -97,6 +118,24 @@ struct err *graph_refresh(struct graph *graph) MUST_USE;
 /* As of the last refresh, and good until the lock is given up: whether a living process uses it. */
 bool graph_object_in_use(const struct graph *graph, const struct object *object);
 bool graph_holder_in_use(const struct graph *graph, const struct holder *holder);
+/* Nobody keeps it, and nobody uses it: it is rubbish. */
+bool graph_object_goes(const struct graph *graph, const struct object *object);
+/* All objects in an order in which they may go: none before what leads to it. So whoever finds one of
+ * them finds all that it leads to, and pins it. `ret` has room for all of them. */
+void graph_order(const struct graph *graph, uint32_t *ret);
+/* Whether a link in diffs/ or ids/ leads nowhere, or only to what goes. Such a link leads to
+ * "../layers/<lid>" or "../../blobs/sha256/<hex>", which comes before it. */
+bool graph_link_is_loose(const struct graph *graph, const char *path);
+/* All of these. */
+struct err *graph_find_loose(const struct graph *graph, struct graph_links *ret) MUST_USE;
+/* Whether the process of this lease lives. */
+bool graph_process_lives(const struct graph *graph, const char *lease);
+/* Whether the holder of this path was dropped. */
+bool graph_is_dropped(const struct graph *graph, const char *path);
+/* How much lies in the trash, and in what the dead left. */
+struct err *graph_rubbish(struct graph *graph, uint64_t *ret) MUST_USE;
+/* The same of "trash", "tmp" or "leases" alone, added to `*bytes`. */
+struct err *graph_rubbish_in(struct graph *graph, const char *dir, uint64_t *bytes) MUST_USE;
 /* Whether some name leads to this image without one. */
 bool graph_is_named(const struct graph *graph, const struct holder *image);
 

@@ -24,6 +24,7 @@
 
 #define BLOCK 512
 #define REST_SECONDS 1 /* after which a later change shows */
+#define TEMP_SECONDS (24 * 60 * 60)
 #define WEB_MAX ((size_t)64 * 1024)
 
 /* ---- one file ---- */
@@ -45,11 +46,12 @@ static void note_name(struct graph *graph, const struct holder_found *found)
 	map_put(&graph->names, str_of(key), (void *)(uintptr_t)(graph->holders.len + 1));
 }
 
-static struct err *read_ref(struct graph *graph, struct holder_found *found)
+static struct err *add_ref(struct graph *graph, struct holder_found *found)
 {
 	AUTO(buf) struct buf text = BUF_INIT(REF_MAX);
 	AUTO(err) struct err *err = NULL;
 	struct ref ref = { .name = NULL };
+	struct err *added;
 	bool is_there;
 
 	TRY(store_read(graph->store, found->path, REF_MAX, &text, &is_there));
@@ -59,12 +61,14 @@ static struct err *read_ref(struct graph *graph, struct holder_found *found)
 	if (err) {
 		log_warn("%s/%s is damaged, and keeps nothing: %s", store_path(graph->store),
 			 found->path, err_text(err));
-		return NULL;
+		return graph_add_holder(graph, found);
 	}
 	keep_digest(found, &ref.target.digest);
-	free(ref.name);
 	note_name(graph, found);
-	return NULL;
+	found->name = ref.name;
+	added = graph_add_holder(graph, found);
+	free(ref.name);
+	return added;
 }
 
 /* Only a link to itself says that here is an image. */
@@ -121,8 +125,7 @@ static struct err *read_holder(struct graph *graph, struct holder_found *found)
 		return errno == ENOENT ? NULL : err_sys("look at %s", found->path);
 	switch (found->kind) {
 	case HOLDER_NAME:
-		TRY(read_ref(graph, found));
-		break;
+		return add_ref(graph, found);
 	case HOLDER_IMAGE:
 		TRY(read_id(graph, found, &is_holder));
 		break;
@@ -147,6 +150,20 @@ static bool is_settled(const struct timespec *changed)
 	return changed->tv_sec + REST_SECONDS < now.tv_sec;
 }
 
+/* What is taken for known by mistake may lose what it keeps. That is no harm but to a name, of which
+ * more is asked than the number of the inode. */
+static bool is_known(const struct graph *graph, int dir_fd, const struct dirent *entry,
+		     const struct holder_found *found)
+{
+	struct stat st;
+
+	if (!graph_knows(graph, found->path, entry->d_ino, NULL))
+		return false;
+	return found->kind != HOLDER_NAME ||
+	       (fstatat(dir_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		graph_knows(graph, found->path, st.st_ino, &st.st_ctim));
+}
+
 /* Read what is new in a shelf. */
 static struct err *read_shelf(struct graph *graph, const char *path, enum holder_kind kind)
 {
@@ -168,7 +185,7 @@ static struct err *read_shelf(struct graph *graph, const char *path, enum holder
 		if (entry->d_name[0] == '.')
 			continue;
 		snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
-		if (!graph_knows(graph, file, entry->d_ino))
+		if (!is_known(graph, dirfd(dir), entry, &found))
 			err = read_holder(graph, &found);
 	}
 	closedir(dir);
@@ -224,6 +241,12 @@ struct err *graph_load_shelves(struct graph *graph)
 
 /* ---- caches ---- */
 
+/* What file_replace() has not renamed yet, or left behind when it died long ago. */
+static bool is_being_written(const char *name, const struct stat *st)
+{
+	return name[0] == '.' && clock_now().tv_sec - st->st_mtim.tv_sec < TEMP_SECONDS;
+}
+
 static struct err *load_cache(struct graph *graph, const char *top, enum holder_kind kind)
 {
 	AUTO(strings) struct strings names = { 0 };
@@ -239,7 +262,8 @@ static struct err *load_cache(struct graph *graph, const char *top, enum holder_
 		struct holder_found found = { .kind = kind, .path = path };
 		uint64_t bytes = 0;
 
-		if (fstatat(graph->store->root_fd, path, &found.st, AT_SYMLINK_NOFOLLOW) < 0)
+		if (fstatat(graph->store->root_fd, path, &found.st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    is_being_written(*name, &found.st))
 			continue;
 		TRY(usage_add(&graph->usage, graph->store->root_fd, path, &bytes));
 		TRY(graph_add_holder(graph, &found));

@@ -75,12 +75,15 @@ static struct err *make_id(char ret[static JOURNAL_ID_SIZE])
 	return NULL;
 }
 
+/* A prune may not come between the directory and the lock. */
 static struct err *open_journal(struct journal *journal)
 {
+	AUTO(lock) struct lock hold = LOCK_INIT;
 	struct store *store = journal->store;
 	char path[STORE_PATH_SIZE];
 
 	TRY(drop_oldest(store));
+	TRY(store_hold(store, &hold));
 	TRY(make_id(journal->id));
 	snprintf(path, sizeof(path), "builds/%s", journal->id);
 	if (mkdirat(store->root_fd, path, 0700) < 0)

@@ -29,13 +29,16 @@
 #include "store/store-private.h"
 
 #define WINDOW_NS ((uint64_t)6 * 1000 * 1000) /* of work in one hold of the lock */
-#define LINK_MAX 256
+#define LIMIT_MAX 64
 
 struct prune {
 	struct store *store;
 	const struct prune_opts *opts;
 	struct graph graph;
 	struct prune_report report;
+
+	uint32_t *order; /* owned: of objects, see graph_order() */
+	size_t ordered;
 
 	struct lock lock; /* of the window */
 	uint64_t began;
@@ -45,6 +48,7 @@ struct prune {
 static inline void prune_auto_(struct prune *prune)
 {
 	lock_release(&prune->lock);
+	free(prune->order);
 	graph_release(&prune->graph);
 }
 
@@ -94,7 +98,7 @@ static void project(const struct graph *graph, struct projection *p)
 		const struct object *object = &graph->objects.at[i];
 
 		p->holders[i] = object->holders;
-		if (!object->holders && !graph_object_in_use(graph, object))
+		if (graph_object_goes(graph, object))
 			p->total -= object->bytes;
 	}
 }
@@ -120,9 +124,9 @@ static int compare_use(const void *a, const void *b)
 }
 
 /* Choose, the one that was used longest ago first, until the store is small enough. */
-static void choose(struct prune *prune)
+static void choose(struct prune *prune, uint64_t rubbish)
 {
-	AUTO(projection) struct projection p = { .total = prune->report.before };
+	AUTO(projection) struct projection p = { .total = prune->report.before - rubbish };
 	AUTO(mem) struct holder **order = xcalloc(prune->graph.holders.len + 1, sizeof(*order));
 	size_t count = 0;
 
@@ -277,10 +281,10 @@ static void object_path(const struct object *object, char buf[static STORE_PATH_
 
 static struct err *drop_if_unheld(struct prune *prune, size_t index)
 {
-	struct object *object = &prune->graph.objects.at[index];
+	struct object *object = &prune->graph.objects.at[prune->order[index]];
 	char path[STORE_PATH_SIZE];
 
-	if (object->holders || object->gone || graph_object_in_use(&prune->graph, object))
+	if (!graph_object_goes(&prune->graph, object))
 		return NULL;
 	object_path(object, path);
 	TRY(trash_put(prune->store, prune->store->root_fd, path));
@@ -290,78 +294,31 @@ static struct err *drop_if_unheld(struct prune *prune, size_t index)
 	return NULL;
 }
 
+static struct err *drop_objects(struct prune *prune)
+{
+	TRY(graph_read_rest(&prune->graph));
+	prune->ordered = prune->graph.objects.len;
+	prune->order = xcalloc(prune->ordered + 1, sizeof(*prune->order));
+	graph_order(&prune->graph, prune->order);
+	return in_windows(prune, &prune->ordered, drop_if_unheld);
+}
+
 /* ---- links that lead nowhere ---- */
 
-struct link {
-	char path[STORE_PATH_SIZE];
-};
-
-struct links {
-	struct link *at;
-	size_t len, cap;
-};
-
-/* A link in diffs/ or ids/ leads to "../layers/<lid>" or "../../blobs/sha256/<hex>", which comes before
- * it and is only made under the prune lock, shared. */
-static bool leads_nowhere(const struct prune *prune, const char *path)
+/* Links are made only where what they lead to is held by the prune lock, shared. */
+static struct err *remove_loose_links(struct prune *prune)
 {
-	char target[LINK_MAX] = "";
-	char below[LINK_MAX];
-	const char *rest = target;
+	AUTO(graph_links) struct graph_links links = { 0 };
 
-	if (readlinkat(prune->store->root_fd, path, target, sizeof(target) - 1) < 0)
-		return false;
-	while (strncmp(rest, "../", 3) == 0)
-		rest += 3;
-	snprintf(below, sizeof(below), "%s", rest);
-	return !file_exists(prune->store->root_fd, below);
-}
-
-static struct err *find_loose(const struct prune *prune, const char *dir, struct links *links)
-{
-	AUTO(strings) struct strings names = { 0 };
-	struct err *err = file_list(prune->store->root_fd, dir, &names);
-
-	if (err_kind(err) == ERR_NOT_FOUND) {
-		err_free(err);
+	TRY(graph_find_loose(&prune->graph, &links));
+	if (!links.len)
 		return NULL;
-	}
-	TRY(err);
-	vec_foreach (&names, name) {
-		struct link link;
-
-		snprintf(link.path, sizeof(link.path), "%s/%s", dir, *name);
-		if (leads_nowhere(prune, link.path))
-			vec_push(links, link);
-	}
-	return NULL;
-}
-
-static struct err *remove_links(struct prune *prune, const struct links *links)
-{
 	TRY(window_open(prune));
-	vec_foreach (links, link)
-		if (leads_nowhere(prune, link->path))
+	vec_foreach (&links, link)
+		if (graph_link_is_loose(&prune->graph, link->path))
 			(void)unlinkat(prune->store->root_fd, link->path, 0);
 	window_close(prune);
 	return NULL;
-}
-
-static struct err *remove_loose_links(struct prune *prune)
-{
-	struct links links = { 0 };
-	struct err *err = find_loose(prune, "diffs", &links);
-
-	for (unsigned i = 0; !err && i < 256; i++) {
-		char shelf[8];
-
-		snprintf(shelf, sizeof(shelf), "ids/%02x", i);
-		err = find_loose(prune, shelf, &links);
-	}
-	if (!err && links.len)
-		err = remove_links(prune, &links);
-	vec_release(&links);
-	return err;
 }
 
 /* ---- all of it ---- */
@@ -374,21 +331,36 @@ static struct err *measure_store(struct store *store, uint64_t *ret)
 	return usage_add(&usage, store->root_fd, ".", ret);
 }
 
+/* Who lives, for the choice. A store that cannot be written can be looked at. */
+static struct err *learn_who_lives(struct prune *prune)
+{
+	AUTO(lock) struct lock hold = LOCK_INIT;
+
+	if (prune->opts->dry_run)
+		TRY(store_hold(prune->store, &hold));
+	else
+		TRY(lock_file(prune->store->root_fd, "lock/prune", LOCK_EXCLUSIVE, &hold));
+	return graph_refresh(&prune->graph);
+}
+
 static struct err *look(struct prune *prune)
 {
+	uint64_t rubbish = 0;
+
 	TRY(measure_store(prune->store, &prune->report.before));
 	if (!prune->opts->dry_run)
 		TRY(lease_sweep(prune->store));
 	TRY(graph_load(prune->store, &prune->graph));
 	TRY(graph_measure(&prune->graph));
-	TRY(window_open(prune)); /* who lives, for the choice */
-	window_close(prune);
-	choose(prune);
+	TRY(learn_who_lives(prune));
+	TRY(graph_rubbish(&prune->graph, &rubbish));
+	choose(prune, rubbish);
 	return NULL;
 }
 
-static void pretend(struct prune *prune)
+static struct err *pretend(struct prune *prune)
 {
+	AUTO(graph_links) struct graph_links links = { 0 };
 	struct graph *graph = &prune->graph;
 
 	vec_foreach (&graph->holders, holder)
@@ -397,10 +369,24 @@ static void pretend(struct prune *prune)
 			tally(&prune->report.holders[holder->kind], holder->bytes);
 		}
 	vec_foreach (&graph->objects, object)
-		if (!object->holders && !graph_object_in_use(graph, object))
+		if (graph_object_goes(graph, object))
 			tally(object->kind == OBJECT_LAYER ? &prune->report.layers :
 							     &prune->report.blobs,
 			      object->bytes);
+	TRY(graph_find_loose(graph, &links));
+	vec_foreach (&links, link)
+		if (!graph_is_dropped(graph, link->path)) /* those are counted already */
+			prune->report.after -= link->bytes;
+	return NULL;
+}
+
+static struct err *take(struct prune *prune)
+{
+	TRY(in_windows(prune, &prune->graph.holders.len, drop_if_chosen));
+	TRY(drop_objects(prune));
+	TRY(remove_loose_links(prune));
+	trash_drain(prune->store, UINT64_MAX);
+	return measure_store(prune->store, &prune->report.after);
 }
 
 struct err *prune_run(struct store *store, const struct prune_opts *opts, struct prune_report *ret)
@@ -409,16 +395,7 @@ struct err *prune_run(struct store *store, const struct prune_opts *opts, struct
 	struct prune prune = { .store = store, .opts = opts, .lock = LOCK_INIT };
 
 	TRY(look(&prune));
-	if (opts->dry_run) {
-		pretend(&prune);
-		*ret = prune.report;
-		return NULL;
-	}
-	TRY(in_windows(&prune, &prune.graph.holders.len, drop_if_chosen));
-	TRY(in_windows(&prune, &prune.graph.objects.len, drop_if_unheld));
-	TRY(remove_loose_links(&prune));
-	trash_drain(store, UINT64_MAX);
-	TRY(measure_store(store, &prune.report.after));
+	TRY(opts->dry_run ? pretend(&prune) : take(&prune));
 	*ret = prune.report;
 	return NULL;
 }
@@ -438,12 +415,12 @@ struct err *prune_set_limit(struct store *store, uint64_t bytes)
 
 static struct err *read_limit(struct store *store, uint64_t *ret)
 {
-	AUTO(buf) struct buf text = BUF_INIT(LINK_MAX);
+	AUTO(buf) struct buf text = BUF_INIT(LIMIT_MAX);
 	AUTO(err) struct err *err = NULL;
 	bool found;
 
 	*ret = PRUNE_NO_LIMIT;
-	TRY(store_read(store, "limit", LINK_MAX - 1, &text, &found));
+	TRY(store_read(store, "limit", LIMIT_MAX - 1, &text, &found));
 	if (!found)
 		return NULL;
 	err = record_parse_number(str_trim(buf_str(&text)), ret);

@@ -17,7 +17,7 @@
 
 #define BLOCK 512
 
-/* The directories of the store, and what of the graph lies in them. */
+/* The names at the top of the store, and what of the graph lies there. */
 struct place {
 	const char *dir;
 	int holder; /* enum holder_kind, or -1 */
@@ -43,6 +43,10 @@ static const struct place places[] = {
 	{ "trash", -1, -1 },
 	{ "lock", -1, -1 },
 	{ "cache", -1, -1 },
+	{ "index.json", -1, -1 },
+	{ "oci-layout", -1, -1 },
+	{ "store.json", -1, -1 },
+	{ "limit", -1, -1 },
 };
 
 void usage_report_release(struct usage_report *report)
@@ -66,7 +70,7 @@ static void count_objects(const struct graph *graph, int kind, struct usage_line
 		if ((int)object->kind != kind)
 			continue;
 		line->count++;
-		if (!object->holders && !graph_object_in_use(graph, object))
+		if (graph_object_goes(graph, object))
 			line->reclaimable += object->bytes;
 	}
 }
@@ -82,6 +86,16 @@ static void count_holders(const struct graph *graph, int kind, struct usage_line
 	}
 }
 
+/* Links go with what they lead to; those that are holders are counted already. */
+static void count_links(const struct graph *graph, const struct graph_links *links,
+			struct usage_line *line)
+{
+	vec_foreach (links, link)
+		if (strncmp(link->path, line->name, strlen(line->name)) == 0 &&
+		    link->path[strlen(line->name)] == '/' && !graph_is_dropped(graph, link->path))
+			line->reclaimable += link->bytes;
+}
+
 /* As a prune of everything would leave it. */
 static void drop_all(struct graph *graph)
 {
@@ -91,21 +105,43 @@ static void drop_all(struct graph *graph)
 			graph_drop(graph, holder);
 }
 
-static struct err *add_line(struct store *store, const struct graph *graph, const char *name,
-			    struct usage *usage, struct usage_report *report)
+struct telling {
+	struct graph graph;
+	struct graph_links loose;
+	struct usage usage;
+};
+
+static inline void telling_auto_(struct telling *telling)
+{
+	graph_release(&telling->graph);
+	vec_release(&telling->loose);
+	usage_release(&telling->usage);
+}
+
+static bool is_for_passing(const char *name)
+{
+	return strcmp(name, "trash") == 0 || strcmp(name, "tmp") == 0 ||
+	       strcmp(name, "leases") == 0;
+}
+
+static struct err *add_line(struct store *store, struct telling *telling, const char *name,
+			    struct usage_report *report)
 {
 	const struct place *place = find_place(name);
 	struct usage_line *line = vec_add(report);
+	const struct graph *graph = &telling->graph;
 
 	line->name = xstrdup(name);
 	line->known = place != NULL;
-	TRY(usage_add(usage, store->root_fd, name, &line->bytes));
+	TRY(usage_add(&telling->usage, store->root_fd, name, &line->bytes));
 	report->total += line->bytes;
 	if (place && place->object >= 0)
 		count_objects(graph, place->object, line);
 	if (place && place->holder >= 0)
 		count_holders(graph, place->holder, line);
-	return NULL;
+	count_links(graph, &telling->loose, line);
+	return is_for_passing(name) ? graph_rubbish_in(&telling->graph, name, &line->reclaimable) :
+				      NULL;
 }
 
 /* The directory itself, and the few files at its top. */
@@ -137,15 +173,15 @@ static struct err *look(struct store *store, struct graph *graph)
 struct err *usage_tell(struct store *store, struct usage_report *ret)
 {
 	AUTO(usage_report) struct usage_report report = { 0 };
-	AUTO(graph) struct graph graph = { 0 };
+	AUTO(telling) struct telling telling = { 0 };
 	AUTO(strings) struct strings names = { 0 };
-	AUTO(usage) struct usage usage = { 0 };
 
-	TRY(look(store, &graph));
-	drop_all(&graph);
+	TRY(look(store, &telling.graph));
+	drop_all(&telling.graph);
+	TRY(graph_find_loose(&telling.graph, &telling.loose));
 	TRY(file_list(store->root_fd, ".", &names));
 	vec_foreach (&names, name)
-		TRY(add_line(store, &graph, *name, &usage, &report));
+		TRY(add_line(store, &telling, *name, &report));
 	TRY(add_rest(store, &report));
 	*ret = report;
 	report = (struct usage_report){ 0 };

@@ -124,6 +124,7 @@ struct err *web_record_find(struct store *store, const char *url, bool *ret_foun
 	TRY(blob_find(store, &record.digest, &found, &size));
 	if (!found || size != record.size)
 		return NULL;
+	file_note_use(store_fd(store), path);
 	*ret_found = true;
 	*ret = record;
 	record = (struct web_record){ 0 };
