@@ -2,7 +2,10 @@
 
 #include "builder/source_policy.h"
 
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/err.h"
 #include "base/json.h"
@@ -352,11 +355,27 @@ static struct err *judge_once(const struct source_policy *policy, struct subject
 	return deny < policy->rules.len ? denied(policy, subject, deny) : NULL;
 }
 
+/* What no pattern can be compared with would pass every DENY. */
+static struct err *check_length(const struct source_policy *policy, const struct subject *subject)
+{
+	size_t longest = strlen(subject->identifier);
+
+	for (size_t i = 0; i < ATTRIBUTES; i++)
+		if (subject->has[i] && strlen(subject->has[i]) > longest)
+			longest = strlen(subject->has[i]);
+	if (longest <= POLICY_TEXT_MAX)
+		return NULL;
+	return err_new(ERR_DENIED,
+		       "source '%.80s...' is denied: %s cannot judge more than %zu bytes",
+		       subject->identifier, policy->name, POLICY_TEXT_MAX);
+}
+
 static struct err *judge(const struct source_policy *policy, struct subject *subject)
 {
 	bool changed = true;
 
 	for (int round = 0; changed; round++) {
+		TRY(check_length(policy, subject));
 		if (round > ROUNDS_MAX)
 			return err_new(ERR_INVALID, "%s converts source '%.300s' again and again",
 				       policy->name, subject->identifier);
@@ -372,6 +391,30 @@ static struct err *wrong_kind(const struct source_policy *policy, const char *wh
 
 	return err_new(ERR_INVALID, "%s converts %s into '%.300s', which is none", policy->name,
 		       what, shown);
+}
+
+/* ---- one spelling ---- */
+
+/* "host" or "host:port" as rules know it: without the dot that may end a name, and without the port that
+ * is the usual one. `authority` is in lower case. Owned. */
+static char *plain_authority(const char *authority, uint64_t usual_port)
+{
+	const char *colon = strrchr(authority, ':');
+	const bool has_port = colon && !strchr(colon, ']');
+	struct str host = { authority, has_port ? (size_t)(colon - authority) : strlen(authority) };
+	const struct str port = str_of(has_port ? colon + 1 : "");
+	AUTO(err) struct err *err = NULL;
+	uint64_t number = usual_port;
+
+	while (str_ends(host, "."))
+		host.len--;
+	if (port.len)
+		err = num_parse(port, 0, UINT16_MAX, &number);
+	if (err) /* it leads nowhere */
+		return xstrdup(authority);
+	if (number == usual_port)
+		return str_dup(host);
+	return xasprintf("%.*s:%ju", STR_ARG(host), (uintmax_t)number);
 }
 
 /* ---- images ---- */
@@ -414,16 +457,41 @@ static bool is_web(const char *url)
 	return strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0;
 }
 
+/* A URL as rules know it, however it was spelt: without a login, scheme and host in lower case. One that
+ * cannot be read is not fetched either. Owned. */
+static char *plain_url(const char *text)
+{
+	AUTO(mem) char *shown = url_without_logins(text);
+	AUTO(mem) char *authority = NULL;
+	AUTO(mem) char *plain = NULL;
+	AUTO(url) struct url *url = NULL;
+	AUTO(err) struct err *err = url_parse(shown, &url);
+	const char *host;
+
+	if (err)
+		return STEAL(shown);
+	authority = url_authority(url);
+	plain = plain_authority(authority, url->is_https ? 443 : 80);
+	host = strstr(url->text, "://") + 3;
+	return xasprintf("http%s://%s%s", url->is_https ? "s" : "", plain,
+			 host + strcspn(host, "/?#"));
+}
+
 struct err *source_policy_web(const struct source_policy *policy, const char *url,
 			      const struct digest *want, struct policy_web *ret)
 {
-	AUTO(subject) struct subject subject = { .identifier = xstrdup(url) };
+	AUTO(subject) struct subject subject = { .identifier = plain_url(url) };
+	AUTO(mem) char *before = xstrdup(subject.identifier);
 	char text[DIGEST_TEXT_SIZE];
 
 	if (want)
 		subject.has[HTTP_CHECKSUM] = xstrdup(digest_format(want, text));
 	if (policy)
 		TRY(judge(policy, &subject));
+	if (strcmp(before, subject.identifier) == 0) { /* as it was written, with its login */
+		free(subject.identifier);
+		subject.identifier = xstrdup(url);
+	}
 	if (!is_web(subject.identifier))
 		return wrong_kind(policy, "a file of the web", &subject);
 	ret->has_checksum = subject.has[HTTP_CHECKSUM] != NULL;
@@ -437,20 +505,18 @@ struct err *source_policy_web(const struct source_policy *policy, const char *ur
 /* ---- repositories ---- */
 
 /* "host/path" of "https://host/path", of "ssh://user@host/path" and of "user@host:path". Owned. */
-static char *place_of(const char *remote)
+static char *place_of(const struct git_url *url)
 {
-	const char *scheme = strstr(remote, "://");
-	const char *rest = scheme ? scheme + 3 : remote;
-	const char *at = strchr(rest, '@');
-	char *place, *colon;
+	static const uint64_t usual_ports[] = {
+		[GIT_HTTP] = 80, [GIT_HTTPS] = 443, [GIT_SSH] = 22, [GIT_GIT] = 9418
+	};
+	AUTO(mem) char *authority = plain_authority(url->authority, usual_ports[url->scheme]);
+	const char *scheme = strstr(url->remote, "://");
+	const char *path = scheme ? strchr(scheme + 3, '/') : strchr(url->remote, ':') + 1;
 
-	if (at && (size_t)(at - rest) < strcspn(rest, "/"))
-		rest = at + 1;
-	place = xstrdup(rest);
-	colon = scheme ? NULL : strchr(place, ':');
-	if (colon)
-		*colon = '/';
-	return place;
+	if (!path)
+		return STEAL(authority);
+	return xasprintf("%s/%s", authority, path + strspn(path, "/"));
 }
 
 /* "#ref:subdir", as far as there is any. Owned. */
@@ -504,7 +570,7 @@ struct err *source_policy_git(const struct source_policy *policy, struct git_url
 
 	if (!policy)
 		return NULL;
-	place = place_of(url->remote);
+	place = place_of(url);
 	fragment = fragment_of(url);
 	subject.identifier = xasprintf(GIT "%s%s", place, fragment);
 	before = xstrdup(subject.identifier);

@@ -13,7 +13,9 @@
  * Of ALLOW and DENY the last rule that fits counts; a source that no rule fits is allowed. A CONVERT that
  * changes something ends the round, and the result is asked about again. Sources are images
  * ("docker-image://docker.io/library/debian:12"), files of the web by their URL, and repositories
- * ("git://example.com/owner/name.git#ref"), each without secrets.
+ * ("git://example.com/owner/name.git#ref"), each without secrets, and in one spelling: hosts in lower case,
+ * without the dot that may end them and the port that is the usual one. Redirects, mirrors and submodules
+ * are no sources of their own. What is too long for rules to judge is denied.
  *
  * A member or attribute that is not known is an error: of a policy nothing may be without effect.
  */

@@ -135,6 +135,55 @@ TEST(a_file_of_the_web_gets_another_place_and_a_checksum)
 	assert_false(none.has_checksum);
 }
 
+/* RFC 3986, 6.2.2 and 6.2.3: all of them are one place. */
+TEST(a_denial_holds_for_every_spelling)
+{
+	static const char *const urls[] = {
+		"https://evil.example/x",     "HTTPS://EVIL.example/x",
+		"https://evil.example:443/x", "https://user:pass@evil.example/x",
+		"https://evil.example./x",    "https://evil.example:0443/x",
+		"https://evil.example:/x",    "https://user@evil.example.:443/x#y",
+	};
+	AUTO(source_policy)
+	struct source_policy *policy = policy_of(RULE("DENY", "https://evil.example/*"));
+	AUTO(policy_web) struct policy_web other = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(urls); i++) {
+		AUTO(policy_web) struct policy_web web = { 0 };
+		AUTO(err) struct err *err = source_policy_web(policy, urls[i], NULL, &web);
+
+		if (err_kind(err) != ERR_DENIED)
+			fail_msg("%s: %s", urls[i], err ? err_text(err) : "allowed");
+	}
+	/* what is allowed stays as it was written */
+	assert_ok(source_policy_web(policy, "https://u@evil.example:444/x", NULL, &other));
+	assert_string_equal(other.url, "https://u@evil.example:444/x");
+}
+
+TEST(a_login_is_not_carried_elsewhere)
+{
+	AUTO(source_policy)
+	struct source_policy *policy = policy_of(
+		CONVERT("https://*", "WILDCARD", "\"identifier\":\"http://m.example/$1\""));
+	AUTO(policy_web) struct policy_web web = { 0 };
+
+	assert_ok(source_policy_web(policy, "https://user:pass@a.example/x", NULL, &web));
+	assert_string_equal(web.url, "http://m.example/a.example/x");
+}
+
+TEST(what_is_too_long_to_judge_is_denied)
+{
+	AUTO(source_policy)
+	struct source_policy *policy = policy_of(RULE("DENY", "https://evil.example/*"));
+	AUTO(policy_web) struct policy_web web = { 0 };
+	AUTO(mem) char *url = xasprintf("https://evil.example/%*s", 3000, "x");
+
+	for (char *c = url; *c; c++)
+		*c = (char)(*c == ' ' ? 'x' : *c);
+	assert_fails(source_policy_web(policy, url, NULL, &web), ERR_DENIED);
+	assert_ok(source_policy_web(NULL, url, NULL, &web));
+}
+
 TEST(constraints_look_at_attributes)
 {
 	static const struct {
@@ -199,6 +248,15 @@ TEST(repositories_are_known_by_host_path_and_ref)
 	expect_git(deny, "ssh://git@example.com/a/b.git#v1", NULL, NULL);
 	expect_git(deny, "https://example.com/a/b.git#v2", "https://example.com/a/b.git", "v2");
 	expect_git(RULE("DENY", "git://example.com/*"), "https://example.com/a/b.git", NULL, NULL);
+	/* and in every spelling */
+	expect_git(deny, "https://EXAMPLE.com/a/b.git#v1", NULL, NULL);
+	expect_git(deny, "https://example.com:443/a/b.git#v1", NULL, NULL);
+	expect_git(deny, "https://example.com./a/b.git#v1", NULL, NULL);
+	expect_git(deny, "https://example.com//a/b.git#v1", NULL, NULL);
+	expect_git(deny, "ssh://one@two@example.com:22/a/b.git#v1", NULL, NULL);
+	expect_git(deny, "git@Example.com:/a/b.git#v1", NULL, NULL);
+	expect_git(deny, "https://example.com:444/a/b.git#v1", "https://example.com:444/a/b.git",
+		   "v1");
 }
 
 TEST(repositories_can_be_converted)
@@ -266,6 +324,9 @@ int main(void)
 		cmocka_unit_test(a_circle_of_conversions_ends),
 		cmocka_unit_test(a_denial_names_the_rule),
 		cmocka_unit_test(a_file_of_the_web_gets_another_place_and_a_checksum),
+		cmocka_unit_test(a_denial_holds_for_every_spelling),
+		cmocka_unit_test(a_login_is_not_carried_elsewhere),
+		cmocka_unit_test(what_is_too_long_to_judge_is_denied),
 		cmocka_unit_test(constraints_look_at_attributes),
 		cmocka_unit_test(repositories_are_known_by_host_path_and_ref),
 		cmocka_unit_test(repositories_can_be_converted),
