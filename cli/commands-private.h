@@ -34,5 +34,6 @@ extern const struct cli_command command_run;
 extern const struct cli_command command_save;
 extern const struct cli_command command_tag;
 extern const struct cli_command command_version;
+extern const struct cli_command command_volume;
 
 #endif

@@ -39,6 +39,7 @@ const struct cli_command *const commands[] = {
 	&command_export,
 	&command_du,
 	&command_prune,
+	&command_volume,
 	&command_help,
 	&command_version,
 	&command_complete,

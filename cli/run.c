@@ -7,6 +7,7 @@
  */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/str.h"
+#include "builder/attachment.h"
 #include "builder/config.h"
 #include "builder/fetch.h"
 #include "builder/volume.h"
@@ -25,6 +27,7 @@
 #include "cli/network.h"
 #include "cli/relay.h"
 #include "cli/transfer.h"
+#include "overlay/detached.h"
 #include "overlay/sandbox.h"
 #include "overlay/skeleton.h"
 #include "overlay/stack.h"
@@ -37,10 +40,10 @@
 static const char *const networks[] = { "host", "none", NULL };
 
 struct run_values {
-	struct strings env, devices;
+	struct strings env, devices, volumes, mounts, tmpfs;
 	const char *entrypoint, *user, *workdir, *platform;
 	int network, pull;
-	bool interactive, tty, rm;
+	bool interactive, tty, rm, read_only, init;
 	struct limit_values limits;
 	struct network_values registries;
 	struct transfer_values shown;
@@ -53,16 +56,26 @@ static const struct option options[] = {
 		    "run PROGRAM instead of the image's entrypoint and command"),
 	OPTION_LIST(struct run_values, env, 'e', "env", "NAME[=VALUE]",
 		    "set a variable; without VALUE it is taken from the environment"),
+	OPTION_FLAG(struct run_values, init, 0, "init",
+		    "let a process of ours be the first, which hands on signals"),
 	OPTION_FLAG(struct run_values, interactive, 'i', "interactive",
 		    "let the command read standard input"),
+	OPTION_LIST(struct run_values, mounts, 0, "mount", "KEY=VALUE,...",
+		    "mount what this says: type=bind|volume|tmpfs,source=...,target=..."),
 	OPTION_WORD(struct run_values, network, 0, "network", networks, "what it reaches"),
 	OPTION_TEXT(struct run_values, platform, 0, "platform", "OS/ARCH",
 		    "which image of an index"),
 	OPTION_WORD(struct run_values, pull, 0, "pull", pull_policy_names,
 		    "when to ask the registry for the image (default: missing)"),
+	OPTION_FLAG(struct run_values, read_only, 0, "read-only",
+		    "let the command write to nothing but what is mounted"),
 	OPTION_FLAG(struct run_values, rm, 0, "rm", "nothing: the container is always removed"),
+	OPTION_LIST(struct run_values, tmpfs, 0, "tmpfs", "TARGET[:OPTION,...]",
+		    "mount memory there; options: size=, mode=, ro"),
 	OPTION_FLAG(struct run_values, tty, 't', "tty", "give the command a terminal"),
 	OPTION_TEXT(struct run_values, user, 'u', "user", "USER[:GROUP]", "run as this user"),
+	OPTION_LIST(struct run_values, volumes, 'v', "volume", "[SOURCE:]TARGET[:ro]",
+		    "mount a path of this machine, or a volume by its name"),
 	OPTION_TEXT(struct run_values, workdir, 'w', "workdir", "DIR", "run in this directory"),
 	TRANSFER_OPTIONS(struct run_values, shown),
 	LIMIT_OPTIONS(struct run_values, limits),
@@ -170,7 +183,9 @@ struct container {
 	struct skeleton skeleton;
 	struct limits limits;
 	struct volumes devices;
-	struct sandbox_mount mounts[SANDBOX_MOUNTS_MAX]; /* of the devices */
+	struct attachments attachments;
+	struct attached attached;
+	struct sandbox_mount mounts[SANDBOX_MOUNTS_MAX]; /* of attachments, then of devices */
 	size_t mount_count;
 	struct sandbox *sandbox;
 	int root_fd;
@@ -188,6 +203,8 @@ static void container_auto_(struct container *c)
 	pool_free(c->pool);
 	for (size_t i = 0; i < c->mount_count; i++)
 		close(c->mounts[i].fd);
+	attached_release(&c->attached);
+	attachments_release(&c->attachments);
 	volumes_release(&c->devices);
 	limits_release(&c->limits);
 }
@@ -212,8 +229,39 @@ static struct err *read_devices(const struct strings *list, struct volumes *ret)
 	return NULL;
 }
 
+static struct err *read_attachments(const struct run_values *values, struct attachments *ret)
+{
+	vec_foreach (&values->mounts, text)
+		TRY(option_refuse(attachments_add_mount(ret, *text), "--mount"));
+	vec_foreach (&values->volumes, text)
+		TRY(option_refuse(attachments_add_volume(ret, *text), "--volume"));
+	vec_foreach (&values->tmpfs, text)
+		TRY(option_refuse(attachments_add_tmpfs(ret, *text), "--tmpfs"));
+	return NULL;
+}
+
+/* In the order of their targets, so that one may lie in another. */
+static int compare_targets(const void *a, const void *b)
+{
+	return strcmp(((const struct attachment *)a)->target,
+		      ((const struct attachment *)b)->target);
+}
+
+static struct err *open_attachments(struct store *store, struct container *c)
+{
+	AUTO(fd) int view_fd = -1;
+
+	if (!c->attachments.len)
+		return NULL;
+	qsort(c->attachments.at, c->attachments.len, sizeof(*c->attachments.at), compare_targets);
+	TRY(stack_view(&c->stack, &view_fd));
+	TRY(attachments_open(&c->attachments, store, view_fd, c->mounts, &c->attached));
+	c->mount_count = c->attachments.len;
+	return NULL;
+}
+
 static struct err *open_container(struct store *store, const struct image *image,
-				  struct container *c)
+				  const struct run_values *values, struct container *c)
 {
 	AUTO(fd) int cache = -1;
 
@@ -222,7 +270,11 @@ static struct err *open_container(struct store *store, const struct image *image
 	TRY(stack_begin_layer(&c->stack, store, &c->layer));
 	TRY(layer_begin(store, &c->holder));
 	TRY(skeleton_open(c->holder->dir_fd, &c->skeleton));
-	TRY(stack_mount(&c->stack, c->layer, &c->skeleton, -1, &c->root_fd));
+	TRY(open_attachments(store, c));
+	TRY(stack_mount(&c->stack, c->layer, &c->skeleton, attached_points_fd(&c->attached),
+			&c->root_fd));
+	if (values->read_only)
+		TRY(detached_fix(c->root_fd));
 	TRY(file_make_dirs(store_fd(store), "cache", 0700, &cache));
 	c->sandbox = sandbox_new(cache);
 	sandbox_limit(c->sandbox, &c->limits.resources);
@@ -249,6 +301,7 @@ static struct err *start(struct container *c, const struct image *image,
 	TRY(user_resolve(c->root_fd, str_of(who), &user));
 	make_env(image, values, &user, &env);
 	spec->root_fd = c->root_fd;
+	spec->init = values->init;
 	spec->argv = strings_argv(argv);
 	spec->envp = strings_argv(&env);
 	spec->cwd = values->workdir ? values->workdir : text_setting(image, "WorkingDir");
@@ -305,12 +358,13 @@ static struct err *run_run(struct cli *cli, void *arg, struct strings *operands)
 	TRY(check_values(values));
 	TRY(limits_read(&values->limits, &container.limits));
 	TRY(read_devices(&values->devices, &container.devices));
+	TRY(read_attachments(values, &container.attachments));
 	cli->exit_code = FAILED;
 	TRY(cli_be_root());
 	TRY(cli_open_store(cli, &store));
 	TRY(image_fetch_open(store, operands->at[0], values->platform, &how, &image));
 	TRY(make_argv(image, values, operands, &argv));
-	TRY(open_container(store, image, &container));
+	TRY(open_container(store, image, values, &container));
 	return run_container(cli, values, image, &container, &argv);
 }
 

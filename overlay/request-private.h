@@ -30,6 +30,7 @@ enum request_flags {
 	REQUEST_INSECURE = 32, /* nothing is hidden, filtered or taken away */
 	REQUEST_CGROUP = 64,   /* the directory of a unified control group is among those sent */
 	REQUEST_ONE_ID = 128,  /* a user namespace of one id, which may not drop groups */
+	REQUEST_INIT = 1024,   /* process 1 is not the command */
 };
 
 enum request_fd {

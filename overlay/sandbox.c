@@ -257,6 +257,7 @@ static uint32_t request_flags(const struct sandbox_spec *spec)
 	uint32_t flags = spec->network == SANDBOX_NETWORK_NONE ? REQUEST_NEW_NETWORK : 0;
 
 	flags |= spec->insecure ? REQUEST_INSECURE : 0;
+	flags |= spec->init ? REQUEST_INIT : 0;
 	flags |= userns_mode() == USERNS_SINGLE ? REQUEST_ONE_ID : 0;
 	if (spec->tty)
 		return flags | REQUEST_TTY;

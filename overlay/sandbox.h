@@ -117,6 +117,7 @@ struct sandbox_spec {
 	const struct sandbox_mount *mounts;
 	size_t mount_count; /* up to SANDBOX_MOUNTS_MAX */
 
+	bool init;     /* process 1 is one of ours, and the command its child */
 	bool insecure; /* all capabilities of ours, no filter, nothing hidden or read-only */
 };
 

@@ -11,6 +11,7 @@
  *	steps/<xx>/<key>      store/step.h
  *	contexts/<id>         the builder's stat caches; lost without harm
  *	mounts/<id>/          store/cache_dir.h; lost without harm
+ *	volumes/<name>/       store/volume_dir.h
  *	builds/<id>/          store/journal.h
  *	leases/<id>           one per running process, locked while it lives
  *	tmp/<lease>/          staging of that process

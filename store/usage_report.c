@@ -37,6 +37,7 @@ static const struct place places[] = {
 	{ "elsewhere", HOLDER_HINT, -1 },
 	{ "refs", HOLDER_NAME, -1 },
 	{ "ids", HOLDER_IMAGE, -1 },
+	{ "volumes", -1, -1 },
 	{ "diffs", -1, -1 },
 	{ "leases", -1, -1 },
 	{ "tmp", -1, -1 },

@@ -6,6 +6,7 @@
  *	tree.c      the step's root, /proc, /sys, /dev and what is hidden there
  *	bind.c      what the request wants mounted besides
  *	identity.c  user, capabilities, seccomp, limits
+ *	init.c      a first process that is not the command
  *
  * The program is linked statically and runs with one thread, no heap and no
  * environment. Between clone and exec nothing may block on another process,
@@ -80,5 +81,10 @@ void identity_limits(const struct step *step);
 void identity_own_limits(const struct step *step);
 /* Become the user for good: groups, capabilities, filter, ids. */
 void identity_assume(const struct step *step);
+
+/* ---- init.c ---- */
+
+/* With REQUEST_INIT: return in a child, which is to become the command, and stay process 1. */
+void init_split(const struct step *step);
 
 #endif

@@ -345,5 +345,6 @@ noreturn void step_main(struct step *step)
 	enter_cwd(step);
 	identity_own_limits(step);
 	identity_assume(step);
+	init_split(step);
 	execute(step);
 }
