@@ -114,7 +114,8 @@ struct build_opts {
 	bool allow_insecure;                       /* RUN --security=insecure may be */
 	bool want_image; /* an image even if only a root filesystem is put out: its id is asked for */
 	enum sandbox_network network; /* of a RUN that does not say otherwise */
-	bool network_given;           /* the user chose it: nothing to say about it */
+	const struct resolver_wishes
+		*resolver; /* overlay/resolver.h: --dns…; borrowed; NULL: none */
 	struct compression compression;
 	bool compression_given;
 	bool force_compression; /* the layers of the base, too */

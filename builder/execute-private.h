@@ -11,6 +11,7 @@
 #define BUILDER_EXECUTE_PRIVATE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -49,6 +50,7 @@ struct execution {
 	struct group *commits;
 	struct sandbox *sandbox;
 	struct agents *agents;
+	atomic_flag network_told;
 	int cache_fd;               /* for the sandbox, owned */
 	struct layer_stage *holder; /* a staging directory that holds the skeleton */
 	struct skeleton skeleton;

@@ -212,30 +212,29 @@ static bool something_missing(const struct plan *plan)
 	return false;
 }
 
-/* Until steps have a network of their own, say once whose they share. */
-static void tell_network(const struct plan *plan)
+/* Whether a step will want a network of its own: it can be made while images come. */
+static bool wants_network(const struct plan *plan)
 {
-	if (plan->opts->network_given)
-		return;
-	vec_foreach (&plan->steps, step) {
-		if ((*step)->kind != STEP_RUN || !(*step)->needed || (*step)->cached ||
-		    (*step)->network != SANDBOX_NETWORK_HOST ||
-		    (*step)->instruction->run.network == RUN_NETWORK_HOST)
-			continue;
-		log_info("RUN steps use the network of this machine; --network none takes it away");
-		return;
-	}
+	vec_foreach (&plan->steps, step)
+		if ((*step)->kind == STEP_RUN && (*step)->needed && !(*step)->cached &&
+		    ((*step)->network == SANDBOX_NETWORK_PRIVATE ||
+		     (*step)->network == SANDBOX_NETWORK_DEFAULT))
+			return true;
+	return false;
 }
 
 static struct err *prepare_sandbox(struct execution *ex)
 {
-	tell_network(ex->plan);
 	TRY(layer_begin(ex->plan->store, &ex->holder));
 	TRY(skeleton_open(ex->holder->dir_fd, &ex->skeleton));
 	TRY(file_make_dirs(store_fd(ex->plan->store), "cache", 0700, &ex->cache_fd));
 	ex->sandbox = sandbox_new(ex->cache_fd);
 	if (ex->plan->opts->resources)
 		sandbox_limit(ex->sandbox, ex->plan->opts->resources);
+	if (ex->plan->opts->resolver)
+		sandbox_resolve(ex->sandbox, ex->plan->opts->resolver);
+	if (wants_network(ex->plan))
+		sandbox_expect_network(ex->sandbox);
 	ex->agents = agents_new(ex->plan->opts->ssh, ex->plan->store);
 	return mounts_start_agents(ex);
 }

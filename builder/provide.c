@@ -37,6 +37,7 @@ static struct err *do_run(struct execution *ex, struct plan_step *step, const st
 {
 	AUTO(mounts) struct mounts mounts = { 0 };
 	const struct run_site site = { .sandbox = ex->sandbox,
+				       .network_told = &ex->network_told,
 				       .hostname = ex->plan->hostname,
 				       .events = ex->opts->events,
 				       .journal = ex->opts->journal,

@@ -12,6 +12,7 @@
 
 #include "base/cancel.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/file.h"
 #include "builder/events.h"
 #include "builder/mounts.h"
@@ -177,6 +178,20 @@ static void wipe(struct strings *env)
 		secret_wipe(*pair, strlen(*pair));
 }
 
+/* The host's instead of a private one is said, once. */
+static struct err *choose_network(const struct run_site *site, const struct plan_step *step,
+				  enum sandbox_network *ret)
+{
+	const char *reason;
+
+	TRY(script_wrap(sandbox_choose_network(site->sandbox, step->network, ret, &reason),
+			site->script, &step->instruction->position));
+	if (reason && !atomic_flag_test_and_set(site->network_told))
+		log_info("RUN steps use the network of this machine (%s); --network none takes it away",
+			 reason);
+	return NULL;
+}
+
 static struct err *start(const struct run_site *site, struct plan_step *step, int root_fd,
 			 struct output *out, struct sandbox_run **ret)
 {
@@ -198,7 +213,7 @@ static struct err *start(const struct run_site *site, struct plan_step *step, in
 	spec.groups = user.groups;
 	spec.group_count = user.group_count;
 	spec.hostname = site->hostname;
-	spec.network = step->network;
+	TRY(choose_network(site, step, &spec.network));
 	spec.stdout_fd = write_out;
 	spec.stderr_fd = write_err;
 	spec.insecure = step->insecure;

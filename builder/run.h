@@ -4,6 +4,7 @@
 #ifndef BUILDER_RUN_H
 #define BUILDER_RUN_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/mem.h"
@@ -19,6 +20,7 @@ struct ulimits;
 
 struct run_site {
 	struct sandbox *sandbox;
+	atomic_flag *network_told;     /* set once it was said that the network is the host's */
 	const struct build_events *events;
 	struct journal *journal;
 	const char *hostname;          /* NULL: the usual one */

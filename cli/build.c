@@ -42,7 +42,9 @@
 #include "store/prune.h"
 #include "store/store.h"
 
-static const char *const networks[] = { "default", "host", "none", NULL };
+static const char *const networks[] = { "default", "private", "host", "none", NULL };
+static const enum sandbox_network network_of[] = { SANDBOX_NETWORK_DEFAULT, SANDBOX_NETWORK_PRIVATE,
+						   SANDBOX_NETWORK_HOST, SANDBOX_NETWORK_NONE };
 
 struct build_values {
 	const char *recipe, *ignore_file;
@@ -88,7 +90,7 @@ static const struct option options[] = {
 	OPTION_NUMBER(struct build_values, jobs, 'j', "jobs", "N", 1, 256,
 		      "run up to N steps at a time (default: one per CPU)"),
 	OPTION_WORD(struct build_values, network, 0, "network", networks,
-		    "what RUN reaches (default: the host's network)"),
+		    "what RUN reaches (default: a private network if there can be one)"),
 	OPTION_FLAG(struct build_values, no_cache, 0, "no-cache",
 		    "run every step, whatever is in the cache"),
 	OPTION_LIST(struct build_values, no_cache_stages, 0, "no-cache-filter", "STAGE[,STAGE]",
@@ -357,9 +359,7 @@ static struct err *read_request(const struct build_values *values, const struct 
 	opts->contexts = ret->contexts.at;
 	opts->context_count = ret->contexts.len;
 	opts->no_cache = values->no_cache;
-	opts->network = strcmp(networks[values->network], "none") == 0 ? SANDBOX_NETWORK_NONE :
-									 SANDBOX_NETWORK_HOST;
-	opts->network_given = values->network != 0;
+	opts->network = network_of[values->network];
 	opts->jobs = (unsigned)values->jobs;
 	opts->user_umask = set_umask_aside();
 	return NULL;

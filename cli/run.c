@@ -37,7 +37,9 @@
 
 #define FAILED 125
 
-static const char *const networks[] = { "host", "none", NULL };
+static const char *const networks[] = { "host", "private", "none", NULL };
+static const enum sandbox_network network_of[] = { SANDBOX_NETWORK_HOST, SANDBOX_NETWORK_PRIVATE,
+						   SANDBOX_NETWORK_NONE };
 
 struct run_values {
 	struct strings env, devices, volumes, mounts, tmpfs;
@@ -297,6 +299,7 @@ static struct err *start(struct container *c, const struct image *image,
 	const char *who = values->user ? values->user : text_setting(image, "User");
 	AUTO(strings) struct strings env = { 0 };
 	AUTO(user) struct user user = { 0 };
+	const char *reason;
 
 	TRY(user_resolve(c->root_fd, str_of(who), &user));
 	make_env(image, values, &user, &env);
@@ -309,8 +312,8 @@ static struct err *start(struct container *c, const struct image *image,
 	spec->gid = user.gid;
 	spec->groups = user.groups;
 	spec->group_count = user.group_count;
-	spec->network = strcmp(networks[values->network], "none") == 0 ? SANDBOX_NETWORK_NONE :
-									 SANDBOX_NETWORK_HOST;
+	TRY(sandbox_choose_network(c->sandbox, network_of[values->network], &spec->network,
+				   &reason));
 	TRY(open_devices(c));
 	spec->mounts = c->mounts;
 	spec->mount_count = c->mount_count;

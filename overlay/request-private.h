@@ -30,6 +30,7 @@ enum request_flags {
 	REQUEST_INSECURE = 32, /* nothing is hidden, filtered or taken away */
 	REQUEST_CGROUP = 64,   /* the directory of a unified control group is among those sent */
 	REQUEST_ONE_ID = 128,  /* a user namespace of one id, which may not drop groups */
+	REQUEST_JOIN_NETWORK = 256, /* the namespace of a network is among the descriptors sent */
 	REQUEST_INIT = 1024,   /* process 1 is not the command */
 };
 
@@ -38,9 +39,9 @@ enum request_fd {
 	REQUEST_FD_FILE,   /* the memory file */
 	REQUEST_FD_ROOT,   /* the detached root mount */
 	REQUEST_FD_STDIO,  /* those of stdin, stdout, stderr that are given */
-	/* then that of REQUEST_CGROUP, those of `cgroups`, and a detached mount for each struct
-	 * request_mount */
-	REQUEST_FD_MAX = REQUEST_FD_STDIO + 3 + 1 + REQUEST_CGROUPS_MAX + REQUEST_MOUNTS_MAX,
+	/* then that of REQUEST_CGROUP, that of REQUEST_JOIN_NETWORK, those of `cgroups`, and a
+	 * detached mount for each struct request_mount */
+	REQUEST_FD_MAX = REQUEST_FD_STDIO + 3 + 1 + 1 + REQUEST_CGROUPS_MAX + REQUEST_MOUNTS_MAX,
 };
 
 struct request_head {
@@ -101,6 +102,7 @@ struct request {
 	X(STAGE_TTY, "open a terminal for the step")            \
 	X(STAGE_NAME, "set the host name")                      \
 	X(STAGE_NETWORK, "bring up the loopback interface")     \
+	X(STAGE_JOIN, "join the private network")               \
 	X(STAGE_LIMITS, "set the step's limits")                \
 	X(STAGE_STDIO, "connect the step's input and output")   \
 	X(STAGE_CWD, "enter the working directory")             \

@@ -18,14 +18,18 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "base/cancel.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/process.h"
 #include "base/str.h"
 #include "base/userns.h"
 #include "overlay/cgroup-private.h"
+#include "overlay/network-private.h"
+#include "overlay/network.h"
 #include "overlay/report-private.h"
 #include "overlay/request-private.h"
+#include "overlay/resolver.h"
 #include "overlay/resource-private.h"
 #include "overlay/seccomp.h"
 #include "overlay/spawner-private.h"
@@ -50,6 +54,14 @@ struct sandbox {
 	struct seccomp_program filter; /* the same */
 	struct cgroups *groups;        /* the same; NULL: steps have none of their own */
 	struct sandbox_resources resources;
+	struct resolver_wishes wishes;
+
+	pthread_mutex_t network_lock; /* before `lock`: making a network takes long */
+	struct network *network;      /* guarded by network_lock until set, then constant */
+	struct err *no_network;       /* why there is none; the same */
+	bool expected;                /* maker runs, or has run */
+	pthread_t maker;
+	struct cancel_scope making; /* that of the maker */
 };
 
 struct sandbox_run {
@@ -67,6 +79,7 @@ struct sandbox *sandbox_new(int cache_dir_fd)
 
 	sandbox->cache_dir_fd = cache_dir_fd;
 	pthread_mutex_init(&sandbox->lock, NULL);
+	pthread_mutex_init(&sandbox->network_lock, NULL);
 	return sandbox;
 }
 
@@ -74,9 +87,16 @@ void sandbox_free(struct sandbox *sandbox)
 {
 	if (!sandbox)
 		return;
+	if (sandbox->expected) {
+		cancel_stop(&sandbox->making);
+		pthread_join(sandbox->maker, NULL);
+	}
+	network_free(sandbox->network);
+	err_free(sandbox->no_network);
 	spawner_free(sandbox->spawner);
 	cgroups_free(sandbox->groups);
 	seccomp_program_release(&sandbox->filter);
+	pthread_mutex_destroy(&sandbox->network_lock);
 	pthread_mutex_destroy(&sandbox->lock);
 	free(sandbox);
 }
@@ -118,6 +138,104 @@ static struct err *prepare(struct sandbox *sandbox)
 	err = prepare_locked(sandbox);
 	pthread_mutex_unlock(&sandbox->lock);
 	return err;
+}
+
+/* ---- the network ---- */
+
+void sandbox_resolve(struct sandbox *sandbox, const struct resolver_wishes *wishes)
+{
+	sandbox->wishes = *wishes;
+}
+
+/* The host's resolv.conf; a machine without one has an empty one. */
+static struct err *read_resolv(struct buf *ret)
+{
+	struct err *err = file_read(AT_FDCWD, RESOLV_CONF, RESOLV_CONF_MAX, ret);
+
+	if (err_kind(err) != ERR_NOT_FOUND)
+		return err;
+	err_free(err);
+	return NULL;
+}
+
+static struct str text_of(const struct buf *buf)
+{
+	return (struct str){ buf->at ? buf->at : "", strnlen(buf->at ? buf->at : "", buf->len) };
+}
+
+static struct err *private_resolv(const struct sandbox *sandbox, struct buf *ret)
+{
+	AUTO(buf) struct buf host = BUF_INIT(RESOLV_CONF_MAX);
+
+	TRY(read_resolv(&host));
+	return err_wrap(resolver_in_private(text_of(&host), &sandbox->wishes, NETWORK_RESOLVER,
+					    ret),
+			RESOLV_CONF);
+}
+
+static struct err *make_network(struct sandbox *sandbox)
+{
+	AUTO(buf) struct buf text = BUF_INIT(RESOLV_CONF_MAX);
+
+	TRY(private_resolv(sandbox, &text));
+	TRY(prepare(sandbox));
+	return network_start(spawner_pidfd(sandbox->spawner), &sandbox->network);
+}
+
+/* With the network's lock held. What failed once is not tried again, unless it was stopped. */
+static struct err *find_network(struct sandbox *sandbox)
+{
+	if (!sandbox->network && !sandbox->no_network) {
+		struct err *err = make_network(sandbox);
+
+		if (err_kind(err) == ERR_CANCELLED)
+			return err;
+		sandbox->no_network = err;
+	}
+	return NULL;
+}
+
+static void *expect(void *arg)
+{
+	struct sandbox *sandbox = arg;
+
+	cancel_enter(&sandbox->making);
+	pthread_mutex_lock(&sandbox->network_lock);
+	err_free(find_network(sandbox)); /* stopped: nobody waits for it any more */
+	pthread_mutex_unlock(&sandbox->network_lock);
+	return NULL;
+}
+
+void sandbox_expect_network(struct sandbox *sandbox)
+{
+	/* Without a thread it is made when it is wanted. */
+	if (!sandbox->expected)
+		sandbox->expected = pthread_create(&sandbox->maker, NULL, expect, sandbox) == 0;
+}
+
+struct err *sandbox_choose_network(struct sandbox *sandbox, enum sandbox_network wanted,
+				   enum sandbox_network *ret, const char **ret_reason)
+{
+	struct err *err;
+
+	*ret_reason = NULL;
+	*ret = wanted;
+	if (wanted != SANDBOX_NETWORK_PRIVATE && wanted != SANDBOX_NETWORK_DEFAULT)
+		return NULL;
+	pthread_mutex_lock(&sandbox->network_lock);
+	err = find_network(sandbox);
+	pthread_mutex_unlock(&sandbox->network_lock);
+	TRY(err);
+	if (!sandbox->no_network) {
+		*ret = SANDBOX_NETWORK_PRIVATE;
+		return NULL;
+	}
+	if (wanted == SANDBOX_NETWORK_PRIVATE)
+		return err_new(err_kind(sandbox->no_network), "no private network: %s",
+			       err_text(sandbox->no_network));
+	*ret = SANDBOX_NETWORK_HOST;
+	*ret_reason = err_text(sandbox->no_network);
+	return NULL;
 }
 
 pid_t sandbox_spawner_pid(struct sandbox *sandbox)
@@ -204,21 +322,26 @@ static uint32_t add_hosts(struct buf *buf, const struct sandbox_spec *spec, cons
 
 /* The host's file for the host's network. A machine without one needs none, and a step without a
  * network keeps the image's. */
-static struct err *add_resolv(struct buf *buf, const struct sandbox_spec *spec, uint32_t *ret)
+static struct err *add_resolv(struct buf *buf, const struct sandbox *sandbox,
+			      const struct sandbox_spec *spec, uint32_t *ret)
 {
 	AUTO(buf) struct buf text = BUF_INIT(RESOLV_CONF_MAX);
-	struct err *err;
 
-	if (spec->network != SANDBOX_NETWORK_HOST)
+	if (spec->network == SANDBOX_NETWORK_NONE)
 		return NULL;
-	err = file_read(AT_FDCWD, RESOLV_CONF, RESOLV_CONF_MAX, &text);
-	if (err_kind(err) == ERR_NOT_FOUND) {
-		err_free(err);
-		return NULL;
+	if (spec->network == SANDBOX_NETWORK_PRIVATE) {
+		TRY(private_resolv(sandbox, &text));
+	} else {
+		AUTO(buf) struct buf host = BUF_INIT(RESOLV_CONF_MAX);
+
+		TRY(read_resolv(&host));
+		resolver_on_host(text_of(&host), &sandbox->wishes, &text);
 	}
-	TRY(err);
+	TRY(buf_check(&text, RESOLV_CONF));
+	if (!text.len)
+		return NULL;
 	*ret = (uint32_t)buf->len;
-	buf_add(buf, text.at, strnlen(text.at ? text.at : "", text.len));
+	buf_add(buf, text.at, text.len);
 	buf_addc(buf, '\0');
 	return NULL;
 }
@@ -252,10 +375,23 @@ static struct request_span add_limits(struct buf *buf, const struct sandbox_spec
 	return add_array(buf, limits, spec->limit_count, sizeof(*limits));
 }
 
+static struct request_span add_filter(struct buf *buf, const struct sandbox *sandbox,
+				      const struct sandbox_spec *spec)
+{
+	const struct seccomp_part front = seccomp_no_frames();
+	const size_t len = spec->network == SANDBOX_NETWORK_PRIVATE ? front.len : 0;
+	struct request_span span = add_array(buf, front.at, len, sizeof(*front.at));
+
+	buf_add(buf, sandbox->filter.at, sandbox->filter.len * sizeof(*sandbox->filter.at));
+	span.count += (uint32_t)sandbox->filter.len;
+	return span;
+}
+
 static uint32_t request_flags(const struct sandbox_spec *spec)
 {
 	uint32_t flags = spec->network == SANDBOX_NETWORK_NONE ? REQUEST_NEW_NETWORK : 0;
 
+	flags |= spec->network == SANDBOX_NETWORK_PRIVATE ? REQUEST_JOIN_NETWORK : 0;
 	flags |= spec->insecure ? REQUEST_INSECURE : 0;
 	flags |= spec->init ? REQUEST_INIT : 0;
 	flags |= userns_mode() == USERNS_SINGLE ? REQUEST_ONE_ID : 0;
@@ -282,7 +418,7 @@ static struct err *format_request(const struct sandbox *sandbox, const struct sa
 	request.cwd = add_clean_path(buf, spec->cwd ? spec->cwd : "/");
 	request.hostname = add_text(buf, hostname);
 	request.hosts = add_hosts(buf, spec, hostname);
-	TRY(add_resolv(buf, spec, &request.resolv));
+	TRY(add_resolv(buf, sandbox, spec, &request.resolv));
 	request.argv = add_list(buf, (const char *const *)spec->argv);
 	request.envp = add_list(buf, (const char *const *)spec->envp);
 	request.mounts = add_mounts(buf, spec);
@@ -291,8 +427,7 @@ static struct err *format_request(const struct sandbox *sandbox, const struct sa
 		request.cgroups = add_list(buf, entry->shown);
 	request.groups = add_array(buf, spec->groups, spec->group_count, sizeof(*spec->groups));
 	if (!spec->insecure)
-		request.seccomp = add_array(buf, sandbox->filter.at, sandbox->filter.len,
-					    sizeof(*sandbox->filter.at));
+		request.seccomp = add_filter(buf, sandbox, spec);
 	TRY(buf_check(buf, "the command with its variables"));
 	memcpy(buf->at, &request, sizeof(request));
 	return NULL;
@@ -340,6 +475,8 @@ static struct err *hand_over(const struct sandbox *sandbox, const struct sandbox
 			fds[count++] = stdio[i];
 	if (entry.clone_fd >= 0)
 		fds[count++] = entry.clone_fd;
+	if (head.flags & REQUEST_JOIN_NETWORK)
+		fds[count++] = network_fd(sandbox->network);
 	for (size_t i = 0; i < entry.enter_count; i++)
 		fds[count++] = entry.enter_fds[i];
 	for (size_t i = 0; i < spec->mount_count; i++)
@@ -404,6 +541,9 @@ struct err *sandbox_start(struct sandbox *sandbox, const struct sandbox_spec *sp
 		return err_new(ERR_INVALID, "sandbox: no command");
 	if (spec->mount_count > SANDBOX_MOUNTS_MAX)
 		return err_new(ERR_INVALID, "sandbox: more than %d mounts", SANDBOX_MOUNTS_MAX);
+	if (spec->network == SANDBOX_NETWORK_DEFAULT ||
+	    (spec->network == SANDBOX_NETWORK_PRIVATE && !sandbox->network))
+		return err_new(ERR_INTERNAL, "sandbox: no network was chosen");
 	TRY(prepare(sandbox));
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys("sandbox: make a socket");

@@ -50,9 +50,25 @@ void sandbox_limit(struct sandbox *sandbox, const struct sandbox_resources *reso
 pid_t sandbox_spawner_pid(struct sandbox *sandbox);
 
 enum sandbox_network {
-	SANDBOX_NETWORK_HOST, /* the host's, resolv.conf too */
-	SANDBOX_NETWORK_NONE, /* an own loopback and nothing else */
+	SANDBOX_NETWORK_HOST,    /* the host's, resolv.conf too */
+	SANDBOX_NETWORK_NONE,    /* an own loopback and nothing else */
+	SANDBOX_NETWORK_PRIVATE, /* overlay/network.h; one for all steps of a sandbox */
+	SANDBOX_NETWORK_DEFAULT, /* private if there can be one, else the host's; not for a step */
 };
+
+/* What is to be in the resolv.conf of every step from here on in the place of what the host's says,
+ * before the first one. Borrowed while the sandbox lives. */
+struct resolver_wishes;
+void sandbox_resolve(struct sandbox *sandbox, const struct resolver_wishes *wishes);
+
+/* A private network, or the default, will be wanted: begin to make it, on a thread. */
+void sandbox_expect_network(struct sandbox *sandbox);
+
+/* What `wanted` comes to. A private network is made when it is wanted for the first time. One that
+ * cannot be had is an error, ERR_UNSUPPORTED with the reason, unless the default was wanted: then
+ * `*ret` is the host's, and `*ret_reason`, which is the sandbox's, says why; else it is NULL. */
+struct err *sandbox_choose_network(struct sandbox *sandbox, enum sandbox_network wanted,
+				   enum sandbox_network *ret, const char **ret_reason) MUST_USE;
 
 /* Something that the step finds at a place of its own. */
 struct sandbox_mount {

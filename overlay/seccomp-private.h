@@ -21,5 +21,10 @@ extern const unsigned seccomp_personality_count;
 /* Families of socket(2) that are EPERM, whatever the rest of the register holds. */
 #define SECCOMP_FAMILY_ALG 38
 #define SECCOMP_FAMILY_VSOCK 40
+/* And in a private network: what sends whole frames. */
+#define SECCOMP_FAMILY_PACKET 17
+#define SECCOMP_FAMILY_XDP 44
+#define SECCOMP_TYPE_MASK 0xfU
+#define SECCOMP_TYPE_PACKET 10
 
 #endif

@@ -130,6 +130,31 @@ static const struct sock_filter prologue[] = {
 	/* 14: libseccomp's part */
 };
 
+/* The same for the families that send frames, and for the old type that became one of them. A socket
+ * by socketcall(2) is refused by the prologue. */
+static const struct sock_filter no_frames[] = {
+	/* 0 */ LOAD(arch),
+	/* 1 */ IF_EQUAL(NATIVE_AUDIT, 0, 2),
+	/* 2 */ LOAD(nr),
+	/* 3 */ IF_EQUAL(__NR_socket, 3, 10),
+	/* 4 */ IF_EQUAL(COMPAT_AUDIT, 0, 9),
+	/* 5 */ LOAD(nr),
+	/* 6 */ IF_EQUAL(COMPAT_SOCKET, 0, 7),
+	/* 7 */ LOAD(args[0]),
+	/* 8 */ IF_EQUAL(SECCOMP_FAMILY_PACKET, 4, 0),
+	/* 9 */ IF_EQUAL(SECCOMP_FAMILY_XDP, 3, 0),
+	/* 10 */ LOAD(args[1]),
+	/* 11 */ BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SECCOMP_TYPE_MASK),
+	/* 12 */ IF_EQUAL(SECCOMP_TYPE_PACKET, 0, 1),
+	/* 13 */ REFUSE,
+	/* 14: what comes behind it */
+};
+
+struct seccomp_part seccomp_no_frames(void)
+{
+	return (struct seccomp_part){ no_frames, ARRAY_SIZE(no_frames) };
+}
+
 /* ---- compiling ---- */
 
 static struct err *add_rule(const struct library *library, scmp_filter_ctx filter, uint32_t action,

@@ -30,6 +30,12 @@ struct seccomp_program {
  * there; a damaged file is replaced, a directory that cannot be written is no error.
  * ERR_UNSUPPORTED when it has to be compiled and libseccomp is not installed. */
 struct err *seccomp_program_load(int cache_dir_fd, struct seccomp_program *ret) MUST_USE;
+/* Put in front of a program: no socket that writes frames to an interface past its filters. */
+struct seccomp_part {
+	const struct sock_filter *at; /* static */
+	size_t len;
+};
+struct seccomp_part seccomp_no_frames(void);
 void seccomp_program_release(struct seccomp_program *program);
 
 #endif

@@ -168,6 +168,11 @@ pid_t spawner_pid(const struct spawner *spawner)
 	return spawner->pid;
 }
 
+int spawner_pidfd(const struct spawner *spawner)
+{
+	return spawner->pidfd;
+}
+
 void spawner_free(struct spawner *spawner)
 {
 	struct process_end end;

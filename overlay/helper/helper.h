@@ -27,6 +27,7 @@ struct step {
 	int file_fd;
 	int root_fd;     /* the step's root, detached until tree_enter() */
 	int stdio[3];    /* -1: /dev/null */
+	int network_fd;  /* the namespace to join; -1: none */
 	int *cgroup_fds; /* cgroup.procs of older hierarchies */
 	uint32_t cgroup_count;
 	int *mount_fds; /* one for each of request->mounts */

@@ -254,6 +254,7 @@ noreturn static void become_step(struct arrival *arrival)
 		.file_fd = arrival->fds[REQUEST_FD_FILE],
 		.root_fd = arrival->fds[REQUEST_FD_ROOT],
 		.stdio = { -1, -1, -1 },
+		.network_fd = -1,
 	};
 	size_t next = REQUEST_FD_STDIO;
 
@@ -262,6 +263,8 @@ noreturn static void become_step(struct arrival *arrival)
 			step.stdio[i] = arrival->fds[next++];
 	if (arrival->head.flags & REQUEST_CGROUP)
 		next++; /* the step was born in it */
+	if (arrival->head.flags & REQUEST_JOIN_NETWORK && next < arrival->fd_count)
+		step.network_fd = arrival->fds[next++];
 	step.cgroup_fds = arrival->fds + next;
 	step.cgroup_count = arrival->head.cgroups;
 	next += step.cgroup_count;
@@ -320,7 +323,8 @@ static void take_request(void)
 	if (!receive(&arrival))
 		_exit(0);
 	if (arrival.fd_count < REQUEST_FD_STDIO + (size_t)arrival.head.cgroups +
-				       !!(arrival.head.flags & REQUEST_CGROUP))
+				       !!(arrival.head.flags & REQUEST_CGROUP) +
+				       !!(arrival.head.flags & REQUEST_JOIN_NETWORK))
 		close_arrival(&arrival, 0);
 	else
 		start_step(&arrival);

@@ -326,6 +326,15 @@ static void enter_cgroups(const struct step *step)
 		step_fail(step, STAGE_CGROUP, "namespace");
 }
 
+/* Before /sys is mounted, which shows the network of who mounts it. */
+static void join_network(const struct step *step)
+{
+	if (!(step->request->flags & REQUEST_JOIN_NETWORK))
+		return;
+	if (setns(step->network_fd, CLONE_NEWNET) < 0)
+		step_fail(step, STAGE_JOIN, NULL);
+}
+
 noreturn void step_main(struct step *step)
 {
 	prctl(PR_SET_PDEATHSIG,
@@ -333,6 +342,7 @@ noreturn void step_main(struct step *step)
 	enter_cgroups(step);
 	umask(0);
 	map_request(step);
+	join_network(step);
 	tree_enter(step);
 	bring_up_loopback(step);
 	tree_furnish(step);

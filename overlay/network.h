@@ -1,0 +1,43 @@
+/*
+ * overlay/network.h - a network for the steps of a build, and not the host's.
+ *
+ * A network namespace with a loopback interface and one more, whose packets
+ * pasta or slirp4netns carry: each connection becomes one of theirs, on the
+ * host. So a step reaches what the host reaches, the host's own addresses
+ * too, except what listens on the host's loopback; and nobody reaches a step.
+ * No privilege over the host's network is needed.
+ *
+ * It is made when the first step wants it, and shared by all steps of a build.
+ * The program that carries it is among the processes of the spawner and dies
+ * with it; the namespace is a descriptor, and gone when the last step that
+ * joined it and the descriptor are.
+ *
+ * What keeps the host's loopback out of reach: the program's own options, a
+ * filter on the interface (both programs connect to 127.0.0.1 if a packet that
+ * was written by hand says so), and the step's seccomp filter, which lets nobody
+ * write to the interface past it.
+ */
+#ifndef OVERLAY_NETWORK_H
+#define OVERLAY_NETWORK_H
+
+#include "base/mem.h"
+
+struct err;
+struct network;
+
+/* Takes as long as the program does to bring it up. `spawner_pidfd` is borrowed for the call.
+ * ERR_UNSUPPORTED with the reason if there can be none here; ERR_CANCELLED. */
+struct err *network_start(int spawner_pidfd, struct network **ret) MUST_USE;
+void network_free(struct network *network); /* ends the program; before the spawner is waited for */
+DEFINE_AUTO(network)
+
+/* The namespace, for setns(2). Owned by the network. */
+int network_fd(const struct network *network);
+const char *network_tool_name(const struct network *network); /* "pasta" */
+
+/* An address of this host that a step with a network reaches, private or not: that which its packets
+ * to everywhere come from, "192.0.2.7". ERR_NOT_FOUND if it has none but the loopback's. */
+#define NETWORK_ADDRESS_SIZE 16
+struct err *network_host_address(char ret[static NETWORK_ADDRESS_SIZE]) MUST_USE;
+
+#endif
