@@ -12,8 +12,8 @@
 
 #include "base/cancel.h"
 #include "base/err.h"
-#include "base/log.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "builder/events.h"
 #include "builder/mounts.h"
 #include "builder/secrets.h"
@@ -187,8 +187,9 @@ static struct err *choose_network(const struct run_site *site, const struct plan
 	TRY(script_wrap(sandbox_choose_network(site->sandbox, step->network, ret, &reason),
 			site->script, &step->instruction->position));
 	if (reason && !atomic_flag_test_and_set(site->network_told))
-		log_info("RUN steps use the network of this machine (%s); --network none takes it away",
-			 reason);
+		log_info(
+			"RUN steps use the network of this machine (%s); --network none takes it away",
+			reason);
 	return NULL;
 }
 

@@ -20,7 +20,7 @@ struct ulimits;
 
 struct run_site {
 	struct sandbox *sandbox;
-	atomic_flag *network_told;     /* set once it was said that the network is the host's */
+	atomic_flag *network_told; /* set once it was said that the network is the host's */
 	const struct build_events *events;
 	struct journal *journal;
 	const char *hostname;          /* NULL: the usual one */

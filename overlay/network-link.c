@@ -165,8 +165,8 @@ struct err *link_look(const struct link *link, int *ret_index)
 #define LOAD_WORD(at) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at)
 #define IF_EQUAL(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, yes, no)
 
-#define TYPE_AT 12     /* of an Ethernet frame */
-#define IPV4_TO_AT 30  /* the address that it is for */
+#define TYPE_AT 12    /* of an Ethernet frame */
+#define IPV4_TO_AT 30 /* the address that it is for */
 #define IPV6_TO_AT 38
 
 /* 127.0.0.0/8, and 0.0.0.0/8, which connects to the own machine; ::/64, where ::1, :: and the addresses
@@ -198,15 +198,15 @@ struct request {
 static struct rtattr *add_attribute(struct request *request, unsigned short type, const void *data,
 				    size_t len)
 {
-	struct rtattr *at = (struct rtattr *)(void *)((char *)request +
-						      NLMSG_ALIGN(request->head.nlmsg_len));
+	struct rtattr *at =
+		(struct rtattr *)(void *)((char *)request + NLMSG_ALIGN(request->head.nlmsg_len));
 
 	at->rta_type = type;
 	at->rta_len = (unsigned short)RTA_LENGTH(len);
 	if (len)
 		memcpy(RTA_DATA(at), data, len);
-	request->head.nlmsg_len = (uint32_t)(NLMSG_ALIGN(request->head.nlmsg_len) +
-					     RTA_ALIGN(at->rta_len));
+	request->head.nlmsg_len =
+		(uint32_t)(NLMSG_ALIGN(request->head.nlmsg_len) + RTA_ALIGN(at->rta_len));
 	return at;
 }
 
@@ -260,7 +260,7 @@ struct err *link_guard(const struct link *link, int index)
 	add_attribute(&request, TCA_BPF_OPS_LEN, &count, sizeof(count));
 	add_attribute(&request, TCA_BPF_OPS, guard, sizeof(guard));
 	add_attribute(&request, TCA_BPF_FLAGS, &flags, sizeof(flags));
-	options->rta_len = (unsigned short)((char *)&request + request.head.nlmsg_len -
-					    (char *)options);
+	options->rta_len =
+		(unsigned short)((char *)&request + request.head.nlmsg_len - (char *)options);
 	return ask(link, &request);
 }

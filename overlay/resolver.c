@@ -128,9 +128,10 @@ struct err *resolver_in_private(struct str host, const struct resolver_wishes *w
 
 	for (const char *const *server = wishes->servers; server && *server; server++)
 		if (is_loopback(*server))
-			return err_new(ERR_INVALID,
-				       "the server %s is the loopback's, which a private network does not reach",
-				       *server);
+			return err_new(
+				ERR_INVALID,
+				"the server %s is the loopback's, which a private network does not reach",
+				*server);
 	add_host_lines(host, wishes, ret, take_reachable, forward);
 	add_wanted(wishes, ret);
 	if (!ret->at || !memmem(ret->at + before, ret->len - before, keyword, sizeof(keyword) - 1))

@@ -168,9 +168,9 @@ static struct err *private_resolv(const struct sandbox *sandbox, struct buf *ret
 	AUTO(buf) struct buf host = BUF_INIT(RESOLV_CONF_MAX);
 
 	TRY(read_resolv(&host));
-	return err_wrap(resolver_in_private(text_of(&host), &sandbox->wishes, NETWORK_RESOLVER,
-					    ret),
-			RESOLV_CONF);
+	return err_wrap(
+		resolver_in_private(text_of(&host), &sandbox->wishes, NETWORK_RESOLVER, ret),
+		RESOLV_CONF);
 }
 
 static struct err *make_network(struct sandbox *sandbox)

@@ -43,7 +43,7 @@ struct err *spawner_send(struct spawner *spawner, const struct request_head *hea
 struct err *spawner_fault(struct spawner *spawner) MUST_USE;
 
 pid_t spawner_pid(const struct spawner *spawner); /* as the builder sees it */
-int spawner_pidfd(const struct spawner *spawner);  /* the spawner's */
+int spawner_pidfd(const struct spawner *spawner); /* the spawner's */
 
 void spawner_free(struct spawner *spawner); /* ends it and every step; waits for it */
 DEFINE_AUTO(spawner)
