@@ -24,7 +24,6 @@ static int open_assembly(void **state)
 {
 	kitchen_open(state);
 	assert_ok(platform_parse("linux/amd64", &opts.platform));
-	opts.network_given = true;
 	opts.compression = (struct compression){ .codec = CODEC_NONE };
 	opts.compression_given = true; /* so that the blob of a layer is its tar */
 	return 0;

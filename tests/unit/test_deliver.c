@@ -16,7 +16,6 @@ static char out_path[300]; /* an empty directory */
 static int open_delivery(void **state)
 {
 	kitchen_open(state);
-	opts.network_given = true;
 	opts.user_umask = 022;
 	opts.has_epoch = true;
 	opts.epoch = 100;
