@@ -27,6 +27,7 @@
 #include "overlay/sandbox.h"
 
 #define PREFIX "cairn-"
+#define ID_DIGITS 16
 #define NAME_SIZE 64
 #define TAKE_TRIES 16
 #define REMOVE_TRIES 5000 /* of a millisecond each, for processes that are dying */
@@ -109,6 +110,24 @@ static void remove_soon(int parent_fd, const char *name)
 	}
 }
 
+/* "cairn-<16 hex digits>-<n>": beside ours stand groups of others, such as cairn-ci.service. */
+static bool is_leaf(const char *name)
+{
+	struct str number = str_of(name);
+	AUTO(err) struct err *err = NULL;
+	AUTO(mem) char *id = NULL;
+	uint64_t n = 0;
+
+	if (!str_starts(number, PREFIX))
+		return false;
+	(void)str_cut(&number, '-');
+	id = str_dup(str_cut(&number, '-'));
+	if (strlen(id) != ID_DIGITS || id[strspn(id, "0123456789abcdef")])
+		return false;
+	err = number.at ? num_parse(number, 0, UINT32_MAX, &n) : NULL;
+	return number.at && !err;
+}
+
 /* Remove leaves whose process is gone. */
 static void sweep(const struct anchor *anchor)
 {
@@ -118,7 +137,7 @@ static void sweep(const struct anchor *anchor)
 	vec_foreach (&names, name) {
 		AUTO(fd) int fd = -1;
 
-		if (!str_starts(str_of(*name), PREFIX))
+		if (!is_leaf(*name))
 			continue;
 		fd = openat(anchor->dir_fd, *name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)

@@ -407,6 +407,10 @@ TEST(what_nobody_asked_for_fails_in_silence)
 	cgroup_leaf_put(leaf);
 }
 
+#define SLICE "sys/fs/cgroup/user.slice/"
+#define DEAD "cairn-0123456789abcdef-1"
+#define LIVING "cairn-fedcba9876543210-12"
+
 TEST(leaves_of_the_dead_are_removed_and_those_of_the_living_stay)
 {
 	const struct sandbox_resources nothing = { 0 };
@@ -415,13 +419,34 @@ TEST(leaves_of_the_dead_are_removed_and_those_of_the_living_stay)
 	AUTO(fd) int fd = -1;
 
 	make_session();
-	assert_ok(file_make_dirs(top_fd, "sys/fs/cgroup/user.slice/cairn-1-1/docker/x", 0755, &fd));
-	assert_ok(file_make_dirs(top_fd, "sys/fs/cgroup/user.slice/cairn-2-1", 0755, &held));
+	assert_ok(file_make_dirs(top_fd, SLICE DEAD "/docker/x", 0755, &fd));
+	assert_ok(file_make_dirs(top_fd, SLICE LIVING, 0755, &held));
 	assert_int_equal(flock(held, LOCK_EX), 0);
 	assert_ok(cgroups_open(top_fd, &nothing, &groups));
-	assert_false(file_exists(top_fd, "sys/fs/cgroup/user.slice/cairn-1-1"));
-	assert_true(file_exists(top_fd, "sys/fs/cgroup/user.slice/cairn-2-1"));
-	assert_true(file_exists(top_fd, "sys/fs/cgroup/user.slice/session.scope"));
+	assert_false(file_exists(top_fd, SLICE DEAD));
+	assert_true(file_exists(top_fd, SLICE LIVING));
+	assert_true(file_exists(top_fd, SLICE "session.scope"));
+}
+
+TEST(groups_of_others_that_are_called_alike_stay)
+{
+	static const char *const others[] = {
+		SLICE "cairn-ci.service/worker",   SLICE "cairn-1-1",
+		SLICE "cairn-0123456789abcdef-",   SLICE "cairn-0123456789abcdef-1.scope",
+		SLICE "cairn-0123456789abcdef0-1", SLICE "cairn-",
+	};
+	const struct sandbox_resources nothing = { 0 };
+	AUTO(cgroups) struct cgroups *groups = NULL;
+
+	make_session();
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		AUTO(fd) int fd = -1;
+
+		assert_ok(file_make_dirs(top_fd, others[i], 0755, &fd));
+	}
+	assert_ok(cgroups_open(top_fd, &nothing, &groups));
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		assert_true(file_exists(top_fd, others[i]));
 }
 
 #define FRESH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -444,6 +469,7 @@ int main(void)
 		cmocka_unit_test(rights_that_are_missing_come_with_a_remedy),
 		FRESH(what_nobody_asked_for_fails_in_silence),
 		FRESH(leaves_of_the_dead_are_removed_and_those_of_the_living_stay),
+		FRESH(groups_of_others_that_are_called_alike_stay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
