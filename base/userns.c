@@ -186,14 +186,27 @@ noreturn static void map_from_outside(int socket_fd, struct strings *uid_map,
 	_exit(0);
 }
 
+/* The first `len` bytes of `reason`, as part of a sentence. */
+static void keep_reason(size_t len)
+{
+	while (len > 0 && reason[len - 1] == '\n')
+		len--;
+	reason[len] = '\0';
+	for (char *c = reason; *c; c++)
+		*c = (char)(*c == '\n' ? ' ' : *c);
+	if (len == 0)
+		snprintf(reason, sizeof(reason), "newuidmap or newgidmap failed");
+}
+
 /* Let it go on, and hear what it has to say. */
 static bool map_by_child(pid_t pid, int socket_fd)
 {
 	ssize_t got = 0;
 	size_t len = 0;
+	pid_t ended;
 	int status;
 
-	(void)!write(socket_fd, "g", 1);
+	(void)!send(socket_fd, "g", 1, MSG_NOSIGNAL); /* it may have been killed */
 	shutdown(socket_fd, SHUT_WR);
 	while (len < sizeof(reason) - 1 &&
 	       (got = read(socket_fd, reason + len, sizeof(reason) - 1 - len)) != 0) {
@@ -201,10 +214,14 @@ static bool map_by_child(pid_t pid, int socket_fd)
 			break;
 		len += got > 0 ? (size_t)got : 0;
 	}
-	reason[len] = '\0';
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+	shutdown(socket_fd, SHUT_RD); /* who has more to say is not waited for */
+	while ((ended = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
 		;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	keep_reason(len);
+	if (ended != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return false;
+	reason[0] = '\0'; /* a warning */
+	return true;
 }
 
 /* ---- entering ---- */
@@ -260,6 +277,15 @@ static struct err *write_proc(const char *path, const char *text)
 	return NULL;
 }
 
+/* A map can be written once: newuidmap may have done it, and newgidmap failed. */
+static bool has_map(const char *path)
+{
+	AUTO(buf) struct buf found = BUF_INIT(RULES_MAX);
+	AUTO(err) struct err *err = file_read(AT_FDCWD, path, RULES_MAX, &found);
+
+	return !err && found.len > 0;
+}
+
 /* Our own ids alone, which nobody has to allow. */
 static struct err *map_self(uid_t uid, gid_t gid)
 {
@@ -267,7 +293,8 @@ static struct err *map_self(uid_t uid, gid_t gid)
 	AUTO(mem) char *gid_map = xasprintf("0 %u 1", (unsigned)gid);
 
 	TRY(write_proc("/proc/self/setgroups", "deny"));
-	TRY(write_proc("/proc/self/uid_map", uid_map));
+	if (!has_map("/proc/self/uid_map"))
+		TRY(write_proc("/proc/self/uid_map", uid_map));
 	return write_proc("/proc/self/gid_map", gid_map);
 }
 

@@ -135,7 +135,7 @@ static void keep_device(int dev_fd, const char *name)
 	close(fd);
 }
 
-/* The host's tree at `path`, with all that is mounted in it, read-only if the kernel lets us. */
+/* The host's tree at `path`, with all that is mounted in it: what a step gets of it is made read-only there. */
 static void keep_tree(int base_fd, const char *path, const char *name)
 {
 	int fd = kernel_clone_tree(AT_FDCWD, path);

@@ -134,6 +134,18 @@ give_context() {
 	says "usermod --add-subuids"
 }
 
+@test "where only newgidmap fails a user builds alone, and hears why" {
+	EPOCH=1
+	give_context <<<'FROM plain'
+	user cairn import "$RL_HOME/plain.tar" plain
+	mkdir tools && chmod 755 tools
+	printf '#!/bin/sh\nprintf "no \\033[31mgroups\\nfor you\\n" >&2\nexit 1\n' >tools/newgidmap
+	chmod 755 tools/newgidmap
+	run user env PATH="$PWD/tools:$RL_HOME:/usr/bin:/bin" cairn build context
+	equal "$status" 0
+	says 'one id alone: no \x1b[31mgroups for you'
+}
+
 @test "where user namespaces are turned off, it is said how to turn them on" {
 	chmod 755 "$RL_HOME"
 	run setpriv --reuid "$RL_USER" --regid "$RL_USER" --init-groups unshare --user --map-root-user sh -c \
