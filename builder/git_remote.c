@@ -42,12 +42,12 @@ static bool same_host(const struct git_url *a, const struct git_url *b)
 struct err *git_remote_open(struct git_remote *ret, const struct git_source_opts *opts,
 			    struct git_remote *top, const struct git_url *url)
 {
-	AUTO(git_remote) struct git_remote remote = { .opts = opts, .url = url, .top = top };
+	char *authorization = NULL;
 
-	TRY(remote_auth_git(opts->secrets, url, !top || same_host(top->url, url),
-			    &remote.authorization));
-	*ret = remote;
-	remote = (struct git_remote){ 0 };
+	TRY(remote_auth_git(opts->secrets, url, !top || same_host(top->url, url), &authorization));
+	*ret = (struct git_remote){
+		.opts = opts, .url = url, .top = top, .authorization = authorization
+	};
 	return NULL;
 }
 

@@ -212,9 +212,12 @@ void package_list_read_npm(struct package_list *list, struct str text, const cha
 
 static struct str unquoted(struct str value)
 {
-	char quote = value.len ? value.at[0] : '\0';
+	char quote;
 
 	value = str_trim(value);
+	quote = '\0';
+	if (value.len)
+		quote = value.at[0];
 	if (value.len >= 2 && (quote == '"' || quote == '\'') && value.at[value.len - 1] == quote)
 		return (struct str){ value.at + 1, value.len - 2 };
 	return value;

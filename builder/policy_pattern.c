@@ -45,7 +45,8 @@ static void cut_pieces(const char *text, struct pieces *ret)
 
 static bool begins(struct str text, size_t from, struct str piece)
 {
-	return from + piece.len <= text.len && memcmp(text.at + from, piece.at, piece.len) == 0;
+	return from + piece.len <= text.len &&
+	       str_equal((struct str){ text.at + from, piece.len }, piece);
 }
 
 /* The last place where `piece` stands before `end`, or -1. */
@@ -61,7 +62,7 @@ static ssize_t find_last(struct str text, size_t end, struct str piece)
  * it, which are looked for first. */
 static bool fit_wildcard(const char *pattern, struct str text, struct groups *groups)
 {
-	struct pieces pieces;
+	struct pieces pieces = { .len = 0 };
 	size_t end = text.len;
 
 	cut_pieces(pattern, &pieces);
@@ -290,16 +291,14 @@ static struct str take_group(const char **at, const struct groups *groups)
 static void expand(const char *becomes, const struct groups *groups, struct buf *out)
 {
 	while (*becomes) {
-		if (*becomes != '$') {
-			buf_addc(out, *becomes++);
-		} else if (becomes[1] == '$') {
-			buf_addc(out, '$');
-			becomes += 2;
-		} else if (becomes[1] == '{' || is_name_byte(becomes[1])) {
+		const bool sign = becomes[0] == '$';
+
+		if (sign && (becomes[1] == '{' || is_name_byte(becomes[1]))) {
 			buf_add_str(out, take_group(&becomes, groups));
-		} else {
-			buf_addc(out, *becomes++);
+			continue;
 		}
+		buf_addc(out, *becomes);
+		becomes += sign && becomes[1] == '$' ? 2 : 1;
 	}
 }
 

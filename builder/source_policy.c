@@ -488,12 +488,12 @@ struct err *source_policy_web(const struct source_policy *policy, const char *ur
 		subject.has[HTTP_CHECKSUM] = xstrdup(digest_format(want, text));
 	if (policy)
 		TRY(judge(policy, &subject));
+	if (policy && !is_web(subject.identifier))
+		return wrong_kind(policy, "a file of the web", &subject);
 	if (strcmp(before, subject.identifier) == 0) { /* as it was written, with its login */
 		free(subject.identifier);
 		subject.identifier = xstrdup(url);
 	}
-	if (!is_web(subject.identifier))
-		return wrong_kind(policy, "a file of the web", &subject);
 	ret->has_checksum = subject.has[HTTP_CHECKSUM] != NULL;
 	if (ret->has_checksum)
 		TRY(err_wrap(digest_parse(subject.has[HTTP_CHECKSUM], &ret->checksum),

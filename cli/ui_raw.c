@@ -106,9 +106,9 @@ static void set_inputs(const struct ui_raw *raw, json_t *object, const char *inp
 }
 
 /* What is told of a vertex, before it ends. The caller ends it and writes it. */
-static json_t *vertex_json(const struct ui_raw *raw, unsigned place)
+static json_t *vertex_json(const struct ui_raw *raw, unsigned place,
+			   const struct ui_raw_vertex *vertex)
 {
-	const struct ui_raw_vertex *vertex = &raw->at.at[place];
 	json_t *object = json_object();
 
 	set_vertex(raw, object, "digest", place);
@@ -127,8 +127,11 @@ static void begin_vertex(struct ui_raw *raw, unsigned place, char *name, char *i
 
 	free(vertex->name);
 	free(vertex->inputs);
-	*vertex = (struct ui_raw_vertex){ .name = name, .inputs = inputs, .begin = when };
-	write_line("vertexes", vertex_json(raw, place), out);
+	vertex->name = name;
+	vertex->inputs = inputs;
+	vertex->begin = when;
+	vertex->ended = false;
+	write_line("vertexes", vertex_json(raw, place, vertex), out);
 }
 
 static void end_vertex(struct ui_raw *raw, unsigned place, const struct build_event *event,
@@ -141,7 +144,7 @@ static void end_vertex(struct ui_raw *raw, unsigned place, const struct build_ev
 	if (!vertex->name || vertex->ended)
 		return;
 	vertex->ended = true;
-	object = vertex_json(raw, place);
+	object = vertex_json(raw, place, vertex);
 	set_time(raw, object, "completed", event->when);
 	if (event->status == BUILD_CACHED)
 		json_set(object, "cached", json_true());

@@ -72,11 +72,10 @@ static void remove_below(int parent_fd, const char *name, unsigned depth)
 {
 	AUTO(strings) struct strings names = { 0 };
 	AUTO(fd) int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	AUTO(err) struct err *err = NULL;
 
 	if (fd < 0 || depth == 0)
 		return;
-	err = file_list(fd, ".", &names); /* what cannot be listed stays, and keeps its parent */
+	err_free(file_list(fd, ".", &names)); /* what cannot be listed stays, with its parent */
 	vec_foreach (&names, below) {
 		struct stat st;
 
@@ -457,7 +456,8 @@ static uint64_t read_number(const struct part *part, const char *file, const cha
 
 		if (key && !str_is(str_cut(&value, ' '), key))
 			continue;
-		err = num_parse(str_trim(value), 0, INT64_MAX, &number);
+		err_free(
+			num_parse(str_trim(value), 0, INT64_MAX, &number)); /* "max" is not known */
 		break;
 	}
 	return number;

@@ -66,7 +66,7 @@ static char *unescape(struct str s)
 			continue;
 		}
 		err = num_parse_octal((struct str){ s.at + i + 1, 3 }, 255, &byte);
-		buf_addc(&text, err ? s.at[i] : (char)byte);
+		buf_addc(&text, (char)(err ? (unsigned char)s.at[i] : byte));
 		i += err ? 0 : 3;
 	}
 	return buf_steal(&text);
@@ -103,7 +103,8 @@ static char *unified_controllers(int root_fd, const char *point)
 		return xstrdup("");
 	list = str_dup(str_trim(buf_str(&text)));
 	for (char *p = list; *p; p++)
-		*p = *p == ' ' ? ',' : *p;
+		if (*p == ' ')
+			*p = ',';
 	return list;
 }
 

@@ -10,27 +10,27 @@
 TEST(a_cache_is_named_as_buildx_does)
 {
 	static const struct {
-		enum cache_way way;
 		const char *text;
+		enum cache_way way;
 		enum cache_kind kind;
 		const char *name, *scope;
 		bool max;
 	} cases[] = {
-		{ CACHE_FROM, "type=registry,ref=reg.example.com/team/cache", CACHE_REGISTRY,
+		{ "type=registry,ref=reg.example.com/team/cache", CACHE_FROM, CACHE_REGISTRY,
 		  "reg.example.com/team/cache", "", false },
-		{ CACHE_TO, "type=registry,ref=reg.example.com/c:main,mode=max", CACHE_REGISTRY,
+		{ "type=registry,ref=reg.example.com/c:main,mode=max", CACHE_TO, CACHE_REGISTRY,
 		  "reg.example.com/c:main", "main", true },
-		{ CACHE_TO, "mode=min,ref=localhost:5000/c,type=registry", CACHE_REGISTRY,
+		{ "mode=min,ref=localhost:5000/c,type=registry", CACHE_TO, CACHE_REGISTRY,
 		  "localhost:5000/c", "", false },
-		{ CACHE_FROM, "type=local,src=/var/cache/x", CACHE_LOCAL, "/var/cache/x", "",
+		{ "type=local,src=/var/cache/x", CACHE_FROM, CACHE_LOCAL, "/var/cache/x", "",
 		  false },
-		{ CACHE_TO, "type=local,dest=d,tag=pr-1", CACHE_LOCAL, "d", "pr-1", false },
-		{ CACHE_TO, "\"type=local\",\"dest=a,b\"", CACHE_LOCAL, "a,b", "", false },
-		{ CACHE_TO, "type=inline", CACHE_INLINE, "inline", "", false },
-		{ CACHE_FROM, "type=inline,ref=reg.example.com/app:1", CACHE_INLINE,
+		{ "type=local,dest=d,tag=pr-1", CACHE_TO, CACHE_LOCAL, "d", "pr-1", false },
+		{ "\"type=local\",\"dest=a,b\"", CACHE_TO, CACHE_LOCAL, "a,b", "", false },
+		{ "type=inline", CACHE_TO, CACHE_INLINE, "inline", "", false },
+		{ "type=inline,ref=reg.example.com/app:1", CACHE_FROM, CACHE_INLINE,
 		  "reg.example.com/app:1", "1", false },
 		/* what has no effect here */
-		{ CACHE_TO, "type=registry,ref=x.io/c,oci-mediatypes=true,image-manifest=false",
+		{ "type=registry,ref=x.io/c,oci-mediatypes=true,image-manifest=false", CACHE_TO,
 		  CACHE_REGISTRY, "x.io/c", "", false },
 	};
 
@@ -83,42 +83,40 @@ TEST(compression_and_errors_are_as_asked_for)
 TEST(what_does_not_work_is_refused_with_what_does)
 {
 	static const struct {
-		enum cache_way way;
 		const char *text;
+		enum cache_way way;
 		enum err_kind kind;
 		const char *says;
 	} cases[] = {
-		{ CACHE_TO, "type=gha,scope=x", ERR_USAGE, "scope" },
-		{ CACHE_TO, "type=gha", ERR_UNSUPPORTED, "registry, local, inline" },
-		{ CACHE_FROM, "type=s3", ERR_UNSUPPORTED, "registry, local, inline" },
-		{ CACHE_FROM, "type=azblob", ERR_UNSUPPORTED, "registry, local, inline" },
-		{ CACHE_FROM, "type=tape", ERR_USAGE, "registry, local, inline" },
-		{ CACHE_FROM, "ref=a", ERR_USAGE, "type" },
-		{ CACHE_FROM, "type=registry", ERR_USAGE, "ref=NAME" },
-		{ CACHE_FROM, "type=local", ERR_USAGE, "src=DIR" },
-		{ CACHE_TO, "type=local,src=a", ERR_USAGE, "dest" },
-		{ CACHE_TO, "type=local", ERR_USAGE, "dest=DIR" },
-		{ CACHE_TO, "type=local,dest=", ERR_USAGE, "missing" },
-		{ CACHE_TO, "type=local,dest=a,tag=a/b", ERR_USAGE, "no tag" },
-		{ CACHE_TO, "type=registry,ref=a,dest=b", ERR_USAGE, "type=local" },
-		{ CACHE_TO, "type=inline,ref=a", ERR_USAGE, "in the image" },
-		{ CACHE_TO, "type=inline,mode=max", ERR_USAGE, "in the image" },
-		{ CACHE_FROM, "type=inline", ERR_USAGE, "ref=NAME" },
-		{ CACHE_TO, "type=registry,ref=a,mode=mid", ERR_USAGE, "min or max" },
-		{ CACHE_TO, "type=registry,ref=a,ignore-error=maybe", ERR_USAGE, "true or false" },
-		{ CACHE_TO, "type=local,dest=a,compression=estargz", ERR_UNSUPPORTED, "zstd" },
-		{ CACHE_TO, "type=local,dest=a,compression-level=3", ERR_USAGE, "compression=" },
-		{ CACHE_TO, "type=local,dest=a,compression=gzip,compression-level=13", ERR_INVALID,
+		{ "type=gha,scope=x", CACHE_TO, ERR_USAGE, "scope" },
+		{ "type=gha", CACHE_TO, ERR_UNSUPPORTED, "registry, local, inline" },
+		{ "type=s3", CACHE_FROM, ERR_UNSUPPORTED, "registry, local, inline" },
+		{ "type=azblob", CACHE_FROM, ERR_UNSUPPORTED, "registry, local, inline" },
+		{ "type=tape", CACHE_FROM, ERR_USAGE, "registry, local, inline" },
+		{ "ref=a", CACHE_FROM, ERR_USAGE, "type" },
+		{ "type=registry", CACHE_FROM, ERR_USAGE, "ref=NAME" },
+		{ "type=local", CACHE_FROM, ERR_USAGE, "src=DIR" },
+		{ "type=local,src=a", CACHE_TO, ERR_USAGE, "dest" },
+		{ "type=local", CACHE_TO, ERR_USAGE, "dest=DIR" },
+		{ "type=local,dest=", CACHE_TO, ERR_USAGE, "missing" },
+		{ "type=local,dest=a,tag=a/b", CACHE_TO, ERR_USAGE, "no tag" },
+		{ "type=registry,ref=a,dest=b", CACHE_TO, ERR_USAGE, "type=local" },
+		{ "type=inline,ref=a", CACHE_TO, ERR_USAGE, "in the image" },
+		{ "type=inline,mode=max", CACHE_TO, ERR_USAGE, "in the image" },
+		{ "type=inline", CACHE_FROM, ERR_USAGE, "ref=NAME" },
+		{ "type=registry,ref=a,mode=mid", CACHE_TO, ERR_USAGE, "min or max" },
+		{ "type=registry,ref=a,ignore-error=maybe", CACHE_TO, ERR_USAGE, "true or false" },
+		{ "type=local,dest=a,compression=estargz", CACHE_TO, ERR_UNSUPPORTED, "zstd" },
+		{ "type=local,dest=a,compression-level=3", CACHE_TO, ERR_USAGE, "compression=" },
+		{ "type=local,dest=a,compression=gzip,compression-level=13", CACHE_TO, ERR_INVALID,
 		  "compression-level" },
-		{ CACHE_FROM, "Not A Name", ERR_INVALID, "" },
-		{ CACHE_FROM, "", ERR_USAGE, "missing" },
-		{ CACHE_FROM, "a,,b", ERR_USAGE, "missing" },
-		{ CACHE_FROM,
-		  "a@sha256:0123456789012345678901234567890123456789012345678901234567890123",
-		  ERR_USAGE, "no digest" },
-		{ CACHE_TO,
-		  "type=registry,ref=a:0123456789012345678901234567890123456789012345678901234567890",
-		  ERR_USAGE, "more than 60" },
+		{ "Not A Name", CACHE_FROM, ERR_INVALID, "" },
+		{ "", CACHE_FROM, ERR_USAGE, "missing" },
+		{ "a,,b", CACHE_FROM, ERR_USAGE, "missing" },
+		{ "a@sha256:0123456789012345678901234567890123456789012345678901234567890123",
+		  CACHE_FROM, ERR_USAGE, "no digest" },
+		{ "type=registry,ref=a:0123456789012345678901234567890123456789012345678901234567890",
+		  CACHE_TO, ERR_USAGE, "more than 60" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

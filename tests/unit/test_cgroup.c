@@ -27,7 +27,7 @@ static int top_fd = -1;
 static int set_up(void **state)
 {
 	(void)state;
-	strcpy(top + sizeof(top) - 7, "XXXXXX");
+	memset(top + sizeof(top) - 7, 'X', 6);
 	if (!mkdtemp(top))
 		return -1;
 	top_fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -104,25 +104,25 @@ TEST(a_text_always_fits_itself_and_exact_nothing_else)
 TEST(patterns_that_mean_nothing_here_are_refused)
 {
 	static const struct {
-		enum policy_match match;
 		const char *text;
+		enum policy_match match;
 		enum err_kind kind;
 	} cases[] = {
-		{ POLICY_WILDCARD, "a**b", ERR_INVALID },
-		{ POLICY_WILDCARD, "*a*a*a*a*a*a*a*a*a*", ERR_INVALID },
-		{ POLICY_REGEX, "(", ERR_INVALID },
-		{ POLICY_REGEX, "[a", ERR_INVALID },
-		{ POLICY_REGEX, "a\\", ERR_INVALID },
-		{ POLICY_REGEX, "a**", ERR_INVALID },
-		{ POLICY_REGEX, "(?:a)", ERR_UNSUPPORTED },
-		{ POLICY_REGEX, "(?i)a", ERR_UNSUPPORTED },
-		{ POLICY_REGEX, "a.*?b", ERR_UNSUPPORTED },
-		{ POLICY_REGEX, "(a)\\1", ERR_UNSUPPORTED },
-		{ POLICY_REGEX, "\\pL", ERR_UNSUPPORTED },
-		{ POLICY_REGEX, "[\\D]", ERR_UNSUPPORTED },
+		{ "a**b", POLICY_WILDCARD, ERR_INVALID },
+		{ "*a*a*a*a*a*a*a*a*a*", POLICY_WILDCARD, ERR_INVALID },
+		{ "(", POLICY_REGEX, ERR_INVALID },
+		{ "[a", POLICY_REGEX, ERR_INVALID },
+		{ "a\\", POLICY_REGEX, ERR_INVALID },
+		{ "a**", POLICY_REGEX, ERR_INVALID },
+		{ "(?:a)", POLICY_REGEX, ERR_UNSUPPORTED },
+		{ "(?i)a", POLICY_REGEX, ERR_UNSUPPORTED },
+		{ "a.*?b", POLICY_REGEX, ERR_UNSUPPORTED },
+		{ "(a)\\1", POLICY_REGEX, ERR_UNSUPPORTED },
+		{ "\\pL", POLICY_REGEX, ERR_UNSUPPORTED },
+		{ "[\\D]", POLICY_REGEX, ERR_UNSUPPORTED },
 		/* this would take all memory */
-		{ POLICY_REGEX, "((((a{255}){255}){255}){255})", ERR_INVALID },
-		{ POLICY_REGEX, "a{1001}", ERR_INVALID },
+		{ "((((a{255}){255}){255}){255})", POLICY_REGEX, ERR_INVALID },
+		{ "a{1001}", POLICY_REGEX, ERR_INVALID },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
