@@ -3,19 +3,14 @@
 # shellcheck disable=SC2154
 
 load helper
+load ordinary
 load ../registry/registry
 
 # A user of our own with subordinate ids, and his home.
 setup_file() {
 	need_root
-	need newuidmap jq
-	export RL_USER="cairn-rl-$$" RL_HOME=$BATS_FILE_TMPDIR/home
-	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/* "$BATS_FILE_TMPDIR"
-	useradd --home-dir "$RL_HOME" --create-home --shell /bin/sh "$RL_USER"
-	# wherever this machine leaves such ids to be given by hand
-	grep -q "^$RL_USER:" /etc/subuid ||
-		usermod --add-subuids 3000000-3065535 --add-subgids 3000000-3065535 "$RL_USER"
-	cp "$(command -v cairn)" "$RL_HOME/cairn"
+	need jq
+	make_user
 	BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR make_rootfs "$RL_HOME/plain.tar"
 	mkdir "$BATS_FILE_TMPDIR/more" && tar -C "$BATS_FILE_TMPDIR/more" -xf "$RL_HOME/plain.tar"
 	(
@@ -29,14 +24,7 @@ setup_file() {
 }
 
 teardown_file() {
-	[ -z "${RL_USER-}" ] || userdel --remove "$RL_USER" 2>/dev/null || :
-}
-
-# user COMMAND...: run it as that user, in the directory where we are.
-user() {
-	setpriv --reuid "$RL_USER" --regid "$RL_USER" --init-groups --reset-env \
-		env HOME="$RL_HOME" CAIRN_ROOT="$RL_HOME/store-$BATS_TEST_NUMBER" NO_COLOR=1 \
-		PATH="$RL_HOME:/usr/sbin:/usr/bin:/sbin:/bin" ${EPOCH:+SOURCE_DATE_EPOCH=$EPOCH} "$@"
+	teardown_user
 }
 
 # A context that belongs to the user, with this Recipe; and the base.
