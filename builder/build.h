@@ -27,6 +27,7 @@ struct attest_opts;
 struct build_args;
 struct build_events;
 struct cache_specs;
+struct cdi;
 struct client;
 struct context;
 struct err;
@@ -112,6 +113,9 @@ struct build_opts {
 	const struct ulimits *ulimits;             /* --ulimit; borrowed; NULL: none */
 	const struct sandbox_resources *resources; /* of every RUN; borrowed; NULL: the usual */
 	bool allow_insecure;                       /* RUN --security=insecure may be */
+	bool allow_devices;                        /* RUN --device may be, */
+	const struct strings *allowed_devices; /* or these: names, kinds; borrowed; NULL: none */
+	struct cdi *cdi; /* builder/cdi.h; borrowed; NULL: the machine's usual files */
 	bool want_image; /* an image even if only a root filesystem is put out: its id is asked for */
 	enum sandbox_network network; /* of a RUN that does not say otherwise */
 	const struct resolver_wishes

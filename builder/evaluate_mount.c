@@ -320,25 +320,30 @@ static struct err *key_of_files(const struct site *site, struct plan_mount *moun
 	return NULL;
 }
 
-/* What lies in a volume of the machine is its owner's business: its paths count, and no more. */
-static void key_of_volumes(const struct site *site, struct key *key)
+/* What lies in a volume of the machine is its owner's business: its paths count, and no more. Devices by
+ * name count by that, and by what the command sees of them in its variables. */
+static void key_of_volumes(const struct volumes *volumes, struct key *key)
 {
-	const struct volumes *volumes = site->plan->opts->volumes;
-
-	if (!volumes)
-		return;
+	vec_foreach (&volumes->names, name)
+		key_add(key, "device", *name);
+	vec_foreach (&volumes->env, pair)
+		key_add(key, "device env", *pair);
 	vec_foreach (volumes, volume) {
 		AUTO(mem)
-		char *text = xasprintf("%s:%s:%s", volume->source, volume->target,
-				       volume->read_only ? "ro" : "rw");
+		char *text = volume->named ? NULL :
+					     xasprintf("%s:%s:%s", volume->source, volume->target,
+						       volume->read_only ? "ro" : "rw");
 
-		key_add(key, volume->device ? "device" : "volume", text);
+		if (text)
+			key_add(key, volume->device ? "device" : "volume", text);
 	}
 }
 
 struct err *key_of_mounts(const struct site *site, struct plan_step *step, struct key *key)
 {
-	key_of_volumes(site, key);
+	if (site->plan->opts->volumes)
+		key_of_volumes(site->plan->opts->volumes, key);
+	key_of_volumes(&step->devices, key);
 	vec_foreach (&step->mounts, mount) {
 		key_of_mount(mount, key);
 		if (mount->flag.type == MOUNT_BIND || mount->flag.type == MOUNT_CACHE)

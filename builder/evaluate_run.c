@@ -4,7 +4,9 @@
 
 #include <string.h>
 
+#include "base/log.h"
 #include "builder/build.h"
+#include "builder/cdi.h"
 #include "builder/config.h"
 #include "builder/emulation.h"
 #include "builder/key.h"
@@ -16,12 +18,73 @@ static struct err *check_run(const struct site *site)
 {
 	const struct run *run = &site->in->run;
 
-	if (run->device_count)
-		return site_not_yet(site, "RUN --device");
 	if (run->security == RUN_SECURITY_INSECURE && !site->plan->opts->allow_insecure)
 		return site_error(site, ERR_DENIED,
 				  "RUN --security=insecure has to be allowed: say --allow "
 				  "security.insecure, if you trust this Recipe with the machine");
+	return NULL;
+}
+
+/* ---- --device ---- */
+
+/* Whether the user lets the Recipe have a device: as it is asked for, in full, or all of its kind. */
+static bool is_allowed(const struct build_opts *opts, const char *asked, const char *found)
+{
+	const struct str kind = { found, strcspn(found, "=") };
+
+	if (opts->allow_devices)
+		return true;
+	if (!opts->allowed_devices)
+		return false;
+	vec_foreach (opts->allowed_devices, name) {
+		struct str rest = str_of(*name);
+		const struct str its_kind = str_cut(&rest, '=');
+
+		if (strcmp(*name, asked) == 0 || strcmp(*name, found) == 0)
+			return true;
+		if (str_equal(its_kind, kind) && (!rest.at || str_is(rest, "*")))
+			return true;
+	}
+	return false;
+}
+
+static struct err *check_found(const struct site *site, const char *asked,
+			       const struct cdi_found *found)
+{
+	vec_foreach (&found->guarded, name)
+		if (!is_allowed(site->plan->opts, asked, *name))
+			return err_new(ERR_DENIED,
+				       "%s has to be allowed: say --allow device=%s, if you "
+				       "trust this Recipe with it",
+				       asked, *name);
+	return NULL;
+}
+
+/* One that is not required, and not there, is done without. */
+static struct err *find_device(const struct site *site, struct cdi *cdi,
+			       const struct device_flag *flag, struct volumes *ret)
+{
+	AUTO(cdi_found) struct cdi_found found = { 0 };
+
+	TRY(cdi_find(cdi, flag->name, ret, &found));
+	if (found.names.len == 0 && flag->required)
+		return cdi_missing(cdi, flag->name);
+	if (found.names.len == 0)
+		log_info("device '%s' is not on this machine, and not required", flag->name);
+	TRY(check_found(site, flag->name, &found));
+	strings_copy(&ret->names, &found.names);
+	return NULL;
+}
+
+static struct err *find_devices(const struct site *site, struct volumes *ret)
+{
+	const struct run *run = &site->in->run;
+	AUTO(cdi) struct cdi *own = site->plan->opts->cdi ? NULL : cdi_new(NULL);
+	struct cdi *cdi = own ? own : site->plan->opts->cdi;
+
+	for (size_t i = 0; i < run->device_count; i++)
+		TRY(site_wrap(site, err_wrap(find_device(site, cdi, &run->devices[i], ret),
+					     "RUN --device")));
 	return NULL;
 }
 
@@ -122,6 +185,7 @@ struct err *evaluate_run(const struct site *site)
 	TRY(check_runs_here(site));
 	TRY(evaluate_mounts(site, &mounts));
 	step = add_run(site, &mounts);
+	TRY(find_devices(site, &step->devices));
 	TRY(set_command(site, step));
 	step->insecure = run->security == RUN_SECURITY_INSECURE;
 	scope_environment(site->stage->scope, &step->env);
@@ -145,6 +209,8 @@ struct err *evaluate_run(const struct site *site)
 		key_add(&key, "security", "insecure");
 	if (step->script)
 		key_add(&key, "script", step->script);
+	for (size_t i = 0; i < run->device_count; i++)
+		key_add(&key, "device asked", run->devices[i].name);
 	TRY(key_of_mounts(site, step, &key));
 	vec_foreach (&site->plan->opts->hosts, line)
 		key_add(&key, "host", strchr(*line, '\t') + 1); /* where it is may change */

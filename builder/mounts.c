@@ -457,33 +457,24 @@ static struct err *make_one(struct making *m, const struct cache_list *caches,
 	return NULL;
 }
 
-/* What -v mounts into every step: first, so that other mounts may lie in it. */
-static struct err *make_volumes(struct making *m)
+static struct err *make_volumes(struct making *m, const struct volumes *volumes)
 {
-	const struct volumes *volumes = m->ex->plan->opts->volumes;
-
-	if (!volumes)
-		return NULL;
 	vec_foreach (volumes, volume) {
 		AUTO(mount_hold) struct mount_hold hold = HOLD_INIT;
-		AUTO(fd) int fd = -1;
 
-		if (volume->device) {
-			TRY(volume_open_device(volume, &hold.fd));
-			keep(m, &hold, volume->target);
-			continue;
-		}
-		TRY(file_open(AT_FDCWD, volume->source, O_PATH, 0, FILE_ANYWHERE, &fd));
-		TRY(err_wrap(detached_clone_all(fd, volume->read_only, &hold.fd), "-v %s",
-			     volume->source));
+		TRY(volume_open(volume, &hold.fd));
 		keep(m, &hold, volume->target);
 	}
+	strings_copy(&m->mounts->env, &volumes->env);
 	return NULL;
 }
 
 static struct err *make_all(struct making *m, struct cache_list *caches)
 {
-	TRY(make_volumes(m));
+	/* first of all, so that other mounts may lie in them: what every step finds */
+	if (m->ex->plan->opts->volumes)
+		TRY(make_volumes(m, m->ex->plan->opts->volumes));
+	TRY(make_volumes(m, &m->step->devices));
 	TRY(open_caches(m, caches));
 	if (m->step->script)
 		TRY(make_script(m));

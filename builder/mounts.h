@@ -45,7 +45,7 @@ struct mounts {
 	} caches;
 	struct sandbox_mount *list; /* owned; what the sandbox is given, a hold each */
 	struct layer_stage *points; /* the mount points; NULL: the image has them all */
-	struct strings env;         /* "NAME=value" of secrets; wiped when freed */
+	struct strings env;         /* "NAME=value" of devices and secrets; wiped when freed */
 };
 
 /* Whether everything that must be given for the steps that have to run was given: secrets and agents

@@ -344,6 +344,7 @@ static void step_free(struct plan_step *step)
 	strings_release(&step->argv);
 	strings_release(&step->env);
 	strings_release(&step->proxies);
+	volumes_release(&step->devices);
 	vec_release(&step->reads);
 	free(step->user);
 	free(step->cwd);

@@ -29,6 +29,7 @@
 #include "builder/mount.h"
 #include "builder/recipe.h"
 #include "builder/selection.h"
+#include "builder/volume.h"
 #include "overlay/sandbox.h"
 #include "overlay/stack.h"
 #include "store/image.h"
@@ -176,6 +177,7 @@ struct plan_step {
 	struct strings proxies; /* RUN: not in the key */
 	enum sandbox_network network;
 	struct plan_mounts mounts; /* RUN */
+	struct volumes devices;    /* RUN: of its --device */
 	bool insecure;             /* RUN: with all capabilities and no filter */
 	const char *script;        /* RUN: what /dev/pipes/<script_name> holds, or NULL */
 	const char *script_name;

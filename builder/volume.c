@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "builder/cdi.h"
 #include "overlay/detached.h"
 
 static void volume_release(struct volume *volume)
@@ -27,6 +28,8 @@ void volumes_release(struct volumes *volumes)
 	vec_foreach (volumes, volume)
 		volume_release(volume);
 	vec_release(volumes);
+	strings_release(&volumes->names);
+	strings_release(&volumes->env);
 }
 
 static struct err *take_options(struct volume *volume, struct str options)
@@ -97,7 +100,7 @@ static bool is_permissions(struct str text)
 	return text.len > 0;
 }
 
-/* "vendor.example/class=name" */
+/* "vendor.example/class=name", right or not */
 static bool is_interface_name(const char *text)
 {
 	return text[0] != '/' && strchr(text, '/') && strchr(text, '=');
@@ -121,11 +124,6 @@ static struct err *read_device(const char *text, struct volume *volume)
 	struct str rest = str_of(text);
 	struct str place;
 
-	if (is_interface_name(text))
-		return err_new(ERR_UNSUPPORTED,
-			       "'%.200s' is a name of the Container Device Interface, of which "
-			       "nothing is known here; give the paths of its devices",
-			       text);
 	volume->device = true;
 	volume->source = str_dup(str_cut(&rest, ':'));
 	place = str_cut(&rest, ':');
@@ -144,12 +142,20 @@ static struct err *read_device(const char *text, struct volume *volume)
 	return check_device(volume);
 }
 
-struct err *volume_open_device(const struct volume *volume, int *ret_fd)
+struct err *volume_open(const struct volume *volume, int *ret_fd)
 {
 	AUTO(fd) int fd = -1;
+	AUTO(fd) int mount_fd = -1;
 
 	TRY(file_open(AT_FDCWD, volume->source, O_PATH, 0, FILE_ANYWHERE, &fd));
-	return err_wrap(detached_device(fd, ret_fd), "--device %s", volume->source);
+	if (volume->device)
+		return err_wrap(detached_device(fd, ret_fd), "--device %s", volume->source);
+	TRY(err_wrap(detached_clone_all(fd, volume->read_only, &mount_fd), "%s %s",
+		     volume->named ? "--device: mount" : "-v", volume->source));
+	if (volume->no_set_id || volume->no_exec)
+		TRY(detached_restrict(mount_fd, volume->no_set_id, volume->no_exec));
+	*ret_fd = STEAL_FD(mount_fd);
+	return NULL;
 }
 
 static struct err *add(struct volumes *volumes, const char *text,
@@ -173,7 +179,43 @@ struct err *volumes_add(struct volumes *volumes, const char *text)
 	return add(volumes, text, read_volume);
 }
 
-struct err *volumes_add_device(struct volumes *volumes, const char *text)
+static struct err *add_named(struct volumes *volumes, struct cdi *cdi, const char *name)
 {
-	return add(volumes, text, read_device);
+	AUTO(cdi_found) struct cdi_found found = { 0 };
+
+	TRY(cdi_find(cdi, name, volumes, &found));
+	strings_copy(&volumes->names, &found.names);
+	return found.names.len ? NULL : cdi_missing(cdi, name);
+}
+
+struct err *volumes_add_device(struct volumes *volumes, struct cdi *cdi, const char *text)
+{
+	return is_interface_name(text) ? add_named(volumes, cdi, text) :
+					 add(volumes, text, read_device);
+}
+
+static struct err *check_there(const struct volume *volume)
+{
+	struct stat st;
+
+	if (stat(volume->source, &st) == 0)
+		return volume->device ? check_device(volume) : NULL;
+	if (errno == ENOENT || errno == ENOTDIR)
+		return err_new(ERR_NOT_FOUND, "'%.200s' is not there", volume->source);
+	return err_sys("'%.200s'", volume->source);
+}
+
+struct err *volumes_add_copy(struct volumes *volumes, const struct volume *volume)
+{
+	struct volume *copy;
+
+	if (volumes->len >= VOLUMES_MAX_NAMED)
+		return err_new(ERR_INVALID, "more than %d mounts", VOLUMES_MAX_NAMED);
+	TRY(check_there(volume));
+	copy = vec_add(volumes);
+	*copy = *volume;
+	copy->named = true;
+	copy->source = xstrdup(volume->source);
+	copy->target = xstrdup(volume->target);
+	return NULL;
 }

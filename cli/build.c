@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "base/text.h"
 #include "builder/build.h"
+#include "builder/cdi.h"
 #include "builder/check.h"
 #include "builder/context_spec.h"
 #include "builder/fetch.h"
@@ -50,7 +51,7 @@ struct build_values {
 	const char *recipe, *ignore_file;
 	struct platform_values platform;
 	struct strings targets, tags, contexts, no_cache_stages;
-	struct strings secrets, ssh, allowed, volumes, devices, hosts;
+	struct strings secrets, ssh, allowed, volumes, devices, device_dirs, hosts;
 	struct build_arg_values build_args;
 	struct build_cache_values caches;
 	struct build_output_values output;
@@ -70,17 +71,19 @@ static const struct option options[] = {
 	OPTION_LIST(struct build_values, hosts, 0, "add-host", "NAME:ADDRESS",
 		    "a name that every RUN knows; host-gateway is this machine"),
 	OPTION_LIST(struct build_values, allowed, 0, "allow", "ENTITLEMENT",
-		    "let the Recipe ask for security.insecure or network.host"),
+		    "let the Recipe ask for security.insecure, network.host or device[=NAME]"),
 	BUILD_ARG_OPTIONS(struct build_values, build_args),
 	OPTION_LIST(struct build_values, contexts, 0, "build-context", "NAME=VALUE",
 		    "what FROM NAME and COPY --from=NAME mean: a directory, docker-image://NAME, "
 		    "oci-layout://DIRECTORY, a git repository or the URL of a tar"),
 	BUILD_CACHE_OPTIONS(struct build_values, caches),
+	OPTION_LIST(struct build_values, device_dirs, 0, "cdi-spec-dir", "DIRECTORY",
+		    "where files tell what devices by name are (default: /etc/cdi, /var/run/cdi)"),
 	OPTION_TEXT(struct build_values, call, 0, "call", "METHOD[,format=FORMAT]",
 		    "do not build, but tell: check, outline or targets"),
 	OPTION_FLAG(struct build_values, check, 0, "check",
 		    "do not build, but say what is wrong or doubtful; --call check"),
-	OPTION_LIST(struct build_values, devices, 0, "device", "PATH[:PLACE]",
+	OPTION_LIST(struct build_values, devices, 0, "device", "PATH[:PLACE]|NAME",
 		    "let every RUN use this device of the machine"),
 	OPTION_PATH(struct build_values, recipe, 'f', "file", "PATH",
 		    "the Recipe; '-' is standard input (default: Recipe, Containerfile or "
@@ -139,6 +142,8 @@ struct request {
 	struct secrets *secrets;      /* owned */
 	struct ssh_sources *ssh;      /* owned */
 	struct volumes volumes;       /* owned */
+	struct cdi *devices;          /* owned */
+	struct strings allowed;       /* of --allow device=; owned */
 	struct limits limits;         /* owned */
 	struct strings context_names; /* owned */
 	struct {
@@ -171,6 +176,8 @@ static void request_auto_(struct request *request)
 	secrets_free(request->secrets);
 	ssh_sources_free(request->ssh);
 	volumes_release(&request->volumes);
+	cdi_free(request->devices);
+	strings_release(&request->allowed);
 	limits_release(&request->limits);
 	strings_release(&request->opts.hosts);
 	strings_release(&request->context_names);
@@ -224,13 +231,15 @@ static struct err *read_secrets(const struct strings *list, struct request *ret)
 	return NULL;
 }
 
-static struct err *read_volumes(const struct strings *list, const struct strings *devices,
-				struct request *ret)
+static struct err *read_volumes(const struct build_values *values, struct request *ret)
 {
-	vec_foreach (list, text)
+	ret->devices = cdi_new(&values->device_dirs);
+	ret->opts.cdi = ret->devices;
+	vec_foreach (&values->volumes, text)
 		TRY(option_refuse(volumes_add(&ret->volumes, *text), "--volume"));
-	vec_foreach (devices, text)
-		TRY(option_refuse(volumes_add_device(&ret->volumes, *text), "--device"));
+	vec_foreach (&values->devices, text)
+		TRY(option_refuse(volumes_add_device(&ret->volumes, ret->devices, *text),
+				  "--device"));
 	ret->opts.volumes = &ret->volumes;
 	return NULL;
 }
@@ -258,8 +267,11 @@ static struct err *read_ssh(const struct strings *list, struct request *ret)
 }
 
 /* Entitlements, each as a list, too. */
-static struct err *read_allowed(const struct strings *list, struct build_opts *opts)
+static struct err *read_allowed(const struct strings *list, struct request *ret)
 {
+	struct build_opts *opts = &ret->opts;
+
+	opts->allowed_devices = &ret->allowed;
 	vec_foreach (list, text) {
 		struct str rest = str_of(*text);
 
@@ -268,11 +280,16 @@ static struct err *read_allowed(const struct strings *list, struct build_opts *o
 
 			if (str_is(name, "security.insecure"))
 				opts->allow_insecure = true;
+			else if (str_is(name, "device"))
+				opts->allow_devices = true;
+			else if (str_starts(name, "device="))
+				vec_push(&ret->allowed,
+					 str_dup((struct str){ name.at + 7, name.len - 7 }));
 			else if (!str_is(name, "network.host")) /* which needs no leave */
 				return err_new(
 					ERR_USAGE,
-					"option --allow: '%.*s' is neither security.insecure "
-					"nor network.host",
+					"option --allow: '%.*s' is none of: security.insecure, "
+					"network.host, device, device=NAME",
 					STR_ARG(name));
 		}
 	}
@@ -338,8 +355,8 @@ static struct err *read_request(const struct build_values *values, const struct 
 	TRY(read_secrets(&values->secrets, ret));
 	TRY(read_ssh(&values->ssh, ret));
 	TRY(read_run_options(values, ret));
-	TRY(read_volumes(&values->volumes, &values->devices, ret));
-	TRY(read_allowed(&values->allowed, opts));
+	TRY(read_volumes(values, ret));
+	TRY(read_allowed(&values->allowed, ret));
 	TRY(read_tags(&values->tags, &ret->names));
 	TRY(build_outputs_read(&values->output, &ret->outputs, &ret->names, opts));
 	TRY(targets_read(&values->targets, &ret->names, &ret->targets));

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -18,8 +19,10 @@
 #include "base/pool.h"
 #include "base/str.h"
 #include "builder/attachment.h"
+#include "builder/cdi.h"
 #include "builder/config.h"
 #include "builder/fetch.h"
+#include "builder/points.h"
 #include "builder/volume.h"
 #include "cli/commands-private.h"
 #include "cli/image.h"
@@ -42,7 +45,7 @@ static const enum sandbox_network network_of[] = { SANDBOX_NETWORK_HOST, SANDBOX
 						   SANDBOX_NETWORK_NONE };
 
 struct run_values {
-	struct strings env, devices, volumes, mounts, tmpfs;
+	struct strings env, devices, device_dirs, volumes, mounts, tmpfs;
 	const char *entrypoint, *user, *workdir, *platform;
 	int network, pull;
 	bool interactive, tty, rm, read_only, init;
@@ -52,7 +55,9 @@ struct run_values {
 };
 
 static const struct option options[] = {
-	OPTION_LIST(struct run_values, devices, 0, "device", "PATH[:PLACE]",
+	OPTION_LIST(struct run_values, device_dirs, 0, "cdi-spec-dir", "DIRECTORY",
+		    "where files tell what devices by name are (default: /etc/cdi, /var/run/cdi)"),
+	OPTION_LIST(struct run_values, devices, 0, "device", "PATH[:PLACE]|NAME",
 		    "let the command use this device of the machine"),
 	OPTION_TEXT(struct run_values, entrypoint, 0, "entrypoint", "PROGRAM",
 		    "run PROGRAM instead of the image's entrypoint and command"),
@@ -155,11 +160,13 @@ static struct err *check_values(const struct run_values *values)
 }
 
 static void make_env(const struct image *image, const struct run_values *values,
-		     const struct user *user, struct strings *ret)
+		     const struct strings *devices, const struct user *user, struct strings *ret)
 {
 	AUTO(mem) char *home = xasprintf("HOME=%s", user->home);
 
 	add_words(image_setting(image, "Env"), ret);
+	vec_foreach (devices, pair)
+		set_variable(ret, *pair);
 	vec_foreach (&values->env, text) {
 		const char *inherited = strchr(*text, '=') ? NULL : getenv(*text);
 		AUTO(mem)
@@ -211,23 +218,50 @@ static void container_auto_(struct container *c)
 	limits_release(&c->limits);
 }
 
-/* The devices that the command finds below /dev. */
+/* The devices, and what else those by name bring. */
 static struct err *open_devices(struct container *c)
 {
 	vec_foreach (&c->devices, device) {
 		struct sandbox_mount *mount = &c->mounts[c->mount_count];
 
-		TRY(volume_open_device(device, &mount->fd));
+		if (c->mount_count == ARRAY_SIZE(c->mounts))
+			return err_new(ERR_INVALID, "more than %d mounts", SANDBOX_MOUNTS_MAX);
+		TRY(volume_open(device, &mount->fd));
 		mount->target = device->target;
 		c->mount_count++;
 	}
 	return NULL;
 }
 
-static struct err *read_devices(const struct strings *list, struct volumes *ret)
+/* Mount points for the devices where the image has none, beside those of attachments. */
+static struct err *make_points(struct store *store, struct container *c)
 {
-	vec_foreach (list, text)
-		TRY(option_refuse(volumes_add_device(ret, *text), "--device"));
+	AUTO(fd) int view_fd = -1;
+
+	if (c->devices.len)
+		TRY(stack_view(&c->stack, &view_fd));
+	for (size_t i = c->attachments.len; i < c->mount_count; i++) {
+		const struct sandbox_mount *mount = &c->mounts[i];
+		struct stat st;
+
+		if (!points_needed(view_fd, mount->target))
+			continue;
+		if (!c->attached.points)
+			TRY(layer_begin(store, &c->attached.points));
+		if (fstat(mount->fd, &st) < 0)
+			return err_sys("look at a mount");
+		TRY(points_make(c->attached.points->fs_fd, view_fd, mount->target,
+				S_ISDIR(st.st_mode)));
+	}
+	return NULL;
+}
+
+static struct err *read_devices(const struct run_values *values, struct volumes *ret)
+{
+	AUTO(cdi) struct cdi *cdi = cdi_new(&values->device_dirs);
+
+	vec_foreach (&values->devices, text)
+		TRY(option_refuse(volumes_add_device(ret, cdi, *text), "--device"));
 	return NULL;
 }
 
@@ -273,6 +307,8 @@ static struct err *open_container(struct store *store, const struct image *image
 	TRY(layer_begin(store, &c->holder));
 	TRY(skeleton_open(c->holder->dir_fd, &c->skeleton));
 	TRY(open_attachments(store, c));
+	TRY(open_devices(c));
+	TRY(make_points(store, c));
 	TRY(stack_mount(&c->stack, c->layer, &c->skeleton, attached_points_fd(&c->attached),
 			&c->root_fd));
 	if (values->read_only)
@@ -302,7 +338,7 @@ static struct err *start(struct container *c, const struct image *image,
 	const char *reason;
 
 	TRY(user_resolve(c->root_fd, str_of(who), &user));
-	make_env(image, values, &user, &env);
+	make_env(image, values, &c->devices.env, &user, &env);
 	spec->root_fd = c->root_fd;
 	spec->init = values->init;
 	spec->argv = strings_argv(argv);
@@ -314,7 +350,6 @@ static struct err *start(struct container *c, const struct image *image,
 	spec->group_count = user.group_count;
 	TRY(sandbox_choose_network(c->sandbox, network_of[values->network], &spec->network,
 				   &reason));
-	TRY(open_devices(c));
 	spec->mounts = c->mounts;
 	spec->mount_count = c->mount_count;
 	spec->shm_size = c->limits.shm_size;
@@ -360,7 +395,7 @@ static struct err *run_run(struct cli *cli, void *arg, struct strings *operands)
 
 	TRY(check_values(values));
 	TRY(limits_read(&values->limits, &container.limits));
-	TRY(read_devices(&values->devices, &container.devices));
+	TRY(read_devices(values, &container.devices));
 	TRY(read_attachments(values, &container.attachments));
 	cli->exit_code = FAILED;
 	TRY(cli_be_root());

@@ -119,6 +119,15 @@ struct err *detached_device(int fd, int *ret_fd)
 	return NULL;
 }
 
+struct err *detached_restrict(int fd, bool no_set_id, bool no_exec)
+{
+	if (kernel_mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE,
+				 (no_set_id ? MOUNT_ATTR_NOSUID : 0) |
+					 (no_exec ? MOUNT_ATTR_NOEXEC : 0)) < 0)
+		return err_sys("restrict a mount");
+	return NULL;
+}
+
 struct err *detached_fix(int fd)
 {
 	if (kernel_mount_setattr(fd, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY) < 0)

@@ -44,6 +44,9 @@ struct err *detached_clone_all(int fd, bool read_only, int *ret_fd) MUST_USE;
 /* The device node `fd` of the machine as a mount that is this one file. ERR_INVALID if it is none. */
 struct err *detached_device(int fd, int *ret_fd) MUST_USE;
 
+/* Take set-id programs, or all programs, from a detached mount and those below it. */
+struct err *detached_restrict(int fd, bool no_set_id, bool no_exec) MUST_USE;
+
 /* Make a detached mount read-only. */
 struct err *detached_fix(int fd) MUST_USE;
 

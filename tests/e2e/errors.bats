@@ -82,17 +82,6 @@ nothing_ran() {
 	END
 }
 
-@test "what does not work yet is named before anything runs" {
-	import_base
-	while IFS='|' read -r line text; do
-		recipe 'FROM base' 'RUN echo ran' "${line//;/$'\n'}"
-		refused 1 "Recipe:3: $text does not work yet"
-		nothing_ran
-	done <<-'END'
-		RUN --device=x true|RUN --device
-	END
-}
-
 @test "a JSON form that is not JSON is a shell form, and that is remarked" {
 	import_base
 	recipe 'FROM base' 'CMD ["a", b]'

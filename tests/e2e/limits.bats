@@ -1,4 +1,4 @@
-# tests/e2e/limits.bats - limits on what a step may take, set for real by control groups; and devices.
+# tests/e2e/limits.bats - limits on what a step may take, set for real by control groups.
 #
 # Read are the files of the step's own groups, as the step sees them, and what becomes of a step that
 # wants more. podman is the judge of what a flag sets. Groups are made below a parent of the test's
@@ -265,43 +265,4 @@ sweeps() {
 	import_base
 	equal "$(cairn run --network none --shm-size 1m --ulimit nofile=99 base \
 		sh -c 'df -k /dev/shm | tail -n 1 | xargs | cut -d" " -f2; ulimit -n' | xargs)" "1024 99"
-}
-
-# ---- devices ----
-
-@test "a step uses a device of the machine, and no trace of it is in the layer" {
-	import_base
-	# shellcheck disable=SC2016
-	look='test -c /dev/nil && [ "$(head -c 4 /dev/nil | wc -c)" = 4 ] && echo x >/dev/nil'
-	printf 'FROM base\nRUN %s && touch /x\n' "$look" >Recipe
-	timeout 60 cairn build --network none -q -t app --device /dev/zero:/dev/nil .
-	cairn export -o all.tar app
-	equal "$(tar -tf all.tar | grep -cE 'dev/.|^(\./)?x$')" 1
-	timeout 60 cairn run --network none --device /dev/zero:/dev/nil:rwm base sh -c "$look"
-	timeout 60 cairn run --network none --device /dev/full:rw --device /dev/zero:/dev/a/nil base \
-		sh -c '[ "$(head -c 4 /dev/a/nil | wc -c)" = 4 ]'
-	fails 1 timeout 60 cairn run --network none base sh -c "$look"
-	# a node that the step makes itself is none
-	fails 1 timeout 60 cairn run --network none --device /dev/zero:/dev/nil base \
-		sh -c 'mknod /dev/own c 1 5; head -c 1 /dev/own'
-	says "denied"
-}
-
-@test "what is no device is refused" {
-	while IFS='|' read -r code value text; do
-		fails "$code" cairn build --device "$value" .
-		says "option --device: $text"
-		fails "$code" cairn run --device "$value" base
-		says "option --device: $text"
-	done <<-'END'
-		2|/dev|'/dev' is not below /dev
-		2|/dev/shm|'/dev/shm' is not a device
-		2|/etc/passwd:/dev/x|'/etc/passwd' is not a device
-		2|/dev/zero:/zero|'/zero' is not below /dev
-		2|/dev/zero:/dev/../x|'/x' is not below /dev
-		2|/dev/zero:/dev/x:q|'/dev/zero:/dev/x:q' is not PATH[:PLACE][:rwm]
-		1|/dev/zero:r|'/dev/zero:r': a device can be given to read and write
-		3|/dev/absent-device|'/dev/absent-device' is not there
-		1|vendor.example/gpu=all|'vendor.example/gpu=all' is a name of the Container Device Interface
-	END
 }
