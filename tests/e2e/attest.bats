@@ -345,4 +345,9 @@ packages_context() {
 	build_in ctx -t app --sbom --sbom-output list.json
 	jq -e "$SPDX" list.json
 	equal "$(jq '.packages | length' list.json)" 1
+	# not even how large a file of the machine is
+	mkdir dpkg && truncate -s 64M dpkg/status
+	printf 'FROM base\nRUN mkdir -p /var/lib && ln -s %s/dpkg /var/lib/dpkg\n' "$PWD" >ctx/Recipe
+	run -0 build_in ctx --sbom-output list.json
+	[[ $output$stderr != *"too large"* ]]
 }

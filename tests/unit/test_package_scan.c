@@ -107,6 +107,25 @@ TEST(of_a_huge_file_no_more_is_read_than_its_limit)
 	expect("pypi long;");
 }
 
+TEST(one_file_under_many_names_is_not_read_for_ever)
+{
+	AUTO(package_list) struct package_list list = { 0 };
+	AUTO(fd) int fd = -1;
+
+	put("var/lib/dpkg/status.d/0", "Package: a\nVersion: 1\n\n");
+	assert_ok(file_open(tmp_fd, "var/lib/dpkg/status.d/0", O_WRONLY, 0, FILE_NO_LINKS, &fd));
+	assert_int_equal(ftruncate(fd, 32 * 1024 * 1024), 0);
+	for (int i = 1; i < 20; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "var/lib/dpkg/status.d/%d", i);
+		assert_int_equal(linkat(tmp_fd, "var/lib/dpkg/status.d/0", tmp_fd, name, 0), 0);
+	}
+	assert_ok(package_scan(tmp_fd, &list));
+	assert_true(list.cut);
+	assert_true(list.len < 20);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -118,6 +137,8 @@ int main(void)
 						tmp_setup, tmp_teardown),
 		cmocka_unit_test_setup_teardown(what_is_no_file_is_not_read, tmp_setup,
 						tmp_teardown),
+		cmocka_unit_test_setup_teardown(one_file_under_many_names_is_not_read_for_ever,
+						tmp_setup, tmp_teardown),
 		cmocka_unit_test_setup_teardown(of_a_huge_file_no_more_is_read_than_its_limit,
 						tmp_setup, tmp_teardown),
 	};
