@@ -2,11 +2,15 @@
 
 #include "builder/git_command.h"
 
+#include <fcntl.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/str.h"
+#include "base/userns.h"
 #include "base/vec.h"
 #include "builder/git_progress.h"
 #include "builder/git_url.h"
@@ -93,17 +97,53 @@ static void pass(struct environment *env, const char *name)
 		vec_push(&env->list, xasprintf("%s=%s", name, value));
 }
 
+/* The directory of the user who started us; owned, NULL if a shell or ssh would not take it as it is. */
+static char *user_home(void)
+{
+	struct passwd record, *found = NULL;
+	char text[4096];
+
+	if (getpwuid_r(userns_outer_uid(), &record, text, sizeof(text), &found) != 0 || !found)
+		return NULL;
+	return strpbrk(found->pw_dir, "'\"\\%$\n") ? NULL : xstrdup(found->pw_dir);
+}
+
+/* ssh looks for its files where the list of users says, and in a user namespace we are root there. */
+static char *ssh_command(void)
+{
+	static const char *const keys[] = { "id_rsa", "id_ecdsa", "id_ed25519", "id_ecdsa_sk",
+					    "id_ed25519_sk" };
+	AUTO(buf) struct buf command = BUF_INIT((size_t)64 * 1024);
+	AUTO(mem) char *home = userns_mode() == USERNS_NONE ? NULL : user_home();
+	AUTO(mem) char *config = home ? xasprintf("%s/.ssh/config", home) : NULL;
+
+	buf_adds(&command, SSH);
+	if (!home)
+		return buf_steal(&command);
+	if (file_exists(AT_FDCWD, config))
+		buf_addf(&command, " -F '%s'", config);
+	buf_addf(&command, " '-oUserKnownHostsFile=\"%s/.ssh/known_hosts\"'", home);
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		AUTO(mem) char *key = xasprintf("%s/.ssh/%s", home, keys[i]);
+
+		if (file_exists(AT_FDCWD, key))
+			buf_addf(&command, " '-oIdentityFile=\"%s\"'", key);
+	}
+	return buf_steal(&command);
+}
+
 /* What cairn's own transport heeds, and git not in the same way. */
 static void pass_translated(struct environment *env)
 {
 	const char *proxy = getenv("HTTP_PROXY"), *roots = getenv("SSL_CERT_FILE");
+	AUTO(mem) char *ssh = getenv("GIT_SSH_COMMAND") ? NULL : ssh_command();
 
 	if (proxy && !getenv("http_proxy"))
 		vec_push(&env->list, xasprintf("http_proxy=%s", proxy));
 	if (roots && !getenv("GIT_SSL_CAINFO"))
 		vec_push(&env->list, xasprintf("GIT_SSL_CAINFO=%s", roots));
-	if (!getenv("GIT_SSH_COMMAND"))
-		strings_push(&env->list, "GIT_SSH_COMMAND=" SSH);
+	if (ssh)
+		vec_push(&env->list, xasprintf("GIT_SSH_COMMAND=%s", ssh));
 }
 
 /* Whether a proxy must never see it: it stands on this machine. */

@@ -134,6 +134,22 @@ give_context() {
 	says 'one id alone: no \x1b[31mgroups for you'
 }
 
+@test "git by ssh goes by the files of the user, not by those of root" {
+	mkdir tools && chmod 755 tools "$BATS_TEST_TMPDIR"
+	printf '#!/bin/sh\nprintf "<%%s>" "$@" >>"$HOME_OF_LOG"\nexit 255\n' >tools/ssh
+	sed -i "s|\$HOME_OF_LOG|$RL_HOME/ssh.log|" tools/ssh
+	chmod 755 tools/ssh
+	user mkdir -p "$RL_HOME/.ssh"
+	user touch "$RL_HOME/.ssh/config" "$RL_HOME/.ssh/id_ed25519"
+	give_context <<<$'FROM scratch\nADD git@git.example.com:x.git /x'
+	run user env PATH="$PWD/tools:$RL_HOME:/usr/bin:/bin" cairn build context
+	equal "$status" 5
+	grep -F "<-F><$RL_HOME/.ssh/config>" "$RL_HOME/ssh.log"
+	grep -F "<-oUserKnownHostsFile=\"$RL_HOME/.ssh/known_hosts\">" "$RL_HOME/ssh.log"
+	grep -F "<-oIdentityFile=\"$RL_HOME/.ssh/id_ed25519\">" "$RL_HOME/ssh.log"
+	! grep -F id_rsa "$RL_HOME/ssh.log"
+}
+
 @test "where user namespaces are turned off, it is said how to turn them on" {
 	chmod 755 "$RL_HOME"
 	run setpriv --reuid "$RL_USER" --regid "$RL_USER" --init-groups unshare --user --map-root-user sh -c \
