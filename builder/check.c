@@ -190,7 +190,9 @@ static struct err *look(const struct check_opts *opts, struct check *check)
 	AUTO(ignore_file) struct ignore_file ignore = { 0 };
 	AUTO(mem) bool *needed = NULL;
 	const struct stage *target;
-	struct review_values values = { .platform = &opts->platform };
+	struct review_values values = { .platform = &opts->platform,
+					.contexts = opts->contexts,
+					.context_count = opts->context_count };
 
 	if (opts->target) {
 		TRY(survey_find_target(check->recipe, opts->target, &target));

@@ -6,12 +6,11 @@
 
 #include "builder/evaluate-private.h"
 
-#include <ctype.h>
-#include <signal.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "builder/config.h"
+#include "builder/demands.h"
 #include "builder/expand.h"
 #include "builder/quote.h"
 #include "builder/scope.h"
@@ -236,52 +235,10 @@ static struct err *apply_user(const struct site *site)
 	AUTO(mem) char *user = NULL;
 
 	TRY(site_expand(site, site->in->word, &user));
-	if (strcmp(user, ":") == 0) /* now, and not in a RUN that may never come */
-		return site_error(site, ERR_INVALID, "'%s' names neither a user nor a group",
-				  site->in->word);
+	TRY(site_wrap(site, demand_user(site->in->word, user)));
 	config_set_text(site->stage->config, "User", user);
 	site_add_row(site, xasprintf("USER %s", user), NULL);
 	return NULL;
-}
-
-/* "RTMIN", "RTMIN+1" to "RTMIN+15", "RTMAX-14" to "RTMAX-1", "RTMAX". */
-static bool is_realtime(const char *name)
-{
-	const bool up = strncasecmp(name, "RTMIN", 5) == 0;
-	AUTO(err) struct err *err = NULL;
-	uint64_t distance;
-
-	if (!up && strncasecmp(name, "RTMAX", 5) != 0)
-		return false;
-	if (!name[5])
-		return true;
-	if (name[5] != (up ? '+' : '-'))
-		return false;
-	err = num_parse(str_of(name + 6), 1, up ? 15 : 14, &distance);
-	return !err;
-}
-
-/* A signal's number, or its name with or without "SIG". */
-static bool is_signal(const char *text)
-{
-	static const char *const aliases[] = { "CLD", "IO", "IOT" }; /* of CHLD, POLL, ABRT */
-	const char *name = strncasecmp(text, "SIG", 3) == 0 ? text + 3 : text;
-	AUTO(err) struct err *err = NULL;
-	uint64_t number;
-
-	for (int i = 1; i < NSIG; i++) {
-		const char *known = sigabbrev_np(i);
-
-		if (known && strcasecmp(known, name) == 0)
-			return true;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(aliases); i++)
-		if (strcasecmp(aliases[i], name) == 0)
-			return true;
-	if (is_realtime(name))
-		return true;
-	err = num_parse(str_of(text), 1, NSIG - 1, &number);
-	return !err;
 }
 
 static struct err *apply_stopsignal(const struct site *site)
@@ -289,8 +246,7 @@ static struct err *apply_stopsignal(const struct site *site)
 	AUTO(mem) char *text = NULL;
 
 	TRY(site_expand(site, site->in->word, &text));
-	if (!is_signal(text))
-		return site_error(site, ERR_INVALID, "'%s' is no signal", text);
+	TRY(site_wrap(site, demand_signal(text)));
 	config_set_text(site->stage->config, "StopSignal", text);
 	site_add_row(site, xasprintf("STOPSIGNAL %s", text), NULL);
 	return NULL;
@@ -328,36 +284,13 @@ static struct err *apply_volume(const struct site *site)
 	return NULL;
 }
 
-/* "PORT[-PORT][/PROTOCOL]", an address or a host port in front is passed over. */
 static struct err *expose_one(const struct site *site, struct str word, struct buf *row)
 {
-	struct str proto = word;
-	struct str range = str_cut(&proto, '/');
-	AUTO(mem) char *lower = str_dup(proto.len ? proto : STR("tcp"));
-	const char *colon = memrchr(range.at, ':', range.len);
-	struct str last;
-	uint64_t from, to;
+	struct port_range range;
 
-	for (char *c = lower; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
-	if (colon)
-		range = (struct str){ colon + 1, (size_t)(range.at + range.len - colon - 1) };
-	if (strcmp(lower, "tcp") != 0 && strcmp(lower, "udp") != 0 && strcmp(lower, "sctp") != 0)
-		return site_error(site, ERR_INVALID,
-				  "'%.*s': a port's protocol is tcp, udp or sctp", STR_ARG(word));
-	last = range;
-	range = str_cut(&last, '-');
-	TRY(site_wrap(site,
-		      err_wrap(num_parse(range, 0, 65535, &from), "port '%.*s'", STR_ARG(word))));
-	to = from;
-	if (last.at)
-		TRY(site_wrap(site, err_wrap(num_parse(last, 0, 65535, &to), "port '%.*s'",
-					     STR_ARG(word))));
-	if (to < from)
-		return site_error(site, ERR_INVALID, "port range '%.*s' ends before it begins",
-				  STR_ARG(word));
-	for (uint64_t port = from; port <= to; port++) {
-		AUTO(mem) char *text = xasprintf("%ju/%s", (uintmax_t)port, lower);
+	TRY(site_wrap(site, demand_ports(word, &range)));
+	for (unsigned port = range.from; port <= range.to; port++) {
+		AUTO(mem) char *text = xasprintf("%u/%s", port, range.protocol);
 
 		config_add_port(site->stage->config, text);
 		buf_addf(row, "%s%s", row->len > strlen("EXPOSE [") ? " " : "", text);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "builder/build.h"
+#include "builder/demands.h"
 #include "builder/git_source.h"
 #include "builder/key.h"
 #include "builder/remote_auth.h"
@@ -28,16 +29,6 @@ static void expected_auto_(struct expected *expected)
 }
 
 /* ---- the web ---- */
-
-static struct err *read_checksum(const struct expected *expected, struct digest *ret,
-				 const struct digest **ret_want)
-{
-	*ret_want = NULL;
-	if (!expected->text)
-		return NULL;
-	*ret_want = ret;
-	return err_wrap(digest_parse(expected->text, ret), "--checksum");
-}
 
 static struct err *fetch(const struct site *site, const char *url, const struct digest *want,
 			 struct web_source *ret)
@@ -67,19 +58,16 @@ static void key_of_time(int64_t time, struct key *key)
 }
 
 static struct err *find_web(const struct site *site, const char *url,
-			    const struct expected *expected, struct plan_add *add, struct key *key)
+			    const struct add_source *source, struct plan_add *add, struct key *key)
 {
 	const enum tristate unpack = site->in->copy.unpack;
 	char *name = web_source_name(url);
 	struct web_source found = { .size = 0 };
 	AUTO(policy_web) struct policy_web web = { 0 };
-	const struct digest *want;
-	struct digest digest;
+	const struct digest *want = source->has_digest ? &source->digest : NULL;
 
-	add->kind = ADD_WEB;
 	add->unpack = unpack == TRISTATE_TRUE;
 	add->name = name ? name : xstrdup(UNNAMED);
-	TRY(read_checksum(expected, &digest, &want));
 	TRY(source_policy_web(site->plan->opts->policy, url, want, &web));
 	TRY(fetch(site, web.url, web.has_checksum ? &web.checksum : NULL, &found));
 	add->url = STEAL(web.url);
@@ -92,33 +80,6 @@ static struct err *find_web(const struct site *site, const char *url,
 }
 
 /* ---- repositories ---- */
-
-static struct err *add_checksum(const struct expected *expected, struct git_url *url)
-{
-	if (!expected->text)
-		return NULL;
-	if (!git_is_commit_prefix(expected->text))
-		return err_new(
-			ERR_INVALID,
-			"--checksum=%.100s: of a repository it is the commit, or how that begins",
-			expected->text);
-	if (url->checksum && strcmp(url->checksum, expected->text) != 0)
-		return err_new(ERR_INVALID, "--checksum and the URL name two commits: %s and %s",
-			       expected->text, url->checksum);
-	if (!url->checksum)
-		url->checksum = xstrdup(expected->text);
-	return NULL;
-}
-
-static struct err *decide_git_dir(const struct site *site, struct plan_add *add)
-{
-	const enum tristate flag = site->in->copy.keep_git_dir, url = add->git.keep_git_dir;
-
-	if (flag != TRISTATE_UNSET && url != TRISTATE_UNSET && flag != url)
-		return err_new(ERR_INVALID, "--keep-git-dir and the URL contradict each other");
-	add->keep_git_dir = flag == TRISTATE_TRUE || url == TRISTATE_TRUE;
-	return NULL;
-}
 
 /* Which commit the URL means: a server may be slow to say. */
 static struct err *resolve(const struct site *site, struct plan_add *add)
@@ -138,13 +99,12 @@ static struct err *resolve(const struct site *site, struct plan_add *add)
 	return err;
 }
 
-/* `add` has the URL. */
-static struct err *find_git(const struct site *site, const struct expected *expected,
+static struct err *find_git(const struct site *site, struct add_source *source,
 			    struct plan_add *add, struct key *key)
 {
-	add->kind = ADD_GIT;
-	TRY(add_checksum(expected, &add->git));
-	TRY(decide_git_dir(site, add));
+	add->git = source->git;
+	source->git = (struct git_url){ 0 };
+	add->keep_git_dir = source->keep_git_dir;
 	TRY(source_policy_git(site->plan->opts->policy, &add->git));
 	TRY(resolve(site, add));
 	key_add(key, "commit", add->commit);
@@ -157,41 +117,35 @@ static struct err *find_git(const struct site *site, const struct expected *expe
 /* ---- sources ---- */
 
 static struct err *find_local(const struct site *site, struct plan_step *step, const char *source,
-			      const struct expected *expected, struct plan_add *add,
-			      struct key *key)
+			      struct plan_add *add, struct key *key)
 {
-	if (expected->text)
-		return site_error(
-			site, ERR_INVALID,
-			"--checksum is for files of the web and repositories, and '%s' is "
-			"a file of the context",
-			source);
-	add->kind = ADD_LOCAL;
-	add->unpack = site->in->copy.unpack != TRISTATE_FALSE;
-	return copy_select(site, &step->copy, source, &add->selection, key);
-}
-
-static struct err *find_source(const struct site *site, struct plan_step *step, const char *source,
-			       const struct expected *expected, struct key *key)
-{
-	struct plan_add *add;
 	struct err *err;
-	bool is_git;
 
-	vec_push(&step->copy.adds, (struct plan_add){ .kind = ADD_LOCAL });
-	add = vec_last(&step->copy.adds);
-	TRY(site_wrap(site, git_url_parse(source, GIT_URL_SOURCE, &is_git, &add->git)));
-	if (is_git)
-		return site_wrap(site, find_git(site, expected, add, key));
-	if (web_source_is_url(source))
-		return site_wrap(site, find_web(site, source, expected, add, key));
-	err = find_local(site, step, source, expected, add, key);
+	add->unpack = site->in->copy.unpack != TRISTATE_FALSE;
+	err = copy_select(site, &step->copy, source, &add->selection, key);
 	return strstr(source, "://") ?
 		       err_note(
 			       err,
 			       "of the web ADD takes http, https and git repositories; all else is a "
 			       "path of the context") :
 		       err;
+}
+
+static struct err *find_source(const struct site *site, struct plan_step *step, const char *source,
+			       const struct expected *expected, struct key *key)
+{
+	AUTO(add_source) struct add_source what = { 0 };
+	struct plan_add *add;
+
+	vec_push(&step->copy.adds, (struct plan_add){ .kind = ADD_LOCAL });
+	add = vec_last(&step->copy.adds);
+	TRY(site_wrap(site, demand_add_source(&site->in->copy, source, expected->text, &what)));
+	add->kind = what.kind;
+	if (what.kind == ADD_GIT)
+		return site_wrap(site, find_git(site, &what, add, key));
+	if (what.kind == ADD_WEB)
+		return site_wrap(site, find_web(site, source, &what, add, key));
+	return find_local(site, step, source, add, key);
 }
 
 static struct err *find_expected(const struct site *site, const struct plan_copy *copy,

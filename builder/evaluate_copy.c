@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "builder/build.h"
+#include "builder/demands.h"
 #include "builder/key.h"
 #include "builder/scope.h"
 #include "builder/web_source.h"
@@ -43,20 +44,6 @@ struct err *copy_select(const struct site *site, const struct plan_copy *copy, c
 	return NULL;
 }
 
-/* A source that only ADD has. */
-static struct err *check_source(const struct site *site, const char *source)
-{
-	AUTO(git_url) struct git_url url = { 0 };
-	bool is_git;
-	struct err *err = git_url_parse(source, GIT_URL_SOURCE, &is_git, &url);
-
-	err_free(err); /* what is wrong about it does not matter */
-	if (!is_git && !web_source_is_url(source))
-		return NULL;
-	return site_error(site, ERR_INVALID, "COPY cannot take %s: that is for ADD",
-			  is_git ? "a repository" : "a file of the web");
-}
-
 static struct err *key_of_sources(const struct site *site, struct plan_copy *copy, struct key *key)
 {
 	const struct digest *from = plan_from_key(&copy->from);
@@ -64,7 +51,7 @@ static struct err *key_of_sources(const struct site *site, struct plan_copy *cop
 	if (from)
 		key_add_digest(key, "from", from);
 	vec_foreach (&copy->sources, source) {
-		TRY(check_source(site, *source));
+		TRY(site_wrap(site, demand_copy_source(*source)));
 		if (from)
 			key_add(key, "source", *source);
 		else

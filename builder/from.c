@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/vec.h"
 #include "builder/build.h"
+#include "builder/demands.h"
 #include "builder/expand.h"
 #include "builder/scope.h"
 
@@ -29,28 +30,6 @@ struct plan_name plan_look_up(const struct plan *plan, const char *name, size_t 
 	return found;
 }
 
-/* A name that is neither that of a context nor that of an earlier stage: of a stage all the same, if it comes
- * too late. */
-static struct err *check_stage(const struct plan *plan, const struct plan_stage *stage,
-			       const struct position *at, const char *text, bool numbers)
-{
-	const struct recipe *recipe = plan->recipe;
-	const struct stage *late;
-
-	if (numbers && text[0] && strspn(text, "0123456789") == strlen(text))
-		return script_error(recipe->script, at, ERR_INVALID,
-				    "there is no stage %s before stage '%s'", text, stage->name);
-	late = recipe_find_stage(recipe, text, recipe->stage_count, false);
-	if (late == stage->stage)
-		return script_error(recipe->script, at, ERR_INVALID,
-				    "stage '%s' cannot copy from itself", text);
-	if (late)
-		return script_error(recipe->script, at, ERR_INVALID,
-				    "stage '%s' comes after stage '%s' and cannot be copied from",
-				    text, stage->name);
-	return NULL;
-}
-
 struct err *plan_from_of(struct plan *plan, const struct plan_stage *stage,
 			 const struct position *at, const char *text, bool numbers,
 			 struct plan_from *ret)
@@ -66,7 +45,8 @@ struct err *plan_from_of(struct plan *plan, const struct plan_stage *stage,
 	if (name.kind == NAME_SCRATCH || ret->context)
 		return NULL;
 	if (name.kind == NAME_IMAGE)
-		TRY(check_stage(plan, stage, at, text, numbers));
+		TRY(script_wrap(demand_from(plan->recipe, stage->stage, text, numbers),
+				plan->recipe->script, at));
 	image = xstrdup(name.context ? name.context->image : text);
 	return plan_image_of(plan,
 			     &(struct plan_need){ .name = image,

@@ -24,7 +24,7 @@
 #include "builder/chmod.h"
 #include "builder/context_spec.h"
 #include "builder/dependency.h"
-#include "builder/git_url.h"
+#include "builder/demands.h"
 #include "builder/ignore_file.h"
 #include "builder/mount.h"
 #include "builder/recipe.h"
@@ -101,7 +101,7 @@ struct plan_text {
 
 /* A source of ADD, but for heredocs. */
 struct plan_add {
-	enum { ADD_LOCAL, ADD_WEB, ADD_GIT } kind;
+	enum add_kind kind;
 	bool unpack;                /* an archive becomes what is in it */
 	struct selection selection; /* local: of the build's context */
 	char *url;                  /* web: from where */

@@ -7,9 +7,13 @@
 #include "base/err.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "builder/build.h"
+#include "builder/chmod.h"
+#include "builder/demands.h"
 #include "builder/expand.h"
 #include "builder/ignore.h"
 #include "builder/mount.h"
+#include "builder/plan-private.h"
 #include "registry/reference.h"
 
 struct review {
@@ -74,6 +78,12 @@ static void note_undefined(struct review *review, const struct survey_site *site
 	}
 }
 
+static struct err *place(const struct review *review, const struct survey_site *site,
+			 struct err *err)
+{
+	return script_wrap(err, review->recipe->script, site->position);
+}
+
 static struct err *expand_here(struct review *review, const struct survey_site *site,
 			       const char *text, enum expand_mode mode, char **ret)
 {
@@ -96,6 +106,81 @@ static struct err *look_at(struct review *review, const struct survey_site *site
 	return text ? expand_here(review, site, text, EXPAND_WORD, &unused) : NULL;
 }
 
+/* Whether a base image or an argument may give a variable another value than it has here. */
+static bool is_open(const struct survey_site *site, const struct expand_report *report)
+{
+	return report->undefined.len > 0 || (!site->known && report->unset.len > 0);
+}
+
+/* The same, and the value; `*ret` is NULL where it may be another: then nothing can be said against it. */
+static struct err *value_of(struct review *review, const struct survey_site *site, const char *text,
+			    char **ret)
+{
+	AUTO(expand_report) struct expand_report report = { 0 };
+	struct expander expander = scope_expander(site->scope, review->recipe->escape, &report);
+
+	*ret = NULL;
+	TRY(place(review, site, expand_text(&expander, str_of(text), EXPAND_WORD, ret)));
+	note_undefined(review, site, &report);
+	if (is_open(site, &report)) {
+		free(*ret);
+		*ret = NULL;
+	}
+	return NULL;
+}
+
+/* ---- names of stages and images ---- */
+
+static bool is_context(const struct review *review, const char *name)
+{
+	for (size_t i = 0; i < review->values->context_count; i++)
+		if (plan_is_context(review->values->contexts[i].name, name))
+			return true;
+	return false;
+}
+
+static struct err *demand_image(const struct review *review, const struct survey_site *site,
+				const char *name)
+{
+	struct reference reference;
+
+	return place(review, site, err_wrap(reference_parse(name, &reference), "image '%s'", name));
+}
+
+/* Where the name of `--from` is looked for: in the stage, then before the first FROM. */
+struct from_scope {
+	const struct scope *stage, *globals;
+};
+
+static const char *get_for_from(const void *arg, struct str name)
+{
+	const struct from_scope *scope = arg;
+	const char *value = scope_get(scope->stage, name);
+
+	return value ? value : scope_get(scope->globals, name);
+}
+
+/* --from, and `from` of a mount, where stages have no numbers. */
+static struct err *review_from_name(struct review *review, const struct survey_site *site,
+				    const char *text, bool numbers)
+{
+	AUTO(expand_report) struct expand_report report = { 0 };
+	const struct from_scope scope = { site->scope, review->values->survey.globals };
+	const struct expander expander = { .escape = review->recipe->escape,
+					   .get = get_for_from,
+					   .arg = &scope,
+					   .report = &report };
+	AUTO(mem) char *name = NULL;
+
+	TRY(place(review, site, expand_text(&expander, str_of(text), EXPAND_WORD, &name)));
+	if (is_open(site, &report) || !name[0] || is_context(review, name) ||
+	    strcmp(name, "scratch") == 0 ||
+	    recipe_find_stage(review->recipe, name, site->stage->index, numbers))
+		return NULL;
+	TRY(place(review, site, demand_from(review->recipe, site->stage, name, numbers)));
+	return demand_image(review, site, name);
+}
+
 /* ---- FROM ---- */
 
 /* True if the defaults of its arguments alone make a base no name of an image. */
@@ -113,6 +198,20 @@ static bool is_bad_by_default(const struct review *review, const struct stage *s
 	return err != NULL;
 }
 
+/* Defaults that make it none are remarked on by themselves. */
+static struct err *review_base(struct review *review, const struct survey_site *site)
+{
+	const struct stage *stage = site->stage;
+	AUTO(mem) char *name = NULL;
+
+	TRY(value_of(review, site, stage->base, &name));
+	if (!name || !name[0] || strchr(stage->base, '$') || site->parent ||
+	    strcmp(name, "scratch") == 0 || is_context(review, name) ||
+	    (stage->name && is_context(review, stage->name)))
+		return NULL;
+	return demand_image(review, site, name);
+}
+
 static struct err *visit_from(struct review *review, const struct survey_site *site)
 {
 	const struct stage *stage = site->stage;
@@ -124,7 +223,7 @@ static struct err *visit_from(struct review *review, const struct survey_site *s
 			 &stage->position,
 			 "'%s' is no name of an image unless --build-arg makes it one",
 			 stage->base);
-	TRY(look_at(review, site, stage->base));
+	TRY(review_base(review, site));
 	return look_at(review, site, stage->platform);
 }
 
@@ -198,16 +297,50 @@ static struct err *visit_expose(struct review *review, const struct survey_site 
 		TRY(script_wrap(expand_words(&expander, str_of(site->in->words.at[i]), &ports),
 				review->recipe->script, site->position));
 	note_undefined(review, site, &report);
-	vec_foreach (&ports, port)
+	vec_foreach (&ports, port) {
+		struct port_range range;
+
 		review_port(review, site, *port);
+		if (!is_open(site, &report))
+			TRY(place(review, site, demand_ports(str_of(*port), &range)));
+	}
 	return NULL;
 }
 
-static struct err *visit_words(struct review *review, const struct survey_site *site)
+static struct err *visit_volume(struct review *review, const struct survey_site *site)
 {
 	for (size_t i = 0; i < site->in->words.len; i++)
 		TRY(look_at(review, site, site->in->words.at[i]));
 	return NULL;
+}
+
+static struct err *visit_unset(struct review *review, const struct survey_site *site)
+{
+	const struct words *words = &site->in->words;
+	const struct unset_setting *setting;
+
+	TRY(place(review, site, demand_unset(words, &setting)));
+	for (size_t i = 1; i < words->len; i++) {
+		AUTO(mem) char *name = NULL;
+
+		TRY(value_of(review, site, words->at[i], &name));
+		if (name)
+			TRY(place(review, site, demand_unset_name(setting, name)));
+	}
+	return NULL;
+}
+
+static struct err *visit_word(struct review *review, const struct survey_site *site)
+{
+	const char *written = site->in->word;
+	AUTO(mem) char *word = NULL;
+
+	TRY(value_of(review, site, written, &word));
+	if (!word)
+		return NULL;
+	return place(review, site,
+		     site->in->kind == INSTRUCTION_USER ? demand_user(written, word) :
+							  demand_signal(word));
 }
 
 /* A source of ADD that is not in the context. */
@@ -233,20 +366,54 @@ static void review_source(struct review *review, const struct survey_site *site,
 			 instruction_name(site->in->kind));
 }
 
-static struct err *visit_copy(struct review *review, const struct survey_site *site)
+/* Whether a source can be one. */
+static struct err *review_kind(struct review *review, const struct survey_site *site,
+			       const char *source, const char *checksum)
+{
+	AUTO(add_source) struct add_source what = { 0 };
+
+	return place(review, site,
+		     site->in->kind == INSTRUCTION_COPY ?
+			     demand_copy_source(source) :
+			     demand_add_source(&site->in->copy, source, checksum, &what));
+}
+
+static struct err *review_sources(struct review *review, const struct survey_site *site)
 {
 	const struct copy *copy = &site->in->copy;
-	const char *const others[] = { copy->destination, copy->chown, copy->chmod, copy->checksum,
-				       copy->from };
+	AUTO(mem) char *checksum = NULL;
 
+	if (copy->checksum)
+		TRY(value_of(review, site, copy->checksum, &checksum));
 	for (size_t i = 0; i < copy->sources.len; i++) {
 		AUTO(mem) char *source = NULL;
+		AUTO(mem) char *certain = NULL;
 
 		TRY(expand_here(review, site, copy->sources.at[i], EXPAND_WORD, &source));
 		review_source(review, site, source);
+		TRY(value_of(review, site, copy->sources.at[i], &certain));
+		if (certain && !copy->checksum == !checksum && !copy->from)
+			TRY(review_kind(review, site, certain, checksum));
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		TRY(look_at(review, site, others[i]));
+	return NULL;
+}
+
+static struct err *visit_copy(struct review *review, const struct survey_site *site)
+{
+	const struct copy *copy = &site->in->copy;
+	AUTO(mem) char *chmod = NULL;
+	struct chmod_spec spec;
+
+	TRY(review_sources(review, site));
+	TRY(look_at(review, site, copy->destination));
+	TRY(look_at(review, site, copy->chown));
+	TRY(look_at(review, site, copy->from));
+	if (copy->from)
+		TRY(review_from_name(review, site, copy->from, true));
+	if (copy->chmod)
+		TRY(value_of(review, site, copy->chmod, &chmod));
+	if (chmod)
+		TRY(place(review, site, chmod_parse(str_of(chmod), &spec)));
 	for (size_t i = 0; i < copy->heredocs.len; i++) {
 		AUTO(mem) char *unused = NULL;
 
@@ -270,6 +437,8 @@ static struct err *visit_run(struct review *review, const struct survey_site *si
 		TRY(script_wrap(mount_parse(str_of(run->mounts[i].text), &expander, &mount),
 				review->recipe->script, site->position));
 		note_undefined(review, site, &report);
+		if (mount.from)
+			TRY(review_from_name(review, site, mount.from, false));
 	}
 	return NULL;
 }
@@ -294,13 +463,14 @@ static struct err *visit(void *self, const struct survey_site *site)
 	case INSTRUCTION_RUN:
 		return visit_run(review, site);
 	case INSTRUCTION_UNSET:
+		return visit_unset(review, site);
 	case INSTRUCTION_VOLUME:
-		return visit_words(review, site);
+		return visit_volume(review, site);
 	case INSTRUCTION_WORKDIR:
 		return visit_workdir(review, site);
 	case INSTRUCTION_STOPSIGNAL:
 	case INSTRUCTION_USER:
-		return look_at(review, site, site->in->word);
+		return visit_word(review, site);
 	default:
 		return NULL;
 	}
