@@ -108,8 +108,9 @@ struct build_opts {
 	const struct secrets *secrets; /* --secret; borrowed; NULL: none */
 	const struct ssh_sources *ssh; /* --ssh; borrowed; NULL: none */
 	const struct volumes *volumes; /* -v; borrowed; NULL: none */
-	struct strings hosts; /* lines for /etc/hosts of every RUN, builder/hosts.h; borrowed */
-	uint64_t shm_size;    /* of /dev/shm of every RUN, in bytes; 0: the usual */
+	struct strings mounts; /* --mount, as builder/mount.h reads them: of every RUN; borrowed */
+	struct strings hosts;  /* lines for /etc/hosts of every RUN, builder/hosts.h; borrowed */
+	uint64_t shm_size;     /* of /dev/shm of every RUN, in bytes; 0: the usual */
 	const struct ulimits *ulimits;             /* --ulimit; borrowed; NULL: none */
 	const struct sandbox_resources *resources; /* of every RUN; borrowed; NULL: the usual */
 	bool allow_insecure;                       /* RUN --security=insecure may be */

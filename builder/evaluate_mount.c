@@ -1,6 +1,8 @@
 /*
  * builder/evaluate_mount.c - what the --mount flags of a RUN mean, and what of them is in its key.
  *
+ * Those of the command line are as if they stood before its own.
+ *
  * In the key is what a command can see: targets, kinds, access, and the contents of
  * what is bound. Not in it are the values of secrets, the contents of caches and
  * which cache it is: those may differ without another result being meant.
@@ -256,11 +258,14 @@ static struct err *add_mount(const struct site *site, const char *text, unsigned
 
 struct err *evaluate_mounts(const struct site *site, struct plan_mounts *ret)
 {
+	const struct strings *usual = &site->plan->opts->mounts;
 	const struct run *run = &site->in->run;
 	unsigned agents = 0;
 
-	if (run->mount_count > SANDBOX_MOUNTS_MAX / 2)
+	if (usual->len + run->mount_count > SANDBOX_MOUNTS_MAX / 2)
 		return site_error(site, ERR_INVALID, "more than %d mounts", SANDBOX_MOUNTS_MAX / 2);
+	vec_foreach (usual, text)
+		TRY(add_mount(site, *text, &agents, ret));
 	for (size_t i = 0; i < run->mount_count; i++)
 		TRY(add_mount(site, run->mounts[i].text, &agents, ret));
 	return NULL;

@@ -379,6 +379,28 @@ struct err *mount_parse(struct str text, const struct expander *expander, struct
 	return NULL;
 }
 
+/* Nothing is set. */
+static const char *get_nothing(__attribute__((unused)) const void *arg,
+			       __attribute__((unused)) struct str name)
+{
+	return NULL;
+}
+
+struct err *mount_check(const char *text)
+{
+	static const struct expander expander = { .escape = '\\', .get = get_nothing };
+	struct reading r = { .mount = { .mode = -1, .uid = -1, .gid = -1 } };
+	AUTO(arena) struct arena arena = { 0 };
+	struct words fields;
+	struct err *err;
+
+	if (strchr(text, '$'))
+		return words_csv(&arena, str_of(text), &fields);
+	err = read_fields(&r, str_of(text), &expander);
+	mount_release(&r.mount);
+	return err;
+}
+
 struct err *mount_parse_from(struct str text, char **ret)
 {
 	AUTO(arena) struct arena arena = { 0 };

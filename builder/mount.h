@@ -41,6 +41,8 @@ struct err *mount_parse(struct str text, const struct expander *expander, struct
 /* The `from` of a mount, before anything is expanded: owned by the caller, NULL if there is none.
  * ERR_INVALID if `text` is no CSV record. */
 struct err *mount_parse_from(struct str text, char **ret) MUST_USE;
+/* Of one that stands in no Recipe: what can be told before its variables are known. ERR_INVALID. */
+struct err *mount_check(const char *text) MUST_USE;
 /* Bytes, with a factor of 1024 or a power of it: "128m", "1 GiB", "1.5g", "4096b". ERR_INVALID. */
 struct err *mount_parse_size(const char *value, uint64_t *ret) MUST_USE;
 void mount_release(struct mount *mount);

@@ -51,7 +51,7 @@ struct build_values {
 	const char *recipe, *ignore_file;
 	struct platform_values platform;
 	struct strings targets, tags, contexts, no_cache_stages;
-	struct strings secrets, ssh, allowed, volumes, devices, device_dirs, hosts;
+	struct strings secrets, ssh, allowed, volumes, mounts, devices, device_dirs, hosts;
 	struct build_arg_values build_args;
 	struct build_cache_values caches;
 	struct build_output_values output;
@@ -92,6 +92,8 @@ static const struct option options[] = {
 		    "the ignore file, instead of those beside the Recipe and in CONTEXT"),
 	OPTION_NUMBER(struct build_values, jobs, 'j', "jobs", "N", 1, 256,
 		      "run up to N steps at a time (default: one per CPU)"),
+	OPTION_LIST(struct build_values, mounts, 0, "mount", "TYPE=...",
+		    "what RUN --mount says, for every RUN"),
 	OPTION_WORD(struct build_values, network, 0, "network", networks,
 		    "what RUN reaches (default: a private network if there can be one)"),
 	OPTION_FLAG(struct build_values, no_cache, 0, "no-cache",
@@ -180,6 +182,7 @@ static void request_auto_(struct request *request)
 	strings_release(&request->allowed);
 	limits_release(&request->limits);
 	strings_release(&request->opts.hosts);
+	strings_release(&request->opts.mounts);
 	strings_release(&request->context_names);
 	vec_release(&request->contexts);
 	client_free(request->client);
@@ -252,6 +255,10 @@ static struct err *read_run_options(const struct build_values *values, struct re
 	opts->resources = &ret->limits.resources;
 	opts->ulimits = &ret->limits.ulimits;
 	opts->shm_size = ret->limits.shm_size;
+	vec_foreach (&values->mounts, text) {
+		TRY(option_refuse(mount_check(*text), "--mount"));
+		strings_push(&opts->mounts, *text);
+	}
 	vec_foreach (&values->hosts, text)
 		TRY(option_refuse(hosts_add(&opts->hosts, *text), "--add-host"));
 	(void)strings_argv(&opts->hosts);

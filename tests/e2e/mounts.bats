@@ -799,3 +799,66 @@ no_agent() {
 	fails 2 build --allow everything ctx
 	says "option --allow: 'everything' is neither"
 }
+
+# ---- mounts of the command line ----
+
+@test "a mount of the command line is found by every RUN, as if it stood there" {
+	mkdir tools
+	echo tool >tools/tool
+	echo context >ctx/file
+	recipe <<-'EOF'
+		FROM base AS one
+		ARG place=/t
+		RUN [ "$(cat /run/secrets/s)" = secret ] && [ "$(cat /opt/tool)" = tool ] && touch /t/x /c/x
+		RUN --mount=type=tmpfs,target=/opt [ -z "$(ls /opt)" ] && [ -e /c/x ] && ! [ -e /t/x ]
+		FROM base
+		COPY --from=one /bin/busybox /copy
+		ARG place=/t
+		RUN [ "$(cat /ctx/file)" = context ] && [ -d /t ]
+	EOF
+	# shellcheck disable=SC2016 # expanded by the Recipe
+	set -- --build-context tools=tools --mount type=secret,id=s,required --mount type=cache,target=/c \
+		--mount from=tools,target=/opt --mount 'type=tmpfs,target=$place' --mount type=bind,target=/ctx
+	echo secret >secret
+	builds --secret id=s,src=secret "$@"
+	equal "$(tar -tf app.tar | grep -cE '^(c|t|opt|ctx|run/secrets)(/|$)')" 0
+	builds --secret id=s,src=secret "$@"
+	says "#4 CACHED"
+	# what is bound is in the keys
+	echo more >tools/more
+	builds --secret id=s,src=secret "$@"
+	[[ $output != *"#4 CACHED"* ]]
+	sed -i 's/cat .ctx.file/cat \/ctx\/Recipe/' ctx/Recipe
+	fails 3 build "$@" ctx
+	says "secret 's' is required"
+}
+
+@test "a mount of the command line has the key of one that stands in the Recipe" {
+	recipe <<-'EOF'
+		FROM base
+		RUN --mount=type=cache,target=/c --mount=type=tmpfs,target=/t true >/x
+	EOF
+	builds
+	recipe <<-'EOF'
+		FROM base
+		RUN --mount=type=tmpfs,target=/t true >/x
+	EOF
+	builds --mount type=cache,target=/c
+	says "#1 CACHED"
+}
+
+@test "what is no mount is refused before anything is done" {
+	recipe <<-'EOF'
+		FROM base AS one
+		RUN true
+	EOF
+	fails 2 build --mount type=nothing,target=/x ctx
+	says "option --mount: unsupported mount type 'nothing'"
+	fails 2 build --mount type=cache ctx
+	says "a cache mount needs a target"
+	fails 2 build --mount /data:/data ctx
+	fails 1 build --mount from=one,target=/x ctx
+	says "stage 'one' cannot copy from itself"
+	fails 3 build --mount source=none,target=/x ctx
+	says "'none' is not in the build context"
+}

@@ -216,6 +216,19 @@ TEST(the_source_stage_is_known_before_expansion)
 	}
 }
 
+TEST(one_of_the_command_line_is_checked_as_far_as_it_can_be)
+{
+	static const char *const good[] = { "target=/x", "type=cache,target=$place",
+					    "type=secret,id=s", "type=${kind},target=/x" };
+	static const char *const bad[] = { "/data:/data", "type=cache", "type=nothing,target=/x",
+					   "\"target=$place", "" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		assert_ok(mount_check(good[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_fails(mount_check(bad[i]), ERR_INVALID);
+}
+
 TEST(types_have_names)
 {
 	assert_string_equal(mount_type_name(MOUNT_BIND), "bind");
@@ -229,6 +242,7 @@ int main(void)
 		cmocka_unit_test(sizes_have_factors_of_1024),
 		cmocka_unit_test(what_a_type_does_not_know_is_refused),
 		cmocka_unit_test(the_source_stage_is_known_before_expansion),
+		cmocka_unit_test(one_of_the_command_line_is_checked_as_far_as_it_can_be),
 		cmocka_unit_test(types_have_names),
 	};
 
