@@ -37,6 +37,8 @@ const struct cli_command *const commands[] = {
 	&command_load,
 	&command_save,
 	&command_export,
+	&command_info,
+	&command_doctor,
 	&command_du,
 	&command_prune,
 	&command_volume,
