@@ -55,6 +55,14 @@ static struct err *read_memory(const struct limit_values *values, struct sandbox
 	return NULL;
 }
 
+static bool is_digits(struct str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.at[i] < '0' || text.at[i] > '9')
+			return false;
+	return true;
+}
+
 /* "1.5" CPUs as microseconds of the usual period; digits that say less than one are cut off. */
 static struct err *read_cpus(const char *text, uint64_t *ret)
 {
@@ -69,6 +77,8 @@ static struct err *read_cpus(const char *text, uint64_t *ret)
 
 	if (whole.len > 0)
 		err = num_parse(whole, 0, CPUS_MAX, &number);
+	if (!err && !is_digits(fraction))
+		return wrong;
 	if (fraction.len > MILLIONTHS)
 		fraction.len = MILLIONTHS;
 	if (!err && fraction.len > 0)

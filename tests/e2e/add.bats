@@ -438,7 +438,7 @@ repository() {
 	repository
 	build "ADD http://127.0.0.1:$PORT/git/app.git#v1 /x"
 	grep -q "resolve http://127.0.0.1:$PORT/git/app.git" log
-	! grep -q 'DONE 0 B' log
+	! grep -q 'DONE 0 B' log || false
 	printf 'FROM scratch\nCOPY . /\n' >Recipe
 	cairn build --progress json -o type=cacheonly -f Recipe "http://127.0.0.1:$PORT/git/lib.git" 2>events >/dev/null ||
 		cat events
@@ -460,7 +460,7 @@ repository() {
 	asked >/dev/null
 	build "ADD http://127.0.0.1:$PORT/git/app.git /x"
 	grep -q CACHED log
-	! asked | grep -q 'POST.*upload-pack.*POST'
+	! asked | grep -q 'POST.*upload-pack.*POST' || false
 	local id
 	id=$(git -C served/app.git rev-parse HEAD)
 	build "ADD http://127.0.0.1:$PORT/git/app.git#$id /x"
@@ -525,7 +525,7 @@ repository() {
 	equal "$(lists)" "x/link x/run.sh x/src/main.c"
 	export TOKEN=hidden-token
 	OPTIONS="--secret id=GIT_AUTH_TOKEN,env=TOKEN" build "ADD http://127.0.0.1:$first/away/$PORT/git/app.git#main /y"
-	! asked | grep "/git/" | grep -q "$(printf x-access-token:hidden-token | base64)"
+	! asked | grep "/git/" | grep -q "$(printf x-access-token:hidden-token | base64)" || false
 	OPTIONS="--secret id=GIT_AUTH_TOKEN.127.0.0.1:$PORT,env=TOKEN" build \
 		"ADD http://127.0.0.1:$first/away/$PORT/private-git/app.git#v1 /z"
 	fails 3 build "ADD http://127.0.0.1:$first/away/$PORT/git/nothing.git#v1 /x"

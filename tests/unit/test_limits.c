@@ -89,6 +89,7 @@ TEST(wrong_values_name_their_option)
 		{ { .cpus = "0.001" }, "option --cpus: " },
 		{ { .cpus = "" }, "option --cpus: " },
 		{ { .cpus = "." }, "option --cpus: " },
+		{ { .cpus = "1.0000000x" }, "option --cpus: " },
 		{ { .cpus = "1,5" }, "option --cpus: " },
 		{ { .cpus = "-1" }, "option --cpus: " },
 		{ { .cpus = "1e9" }, "option --cpus: " },
