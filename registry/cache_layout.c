@@ -350,8 +350,9 @@ struct err *cache_layout_open(const struct cache_at *at, const struct cache_ops 
 	static const struct cache_ops ops = { find, fetch, put, finish, layout_free };
 	struct layout *layout = xcalloc(1, sizeof(*layout));
 
-	*layout = (struct layout){ .at = at, .dir_fd = -1, .mask = umask(0) };
-	umask(layout->mask);
+	*layout = (struct layout){ .at = at, .dir_fd = -1 };
+	if (at->way == CACHE_TO) /* no other thread is at work any more */
+		umask(layout->mask = umask(0));
 	pthread_mutex_init(&layout->lock, NULL);
 	*ret_ops = &ops;
 	*ret_self = layout;
