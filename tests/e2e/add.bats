@@ -525,7 +525,7 @@ repository() {
 	equal "$(lists)" "x/link x/run.sh x/src/main.c"
 	export TOKEN=hidden-token
 	OPTIONS="--secret id=GIT_AUTH_TOKEN,env=TOKEN" build "ADD http://127.0.0.1:$first/away/$PORT/git/app.git#main /y"
-	! asked | grep "/git/" | grep -q "$(printf x-access-token:hidden-token | base64)" || false
+	! asked | grep " /git/" | grep -q "$(printf x-access-token:hidden-token | base64)" || false
 	OPTIONS="--secret id=GIT_AUTH_TOKEN.127.0.0.1:$PORT,env=TOKEN" build \
 		"ADD http://127.0.0.1:$first/away/$PORT/private-git/app.git#v1 /z"
 	fails 3 build "ADD http://127.0.0.1:$first/away/$PORT/git/nothing.git#v1 /x"
