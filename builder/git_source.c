@@ -272,11 +272,25 @@ static struct err *fetch(struct git_remote *remote, struct git_cache *cache, con
 	return err_new(ERR_NOT_FOUND, "there is no commit %s", commit);
 }
 
+/* Whether `err` (borrowed) came of a damaged cache, which is gone now. */
+static bool was_damaged(struct git_cache *cache, const struct err *err)
+{
+	struct err *other;
+	bool is_damaged;
+
+	if (!err || err_kind(err) == ERR_CANCELLED)
+		return false;
+	other = git_cache_doubt(cache, &is_damaged);
+	is_damaged = is_damaged && !other;
+	err_free(other); /* the first one says more */
+	return is_damaged;
+}
+
 /* Make sure that the cache has a commit. */
 static struct err *provide(struct git_remote *remote, struct git_cache *cache, const char *commit)
 {
-	struct err *err, *other;
-	bool has, is_damaged;
+	struct err *err;
+	bool has;
 
 	TRY(git_cache_has(cache, commit, &has));
 	if (has)
@@ -285,14 +299,9 @@ static struct err *provide(struct git_remote *remote, struct git_cache *cache, c
 		return err_new(ERR_NETWORK,
 			       "commit %s was not fetched before, and there is no network", commit);
 	err = fetch(remote, cache, commit);
-	if (!err || err_kind(err) == ERR_CANCELLED)
+	if (!was_damaged(cache, err))
 		return err;
-	other = git_cache_doubt(cache, &is_damaged);
-	if (other || !is_damaged) {
-		err_free(other); /* the first one says more */
-		return err;
-	}
-	err_free(err); /* of what is gone now */
+	err_free(err);
 	return fetch(remote, cache, commit);
 }
 
@@ -546,19 +555,13 @@ static struct err *empty(int dir_fd)
 static struct err *provide_files(struct git_remote *remote, struct git_cache *cache,
 				 const char *commit, int dir_fd)
 {
-	struct err *err, *other;
-	bool is_damaged;
+	struct err *err;
 
 	TRY(provide(remote, cache, commit));
 	err = unpack_commit(cache->repo_fd, commit, dir_fd);
-	if (!err || err_kind(err) == ERR_CANCELLED)
+	if (!was_damaged(cache, err))
 		return err;
-	other = git_cache_doubt(cache, &is_damaged);
-	if (other || !is_damaged) {
-		err_free(other); /* the first one says more */
-		return err;
-	}
-	err_free(err); /* of what is gone now */
+	err_free(err);
 	TRY(empty(dir_fd));
 	TRY(provide(remote, cache, commit));
 	return unpack_commit(cache->repo_fd, commit, dir_fd);

@@ -33,6 +33,8 @@ struct err *anchor_open(int root_fd, const struct hierarchy *hierarchy, const ch
 			const struct resource_setting *settings, size_t setting_count,
 			struct anchor *ret) MUST_USE;
 void anchor_release(struct anchor *anchor);
+/* Whether groups in it have the files of a controller, in the unified shape. */
+bool anchor_passes_on(const struct anchor *anchor, const char *controller);
 
 /* The story of a limit that cannot be set: `doing` is what failed with `error` (errno) on `path`,
  * which is told from the root. `option` and `controller` may be NULL. ERR_DENIED where other rights

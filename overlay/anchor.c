@@ -186,6 +186,11 @@ static bool passes_on(int dir_fd, const char *path, const char *controller)
 	return !err && list.len > 0 && hierarchy_lists(list.at, ' ', controller);
 }
 
+bool anchor_passes_on(const struct anchor *anchor, const char *controller)
+{
+	return passes_on(anchor->dir_fd, "", controller);
+}
+
 /* Let the group at `path` pass a controller on to those in it. */
 static struct err *pass_on(int root_fd, const struct anchor *anchor, const char *path,
 			   const char *controller)
@@ -208,7 +213,7 @@ static struct err *pass_down(int root_fd, const struct anchor *anchor, const cha
 {
 	const size_t top = strlen(anchor->hierarchy->mount);
 
-	if (passes_on(anchor->dir_fd, "", controller))
+	if (anchor_passes_on(anchor, controller))
 		return NULL;
 	for (size_t end = top; end <= strlen(anchor->path); end++) {
 		AUTO(mem) char *path = NULL;

@@ -179,20 +179,11 @@ static bool is_useful(const struct cgroups *groups, const struct hierarchy *h)
 	return false;
 }
 
-static bool has_file(const struct anchor *anchor, const char *controller)
-{
-	AUTO(buf) struct buf list = BUF_INIT(STAT_MAX);
-	AUTO(err)
-	struct err *err = file_read(anchor->dir_fd, "cgroup.subtree_control", STAT_MAX, &list);
-
-	return !err && list.len > 0 && hierarchy_lists(list.at, ' ', controller);
-}
-
 /* An anchor that nobody asked for is used only if it does something. */
 static bool is_idle(const struct cgroups *groups, const struct anchor *anchor)
 {
-	return !groups->asked && anchor->hierarchy->unified && !has_file(anchor, "pids") &&
-	       !has_file(anchor, "memory");
+	return !groups->asked && anchor->hierarchy->unified && !anchor_passes_on(anchor, "pids") &&
+	       !anchor_passes_on(anchor, "memory");
 }
 
 static struct err *add_anchor(int root_fd, struct cgroups *groups, const struct hierarchy *h)
@@ -217,8 +208,8 @@ static struct err *add_anchor(int root_fd, struct cgroups *groups, const struct 
 	if (is_idle(groups, &anchor))
 		return NULL;
 	sweep(&anchor);
-	groups->counts =
-		groups->counts || groups->asked || (h->unified && has_file(&anchor, "memory"));
+	groups->counts = groups->counts || groups->asked ||
+			 (h->unified && anchor_passes_on(&anchor, "memory"));
 	groups->anchors[groups->count++] = anchor;
 	anchor = (struct anchor){ .dir_fd = -1 };
 	return NULL;
