@@ -325,8 +325,8 @@ static struct err *finish(void *self)
 	keep_others(layout, manifests);
 	TRY(file_list(layout->dir_fd, ENTRIES, &names));
 	vec_foreach (&names, name)
-		if ((*name)[0] != '.')
-			TRY(add_entry(layout, *name, manifests));
+		if ((*name)[0] != '.') /* what cannot be read is no entry to others either */
+			err_free(add_entry(layout, *name, manifests));
 	text = json_format(index);
 	return file_replace(layout->dir_fd, "index.json", str_of(text), 0666 & ~layout->mask,
 			    FILE_QUICK);

@@ -4,6 +4,8 @@
 
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/pool.h"
 #include "base/vec.h"
@@ -20,7 +22,8 @@ static void open_one(struct fake_registry *registry, enum cache_way way, const c
 		     struct cache_specs *specs, struct cache **ret)
 {
 	assert_ok(cache_specs_add(specs, way, text));
-	assert_ok(cache_open(&specs->at[0], way, registry->client, &platform, ret));
+	assert_ok(
+		cache_open(&specs->at[0], way, registry ? registry->client : NULL, &platform, ret));
 }
 
 static struct digest key_of(unsigned number)
@@ -219,6 +222,27 @@ TEST(an_entry_that_cannot_be_read_is_of_no_harm_to_others_and_written_anew)
 	assert_true(is_found);
 }
 
+TEST(what_else_lies_in_a_directory_is_of_no_harm)
+{
+	AUTO(mem) char *to = xasprintf("type=local,dest=%s/mess", tmp_path);
+	AUTO(mem) char *from = xasprintf("type=local,src=%s/mess", tmp_path);
+	const struct cache_entry one = make_entry(1, NULL), two = make_entry(2, NULL);
+	AUTO(mem) char *large = xcalloc(1, CACHE_ENTRY_MAX + 2);
+	struct cache_entry found;
+	AUTO(fd) int fd = -1;
+
+	memset(large, 'x', CACHE_ENTRY_MAX + 1);
+	write_entry(NULL, to, &one, false, true);
+	assert_int_equal(mkdirat(tmp_fd, "mess/cairn-cache/notes", 0700), 0);
+	assert_int_equal(mkfifoat(tmp_fd, "mess/cairn-cache/pipe", 0600), 0);
+	assert_int_equal(symlinkat("nowhere", tmp_fd, "mess/cairn-cache/link"), 0);
+	assert_ok(file_open_dir(tmp_fd, "mess/cairn-cache", &fd));
+	assert_ok(file_replace(fd, "large", str_of(large), 0600, FILE_QUICK));
+	write_entry(NULL, to, &two, false, true);
+	assert_true(read_entry(NULL, from, 1, &found));
+	assert_true(read_entry(NULL, from, 2, &found));
+}
+
 TEST(bytes_of_another_digest_do_not_enter_the_store)
 {
 	AUTO(fake_registry) struct fake_registry registry = { 0 };
@@ -251,6 +275,7 @@ int main(void)
 		ROOM_TEST(a_question_is_one_request),
 		ROOM_TEST(a_registry_that_cannot_be_asked_is_asked_by_one_thread_and_told_once),
 		ROOM_TEST(an_entry_that_cannot_be_read_is_of_no_harm_to_others_and_written_anew),
+		ROOM_TEST(what_else_lies_in_a_directory_is_of_no_harm),
 		ROOM_TEST(bytes_of_another_digest_do_not_enter_the_store),
 	};
 
