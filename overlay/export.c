@@ -4,7 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,6 +53,7 @@ struct job {
 		struct closed_dir *at;
 		size_t len, cap;
 	} closed;
+	char temp[32];                  /* of a file until it is whole */
 	bool left_devices, left_xattrs; /* some were left out */
 };
 
@@ -122,23 +126,38 @@ static struct err *clear_way(const struct place_dir *dir, const char *name)
 	return err_sys("replace a file");
 }
 
-static struct err *export_file(struct job *job, const char *name, const struct walk_entry *entry)
+/* All of the file `name` that is made in `dir`. */
+static struct err *fill_file(struct job *job, const struct place_dir *dir, const char *name,
+			     const struct walk_entry *entry)
 {
 	const struct tar_entry here = entry_here(job, &entry->tar);
 	AUTO(source) struct source *content = NULL;
 	AUTO(fd) int fd = -1;
-	struct place_dir dir;
 	int from_fd = fcntl(entry->fd, F_DUPFD_CLOEXEC, 0);
 
 	if (from_fd < 0)
 		return err_sys("open it again");
 	content = source_from_fd(from_fd, "its content");
-	TRY(dest_here(&job->dest, &dir));
-	TRY(clear_way(&dir, name));
-	TRY(place_file(&dir, name, &here, &fd));
+	TRY(place_file(dir, name, &here, &fd));
 	TRY(place_content(fd, content, here.size, job->chunk));
-	TRY(place_seal(&job->dest.place, &dir, &here, fd));
+	TRY(place_seal(&job->dest.place, dir, &here, fd));
 	return copy_xattrs(job, &entry->tar, fd);
+}
+
+/* Under another name until it is whole: what it replaces is there until then. */
+static struct err *export_file(struct job *job, const char *name, const struct walk_entry *entry)
+{
+	struct place_dir dir;
+	struct err *err;
+
+	TRY(dest_here(&job->dest, &dir));
+	err = fill_file(job, &dir, job->temp, entry);
+	if (!err && renameat(dir.fd, job->temp, dir.fd, name) < 0)
+		err = errno == EISDIR ? err_new(ERR_INVALID, "a directory is in the way") :
+					err_sys("replace a file");
+	if (err)
+		unlinkat(dir.fd, job->temp, 0); /* what it says does not matter */
+	return err;
 }
 
 static struct err *export_node(struct job *job, const char *name, const struct walk_entry *entry)
@@ -237,6 +256,17 @@ static struct err *export_entry(void *arg, const struct walk_entry *entry)
 
 /* ---- the whole ---- */
 
+/* A name that neither the tree nor the directory has. */
+static struct err *choose_temp(struct job *job)
+{
+	uint64_t chance;
+
+	if (getrandom(&chance, sizeof(chance), 0) != (ssize_t)sizeof(chance))
+		return err_sys("get random bytes");
+	snprintf(job->temp, sizeof(job->temp), ".tmp-%016jx", (uintmax_t)chance);
+	return NULL;
+}
+
 /* The deepest first, since what is above may forbid to go there. */
 static struct err *close_dirs(struct job *job)
 {
@@ -266,6 +296,7 @@ struct err *export_dir(int view_fd, int dest_fd)
 	AUTO(job) struct job job = { .dest_fd = dest_fd, .chunk = xcalloc(1, STREAM_CHUNK) };
 
 	dest_init(&job.dest, dest_fd, -1);
+	TRY(choose_temp(&job));
 	job.dest.place.side = XATTR_VIEW;
 	job.dest.place.owners = geteuid() == 0;
 	job.dest.place.umask = 0777; /* a default ACL may stand in its place: set every mode */

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include "base/log.h"
 #include "overlay/export.h"
@@ -150,6 +152,24 @@ static bool export_as_nobody(void *arg)
 	return true;
 }
 
+TEST(a_file_that_cannot_be_written_replaces_nothing)
+{
+	AUTO(fd) int fd = tree_unpacked(tmp_fd, "view", "f 644 0:0 5 9 a whole\n");
+	AUTO(fd) int dest_fd = tree_unpacked(tmp_fd, "dest", "f 600 0:0 3 1 a old\n");
+	struct rlimit whole, little = { 2, 2 };
+	struct err *err;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &whole), 0);
+	little.rlim_max = whole.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+	err = export_dir(fd, dest_fd);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &whole), 0);
+	assert_int_equal(err_errno(err), EFBIG);
+	err_free(err);
+	assert_tree("as it was", dest_fd, "f 600 0:0 3 1 a old\n");
+}
+
 TEST(without_root_everything_is_ours)
 {
 	ordinary_view = tree_unpacked(tmp_fd, "view",
@@ -178,6 +198,7 @@ int main(void)
 		cmocka_unit_test(what_the_destination_holds_is_merged_and_replaced),
 		cmocka_unit_test(a_default_acl_of_the_destination_changes_no_mode),
 		cmocka_unit_test(what_would_delete_or_follow_is_refused),
+		cmocka_unit_test(a_file_that_cannot_be_written_replaces_nothing),
 		cmocka_unit_test(without_root_everything_is_ours),
 	};
 
