@@ -76,12 +76,19 @@ static char *split(const char *path, const char **ret_name)
 	return slash ? xmemdup(path, (size_t)(slash + 1 - path)) : xstrdup(".");
 }
 
+/* A path that ends in a slash, or is empty. */
+static struct err *no_name(const char *path)
+{
+	return path[0] ? err_new(ERR_INVALID, "%s is a directory", path) :
+			 err_new(ERR_INVALID, "the path is empty");
+}
+
 static struct err *open_aside(struct output *output)
 {
 	AUTO(mem) char *dir = split(output->path, &output->name);
 
 	if (!output->name[0])
-		return err_new(ERR_INVALID, "%s is a directory", output->path);
+		return no_name(output->path);
 	output->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (output->dir_fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return err_new(ERR_NOT_FOUND, "%s: no such directory", dir);
@@ -149,7 +156,7 @@ static struct err *check_aside(const char *path)
 	struct stat st;
 
 	if (!name[0])
-		return err_new(ERR_INVALID, "%s is a directory", path);
+		return no_name(path);
 	if (stat(dir, &st) < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return err_new(ERR_NOT_FOUND, "%s: no such directory", dir);
 	return check_access(dir, W_OK | X_OK);

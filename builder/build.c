@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "base/text.h"
 #include "builder/assemble.h"
 #include "builder/attest.h"
 #include "builder/caches.h"
@@ -115,6 +116,30 @@ static void tell_unused(const struct build_args *args, const struct build_events
 		AUTO(mem)
 		char *text = xasprintf("--build-arg %s is not used: no ARG names it", *name);
 
+		events_emit(events, &(struct build_event){ .kind = EVENT_WARNING, .text = text });
+	}
+}
+
+/* Names behind --no-cache-filter that no stage has. */
+static void tell_unknown_stages(const struct plan *plan, const struct build_events *events)
+{
+	AUTO(mem) const char **names = xcalloc(plan->stage_count, sizeof(*names));
+
+	for (size_t i = 0; i < plan->stage_count; i++)
+		names[i] = plan->stages[i].name;
+	vec_foreach (&plan->opts->no_cache_stages, wanted) {
+		AUTO(mem) char *text = NULL;
+		const char *near;
+		bool found = false;
+
+		for (size_t i = 0; i < plan->stage_count; i++)
+			found = found || plan_stage_is(&plan->stages[i], *wanted);
+		if (found)
+			continue;
+		near = text_nearest(str_of(*wanted), names, plan->stage_count);
+		text = xasprintf("--no-cache-filter %s has no effect: no stage is called so%s%s%s",
+				 *wanted, near ? " (did you mean " : "", near ? near : "",
+				 near ? "?)" : "");
 		events_emit(events, &(struct build_event){ .kind = EVENT_WARNING, .text = text });
 	}
 }
@@ -552,6 +577,7 @@ static struct err *build_all(struct build *build, struct build_result *ret)
 	for (size_t i = 0; i < build->count; i++) /* at the end, where they are seen */
 		tell_lints(build->plans[i], i > 0 ? build->plans[0] : NULL, &build->events);
 	tell_unused(opts->args, &build->events);
+	tell_unknown_stages(build->plans[0], &build->events);
 	return err;
 }
 

@@ -6,6 +6,7 @@
 
 #include "builder/include.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <strings.h>
@@ -127,12 +128,20 @@ static struct err *include(struct joining *j, const struct frame *frame, struct 
 	AUTO(mem) char *shown = NULL;
 	AUTO(fd) int fd = -1;
 	struct frame inner = { .above = frame, .depth = frame->depth + 1 };
+	struct err *err;
 
 	TRY(find_path(frame, name, &path));
 	TRY(check_frames(j, frame, path.at));
-	TRY(err_wrap(file_open(j->root->dir_fd, path.at, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0,
-			       FILE_BENEATH, &fd),
-		     "INCLUDE %.*s", STR_ARG(name)));
+	err = file_open(j->root->dir_fd, path.at, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, FILE_BENEATH,
+			&fd);
+	if (err_errno(err) == EXDEV) {
+		err_free(err);
+		err = err_new(
+			ERR_INVALID,
+			"it is a link, or lies behind one, that leads out of the directory of "
+			"the Recipe");
+	}
+	TRY(err_wrap(err, "INCLUDE %.*s", STR_ARG(name)));
 	shown = xasprintf("%.*s%s", STR_ARG(j->shown), path.at);
 	TRY(err_wrap(file_read_fd(fd, shown, SCRIPT_MAX, &bytes), "INCLUDE"));
 	TRY(script_new(shown, buf_str(&bytes), &script));

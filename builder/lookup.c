@@ -3,7 +3,6 @@
 #include "builder/execute-private.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "base/err.h"
 #include "base/vec.h"
@@ -25,13 +24,6 @@ struct err *execute_look_up_step(struct plan *plan, struct plan_step *step)
 	return NULL;
 }
 
-static bool is_stage(const struct plan_stage *stage, const char *wanted)
-{
-	AUTO(mem) char *number = xasprintf("%zu", stage->stage->index);
-
-	return strcasecmp(wanted, stage->name) == 0 || strcmp(wanted, number) == 0;
-}
-
 /* A step of a stage that is not to come from the cache, one on top of such a step, and one that reads
  * what such a step made: steps stand behind all that they need. */
 static void find_fresh(const struct plan *plan, struct plan_step *step)
@@ -40,7 +32,7 @@ static void find_fresh(const struct plan *plan, struct plan_step *step)
 	vec_foreach (&step->reads, stage)
 		step->fresh = step->fresh || ((*stage)->top && (*stage)->top->fresh);
 	vec_foreach (&plan->opts->no_cache_stages, wanted)
-		step->fresh = step->fresh || is_stage(step->stage, *wanted);
+		step->fresh = step->fresh || plan_stage_is(step->stage, *wanted);
 }
 
 /* Mark a step, all below it, and what the missing ones among them read. One that may still be found

@@ -3,6 +3,7 @@
 #include "builder/plan-private.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -283,6 +284,13 @@ static struct err *plan_targets(struct plan *plan)
 		TRY(plan_stage_of(plan, stages[i], &stages[i]->position, &plan->targets[i].stage));
 	plan->target = plan->targets[0].stage;
 	return NULL;
+}
+
+bool plan_stage_is(const struct plan_stage *stage, const char *wanted)
+{
+	AUTO(mem) char *number = xasprintf("%zu", stage->stage->index);
+
+	return strcasecmp(wanted, stage->name) == 0 || strcmp(wanted, number) == 0;
 }
 
 static void name_stages(struct plan *plan)

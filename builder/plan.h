@@ -23,8 +23,8 @@
 #include "base/vec.h"
 #include "builder/chmod.h"
 #include "builder/context_spec.h"
-#include "builder/dependency.h"
 #include "builder/demands.h"
+#include "builder/dependency.h"
 #include "builder/ignore_file.h"
 #include "builder/mount.h"
 #include "builder/recipe.h"
@@ -219,6 +219,9 @@ struct plan_stage {
 	enum { PLAN_NEW, PLAN_OPEN, PLAN_DONE } state; /* PLAN_OPEN: being planned; finds cycles */
 };
 
+/* Whether the command line means this stage: by its name, in any case, or by its number. */
+bool plan_stage_is(const struct plan_stage *stage, const char *wanted);
+
 /* A stage that is wanted. */
 struct plan_target {
 	struct plan_stage *stage;
@@ -255,7 +258,7 @@ struct plan {
 		size_t len, cap;
 	} images;
 	struct caches *caches; /* to look for what the store has not; borrowed; NULL: none */
-	unsigned transfers; /* from and to registries so far: the last one's number */
+	unsigned transfers;    /* from and to registries so far: the last one's number */
 	struct {
 		struct plan_context **at;
 		size_t len, cap;

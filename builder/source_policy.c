@@ -82,6 +82,7 @@ void source_policy_free(struct source_policy *policy)
 /* A word of a list, or its number, as BuildKit takes both. */
 static struct err *read_word(const struct json_at *at, const char *const *words, int *ret)
 {
+	AUTO(buf) struct buf list = BUF_INIT(4096);
 	const char *text = NULL;
 
 	for (int i = 0; words[i] && json_is_integer(at->value); i++) {
@@ -96,8 +97,9 @@ static struct err *read_word(const struct json_at *at, const char *const *words,
 			*ret = i;
 			return NULL;
 		}
+		buf_addf(&list, "%s%s", i ? ", " : "", words[i]);
 	}
-	return json_error(at, "'%.80s' is not one of the words that are known", text);
+	return json_error(at, "'%.80s' is none of: %s", text, list.at);
 }
 
 /* Nothing may be without effect: a word that is misspelt, least of all. */

@@ -125,6 +125,7 @@ build_it() {
 
 @test "INCLUDE stays in its directory, ends somewhere, and needs the directive" {
 	mkdir -p ctx/parts
+	ln -s /etc/hostname ctx/link
 	while IFS='|' read -r line text; do
 		printf '%s\n' '# syntax=cairn/1' 'FROM scratch' "$line" >ctx/Recipe
 		fails "${text%% *}" cairn build -q ctx
@@ -134,6 +135,7 @@ build_it() {
 		INCLUDE ../out|1 Recipe:3: INCLUDE ../out: it lies outside of the directory of the Recipe
 		INCLUDE /etc/passwd|1 Recipe:3: INCLUDE /etc/passwd: say it from here, not from '/'
 		INCLUDE gone|3 Recipe:3: INCLUDE gone
+		INCLUDE link|1 Recipe:3: INCLUDE link: it is a link, or lies behind one, that leads out of the directory
 		INCLUDE Recipe|1 Recipe:3: INCLUDE Recipe: the file includes itself
 		INCLUDE parts/../Recipe|1 Recipe:3: INCLUDE Recipe: the file includes itself
 		ONBUILD INCLUDE x|1 Recipe:3: INCLUDE is not allowed as an ONBUILD trigger

@@ -40,6 +40,8 @@ quiet_build() {
 	equal "$(tail -c 1 judged | wc -l) $(tail -c 1 with | wc -l)" "0 0" # no newline
 	fails 3 cairn build --iidfile-raw absent/x .
 	says "option --iidfile-raw: absent/: no such directory"
+	fails 1 cairn build --iidfile '' .
+	says "option --iidfile: the path is empty"
 }
 
 @test "the documents of --format docker are Docker's" {
@@ -246,6 +248,11 @@ quiet_build() {
 	[ "${again% *}" != "${after% *}" ]
 	[ "${again#* }" != "${after#* }" ]
 	equal "$(both --no-cache-filter other)" "$again"
+	run -0 cairn build --no-cache-filter other,ONES,1,stage-2 .
+	says "warning: --no-cache-filter other has no effect: no stage is called so"
+	says "warning: --no-cache-filter ONES has no effect: no stage is called so (did you mean one?)"
+	[[ $output != *"filter 1 "* ]]
+	[[ $output != *"filter stage-2 "* ]]
 }
 
 @test "BUILDKIT_PROGRESS is the default of --progress" {

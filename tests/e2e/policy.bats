@@ -159,6 +159,9 @@ context() {
 	fails 2 build -t app
 	says "option --source-policy-file: source policy policy.json: rule 1"
 	says "'identifer' is not known"
+	policy '{"action":"DENI","selector":{"identifier":"*"}}'
+	fails 2 build -t app
+	says "'DENI' is none of: ALLOW, DENY, CONVERT"
 	echo nonsense >policy.json
 	fails 2 build -t app
 	fails 3 build_in ctx --source-policy-file absent.json
