@@ -95,10 +95,32 @@ static struct err *read_cpus(const char *text, uint64_t *ret)
 	return wrong;
 }
 
+/* "3" or "0-3". */
+static bool is_range(struct str text)
+{
+	struct str last = text;
+	struct str first = str_cut(&last, '-');
+	uint64_t from, to;
+	struct err *err = num_parse(first, 0, UINT32_MAX, &from);
+
+	if (!err && last.at)
+		err = num_parse(last, from, UINT32_MAX, &to);
+	err_free(err);
+	return !err;
+}
+
+static bool is_set(struct str text)
+{
+	while (text.at)
+		if (!is_range(str_cut(&text, ',')))
+			return false;
+	return true;
+}
+
 /* Lists as the kernel takes them: numbers and ranges. */
 static struct err *read_set(const char *option, const char *text, const char **ret)
 {
-	if (text && (!text[0] || text[strspn(text, "0123456789,-")]))
+	if (text && !is_set(str_of(text)))
 		return err_new(ERR_USAGE, "option %s: '%.80s' is no list such as 0-3,6", option,
 			       text);
 	if (text && strlen(text) > 200)

@@ -237,6 +237,16 @@ manifest_gets() {
 	equal "$(find d/cairn-cache -name 'v1-*' | wc -l)" 6
 }
 
+@test "a file in the place of a cache is told before anything runs" {
+	mkdir ctx
+	printf 'FROM absent.invalid/nothing\n' >ctx/Recipe
+	echo x >file
+	fails 1 cairn build --offline --cache-to type=local,dest=file ctx
+	says "option --cache-to: directory 'file' cannot be made: there is a file"
+	fails 5 cairn build --offline --cache-to type=local,dest=file,ignore-error=true ctx
+	equal "$(cat file)" x
+}
+
 @test "types that do not exist here are refused with those that do" {
 	mkdir ctx
 	for type in gha s3 azblob; do
