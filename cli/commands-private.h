@@ -28,6 +28,7 @@ extern const struct cli_command command_load;
 extern const struct cli_command command_login;
 extern const struct cli_command command_logout;
 extern const struct cli_command command_parse;
+extern const struct cli_command command_check;
 extern const struct cli_command command_prune;
 extern const struct cli_command command_pull;
 extern const struct cli_command command_push;

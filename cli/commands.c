@@ -42,6 +42,7 @@ const struct cli_command *const commands[] = {
 	&command_du,
 	&command_prune,
 	&command_volume,
+	&command_check,
 	&command_help,
 	&command_version,
 	&command_complete,

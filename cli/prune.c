@@ -210,6 +210,7 @@ static struct err *run_prune(struct cli *cli, void *arg, struct strings *operand
 
 	(void)operands;
 	TRY(parse_opts(values, &opts));
+	TRY(cli_be_root()); /* layers may belong to other ids of ours */
 	TRY(cli_open_store(cli, &store));
 	if (values->limit)
 		return keep_limit(store, values->limit);
@@ -300,6 +301,7 @@ static struct err *run_du(struct cli *cli, void *arg, struct strings *operands)
 	AUTO(store) struct store *store = NULL;
 
 	(void)operands;
+	TRY(cli_be_root()); /* layers may belong to other ids of ours */
 	TRY(cli_open_store(cli, &store));
 	TRY(usage_tell(store, &report));
 	show_usage(&report, values->format);

@@ -280,23 +280,29 @@ static void add_content(struct buf *line, const struct tar_entry *entry,
 		buf_addc(line, '-');
 }
 
-static void list_entry(void *arg, const struct tar_entry *entry, const struct digest *digest)
+void diff_list_line(struct buf *line, const struct tar_entry *entry, const struct digest *digest)
 {
 	static const char letters[] = {
 		[TAR_FILE] = 'f',  [TAR_HARDLINK] = 'h', [TAR_SYMLINK] = 'l', [TAR_CHAR] = 'c',
 		[TAR_BLOCK] = 'b', [TAR_DIR] = 'd',      [TAR_FIFO] = 'p'
 	};
-	struct list *list = arg;
 	bool whiteout = entry->type == TAR_FILE && !digest;
 
-	buf_reset(&list->line);
-	buf_addf(&list->line, "%c %04o %u %u %ju %jd ", whiteout ? 'w' : letters[entry->type],
+	buf_addf(line, "%c %04o %u %u %ju %jd ", whiteout ? 'w' : letters[entry->type],
 		 (unsigned)entry->mode, entry->uid, entry->gid, (uintmax_t)entry->size,
 		 (intmax_t)entry->mtime);
-	add_content(&list->line, entry, digest);
-	buf_addc(&list->line, ' ');
-	add_escaped(&list->line, entry->path);
-	buf_addc(&list->line, '\n');
+	add_content(line, entry, digest);
+	buf_addc(line, ' ');
+	add_escaped(line, entry->path);
+	buf_addc(line, '\n');
+}
+
+static void list_entry(void *arg, const struct tar_entry *entry, const struct digest *digest)
+{
+	struct list *list = arg;
+
+	buf_reset(&list->line);
+	diff_list_line(&list->line, entry, digest);
 	sink_write(list->out, list->line.at, list->line.len);
 }
 

@@ -24,6 +24,7 @@
 #include "base/mem.h"
 #include "store/layer.h"
 
+struct buf;
 struct err;
 struct sink;
 struct store;
@@ -57,6 +58,9 @@ struct err *diff_write(int fs_fd, const struct diff_opts *opts, struct sink *out
 
 /* Whether the tar of a layer would hold no entry at all. Stops at the first that it would. */
 struct err *diff_is_empty(int fs_fd, int below_fd, bool *ret) MUST_USE;
+
+/* The line of an entry in a layer's list (see diff_commit_blob()), appended with its newline. */
+void diff_list_line(struct buf *line, const struct tar_entry *entry, const struct digest *digest);
 
 /* Set times later than `epoch` (seconds) to it, in the whole tree; symlinks and directories too. */
 struct err *diff_clamp_times(int fs_fd, int64_t epoch) MUST_USE;

@@ -185,6 +185,15 @@ struct err *blob_doubt(struct store *store, const struct digest *digest, struct 
 	return damaged(digest);
 }
 
+struct err *blob_verify(struct store *store, const struct digest *digest, bool discard_bad,
+			bool *ret_good)
+{
+	AUTO(fd) int fd = -1;
+
+	TRY(hash_blob(store, digest, &fd, ret_good));
+	return *ret_good || !discard_bad ? NULL : discard(store, digest, fd);
+}
+
 static struct err *hash_text(struct str text, struct digest *ret)
 {
 	AUTO(hasher) struct hasher *h = hasher_new();

@@ -33,6 +33,10 @@ struct err *blob_has(struct store *store, const struct descriptor *blob, bool *r
  * and if its bytes are not its own it is taken out of view: from then on it is absent, so that
  * who needs it makes it anew, and the error names it and the remedy. Takes ownership of `err`. */
 struct err *blob_doubt(struct store *store, const struct digest *digest, struct err *err) MUST_USE;
+/* Hash it, and pin it. `*ret_good` is false only if its bytes are certainly not its own; with `discard` it is
+ * then taken out of view. ERR_NOT_FOUND if it is absent. */
+struct err *blob_verify(struct store *store, const struct digest *digest, bool discard,
+			bool *ret_good) MUST_USE;
 /* A small document, verified against its digest. ERR_CORRUPT names the blob and the remedy. */
 struct err *blob_read(struct store *store, const struct digest *digest, size_t max, struct buf *ret)
 	MUST_USE;

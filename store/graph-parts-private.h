@@ -25,9 +25,12 @@ uint32_t graph_find(const struct map *names, char kind, const char *name);
 /* Add it; another of the same path is dropped. */
 struct err *graph_add_holder(struct graph *graph, const struct holder_found *found) MUST_USE;
 /* Whether exactly this file was read. A number of an inode is used again: with `changed`, the change
- * time must be equal too. */
+ * time must be equal too, and have been old enough to tell. */
 bool graph_knows(const struct graph *graph, const char *path, ino_t inode,
 		 const struct timespec *changed);
+
+/* Whether what has this time had rested for long enough that a later change shows in it. */
+bool graph_is_settled(const struct timespec *changed);
 
 /* Read names, images without one, steps and files of the web: whatever is new or has been replaced
  * since the last time. */

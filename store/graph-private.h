@@ -52,8 +52,10 @@ struct holder {
 	ino_t inode;
 	struct timespec used, changed; /* modification and change time */
 	uint64_t bytes;                /* its own, on disk */
+	bool settled;                  /* it had rested: another one of its name has another time */
 	bool chosen;                   /* somebody wants it to go */
 	bool dropped;
+	bool replaced; /* and another one of its path has come, with what it takes */
 	VEC(uint32_t) objects;
 };
 

@@ -356,8 +356,10 @@ struct err *graph_add_holder(struct graph *graph, const struct holder_found *fou
 	uint32_t kept;
 
 	TRY(find_kept(graph, found, &kept));
-	if (before)
+	if (before) {
 		graph_drop(graph, &graph->holders.at[(uintptr_t)before - 1]);
+		graph->holders.at[(uintptr_t)before - 1].replaced = true;
+	}
 	map_put(&graph->known, str_of(found->path), (void *)(uintptr_t)(index + 1));
 	holder = vec_add(&graph->holders);
 	holder->kind = found->kind;
@@ -365,6 +367,7 @@ struct err *graph_add_holder(struct graph *graph, const struct holder_found *fou
 	holder->inode = found->st.st_ino;
 	holder->used = found->st.st_mtim;
 	holder->changed = found->st.st_ctim;
+	holder->settled = graph_is_settled(&found->st.st_ctim);
 	holder->bytes = (uint64_t)found->st.st_blocks * BLOCK;
 	graph->stamp++;
 	return kept ? hold(graph, holder, kept - 1) : NULL;
@@ -377,7 +380,7 @@ bool graph_knows(const struct graph *graph, const char *path, ino_t inode,
 	const struct holder *holder = at ? &graph->holders.at[at - 1] : NULL;
 
 	return holder && holder->inode == inode &&
-	       (!changed || (changed->tv_sec == holder->changed.tv_sec &&
+	       (!changed || (holder->settled && changed->tv_sec == holder->changed.tv_sec &&
 			     changed->tv_nsec == holder->changed.tv_nsec));
 }
 

@@ -143,7 +143,7 @@ static struct err *read_holder(struct graph *graph, struct holder_found *found)
 
 /* ---- one directory ---- */
 
-static bool is_settled(const struct timespec *changed)
+bool graph_is_settled(const struct timespec *changed)
 {
 	const struct timespec now = clock_now();
 
@@ -203,7 +203,7 @@ static struct err *visit_shelf(struct graph *graph, struct shelf *shelf)
 	    st.st_mtim.tv_nsec == shelf->changed.tv_nsec)
 		return NULL;
 	shelf->changed = st.st_mtim;
-	shelf->settled = is_settled(&st.st_mtim); /* asked before it is read */
+	shelf->settled = graph_is_settled(&st.st_mtim); /* asked before it is read */
 	return read_shelf(graph, shelf->path, shelf->kind);
 }
 

@@ -259,6 +259,10 @@ static struct err *drop_if_chosen(struct prune *prune, size_t index)
 
 	if (!holder->chosen || holder->dropped)
 		return NULL;
+	if (!file_exists(prune->store->root_fd, holder->path)) { /* somebody else has deleted it */
+		graph_drop(&prune->graph, holder);
+		return NULL;
+	}
 	if (is_unchanged(prune, holder) && may_go(prune, holder) &&
 	    !graph_holder_in_use(&prune->graph, holder))
 		TRY(drop(prune, holder, &gone));

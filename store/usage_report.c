@@ -79,7 +79,7 @@ static void count_objects(const struct graph *graph, int kind, struct usage_line
 static void count_holders(const struct graph *graph, int kind, struct usage_line *line)
 {
 	vec_foreach (&graph->holders, holder) {
-		if ((int)holder->kind != kind)
+		if ((int)holder->kind != kind || holder->replaced)
 			continue;
 		line->count++;
 		if (holder->dropped)

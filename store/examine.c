@@ -1,0 +1,550 @@
+/* store/examine.c - see store/examine.h: blobs, layers, records, links. */
+
+#include "store/examine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cancel.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "store/blob.h"
+#include "store/examine-private.h"
+#include "store/image.h"
+#include "store/index-private.h"
+#include "store/meta-private.h"
+#include "store/ref-private.h"
+#include "store/step-private.h"
+#include "store/store-private.h"
+#include "store/web_record.h"
+
+#define WEB_MAX ((size_t)64 * 1024)
+
+const char *examine_state_name(enum examine_state state)
+{
+	static const char *const names[EXAMINE_STATES] = {
+		[EXAMINE_WRONG] = "wrong",
+		[EXAMINE_REPAIRED] = "repaired",
+		[EXAMINE_NOTE] = "note",
+	};
+
+	return names[state];
+}
+
+/* ---- telling ---- */
+
+void examine_report_release(struct examine_report *report)
+{
+	vec_foreach (report, finding) {
+		free(finding->object);
+		free(finding->place);
+		free(finding->what);
+		free(finding->remedy);
+	}
+	vec_release(report);
+}
+
+static void examine_auto_(struct examine *exam)
+{
+	graph_release(&exam->graph);
+	map_release(&exam->wanted, NULL);
+	map_release(&exam->bad, NULL);
+	examine_report_release(&exam->report);
+}
+
+struct examine_finding *examine_tell(struct examine *exam, const char *object, const char *place,
+				     char *what, const char *remedy)
+{
+	struct examine_finding *finding = vec_add(&exam->report);
+
+	finding->object = xstrdup(object);
+	finding->place = xstrdup(place);
+	finding->what = what;
+	finding->remedy = remedy ? xstrdup(remedy) : NULL;
+	return finding;
+}
+
+void examine_repaired(struct examine *exam, struct examine_finding *finding)
+{
+	(void)exam;
+	finding->state = EXAMINE_REPAIRED;
+	free(STEAL(finding->remedy));
+}
+
+void examine_note(struct examine *exam, struct examine_finding *finding)
+{
+	(void)exam;
+	finding->state = EXAMINE_NOTE;
+	free(STEAL(finding->remedy));
+}
+
+/* Out of view with it: from then on it is absent. */
+static struct err *take_away(struct examine *exam, struct examine_finding *finding,
+			     const char *path)
+{
+	AUTO(lock) struct lock hold = LOCK_INIT;
+
+	if (!exam->opts->repair)
+		return NULL;
+	TRY(store_hold(exam->store, &hold));
+	TRY(trash_put(exam->store, exam->store->root_fd, path));
+	examine_repaired(exam, finding);
+	return NULL;
+}
+
+static bool is_wanted(const struct examine *exam, char kind, const char *name)
+{
+	AUTO(mem) char *key = xasprintf("%c%.64s", kind, name);
+
+	return !exam->wanted.len || map_has(&exam->wanted, str_of(key));
+}
+
+/* ---- blobs ---- */
+
+static bool parse_hex(const char *name, struct digest *ret)
+{
+	AUTO(mem) char *text = xasprintf("sha256:%s", name);
+	AUTO(err) struct err *err = digest_parse(text, ret);
+
+	return !err;
+}
+
+/* Documents are read even in a hurry. */
+static bool is_large(const struct examine *exam, const char *path)
+{
+	struct stat st;
+
+	return fstatat(exam->store->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st.st_size > (off_t)IMAGE_DOCUMENT_MAX;
+}
+
+static struct err *tell_blob(struct examine *exam, const char *name, const char *path)
+{
+	AUTO(mem) char *object = xasprintf("blob sha256:%s", name);
+	struct examine_finding *finding =
+		examine_tell(exam, object, path, xstrdup("its bytes have another digest"),
+			     "cairn check --repair takes it away");
+
+	if (exam->opts->repair)
+		examine_repaired(exam, finding); /* it is absent, and what lacks it is told */
+	else
+		map_put(&exam->bad, str_of(name), exam);
+	return NULL;
+}
+
+static struct err *examine_blob(struct examine *exam, const char *name)
+{
+	char path[STORE_PATH_SIZE];
+	struct digest digest;
+	bool good = true;
+	struct err *err;
+
+	snprintf(path, sizeof(path), "blobs/sha256/%.80s", name);
+	if (!parse_hex(name, &digest)) {
+		struct examine_finding *finding =
+			examine_tell(exam, "stray file", path, xstrdup("it is no blob"),
+				     "cairn check --repair takes it away");
+		return take_away(exam, finding, path);
+	}
+	if (exam->opts->quick && is_large(exam, path))
+		return NULL;
+	err = blob_verify(exam->store, &digest, exam->opts->repair, &good);
+	if (err_kind(err) == ERR_NOT_FOUND) { /* it has been pruned meanwhile */
+		err_free(err);
+		return NULL;
+	}
+	TRY(err_wrap(err, "blob sha256:%s", name));
+	exam->report.blobs++;
+	return good ? NULL : tell_blob(exam, name, path);
+}
+
+static struct err *examine_blobs(struct examine *exam)
+{
+	AUTO(strings) struct strings names = { 0 };
+
+	TRY(file_list(exam->store->root_fd, "blobs/sha256", &names));
+	vec_foreach (&names, name) {
+		TRY(cancel_check());
+		if (is_wanted(exam, 'B', *name))
+			TRY(examine_blob(exam, *name));
+	}
+	return NULL;
+}
+
+/* ---- layers ---- */
+
+/* Take a bad layer away, and make it anew from its blob if that can be. `meta` may be NULL. */
+static struct err *replace_layer(struct examine *exam, struct examine_finding *finding,
+				 const char *lid, const struct layer_meta *meta)
+{
+	AUTO(mem) char *path = xasprintf("layers/%s", lid);
+	bool done = false;
+
+	TRY(take_away(exam, finding, path));
+	if (!exam->opts->repair || !meta)
+		return NULL;
+	return exam->opts->hands->remake_layer(exam->store, meta, &done);
+}
+
+static struct err *tell_layer(struct examine *exam, const char *lid, char *what,
+			      const struct layer_meta *meta)
+{
+	AUTO(mem) char *object = xasprintf("layer %s", lid);
+	AUTO(mem) char *place = xasprintf("layers/%s", lid);
+
+	return replace_layer(
+		exam,
+		examine_tell(exam, object, place, what,
+			     "cairn check --repair takes it away; it is made again when "
+			     "it is needed"),
+		lid, meta);
+}
+
+/* Why a layer counts as absent: NULL if that is only because it did not survive a power cut for certain,
+ * or is gone. */
+static struct err *find_fault(struct examine *exam, const char *lid, char **ret)
+{
+	AUTO(buf) struct buf text = BUF_INIT(META_MAX);
+	AUTO(err) struct err *err = NULL;
+	struct meta_record record;
+	char path[STORE_PATH_SIZE];
+	bool found = false;
+
+	*ret = NULL;
+	if (!file_exists(exam->store->root_fd, meta_path(lid, ".", path)))
+		return NULL;
+	TRY(store_read(exam->store, meta_path(lid, "meta", path), META_MAX, &text, &found));
+	if (!found) {
+		*ret = xstrdup("it has no record");
+		return NULL;
+	}
+	err = meta_parse(buf_str(&text), &record);
+	if (err)
+		*ret = xstrdup(err_text(err));
+	else if (strcmp(record.meta.lid, lid) != 0)
+		*ret = xstrdup("the record is that of another layer");
+	else if (!file_exists(exam->store->root_fd, meta_path(lid, "fs", path)))
+		*ret = xstrdup("it has no tree");
+	return NULL;
+}
+
+static struct err *examine_tree(struct examine *exam, const struct layer_meta *meta)
+{
+	AUTO(err) struct err *wrong = NULL;
+	struct err *err;
+
+	if (exam->opts->quick)
+		return NULL;
+	err = exam->opts->hands->verify_layer(exam->store, meta->lid, &wrong);
+	if (err_kind(err) == ERR_NOT_FOUND) { /* it has been pruned meanwhile */
+		err_free(err);
+		return NULL;
+	}
+	TRY(err_wrap(err, "layer %s", meta->lid));
+	return wrong ? tell_layer(exam, meta->lid, xstrdup(err_text(wrong)), meta) : NULL;
+}
+
+/* A layer that is not linked by its diff id is not found by it: a process died between the two. */
+static struct err *examine_diff(struct examine *exam, const struct layer_meta *meta)
+{
+	char path[STORE_PATH_SIZE];
+	struct examine_finding *finding;
+	AUTO(mem) char *object = xasprintf("layer %s", meta->lid);
+
+	if (!meta->has_diff_id || meta->dependent ||
+	    file_exists(exam->store->root_fd, store_hex_path("diffs/", &meta->diff_id, path)))
+		return NULL;
+	finding = examine_tell(exam, object, path, xstrdup("no link leads to it"), NULL);
+	examine_note(exam, finding);
+	if (!exam->opts->repair)
+		return NULL;
+	TRY(layer_update(exam->store, meta));
+	examine_repaired(exam, finding);
+	return NULL;
+}
+
+static struct err *examine_layer(struct examine *exam, const char *lid)
+{
+	struct meta_record record;
+	bool found = false;
+	char *fault = NULL;
+
+	TRY(meta_find(exam->store, lid, &found, &record));
+	exam->report.layers++;
+	if (found) {
+		TRY(examine_tree(exam, &record.meta));
+		return examine_diff(exam, &record.meta);
+	}
+	TRY(find_fault(exam, lid, &fault));
+	return fault ? tell_layer(exam, lid, fault, NULL) : NULL;
+}
+
+static struct err *examine_layers(struct examine *exam)
+{
+	AUTO(strings) struct strings names = { 0 };
+
+	TRY(file_list(exam->store->root_fd, "layers", &names));
+	vec_foreach (&names, name) {
+		TRY(cancel_check());
+		if (is_wanted(exam, 'L', *name))
+			TRY(examine_layer(exam, *name));
+	}
+	return NULL;
+}
+
+/* ---- records ---- */
+
+/* What is wrong with a step record, the caller's; NULL: nothing. */
+static struct err *judge_step(struct examine *exam, const char *path, char **ret)
+{
+	AUTO(buf) struct buf text = BUF_INIT(STEP_MAX + 2 * STEP_HEAD_MAX);
+	AUTO(step_record) struct step_record record = { 0 };
+	AUTO(err) struct err *err = NULL;
+	char hex[STORE_PATH_SIZE], layer[STORE_PATH_SIZE];
+	bool found = false;
+
+	*ret = NULL;
+	TRY(store_read(exam->store, path, STEP_MAX + STEP_HEAD_MAX, &text, &found));
+	if (!found) {
+		if (file_exists(exam->store->root_fd, path))
+			*ret = xstrdup("it is no file that can be read");
+		return NULL;
+	}
+	err = step_parse(buf_str(&text), text.len, true, &record);
+	if (err)
+		*ret = xstrdup(err_text(err));
+	else if (strcmp(store_hex_path("", &record.key, hex), strrchr(path, '/') + 1) != 0)
+		*ret = xstrdup("it is the record of another step");
+	else if (record.lid[0] &&
+		 !file_exists(exam->store->root_fd, meta_path(record.lid, ".", layer)))
+		*ret = xasprintf("its layer %s is not in the store", record.lid);
+	return NULL;
+}
+
+static struct err *judge_web(struct examine *exam, const char *path, char **ret)
+{
+	AUTO(buf) struct buf text = BUF_INIT(WEB_MAX);
+	AUTO(web_record) struct web_record record = { 0 };
+	AUTO(err) struct err *err = NULL;
+	bool found = false;
+
+	*ret = NULL;
+	TRY(store_read(exam->store, path, WEB_MAX - 1, &text, &found));
+	if (found)
+		err = web_record_parse(buf_str(&text), &record);
+	if (err)
+		*ret = xstrdup(err_text(err));
+	return NULL;
+}
+
+/* The names in a directory that may be absent. */
+static struct err *list(struct examine *exam, const char *dir, struct strings *ret)
+{
+	struct err *err = file_list(exam->store->root_fd, dir, ret);
+
+	if (err_kind(err) != ERR_NOT_FOUND)
+		return err;
+	err_free(err);
+	return NULL;
+}
+
+static struct err *examine_records(struct examine *exam, const char *dir, const char *kind,
+				   struct err *(*judge)(struct examine *exam, const char *path,
+							char **ret))
+{
+	AUTO(strings) struct strings names = { 0 };
+
+	TRY(list(exam, dir, &names));
+	vec_foreach (&names, name) {
+		AUTO(mem) char *path = xasprintf("%s/%s", dir, *name);
+		AUTO(mem) char *object = xasprintf("%s %s", kind, *name);
+		char *what = NULL;
+
+		TRY(judge(exam, path, &what));
+		if (what)
+			TRY(take_away(exam,
+				      examine_tell(exam, object, path, what,
+						   "cairn check --repair takes it away; it is made "
+						   "again when it is needed"),
+				      path));
+	}
+	if (judge == judge_step)
+		exam->report.steps += names.len;
+	return NULL;
+}
+
+static struct err *examine_steps(struct examine *exam)
+{
+	for (unsigned i = 0; i < 256; i++) {
+		char shelf[16];
+
+		snprintf(shelf, sizeof(shelf), "steps/%02x", i);
+		TRY(examine_records(exam, shelf, "step", judge_step));
+	}
+	return NULL;
+}
+
+static struct err *judge_partial(struct examine *exam, const char *path, char **ret)
+{
+	struct digest digest;
+
+	(void)exam;
+	*ret = parse_hex(strrchr(path, '/') + 1, &digest) ?
+		       NULL :
+		       xstrdup("it is no download that can go on");
+	return NULL;
+}
+
+/* ---- links ---- */
+
+/* Where a link leads, without what comes before "layers/" or "blobs/". */
+static bool leads_somewhere(struct examine *exam, const char *path)
+{
+	char target[256] = "";
+	const char *rest = target;
+
+	if (readlinkat(exam->store->root_fd, path, target, sizeof(target) - 1) < 0)
+		return false;
+	while (strncmp(rest, "../", 3) == 0)
+		rest += 3;
+	return file_exists(exam->store->root_fd, rest);
+}
+
+static struct err *examine_link(struct examine *exam, const char *path)
+{
+	AUTO(lock) struct lock hold = LOCK_INIT;
+	AUTO(mem) char *object = NULL;
+	struct examine_finding *finding;
+
+	TRY(store_hold(exam->store, &hold));
+	if (leads_somewhere(exam, path) || !file_exists(exam->store->root_fd, path))
+		return NULL;
+	object = xasprintf("link %s", path);
+	finding = examine_tell(exam, object, path, xstrdup("it leads nowhere"), NULL);
+	examine_note(exam, finding);
+	if (!exam->opts->repair)
+		return NULL;
+	if (unlinkat(exam->store->root_fd, path, 0) == 0)
+		examine_repaired(exam, finding);
+	return NULL;
+}
+
+static struct err *examine_links_in(struct examine *exam, const char *dir)
+{
+	AUTO(strings) struct strings names = { 0 };
+
+	TRY(list(exam, dir, &names));
+	vec_foreach (&names, name) {
+		AUTO(mem) char *path = xasprintf("%s/%s", dir, *name);
+
+		TRY(examine_link(exam, path));
+	}
+	return NULL;
+}
+
+static struct err *examine_links(struct examine *exam)
+{
+	TRY(examine_links_in(exam, "diffs"));
+	for (unsigned i = 0; i < 256; i++) {
+		char shelf[8];
+
+		snprintf(shelf, sizeof(shelf), "ids/%02x", i);
+		TRY(examine_links_in(exam, shelf));
+	}
+	return NULL;
+}
+
+/* ---- the view ---- */
+
+static struct err *examine_view(struct examine *exam)
+{
+	AUTO(ref_list) struct ref_list refs = { 0 };
+	AUTO(buf) struct buf want = BUF_INIT(INDEX_MAX), have = BUF_INIT(INDEX_MAX);
+	AUTO(lock) struct lock lock = LOCK_INIT;
+	struct examine_finding *finding;
+	bool found = false;
+
+	if (atomic_load(&exam->store->read_only))
+		return NULL;
+	TRY(lock_file(exam->store->root_fd, "lock/index", LOCK_EXCLUSIVE, &lock));
+	TRY(ref_list(exam->store, &refs));
+	index_format(&refs, &want);
+	TRY(store_read(exam->store, "index.json", INDEX_MAX - 1, &have, &found));
+	if (found && str_equal(buf_str(&want), buf_str(&have)))
+		return NULL;
+	finding = examine_tell(exam, "view index.json", "index.json",
+			       xstrdup("it is not what the names say"), NULL);
+	examine_note(exam, finding);
+	if (!exam->opts->repair)
+		return NULL;
+	TRY(index_renew(exam->store));
+	TRY(store_sync_dir(exam->store, "."));
+	examine_repaired(exam, finding);
+	return NULL;
+}
+
+/* ---- all of it ---- */
+
+/* What the images that were asked for lead to. */
+static struct err *want_images(struct examine *exam)
+{
+	vec_foreach (exam->opts->names, name) {
+		char path[REF_PATH_SIZE];
+		const struct holder *holder = NULL;
+
+		TRY(ref_path(*name, path));
+		vec_foreach (&exam->graph.holders, other)
+			if (!other->dropped && strcmp(other->path, path) == 0)
+				holder = other;
+		if (!holder)
+			return err_new(ERR_NOT_FOUND, "no image '%.255s' in the store",
+				       index_familiar(*name));
+		map_put(&exam->wanted, STR("*"), exam);
+		vec_foreach (&holder->objects, index) {
+			const struct object *object = &exam->graph.objects.at[*index];
+			AUTO(mem)
+			char *key = xasprintf("%c%s", object->kind == OBJECT_LAYER ? 'L' : 'B',
+					      object->name);
+
+			map_put(&exam->wanted, str_of(key), exam);
+		}
+	}
+	return NULL;
+}
+
+static struct err *examine_rest(struct examine *exam)
+{
+	TRY(examine_steps(exam));
+	TRY(examine_records(exam, "web", "file of the web", judge_web));
+	TRY(examine_records(exam, "partial", "download", judge_partial));
+	TRY(examine_links(exam));
+	return examine_view(exam);
+}
+
+struct err *examine_run(struct store *store, const struct examine_opts *opts,
+			struct examine_report *ret)
+{
+	AUTO(examine) struct examine exam = { .store = store, .opts = opts };
+	const bool all = !opts->names || !opts->names->len;
+
+	if (!all) {
+		TRY(graph_load(store, &exam.graph));
+		TRY(want_images(&exam));
+	}
+	TRY(examine_blobs(&exam));
+	TRY(examine_layers(&exam));
+	TRY(examine_images(&exam));
+	if (all)
+		TRY(examine_rest(&exam));
+	vec_foreach (&exam.report, finding)
+		exam.report.counts[finding->state]++;
+	*ret = exam.report;
+	exam.report = (struct examine_report){ 0 };
+	return NULL;
+}
