@@ -355,4 +355,5 @@ def main():
         print(descriptor["digest"])
 
 
-main()
+if __name__ == "__main__":
+    main()
