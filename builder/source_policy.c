@@ -2,6 +2,7 @@
 
 #include "builder/source_policy.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -397,6 +398,28 @@ static struct err *wrong_kind(const struct source_policy *policy, const char *wh
 
 /* ---- one spelling ---- */
 
+/* Without the percents that change nothing (RFC 3986, 2.3). Owned. */
+static char *unescaped(const char *text)
+{
+	static const char plain[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+	AUTO(buf) struct buf out = BUF_INIT(strlen(text) + 1);
+
+	while (*text) {
+		const bool escape = text[0] == '%' && isxdigit((unsigned char)text[1]) &&
+				    isxdigit((unsigned char)text[2]);
+		AUTO(mem) char *byte = escape ? url_decoded((struct str){ text, 3 }) : NULL;
+
+		if (byte && strchr(plain, byte[0])) {
+			buf_addc(&out, byte[0]);
+			text += 3;
+		} else {
+			buf_addc(&out, *text++);
+		}
+	}
+	return buf_steal(&out);
+}
+
 /* "host" or "host:port" as rules know it: without the dot that may end a name, and without the port that
  * is the usual one. `authority` is in lower case. Owned. */
 static char *plain_authority(const char *authority, uint64_t usual_port)
@@ -463,7 +486,8 @@ static bool is_web(const char *url)
  * cannot be read is not fetched either. Owned. */
 static char *plain_url(const char *text)
 {
-	AUTO(mem) char *shown = url_without_logins(text);
+	AUTO(mem) char *decoded = unescaped(text);
+	AUTO(mem) char *shown = url_without_logins(decoded);
 	AUTO(mem) char *authority = NULL;
 	AUTO(mem) char *plain = NULL;
 	AUTO(url) struct url *url = NULL;
@@ -512,10 +536,20 @@ static char *place_of(const struct git_url *url)
 	static const uint64_t usual_ports[] = {
 		[GIT_HTTP] = 80, [GIT_HTTPS] = 443, [GIT_SSH] = 22, [GIT_GIT] = 9418
 	};
-	AUTO(mem) char *authority = plain_authority(url->authority, usual_ports[url->scheme]);
-	const char *scheme = strstr(url->remote, "://");
-	const char *path = scheme ? strchr(scheme + 3, '/') : strchr(url->remote, ':') + 1;
+	AUTO(mem)
+	char *remote = is_web(url->remote) ? plain_url(url->remote) : unescaped(url->remote);
+	AUTO(mem) char *host = unescaped(url->authority);
+	AUTO(mem) char *authority = NULL;
+	const char *scheme = strstr(remote, "://");
+	const char *path = scheme ? strchr(scheme + 3, '/') : strchr(remote, ':') + 1;
 
+	if (is_web(remote)) {
+		free(host);
+		host = str_dup((struct str){ scheme + 3, strcspn(scheme + 3, "/") });
+	}
+	for (char *c = host; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	authority = plain_authority(host, usual_ports[url->scheme]);
 	if (!path)
 		return STEAL(authority);
 	return xasprintf("%s/%s", authority, path + strspn(path, "/"));

@@ -14,8 +14,9 @@
  * changes something ends the round, and the result is asked about again. Sources are images
  * ("docker-image://docker.io/library/debian:12"), files of the web by their URL, and repositories
  * ("git://example.com/owner/name.git#ref"), each without secrets, and in one spelling: hosts in lower case,
- * without the dot that may end them and the port that is the usual one. Redirects, mirrors and submodules
- * are no sources of their own. What is too long for rules to judge is denied.
+ * without the dot that may end them and the port that is the usual one, and nothing escaped that need
+ * not be. Redirects, mirrors and submodules are no sources of their own. What is too long for rules to
+ * judge is denied.
  *
  * A member or attribute that is not known is an error: of a policy nothing may be without effect.
  */

@@ -143,6 +143,7 @@ TEST(a_denial_holds_for_every_spelling)
 		"https://evil.example:443/x", "https://user:pass@evil.example/x",
 		"https://evil.example./x",    "https://evil.example:0443/x",
 		"https://evil.example:/x",    "https://user@evil.example.:443/x#y",
+		"https://evil%2eexampl%65/x", "https://evil.example/a/../x",
 	};
 	AUTO(source_policy)
 	struct source_policy *policy = policy_of(RULE("DENY", "https://evil.example/*"));
@@ -255,6 +256,9 @@ TEST(repositories_are_known_by_host_path_and_ref)
 	expect_git(deny, "https://example.com//a/b.git#v1", NULL, NULL);
 	expect_git(deny, "ssh://one@two@example.com:22/a/b.git#v1", NULL, NULL);
 	expect_git(deny, "git@Example.com:/a/b.git#v1", NULL, NULL);
+	expect_git(deny, "https://ex%61mple%2Ecom/a/%62.git#v1", NULL, NULL);
+	expect_git(deny, "https://example.com/c/../a/b.git#v1", NULL, NULL);
+	expect_git(deny, "ssh://git@ex%41mple.com/a/%62.git#v1", NULL, NULL);
 	expect_git(deny, "https://example.com:444/a/b.git#v1", "https://example.com:444/a/b.git",
 		   "v1");
 }
