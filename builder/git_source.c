@@ -167,12 +167,13 @@ static uint64_t size_of_packs(int dir_fd)
 {
 	AUTO(fd) int fd = -1;
 	AUTO(strings) struct strings names = { 0 };
-	AUTO(err) struct err *err = file_open_dir(dir_fd, "repo/objects/pack", &fd);
+	struct err *err = file_open_dir(dir_fd, "repo/objects/pack", &fd);
 	uint64_t size = 0;
 	struct stat st;
 
 	if (!err)
 		err = file_list(fd, ".", &names);
+	err_free(err); /* there is none yet */
 	vec_foreach (&names, name)
 		if (fstatat(fd, *name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 			size += (uint64_t)st.st_size;
@@ -193,6 +194,7 @@ static struct err *run_fetch(struct git_remote *remote, struct git_call *call, s
 	if (!err)
 		git_progress_settle(&told, size_of_packs(call->dir_fd) - before);
 	progress_end(told.progress, told.id, !err && ret->code == 0);
+	call->progress = NULL;
 	return err;
 }
 

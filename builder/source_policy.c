@@ -543,7 +543,7 @@ static char *place_of(const struct git_url *url)
 	const char *scheme = strstr(remote, "://");
 	const char *path = scheme ? strchr(scheme + 3, '/') : strchr(remote, ':') + 1;
 
-	if (is_web(remote)) {
+	if (scheme && is_web(remote)) {
 		free(host);
 		host = str_dup((struct str){ scheme + 3, strcspn(scheme + 3, "/") });
 	}

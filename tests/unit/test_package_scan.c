@@ -114,7 +114,7 @@ TEST(one_file_under_many_names_is_not_read_for_ever)
 
 	put("var/lib/dpkg/status.d/0", "Package: a\nVersion: 1\n\n");
 	assert_ok(file_open(tmp_fd, "var/lib/dpkg/status.d/0", O_WRONLY, 0, FILE_NO_LINKS, &fd));
-	assert_int_equal(ftruncate(fd, 32 * 1024 * 1024), 0);
+	assert_int_equal(ftruncate(fd, (off_t)32 * 1024 * 1024), 0);
 	for (int i = 1; i < 20; i++) {
 		char name[64];
 
