@@ -254,6 +254,31 @@ static void set_labels(const struct plan *plan, struct plan_stage *target)
 	}
 }
 
+/* The image that a stage became, if one was made of it. */
+static const struct descriptor *image_of(const struct plan *plan, const struct plan_stage *stage)
+{
+	for (size_t i = 0; i < plan->target_count + plan->kept_count; i++)
+		if (plan->targets[i].stage == stage && plan->targets[i].config.size)
+			return &plan->targets[i].config;
+	return NULL;
+}
+
+/* Which stage it is and what it begins with, as Buildah tells it. */
+static void set_stage_labels(const struct plan *plan, struct plan_stage *target)
+{
+	AUTO(mem)
+	char *name = target->stage->name ? xstrdup(target->stage->name) :
+					   xasprintf("%zu", target->stage->index);
+	const struct descriptor *parent = target->parent ? image_of(plan, target->parent) : NULL;
+	char id[DIGEST_TEXT_SIZE];
+
+	config_set_label(target->config, "io.buildah.stage.name", name);
+	config_set_label(target->config, "io.buildah.stage.base",
+			 parent        ? digest_format(&parent->digest, id) + strlen("sha256:") :
+			 target->image ? target->image->name :
+					 target->stage->base);
+}
+
 /* One that must not be distributed: it is named, and its blob need not be here. */
 static bool is_foreign(const char *media_type)
 {
@@ -284,7 +309,9 @@ struct err *assemble(struct plan *plan, struct plan_target *wanted)
 	AUTO(assembly)
 	struct assembly a = { .plan = plan, .history = json_array(), .diff_ids = json_array() };
 	static const struct image_changes none;
-	const struct image_changes *changes = plan->opts->changes ? plan->opts->changes : &none;
+	const bool kept = wanted >= plan->targets + plan->target_count;
+	const struct image_changes *changes =
+		plan->opts->changes && !kept ? plan->opts->changes : &none;
 	AUTO(json) json_t *config = NULL;
 	AUTO(json) json_t *annotations = NULL;
 	const struct plan_stage *bottom = target;
@@ -302,7 +329,10 @@ struct err *assemble(struct plan *plan, struct plan_target *wanted)
 	if (plan->opts->squash != SQUASH_NOT)
 		TRY(squash(&a, target));
 	image_changes_apply(changes, target->config);
-	set_labels(plan, target);
+	if (plan->opts->stage_labels)
+		set_stage_labels(plan, target);
+	if (!kept)
+		set_labels(plan, target);
 	if (changes->omit_history)
 		json_array_clear(a.history);
 	config = config_finish(target->config, &target->platform, a.last, a.history, a.diff_ids);

@@ -224,7 +224,7 @@ static void begin_journal(struct build *build)
 
 static bool wants_image(const struct build_opts *opts)
 {
-	if (opts->output_count == 0 || opts->want_image)
+	if (opts->output_count == 0 || opts->want_image || opts->save_stages)
 		return true;
 	for (size_t i = 0; i < opts->target_count; i++)
 		if (opts->targets[i].tags.len > 0)
@@ -245,7 +245,7 @@ static bool wants_image(const struct build_opts *opts)
 
 static bool is_target(const struct plan *plan, const struct plan_stage *stage)
 {
-	for (size_t i = 0; i < plan->target_count; i++)
+	for (size_t i = 0; i < plan->target_count + plan->kept_count; i++)
 		if (plan->targets[i].stage == stage)
 			return true;
 	return false;
@@ -367,6 +367,20 @@ static struct err *assemble_target(const struct build *build, size_t target, con
 	return NULL;
 }
 
+/* The images of stages, before those that are built on them: in the order of the Recipe. They have no names. */
+static struct err *assemble_kept(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->kept_count; i++) {
+		struct plan_target *kept = &plan->targets[plan->target_count + i];
+		char id[DIGEST_TEXT_SIZE];
+
+		TRY(assemble(plan, kept));
+		log_info("stage %s is image %s", kept->stage->name,
+			 digest_format(&kept->config.digest, id));
+	}
+	return NULL;
+}
+
 /* Put the images together. Also one without a name is there to stay, and to be found by its id. */
 static struct err *assemble_all(const struct build *build, struct build_result *ret)
 {
@@ -374,6 +388,10 @@ static struct err *assemble_all(const struct build *build, struct build_result *
 	bool named = true;
 
 	ret->images = xcalloc(plan->target_count, sizeof(*ret->images));
+	for (size_t i = 0; i < build->count; i++) {
+		TRY(assemble_kept(build->plans[i]));
+		named = named && build->plans[i]->kept_count == 0;
+	}
 	for (size_t i = 0; i < plan->target_count; i++) {
 		TRY(assemble_target(build, i, ret->journal, &ret->images[i]));
 		named = named && plan->targets[i].asked->tags.len > 0;

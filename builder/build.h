@@ -82,6 +82,10 @@ struct build_opts {
 	const char *ignore_file;            /* --ignorefile; NULL: the usual ones */
 	const struct build_target *targets; /* borrowed; none: the last stage, without a name */
 	size_t target_count;
+	bool save_stages;  /* also make images of the stages that the targets need */
+	bool stage_labels; /* each of these and of the targets says which stage it is */
+	const char
+		*from; /* what the first FROM begins with instead; borrowed; NULL: what it says */
 	struct strings labels;    /* "name=value", set last, on every target */
 	struct build_args *args;  /* --build-arg; borrowed, also marked as used */
 	struct platform platform; /* for which one plan is made */

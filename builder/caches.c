@@ -203,7 +203,7 @@ static void find_wanted(const struct caches *caches, bool *wanted)
 	const struct plan *plan = caches->plan;
 	const struct cache_specs *to = plan->opts->cache_to;
 
-	for (size_t i = 0; caches->result && i < plan->target_count; i++)
+	for (size_t i = 0; caches->result && i < plan->target_count + plan->kept_count; i++)
 		want_chain(plan->targets[i].stage->top, wanted);
 	vec_foreach (&plan->steps, step) {
 		if (!(*step)->needed || (*step)->cached)

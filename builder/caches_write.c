@@ -58,7 +58,7 @@ static bool is_known(const struct plan_step *step)
 
 static bool is_of_target(const struct plan *plan, const struct plan_step *step)
 {
-	for (size_t i = 0; i < plan->target_count; i++)
+	for (size_t i = 0; i < plan->target_count + plan->kept_count; i++)
 		for (const struct plan_step *s = plan->targets[i].stage->top; s; s = s->below)
 			if (s == step)
 				return true;

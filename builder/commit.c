@@ -74,7 +74,8 @@ static struct err *lacks_blob(struct execution *ex, struct plan_step *step, bool
 bool commit_wants(const struct plan *plan, const struct plan_step *step)
 {
 	/* what a squashed image gets is made at the end */
-	for (size_t i = 0; i < plan->target_count && plan->opts->squash == SQUASH_NOT; i++)
+	for (size_t i = 0;
+	     i < plan->target_count + plan->kept_count && plan->opts->squash == SQUASH_NOT; i++)
 		for (const struct plan_step *s = plan->targets[i].stage->top; s; s = s->below)
 			if (s == step)
 				return true;

@@ -52,7 +52,7 @@ static void mark(const struct plan *plan)
 {
 	vec_foreach (&plan->steps, step)
 		(*step)->needed = false;
-	for (size_t i = 0; i < plan->target_count; i++)
+	for (size_t i = 0; i < plan->target_count + plan->kept_count; i++)
 		need(plan->targets[i].stage->top);
 }
 

@@ -10,6 +10,7 @@
 #include "builder/check.h"
 #include "builder/context_spec.h"
 #include "builder/include.h"
+#include "builder/recipe.h"
 #include "builder/recipe_file.h"
 #include "builder/remote_auth.h"
 #include "builder/scope.h"
@@ -139,8 +140,7 @@ static struct err *find_recipe(struct store *store, struct build_opts *opts,
 }
 
 struct err *materials_gather(struct store *store, struct build_opts *opts,
-			     struct context *ret_context, struct recipe **ret_recipes,
-			     size_t count)
+			     struct context *ret_context, struct recipe **ret_recipes, size_t count)
 {
 	AUTO(recipe_file) struct recipe_file file = RECIPE_FILE_INIT;
 	struct include_root root;
@@ -157,5 +157,8 @@ struct err *materials_gather(struct store *store, struct build_opts *opts,
 	for (size_t i = 0; i < count; i++)
 		TRY(check_parse(file.name, buf_str(&file.bytes), root_fd >= 0 ? &root : NULL,
 				opts->args, &ret_recipes[i]));
+	for (size_t i = 0; opts->from && i < count; i++)
+		ret_recipes[i]->stages[0].base =
+			arena_text(&ret_recipes[i]->arena, str_of(opts->from));
 	return NULL;
 }

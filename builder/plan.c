@@ -265,6 +265,27 @@ static struct err *find_hostname(struct plan *plan)
 	return NULL;
 }
 
+static bool is_target(const struct plan *plan, const struct plan_stage *stage)
+{
+	for (size_t i = 0; i < plan->target_count; i++)
+		if (plan->targets[i].stage == stage)
+			return true;
+	return false;
+}
+
+/* Behind the targets: every other stage that was planned. One that is only a FROM is its base. */
+static void keep_stages(struct plan *plan, const struct build_target *nameless)
+{
+	for (size_t i = 0; i < plan->stage_count; i++) {
+		struct plan_stage *stage = &plan->stages[i];
+
+		if (stage->state != PLAN_DONE || stage->row_count == 0 || is_target(plan, stage))
+			continue;
+		plan->targets[plan->target_count + plan->kept_count++] =
+			(struct plan_target){ .stage = stage, .asked = nameless };
+	}
+}
+
 /* Plan the stages that are wanted, and all that they need. */
 static struct err *plan_targets(struct plan *plan)
 {
@@ -273,7 +294,7 @@ static struct err *plan_targets(struct plan *plan)
 	const size_t count = opts->target_count ? opts->target_count : 1;
 	AUTO(mem) const struct stage **stages = xcalloc(count, sizeof(*stages));
 
-	plan->targets = xcalloc(count, sizeof(*plan->targets));
+	plan->targets = xcalloc(count + plan->stage_count, sizeof(*plan->targets));
 	plan->target_count = count;
 	for (size_t i = 0; i < count; i++) {
 		plan->targets[i].asked = opts->target_count ? &opts->targets[i] : &last;
@@ -283,6 +304,8 @@ static struct err *plan_targets(struct plan *plan)
 	for (size_t i = 0; i < count; i++)
 		TRY(plan_stage_of(plan, stages[i], &stages[i]->position, &plan->targets[i].stage));
 	plan->target = plan->targets[0].stage;
+	if (opts->save_stages)
+		keep_stages(plan, &last);
 	return NULL;
 }
 

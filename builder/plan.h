@@ -248,6 +248,7 @@ struct plan {
 	size_t stage_count;
 	struct plan_target *targets; /* at least one */
 	size_t target_count;
+	size_t kept_count; /* stages behind the targets that opts->save_stages makes images of */
 	struct plan_stage *target; /* of the first of them */
 	struct {
 		struct plan_step **at;

@@ -28,6 +28,7 @@
 #include "cli/build_attest.h"
 #include "cli/build_cache.h"
 #include "cli/build_image.h"
+#include "cli/build_manifest.h"
 #include "cli/build_outputs.h"
 #include "cli/build_platform.h"
 #include "cli/build_policy.h"
@@ -48,7 +49,9 @@ static const enum sandbox_network network_of[] = { SANDBOX_NETWORK_DEFAULT, SAND
 						   SANDBOX_NETWORK_HOST, SANDBOX_NETWORK_NONE };
 
 struct build_values {
-	const char *recipe, *ignore_file;
+	const char *recipe, *ignore_file, *from, *manifest;
+	const char *cpp_flag, *os_version, *os_feature;
+	bool all_platforms;
 	struct platform_values platform;
 	struct strings targets, tags, contexts, no_cache_stages;
 	struct strings secrets, ssh, allowed, volumes, mounts, devices, device_dirs, hosts;
@@ -88,10 +91,14 @@ static const struct option options[] = {
 	OPTION_PATH(struct build_values, recipe, 'f', "file", "PATH",
 		    "the Recipe; '-' is standard input (default: Recipe, Containerfile or "
 		    "Dockerfile in CONTEXT)"),
+	OPTION_TEXT(struct build_values, from, 0, "from", "IMAGE",
+		    "begin with IMAGE instead of what the first FROM says"),
 	OPTION_PATH(struct build_values, ignore_file, 0, "ignorefile", "PATH",
 		    "the ignore file, instead of those beside the Recipe and in CONTEXT"),
 	OPTION_NUMBER(struct build_values, jobs, 'j', "jobs", "N", 1, 256,
 		      "run up to N steps at a time (default: one per CPU)"),
+	OPTION_TEXT(struct build_values, manifest, 0, "manifest", "NAME",
+		    "add the image to the index NAME, which is made if it is not there"),
 	OPTION_LIST(struct build_values, mounts, 0, "mount", "TYPE=...",
 		    "what RUN --mount says, for every RUN"),
 	OPTION_WORD(struct build_values, network, 0, "network", networks,
@@ -126,6 +133,11 @@ static const struct option options[] = {
 	OPTION_PATH(struct build_values, policy_file, 0, "source-policy-file", "PATH",
 		    "rules about which images, files and repositories a build may use"),
 	NETWORK_OPTIONS(struct build_values, registries),
+	/* What others have and is refused by name. */
+	OPTION_FLAG(struct build_values, all_platforms, 0, "all-platforms", NULL),
+	OPTION_TEXT(struct build_values, cpp_flag, 0, "cpp-flag", "FLAG", NULL),
+	OPTION_TEXT(struct build_values, os_feature, 0, "os-feature", "FEATURE", NULL),
+	OPTION_TEXT(struct build_values, os_version, 0, "os-version", "VERSION", NULL),
 	/* Scripts written for other builders say these; here they are how things are. */
 	OPTION_TEXT(struct build_values, ignored_text, 0, "builder", "NAME", NULL),
 	OPTION_FLAG(struct build_values, ignored, 0, "compress", NULL),
@@ -303,11 +315,56 @@ static struct err *read_allowed(const struct strings *list, struct request *ret)
 	return NULL;
 }
 
+/* What does not exist here, with what there is instead. */
+static struct err *refuse_unknown(const struct build_values *values)
+{
+	if (values->all_platforms)
+		return err_new(ERR_USAGE, "option --all-platforms: say which, with --platform");
+	if (values->cpp_flag)
+		return err_new(ERR_USAGE,
+			       "option --cpp-flag: no preprocessor is run; under # syntax=cairn/1 "
+			       "INCLUDE brings in the lines of another file");
+	if (values->recipe && str_ends(str_of(values->recipe), ".in"))
+		return err_new(ERR_USAGE,
+			       "option --file: '%.200s' is for a preprocessor, and none is run; "
+			       "-f - reads the output of one",
+			       values->recipe);
+	if (values->os_version || values->os_feature)
+		return err_new(ERR_USAGE, "option --os-%s: nothing is known of it here",
+			       values->os_version ? "version" : "feature");
+	if (values->from && (!values->from[0] || strpbrk(values->from, "$ \t")))
+		return err_new(ERR_USAGE, "option --from: '%.200s' is no image", values->from);
+	return NULL;
+}
+
+/* Buildah's -t takes a transport, too. Names that begin so are refused, and not made. */
+static struct err *refuse_transport(const char *text)
+{
+	static const struct {
+		const char *prefix, *output;
+	} transports[] = {
+		{ "oci-archive:", "-o type=oci,dest=FILE" },
+		{ "docker-archive:", "-o type=docker,dest=FILE" },
+		{ "oci:", "-o type=oci,tar=false,dest=DIRECTORY" },
+		{ "dir:", "cairn copy NAME dir:DIRECTORY" },
+		{ "docker://", "--push and a name without docker://" },
+		{ "containers-storage:", "a name alone" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(transports); i++)
+		if (str_starts(str_of(text), transports[i].prefix) &&
+		    (strlen(transports[i].prefix) > 5 || strpbrk(text, "/.")))
+			return err_new(ERR_USAGE, "option --tag: '%.200s' is no name; say %s", text,
+				       transports[i].output);
+	return NULL;
+}
+
 static struct err *read_tags(const struct strings *list, struct strings *ret)
 {
 	vec_foreach (list, text) {
 		AUTO(mem) char *name = NULL;
 
+		TRY(refuse_transport(*text));
 		TRY(option_refuse(reference_normalize(*text, &name), "--tag"));
 		strings_push(ret, name);
 	}
@@ -356,6 +413,7 @@ static struct err *read_request(const struct build_values *values, const struct 
 {
 	struct build_opts *opts = &ret->opts;
 
+	TRY(refuse_unknown(values));
 	TRY(read_context(operands, &opts->context));
 	TRY(build_args_read(&values->build_args, ret->args));
 	TRY(read_contexts(&values->contexts, ret));
@@ -376,6 +434,8 @@ static struct err *read_request(const struct build_values *values, const struct 
 	TRY(build_image_read(&values->image, &ret->outputs.wishes, ret->args, &ret->changes, opts));
 	build_image_split(&values->no_cache_stages, &opts->no_cache_stages);
 	opts->recipe = values->recipe;
+	opts->from = values->from;
+	opts->want_image = opts->want_image || values->manifest;
 	opts->ignore_file = values->ignore_file;
 	opts->targets = ret->targets.at;
 	opts->target_count = ret->targets.len;
@@ -467,6 +527,7 @@ static struct err *run_build(struct cli *cli, void *arg, struct strings *operand
 				   .ssh = ssh_sources_new() };
 	AUTO(build_result) struct build_result result = { 0 };
 	AUTO(store) struct store *store = NULL;
+	AUTO(build_manifest) struct build_manifest manifest = { NULL, NULL };
 	AUTO(ui) struct ui *ui = NULL;
 	struct call_spec call;
 	struct err *err;
@@ -480,12 +541,16 @@ static struct err *run_build(struct cli *cli, void *arg, struct strings *operand
 	TRY(build_outputs_check(&values->output));
 	TRY(build_attest_check(&values->attest));
 	TRY(cli_open_store(cli, &store));
+	if (values->manifest)
+		TRY(build_manifest_open(store, values->manifest, &manifest));
 	ui = ui_new(find_progress(values));
 	request.opts.events = ui_events(ui);
 	err = build_run(store, &request.opts, &result);
 	ui_free(STEAL(ui)); /* before anything else is printed */
 	umask(request.opts.user_umask);
 	TRY(err);
+	if (manifest.index)
+		TRY(build_manifest_add(store, &manifest, &result));
 	keep_limit(store);
 	return build_outputs_tell(&values->output, &request.opts, &result);
 }

@@ -118,6 +118,11 @@ struct err *build_image_read(const struct build_image_values *values,
 	ret->inherit_annotations = values->inherit_annotations == SWITCH_ON;
 	ret->created_annotation = values->created_annotation == SWITCH_ON;
 	ret->omit_history = values->omit_history;
+	if (values->stage_labels && !values->save_stages)
+		return err_new(ERR_USAGE, "option --stage-labels: it is for --save-stages, which "
+					  "is not there");
+	opts->save_stages = values->save_stages;
+	opts->stage_labels = values->stage_labels;
 	opts->changes = ret;
 	opts->squash = values->squash_all ? SQUASH_ALL : values->squash ? SQUASH_NEW : SQUASH_NOT;
 	warn_of_docker(ret, opts);

@@ -19,7 +19,7 @@ struct build_image_values {
 	struct strings unset_annotations, unset_env, unset_labels;
 	int created_annotation, identity_label, inherit_annotations, inherit_labels;
 	int rewrite_timestamp;
-	bool omit_history, squash, squash_all;
+	bool omit_history, save_stages, squash, squash_all, stage_labels;
 	const char *source_date_epoch, *timestamp;
 };
 
@@ -42,12 +42,16 @@ struct build_image_values {
 	OPTION_FLAG(type, field.omit_history, 0, "omit-history", "leave the history out"), \
 	OPTION_SWITCH(type, field.rewrite_timestamp, 0, "rewrite-timestamp", \
 		      "whether new files are not later than the epoch of the build either"), \
+	OPTION_FLAG(type, field.save_stages, 0, "save-stages", \
+		    "make images of the stages that the target needs, too"), \
 	OPTION_TEXT(type, field.source_date_epoch, 0, "source-date-epoch", "SECONDS", \
 		    "the time of the image; of its files only with --rewrite-timestamp"), \
 	OPTION_FLAG(type, field.squash, 0, "squash", \
 		    "make one layer of all that the build adds to the base"), \
 	OPTION_FLAG(type, field.squash_all, 0, "squash-all", \
 		    "make one layer of all, those of the base too"), \
+	OPTION_FLAG(type, field.stage_labels, 0, "stage-labels", \
+		    "with --save-stages: label every image with its stage and what that is built on"), \
 	OPTION_TEXT(type, field.timestamp, 0, "timestamp", "SECONDS", \
 		    "no time in the image is later, since 1970 (default: SOURCE_DATE_EPOCH)"), \
 	OPTION_LIST(type, field.unset_annotations, 0, "unsetannotation", "NAME[,NAME]", \

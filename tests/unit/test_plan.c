@@ -712,10 +712,50 @@ TEST(a_store_in_the_context_is_no_part_of_it)
 	assert_true(plan->context->tree->root.child_count > 0);
 }
 
+TEST(stages_that_are_kept_are_those_that_are_needed_and_more_than_a_base)
+{
+	static const char *const text = "FROM scratch AS one\n"
+					"LABEL a=b\n"
+					"FROM scratch AS bare\n"
+					"FROM scratch AS unneeded\n"
+					"LABEL a=b\n"
+					"FROM one AS two\n"
+					"WORKDIR /a\n"
+					"FROM bare\n"
+					"COPY --from=two /a /\n";
+
+	must_plan(text);
+	assert_int_equal(plan->kept_count, 0);
+	opts.save_stages = true;
+	must_plan(text);
+	opts.save_stages = false;
+	assert_int_equal(plan->target_count, 1);
+	assert_int_equal(plan->kept_count, 2);
+	assert_string_equal(plan->targets[1].stage->name, "one");
+	assert_string_equal(plan->targets[2].stage->name, "two");
+	assert_null(plan->targets[2].asked->stage);
+}
+
+TEST(a_mount_of_the_options_is_in_the_key_as_if_it_stood_there)
+{
+	const struct digest bare = last_key("FROM scratch\nRUN [\"x\"]\n");
+	const struct digest own =
+		last_key("FROM scratch\nRUN --mount=type=tmpfs,target=/t [\"x\"]\n");
+	struct digest given;
+
+	strings_push(&opts.mounts, "type=tmpfs,target=/t");
+	given = last_key("FROM scratch\nRUN [\"x\"]\n");
+	strings_release(&opts.mounts);
+	assert_true(digest_equal(&own, &given));
+	assert_false(digest_equal(&bare, &given));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KITCHEN_TEST(writes_history_as_buildkit_does),
+		KITCHEN_TEST(stages_that_are_kept_are_those_that_are_needed_and_more_than_a_base),
+		KITCHEN_TEST(a_mount_of_the_options_is_in_the_key_as_if_it_stood_there),
 		KITCHEN_TEST(writes_every_row_as_buildkit_does),
 		KITCHEN_TEST(the_last_writer_of_a_variable_wins),
 		KITCHEN_TEST(keys_follow_what_a_step_reads_and_nothing_else),
