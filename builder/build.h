@@ -79,6 +79,7 @@ struct build_opts {
 	const struct build_context *contexts;
 	size_t context_count;
 	const char *recipe; /* -f: a path, "-" for standard input, NULL to search the context */
+	struct strings more_recipes;        /* paths of what stands behind it; borrowed */
 	const char *ignore_file;            /* --ignorefile; NULL: the usual ones */
 	const struct build_target *targets; /* borrowed; none: the last stage, without a name */
 	size_t target_count;

@@ -45,13 +45,15 @@ static struct err *check_override(const char *check)
 		     NULL;
 }
 
-struct err *check_parse(const char *name, struct str bytes, const struct include_root *root,
-			struct build_args *args, struct recipe **ret)
+struct err *check_parse(const char *name, struct str bytes, const struct script_pieces *pieces,
+			const struct include_root *root, struct build_args *args,
+			struct recipe **ret)
 {
 	const struct recipe_override override = {
 		.syntax = build_args_get(args, STR("BUILDKIT_SYNTAX")),
 		.check = build_args_get(args, STR("BUILDKIT_DOCKERFILE_CHECK")),
 		.root = root,
+		.pieces = pieces,
 	};
 
 	TRY(check_override(override.check));
@@ -89,8 +91,8 @@ struct err *check_read(const struct check_opts *opts, struct check *ret)
 	ret->in_context = file.in_context;
 	ret->bytes = str_dup(buf_str(&file.bytes));
 	err_free(recipe_file_root(&search, &file, &root, &root_fd)); /* only an INCLUDE needs it */
-	err = check_parse(ret->name, buf_str(&file.bytes), root_fd >= 0 ? &root : NULL, opts->args,
-			  &ret->recipe);
+	err = check_parse(ret->name, buf_str(&file.bytes), NULL, root_fd >= 0 ? &root : NULL,
+			  opts->args, &ret->recipe);
 	if (err_kind(err) == ERR_USAGE)
 		return err;
 	if (!err)

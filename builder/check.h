@@ -53,9 +53,11 @@ void check_release(struct check *check);
  * long as the check. */
 struct str check_bytes(const struct check *check);
 
-/* The same for a build: the parsed Recipe, or why it is none. `root` is where it lies; NULL: nowhere. */
-struct err *check_parse(const char *name, struct str bytes, const struct include_root *root,
-			struct build_args *args, struct recipe **ret) MUST_USE;
+/* The same for a build: the parsed Recipe, or why it is none. `root` is where it lies; NULL: nowhere.
+ * `pieces` says which files it was put together from; NULL: it is one. */
+struct err *check_parse(const char *name, struct str bytes, const struct script_pieces *pieces,
+			const struct include_root *root, struct build_args *args,
+			struct recipe **ret) MUST_USE;
 
 static inline void check_auto_(struct check *check)
 {

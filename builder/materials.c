@@ -139,10 +139,56 @@ static struct err *find_recipe(struct store *store, struct build_opts *opts,
 	return NULL;
 }
 
+static unsigned count_lines(struct str bytes)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < bytes.len; i++)
+		count += bytes.at[i] == '\n';
+	return count;
+}
+
+/* Begin a new line behind what is there, and note of which file it was. */
+static void end_piece(struct recipe_file *file, char *name, struct script_pieces *pieces)
+{
+	unsigned before = 0;
+
+	if (file->bytes.len > 0 && file->bytes.at[file->bytes.len - 1] != '\n')
+		buf_addc(&file->bytes, '\n');
+	vec_foreach (pieces, piece)
+		before += piece->count;
+	vec_push(pieces,
+		 (struct script_piece){ .name = name,
+					.line = 1,
+					.count = count_lines(buf_str(&file->bytes)) - before });
+}
+
+/* The other files after -f, each behind the one before. Their names are kept in `names`. */
+static struct err *join_recipes(const struct build_opts *opts, const struct context *context,
+				struct recipe_file *file, struct strings *names,
+				struct script_pieces *pieces)
+{
+	end_piece(file, file->name, pieces);
+	vec_foreach (&opts->more_recipes, path) {
+		const struct recipe_search search = { .recipe = *path,
+						      .context = opts->context,
+						      .context_fd = context->fd };
+		AUTO(recipe_file) struct recipe_file more = RECIPE_FILE_INIT;
+
+		TRY(recipe_file_find(&search, &more));
+		buf_add_str(&file->bytes, buf_str(&more.bytes));
+		strings_push(names, more.name);
+		end_piece(file, *vec_last(names), pieces);
+	}
+	return buf_check(&file->bytes, file->name);
+}
+
 struct err *materials_gather(struct store *store, struct build_opts *opts,
 			     struct context *ret_context, struct recipe **ret_recipes, size_t count)
 {
 	AUTO(recipe_file) struct recipe_file file = RECIPE_FILE_INIT;
+	AUTO(strings) struct strings names = { 0 };
+	AUTO(script_pieces) struct script_pieces pieces = { 0 };
 	struct include_root root;
 	AUTO(fd) int root_fd = -1;
 
@@ -154,9 +200,12 @@ struct err *materials_gather(struct store *store, struct build_opts *opts,
 							   .context = opts->context,
 							   .context_fd = ret_context->fd },
 				  &file, &root, &root_fd));
+	if (opts->more_recipes.len > 0)
+		TRY(join_recipes(opts, ret_context, &file, &names, &pieces));
 	for (size_t i = 0; i < count; i++)
-		TRY(check_parse(file.name, buf_str(&file.bytes), root_fd >= 0 ? &root : NULL,
-				opts->args, &ret_recipes[i]));
+		TRY(check_parse(file.name, buf_str(&file.bytes), pieces.len ? &pieces : NULL,
+				root_fd >= 0 && !pieces.len ? &root : NULL, opts->args,
+				&ret_recipes[i]));
 	for (size_t i = 0; opts->from && i < count; i++)
 		ret_recipes[i]->stages[0].base =
 			arena_text(&ret_recipes[i]->arena, str_of(opts->from));

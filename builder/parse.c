@@ -277,7 +277,8 @@ struct err *recipe_parse_as(const char *name, struct str bytes,
 	AUTO(recipe) struct recipe *recipe = xcalloc(1, sizeof(*recipe));
 	AUTO(parser) struct parser p = { .recipe = recipe, .arena = &recipe->arena };
 
-	TRY(script_new(name, bytes, &recipe->script));
+	TRY(override->pieces ? script_new_of(name, bytes, override->pieces, &recipe->script) :
+			       script_new(name, bytes, &recipe->script));
 	TRY(lexer_init(&p.lexer, recipe->script));
 	TRY(take_directives(recipe, &p.lexer.directives, override));
 	if (override->root && syntax_is_dialect(recipe->syntax))

@@ -17,12 +17,14 @@
 
 struct err;
 struct include_root;
+struct script_pieces;
 
 /* What counts instead of the directives of the file; a member may be NULL. */
 struct recipe_override {
-	const char *syntax;              /* of `# syntax=` */
-	const char *check;               /* of `# check=` */
-	const struct include_root *root; /* where INCLUDE finds files; NULL: nowhere */
+	const char *syntax;                 /* of `# syntax=` */
+	const char *check;                  /* of `# check=` */
+	const struct include_root *root;    /* where INCLUDE finds files; NULL: nowhere */
+	const struct script_pieces *pieces; /* the files that it was put together from; NULL: one */
 };
 
 /* Parse `bytes`, called `name` in errors; both are copied. */

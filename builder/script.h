@@ -21,6 +21,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/vec.h"
 
 #define SCRIPT_MAX ((size_t)16 * 1024 * 1024) /* bytes of a Recipe */
 #define SCRIPT_LINE_MAX ((size_t)65535)       /* bytes of one line */
@@ -51,6 +52,11 @@ struct script_pieces {
 	struct script_piece *at;
 	size_t len, cap;
 };
+
+static inline void script_pieces_auto_(struct script_pieces *pieces)
+{
+	vec_release(pieces);
+}
 
 /* A script that was put together: `pieces`, copied with their names, say where its lines are from, one behind the other.
  * Places are those of the whole; errors and excerpts are told of the files. */

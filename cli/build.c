@@ -49,7 +49,8 @@ static const enum sandbox_network network_of[] = { SANDBOX_NETWORK_DEFAULT, SAND
 						   SANDBOX_NETWORK_HOST, SANDBOX_NETWORK_NONE };
 
 struct build_values {
-	const char *recipe, *ignore_file, *from, *manifest;
+	struct strings recipes;
+	const char *ignore_file, *from, *manifest;
 	const char *cpp_flag, *os_version, *os_feature;
 	bool all_platforms;
 	struct platform_values platform;
@@ -88,9 +89,10 @@ static const struct option options[] = {
 		    "do not build, but say what is wrong or doubtful; --call check"),
 	OPTION_LIST(struct build_values, devices, 0, "device", "PATH[:PLACE]|NAME",
 		    "let every RUN use this device of the machine"),
-	OPTION_PATH(struct build_values, recipe, 'f', "file", "PATH",
-		    "the Recipe; '-' is standard input (default: Recipe, Containerfile or "
-		    "Dockerfile in CONTEXT)"),
+	OPTION_PATHS(
+		struct build_values, recipes, 'f', "file", "PATH",
+		"the Recipe, or several that are read as one; '-' is standard input (default: Recipe, Containerfile or "
+		"Dockerfile in CONTEXT)"),
 	OPTION_TEXT(struct build_values, from, 0, "from", "IMAGE",
 		    "begin with IMAGE instead of what the first FROM says"),
 	OPTION_PATH(struct build_values, ignore_file, 0, "ignorefile", "PATH",
@@ -195,6 +197,7 @@ static void request_auto_(struct request *request)
 	limits_release(&request->limits);
 	strings_release(&request->opts.hosts);
 	strings_release(&request->opts.mounts);
+	strings_release(&request->opts.more_recipes);
 	strings_release(&request->context_names);
 	vec_release(&request->contexts);
 	client_free(request->client);
@@ -315,6 +318,22 @@ static struct err *read_allowed(const struct strings *list, struct request *ret)
 	return NULL;
 }
 
+/* The first one is the Recipe, and the rest stands behind it. */
+static struct err *read_recipes(const struct strings *paths, struct build_opts *opts)
+{
+	for (size_t i = 0; i < paths->len; i++) {
+		if (i == 0)
+			opts->recipe = paths->at[i];
+		else if (strcmp(paths->at[i], "-") == 0 || strstr(paths->at[i], "://"))
+			return err_new(
+				ERR_USAGE,
+				"option --file: standard input and URLs can only be the first");
+		else
+			strings_push(&opts->more_recipes, paths->at[i]);
+	}
+	return NULL;
+}
+
 /* What does not exist here, with what there is instead. */
 static struct err *refuse_unknown(const struct build_values *values)
 {
@@ -324,11 +343,12 @@ static struct err *refuse_unknown(const struct build_values *values)
 		return err_new(ERR_USAGE,
 			       "option --cpp-flag: no preprocessor is run; under # syntax=cairn/1 "
 			       "INCLUDE brings in the lines of another file");
-	if (values->recipe && str_ends(str_of(values->recipe), ".in"))
-		return err_new(ERR_USAGE,
-			       "option --file: '%.200s' is for a preprocessor, and none is run; "
-			       "-f - reads the output of one",
-			       values->recipe);
+	vec_foreach (&values->recipes, path)
+		if (str_ends(str_of(*path), ".in"))
+			return err_new(ERR_USAGE,
+				       "option --file: '%.200s' is for a preprocessor, and none "
+				       "is run; -f - reads the output of one",
+				       *path);
 	if (values->os_version || values->os_feature)
 		return err_new(ERR_USAGE, "option --os-%s: nothing is known of it here",
 			       values->os_version ? "version" : "feature");
@@ -433,7 +453,7 @@ static struct err *read_request(const struct build_values *values, const struct 
 	TRY(build_attest_read(&values->attest, &ret->attest, opts));
 	TRY(build_image_read(&values->image, &ret->outputs.wishes, ret->args, &ret->changes, opts));
 	build_image_split(&values->no_cache_stages, &opts->no_cache_stages);
-	opts->recipe = values->recipe;
+	TRY(read_recipes(&values->recipes, opts));
 	opts->from = values->from;
 	opts->want_image = opts->want_image || values->manifest;
 	opts->ignore_file = values->ignore_file;
@@ -468,6 +488,8 @@ static struct err *ask(struct cli *cli, const struct call_spec *call, const stru
 {
 	const bool through_stdin = strcmp(opts->context, "-") == 0;
 
+	if (opts->more_recipes.len > 0)
+		return err_new(ERR_USAGE, "option --call: it answers about one --file");
 	if (opts->target_count > 1 && call->call == CALL_OUTLINE)
 		return err_new(ERR_USAGE, "option --call: an outline is that of one --target");
 	if (strstr(opts->context, "://")) {

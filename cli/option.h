@@ -74,6 +74,8 @@ struct option {
 	{ OPTION_(type, field, letter, name, value, help), .kind = OPTION_IS_TEXT, .files = true }
 #define OPTION_LIST(type, field, letter, name, value, help) \
 	{ OPTION_(type, field, letter, name, value, help), .kind = OPTION_IS_LIST }
+#define OPTION_PATHS(type, field, letter, name, value, help) \
+	{ OPTION_(type, field, letter, name, value, help), .kind = OPTION_IS_LIST, .files = true }
 #define OPTION_NUMBER(type, field, letter, name, value, low, high, help) \
 	{ OPTION_(type, field, letter, name, value, help), .kind = OPTION_IS_NUMBER, \
 	  .min = (low), .max = (high) }

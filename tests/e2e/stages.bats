@@ -95,6 +95,23 @@ label() {
 	says "option --from: '\$x' is no image"
 }
 
+@test "several files after -f are one Recipe, and errors are told of each" {
+	mkdir -p ctx
+	printf '%s\n' 'FROM scratch AS one' 'COPY a /a' >ctx/a
+	printf '%s' 'FROM scratch' >ctx/b
+	printf '\nCOPY --from=one /a /c\nLABEL x=y\n' >c
+	cairn build -q -f ctx/a -f b -f c -t app ctx
+	equal "$(cairn export app | tar -t | sed 's,^./,,' | xargs)" c
+	equal "$(label x app)" y
+	echo WRONG >>c
+	fails 1 cairn build -f ctx/a -f b -f c ctx
+	says "c:4: unknown instruction: WRONG"
+	fails 3 cairn build -f ctx/a -f nothing ctx
+	fails 2 cairn build -f ctx/a -f - ctx
+	says "can only be the first"
+	fails 2 cairn build --check -f ctx/a -f b ctx
+}
+
 @test "--manifest makes an index, and adds to one" {
 	three
 	one=$(cairn build -q --platform linux/amd64 --metadata-file meta --manifest list -t a ctx)
