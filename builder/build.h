@@ -117,6 +117,7 @@ struct build_opts {
 	struct strings hosts;  /* lines for /etc/hosts of every RUN, builder/hosts.h; borrowed */
 	uint64_t shm_size;     /* of /dev/shm of every RUN, in bytes; 0: the usual */
 	const struct ulimits *ulimits;             /* --ulimit; borrowed; NULL: none */
+	const struct sandbox_security *security;   /* of every RUN; borrowed; NULL: the usual */
 	const struct sandbox_resources *resources; /* of every RUN; borrowed; NULL: the usual */
 	bool allow_insecure;                       /* RUN --security=insecure may be */
 	bool allow_devices;                        /* RUN --device may be, */

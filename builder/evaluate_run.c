@@ -2,6 +2,7 @@
 
 #include "builder/evaluate-private.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -11,6 +12,7 @@
 #include "builder/emulation.h"
 #include "builder/key.h"
 #include "builder/scope.h"
+#include "overlay/capability.h"
 
 #define AGENT_VARIABLE "SSH_AUTH_SOCK"
 
@@ -174,6 +176,24 @@ static void name_agent(struct plan_step *step)
 		vec_push(&step->env, xasprintf(AGENT_VARIABLE "=%s", first->target));
 }
 
+/* What the command may do, if the user said so, decides what it does. */
+static void key_of_security(const struct site *site, struct key *key)
+{
+	const struct sandbox_security *security = site->plan->opts->security;
+	char text[32];
+
+	if (!security || site->in->run.security == RUN_SECURITY_INSECURE)
+		return;
+	if (security->capabilities_given && security->capabilities != CAPABILITY_DEFAULT) {
+		snprintf(text, sizeof(text), "%jx", (uintmax_t)security->capabilities);
+		key_add(key, "capabilities", text);
+	}
+	if (security->unconfined || security->profile)
+		key_add(key, "seccomp", security->unconfined ? "unconfined" : security->profile);
+	if (security->no_new_privileges)
+		key_add(key, "no new privileges", "true");
+}
+
 struct err *evaluate_run(const struct site *site)
 {
 	const struct run *run = &site->in->run;
@@ -207,6 +227,7 @@ struct err *evaluate_run(const struct site *site)
 	key_add(&key, "network", step->network == SANDBOX_NETWORK_NONE ? "none" : "host");
 	if (step->insecure)
 		key_add(&key, "security", "insecure");
+	key_of_security(site, &key);
 	if (step->script)
 		key_add(&key, "script", step->script);
 	for (size_t i = 0; i < run->device_count; i++)

@@ -231,6 +231,8 @@ static struct err *prepare_sandbox(struct execution *ex)
 	ex->sandbox = sandbox_new(ex->cache_fd);
 	if (ex->plan->opts->resources)
 		sandbox_limit(ex->sandbox, ex->plan->opts->resources);
+	if (ex->plan->opts->security)
+		sandbox_secure(ex->sandbox, ex->plan->opts->security);
 	if (ex->plan->opts->resolver)
 		sandbox_resolve(ex->sandbox, ex->plan->opts->resolver);
 	if (wants_network(ex->plan))

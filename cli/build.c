@@ -36,6 +36,7 @@
 #include "cli/commands-private.h"
 #include "cli/limits.h"
 #include "cli/network.h"
+#include "cli/security.h"
 #include "cli/target.h"
 #include "cli/ui.h"
 #include "registry/client.h"
@@ -66,6 +67,7 @@ struct build_values {
 	int network, progress, pull;
 	bool check, no_cache, quiet;
 	struct limit_values limits;
+	struct security_values security;
 	struct network_values registries;
 	bool ignored;
 	const char *call, *ignored_text;
@@ -132,6 +134,7 @@ static const struct option options[] = {
 	BUILD_IMAGE_OPTIONS(struct build_values, image),
 	BUILD_ATTEST_OPTIONS(struct build_values, attest),
 	LIMIT_OPTIONS(struct build_values, limits),
+	SECURITY_OPTIONS(struct build_values, security),
 	OPTION_PATH(struct build_values, policy_file, 0, "source-policy-file", "PATH",
 		    "rules about which images, files and repositories a build may use"),
 	NETWORK_OPTIONS(struct build_values, registries),
@@ -161,6 +164,7 @@ struct request {
 	struct cdi *devices;          /* owned */
 	struct strings allowed;       /* of --allow device=; owned */
 	struct limits limits;         /* owned */
+	struct security security;     /* owned */
 	struct strings context_names; /* owned */
 	struct {
 		struct build_context *at;
@@ -195,6 +199,7 @@ static void request_auto_(struct request *request)
 	cdi_free(request->devices);
 	strings_release(&request->allowed);
 	limits_release(&request->limits);
+	security_release(&request->security);
 	strings_release(&request->opts.hosts);
 	strings_release(&request->opts.mounts);
 	strings_release(&request->opts.more_recipes);
@@ -268,6 +273,8 @@ static struct err *read_run_options(const struct build_values *values, struct re
 
 	TRY(limits_read(&values->limits, &ret->limits));
 	opts->resources = &ret->limits.resources;
+	TRY(security_read(&values->security, &ret->security));
+	opts->security = &ret->security.sandbox;
 	opts->ulimits = &ret->limits.ulimits;
 	opts->shm_size = ret->limits.shm_size;
 	vec_foreach (&values->mounts, text) {

@@ -24,6 +24,7 @@
 #include "cli/commands-private.h"
 #include "cli/output.h"
 #include "cli/table.h"
+#include "overlay/capability.h"
 #include "overlay/detached.h"
 #include "overlay/mount.h"
 #include "overlay/sandbox.h"
@@ -222,7 +223,7 @@ static void try_filter(struct patient *patient)
 	struct err *err = open_cache(patient, &cache_fd);
 
 	if (!err)
-		err = seccomp_program_load(cache_fd, &program);
+		err = seccomp_program_load(cache_fd, CAPABILITY_DEFAULT, &program);
 	note(patient, "seccomp", STATE_BAD, err,
 	     xasprintf("a filter of %zu instructions", program.len));
 	seccomp_program_release(&program);

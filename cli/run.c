@@ -29,6 +29,7 @@
 #include "cli/limits.h"
 #include "cli/network.h"
 #include "cli/relay.h"
+#include "cli/security.h"
 #include "cli/transfer.h"
 #include "overlay/detached.h"
 #include "overlay/sandbox.h"
@@ -50,6 +51,7 @@ struct run_values {
 	int network, pull;
 	bool interactive, tty, rm, read_only, init;
 	struct limit_values limits;
+	struct security_values security;
 	struct network_values registries;
 	struct transfer_values shown;
 };
@@ -86,6 +88,7 @@ static const struct option options[] = {
 	OPTION_TEXT(struct run_values, workdir, 'w', "workdir", "DIR", "run in this directory"),
 	TRANSFER_OPTIONS(struct run_values, shown),
 	LIMIT_OPTIONS(struct run_values, limits),
+	SECURITY_OPTIONS(struct run_values, security),
 	NETWORK_OPTIONS(struct run_values, registries),
 };
 
@@ -191,6 +194,7 @@ struct container {
 	struct layer_stage *holder; /* where the skeleton is */
 	struct skeleton skeleton;
 	struct limits limits;
+	struct security security;
 	struct volumes devices;
 	struct attachments attachments;
 	struct attached attached;
@@ -216,6 +220,7 @@ static void container_auto_(struct container *c)
 	attachments_release(&c->attachments);
 	volumes_release(&c->devices);
 	limits_release(&c->limits);
+	security_release(&c->security);
 }
 
 /* The devices, and what else those by name bring. */
@@ -316,6 +321,7 @@ static struct err *open_container(struct store *store, const struct image *image
 	TRY(file_make_dirs(store_fd(store), "cache", 0700, &cache));
 	c->sandbox = sandbox_new(cache);
 	sandbox_limit(c->sandbox, &c->limits.resources);
+	sandbox_secure(c->sandbox, &c->security.sandbox);
 	return NULL;
 }
 
@@ -395,6 +401,7 @@ static struct err *run_run(struct cli *cli, void *arg, struct strings *operands)
 
 	TRY(check_values(values));
 	TRY(limits_read(&values->limits, &container.limits));
+	TRY(security_read(&values->security, &container.security));
 	TRY(read_devices(values, &container.devices));
 	TRY(read_attachments(values, &container.attachments));
 	cli->exit_code = FAILED;

@@ -31,7 +31,8 @@ enum request_flags {
 	REQUEST_CGROUP = 64,   /* the directory of a unified control group is among those sent */
 	REQUEST_ONE_ID = 128,  /* a user namespace of one id, which may not drop groups */
 	REQUEST_JOIN_NETWORK = 256, /* the namespace of a network is among the descriptors sent */
-	REQUEST_INIT = 1024,        /* process 1 is not the command */
+	REQUEST_NO_NEW_PRIVILEGES = 512,
+	REQUEST_INIT = 1024, /* process 1 is not the command */
 };
 
 enum request_fd {

@@ -24,6 +24,7 @@
 #include "base/process.h"
 #include "base/str.h"
 #include "base/userns.h"
+#include "overlay/capability.h"
 #include "overlay/cgroup-private.h"
 #include "overlay/network-private.h"
 #include "overlay/network.h"
@@ -31,12 +32,9 @@
 #include "overlay/request-private.h"
 #include "overlay/resolver.h"
 #include "overlay/resource-private.h"
+#include "overlay/seccomp-rules.h"
 #include "overlay/seccomp.h"
 #include "overlay/spawner-private.h"
-
-/* Docker's: chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap, net_bind_service,
- * net_raw, sys_chroot, mknod, audit_write, setfcap. */
-#define DEFAULT_CAPABILITIES UINT64_C(0xa80425fb)
 
 #define DEFAULT_HOSTNAME "cairn"
 #define DEFAULT_SHM_SIZE ((uint64_t)64 * 1024 * 1024)
@@ -54,6 +52,7 @@ struct sandbox {
 	struct seccomp_program filter; /* the same */
 	struct cgroups *groups;        /* the same; NULL: steps have none of their own */
 	struct sandbox_resources resources;
+	struct sandbox_security security;
 	struct resolver_wishes wishes;
 
 	pthread_mutex_t network_lock; /* before `lock`: making a network takes long */
@@ -115,6 +114,33 @@ static struct err *open_groups(struct sandbox *sandbox)
 	return cgroups_open(root_fd, &sandbox->resources, &sandbox->groups);
 }
 
+void sandbox_secure(struct sandbox *sandbox, const struct sandbox_security *security)
+{
+	sandbox->security = *security;
+}
+
+static uint64_t capabilities_of(const struct sandbox *sandbox)
+{
+	return sandbox->security.capabilities_given ? sandbox->security.capabilities :
+						      CAPABILITY_DEFAULT;
+}
+
+static struct err *load_filter(struct sandbox *sandbox)
+{
+	AUTO(seccomp_rules) struct seccomp_rules rules = { 0 };
+
+	if (sandbox->security.unconfined) {
+		seccomp_program_none(&sandbox->filter);
+		return NULL;
+	}
+	if (!sandbox->security.profile)
+		return seccomp_program_load(sandbox->cache_dir_fd, capabilities_of(sandbox),
+					    &sandbox->filter);
+	TRY(seccomp_rules_parse(str_of(sandbox->security.profile), "seccomp profile",
+				capabilities_of(sandbox), &rules));
+	return seccomp_program_compile(&rules, &sandbox->filter);
+}
+
 /* With the lock held. The spawner comes to life while the filter is read. */
 static struct err *prepare_locked(struct sandbox *sandbox)
 {
@@ -125,7 +151,7 @@ static struct err *prepare_locked(struct sandbox *sandbox)
 	TRY(spawner_start(&spawner));
 	if (!sandbox->groups)
 		TRY(open_groups(sandbox));
-	TRY(seccomp_program_load(sandbox->cache_dir_fd, &sandbox->filter));
+	TRY(load_filter(sandbox));
 	sandbox->spawner = STEAL(spawner);
 	return NULL;
 }
@@ -406,12 +432,13 @@ static struct err *format_request(const struct sandbox *sandbox, const struct sa
 				  const struct cgroup_entry *entry, struct buf *buf)
 {
 	const char *hostname = spec->hostname ? spec->hostname : DEFAULT_HOSTNAME;
+	const bool bound = sandbox->security.no_new_privileges && !spec->insecure;
 	struct request request = {
-		.capabilities = DEFAULT_CAPABILITIES,
+		.capabilities = capabilities_of(sandbox),
 		.shm_size = spec->shm_size ? spec->shm_size : DEFAULT_SHM_SIZE,
 		.uid = spec->uid,
 		.gid = spec->gid,
-		.flags = request_flags(spec),
+		.flags = request_flags(spec) | (bound ? REQUEST_NO_NEW_PRIVILEGES : 0),
 	};
 
 	buf_add(buf, &request, sizeof(request)); /* its place; the offsets come below */

@@ -46,6 +46,19 @@ DEFINE_AUTO(sandbox)
  * sandbox_start(), which names it, its controller and its file. */
 void sandbox_limit(struct sandbox *sandbox, const struct sandbox_resources *resources);
 
+/* What steps may do, besides what `insecure` ones may. */
+struct sandbox_security {
+	bool capabilities_given;
+	uint64_t capabilities;  /* bits by number (overlay/capability.h); else the usual ones */
+	const char *profile;    /* of seccomp, as a file has it; borrowed; NULL: the usual one */
+	bool unconfined;        /* no filter of system calls */
+	bool no_new_privileges; /* set-id programs have no effect */
+};
+
+/* For every step from here on, before the first one. A profile that is wrong is an error of
+ * sandbox_start(). */
+void sandbox_secure(struct sandbox *sandbox, const struct sandbox_security *security);
+
 /* The spawner's process, 0 before the first step: for people who look for it. */
 pid_t sandbox_spawner_pid(struct sandbox *sandbox);
 

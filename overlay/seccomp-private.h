@@ -11,6 +11,14 @@
 extern const char seccomp_allowed[];
 extern const char seccomp_denied[]; /* EPERM */
 
+/* What a capability beyond the usual ones allows besides. */
+struct seccomp_grant {
+	unsigned capability; /* by number */
+	const char *names;
+};
+extern const struct seccomp_grant seccomp_grants[];
+extern const unsigned seccomp_grant_count;
+
 /* personality(2) is allowed for these values. */
 extern const uint64_t seccomp_personalities[];
 extern const unsigned seccomp_personality_count;

@@ -9,6 +9,8 @@
 
 #include "overlay/seccomp-private.h"
 
+#include <linux/capability.h>
+
 /* clone and personality are allowed by their arguments, clone3 not at all: its flags cannot be
  * seen, and a C library that gets ENOSYS uses clone. */
 const char seccomp_allowed[] =
@@ -81,3 +83,24 @@ const char seccomp_denied[] =
 const uint64_t seccomp_personalities[] = { 0x0, 0x8, 0x20000, 0x20008, 0xffffffff };
 const unsigned seccomp_personality_count =
 	sizeof(seccomp_personalities) / sizeof(seccomp_personalities[0]);
+
+/* clone(2) with all flags is allowed with the first one, too. */
+const struct seccomp_grant seccomp_grants[] = {
+	{ CAP_SYS_ADMIN,
+	  "bpf clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie mount "
+	  "mount_setattr move_mount open_tree perf_event_open quotactl quotactl_fd setdomainname "
+	  "sethostname setns syslog umount umount2 unshare" },
+	{ CAP_DAC_READ_SEARCH, "open_by_handle_at" },
+	{ CAP_SYS_BOOT, "reboot" },
+	{ CAP_SYS_MODULE, "delete_module finit_module init_module" },
+	{ CAP_SYS_PACCT, "acct" },
+	{ CAP_SYS_PTRACE, "kcmp pidfd_getfd process_madvise" },
+	{ CAP_SYS_RAWIO, "ioperm iopl" },
+	{ CAP_SYS_TIME, "clock_settime clock_settime64 settimeofday stime" },
+	{ CAP_SYS_TTY_CONFIG, "vhangup" },
+	{ CAP_SYS_NICE, "get_mempolicy mbind set_mempolicy set_mempolicy_home_node" },
+	{ CAP_SYSLOG, "syslog" },
+	{ CAP_BPF, "bpf" },
+	{ CAP_PERFMON, "perf_event_open" },
+};
+const unsigned seccomp_grant_count = sizeof(seccomp_grants) / sizeof(seccomp_grants[0]);

@@ -18,6 +18,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
@@ -31,6 +32,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "overlay/seccomp-private.h"
+#include "overlay/seccomp-rules.h"
 
 #define LIBRARY "libseccomp.so.2"
 #define CACHE_NAME "seccomp.bpf"
@@ -186,11 +188,48 @@ static struct err *add_names(const struct library *library, scmp_filter_ctx filt
 	return NULL;
 }
 
-/* clone is allowed without any of the flags, and EPERM with each of them. */
-static struct err *add_clone(const struct library *library, scmp_filter_ctx filter)
+/* Whether a grant of these capabilities has the call. */
+static bool is_granted(uint64_t capabilities, struct str name)
+{
+	for (unsigned i = 0; i < seccomp_grant_count; i++) {
+		struct str rest = str_of(seccomp_grants[i].names);
+
+		while (capabilities >> seccomp_grants[i].capability & 1 && rest.len)
+			if (str_equal(str_cut(&rest, ' '), name))
+				return true;
+	}
+	return false;
+}
+
+/* What is denied but for a capability, and what one allows. */
+static struct err *add_denied(const struct library *library, scmp_filter_ctx filter,
+			      uint64_t capabilities)
+{
+	struct str rest = str_of(seccomp_denied);
+
+	while (rest.len) {
+		const struct str part = str_cut(&rest, ' ');
+		AUTO(mem) char *name = str_dup(part);
+
+		TRY(add_rule(library, filter,
+			     is_granted(capabilities, part) ? SCMP_ACT_ALLOW :
+							      SCMP_ACT_ERRNO(EPERM),
+			     name, 0, NULL));
+	}
+	return NULL;
+}
+
+/* clone is allowed without any of the flags, and EPERM with each of them. With the capability to make
+ * namespaces all are allowed. */
+static struct err *add_clone(const struct library *library, scmp_filter_ctx filter,
+			     uint64_t capabilities)
 {
 	struct scmp_arg_cmp args = { .op = SCMP_CMP_MASKED_EQ, .datum_a = SECCOMP_CLONE_DENIED };
 
+	if (capabilities >> CAP_SYS_ADMIN & 1) {
+		TRY(add_rule(library, filter, SCMP_ACT_ALLOW, "clone3", 0, NULL));
+		return add_rule(library, filter, SCMP_ACT_ALLOW, "clone", 0, NULL);
+	}
 	TRY(add_rule(library, filter, SCMP_ACT_ALLOW, "clone", 1, &args));
 	for (uint32_t flag = 1; flag; flag <<= 1) {
 		if (!(SECCOMP_CLONE_DENIED & flag))
@@ -212,7 +251,8 @@ static struct err *add_personality(const struct library *library, scmp_filter_ct
 	return NULL;
 }
 
-static struct err *add_rules(const struct library *library, scmp_filter_ctx filter)
+static struct err *add_rules(const struct library *library, scmp_filter_ctx filter,
+			     uint64_t capabilities)
 {
 	int status = library->arch_add(filter, COMPAT_SCMP);
 
@@ -225,40 +265,74 @@ static struct err *add_rules(const struct library *library, scmp_filter_ctx filt
 		return err_sys("seccomp: set up the filter");
 	}
 	TRY(add_names(library, filter, SCMP_ACT_ALLOW, seccomp_allowed));
-	TRY(add_names(library, filter, SCMP_ACT_ERRNO(EPERM), seccomp_denied));
-	TRY(add_clone(library, filter));
+	TRY(add_denied(library, filter, capabilities));
+	TRY(add_clone(library, filter, capabilities));
 	return add_personality(library, filter);
 }
 
-/* Read the program that libseccomp wrote to `fd`, behind the prologue. */
-static struct err *take_program(int fd, struct seccomp_program *ret)
+/* Rules of the user's own. */
+
+static struct err *add_own_rule(const struct library *library, scmp_filter_ctx filter,
+				const struct seccomp_rule *rule, const char *name)
+{
+	if (!rule->any)
+		return add_rule(library, filter, rule->action, name, rule->arg_count, rule->args);
+	for (unsigned i = 0; i < rule->arg_count; i++)
+		TRY(add_rule(library, filter, rule->action, name, 1, &rule->args[i]));
+	return NULL;
+}
+
+static struct err *add_own_rules(const struct library *library, scmp_filter_ctx filter,
+				 const struct seccomp_rules *rules)
+{
+	int status = library->attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+
+	for (unsigned i = 0; i < rules->architecture_count && status == 0; i++)
+		status = library->arch_add(filter, rules->architectures[i]);
+	if (status < 0) {
+		errno = -status;
+		return err_sys("seccomp: set up the filter");
+	}
+	vec_foreach (&rules->list, rule)
+		vec_foreach (&rule->names, name)
+			TRY(add_own_rule(library, filter, rule, *name));
+	return NULL;
+}
+
+/* Read the program that libseccomp wrote to `fd`, behind the prologue if it is of our rules. */
+static struct err *take_program(int fd, bool ours, struct seccomp_program *ret)
 {
 	const size_t size = sizeof(struct sock_filter);
 	AUTO(buf) struct buf bytes = BUF_INIT(PROGRAM_MAX * sizeof(struct sock_filter));
 
-	buf_add(&bytes, prologue, sizeof(prologue));
+	if (ours)
+		buf_add(&bytes, prologue, sizeof(prologue));
 	TRY(file_read_fd(fd, "seccomp program", bytes.max, &bytes));
-	if (bytes.len % size != 0 || bytes.len == sizeof(prologue))
+	if (bytes.len % size != 0 || bytes.len <= (ours ? sizeof(prologue) : 0))
 		return err_new(ERR_INTERNAL, "seccomp: libseccomp wrote %zu bytes", bytes.len);
 	ret->len = bytes.len / size;
 	ret->at = (struct sock_filter *)(void *)buf_steal(&bytes);
 	return NULL;
 }
 
-static struct err *compile(const struct library *library, struct seccomp_program *ret)
+/* `rules`, or the default profile if that is NULL. */
+static struct err *compile(const struct library *library, const struct seccomp_rules *rules,
+			   uint64_t capabilities, struct seccomp_program *ret)
 {
 	AUTO(fd) int fd = memfd_create("seccomp", MFD_CLOEXEC);
-	scmp_filter_ctx filter = library->init(SCMP_ACT_ERRNO(ENOSYS));
+	scmp_filter_ctx filter = library->init(rules ? rules->action : SCMP_ACT_ERRNO(ENOSYS));
 	struct err *err;
 
 	if (fd < 0 || !filter)
 		return err_sys("seccomp: make a filter");
-	err = add_rules(library, filter);
+	err = rules ? add_own_rules(library, filter, rules) :
+		      add_rules(library, filter, capabilities);
 	if (!err) {
 		int status = library->export_bpf(filter, fd);
 
 		errno = -status;
-		err = status < 0 ? err_sys("seccomp: export the filter") : take_program(fd, ret);
+		err = status < 0 ? err_sys("seccomp: export the filter") :
+				   take_program(fd, !rules, ret);
 	}
 	library->release(filter);
 	return err;
@@ -329,7 +403,34 @@ static struct err *cache_write(int dir_fd, const struct digest *key,
 	return file_replace(dir_fd, CACHE_NAME, buf_str(&bytes), 0600, FILE_QUICK);
 }
 
-struct err *seccomp_program_load(int cache_dir_fd, struct seccomp_program *ret)
+/* Whether it is the program that is kept. */
+static bool is_usual(uint64_t capabilities)
+{
+	for (unsigned i = 0; i < seccomp_grant_count; i++)
+		if (capabilities >> seccomp_grants[i].capability & 1)
+			return false;
+	return true;
+}
+
+struct err *seccomp_program_compile(const struct seccomp_rules *rules, struct seccomp_program *ret)
+{
+	AUTO(library) struct library library = { 0 };
+
+	TRY(library_open(&library));
+	return compile(&library, rules, 0, ret);
+}
+
+void seccomp_program_none(struct seccomp_program *ret)
+{
+	const struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+
+	ret->at = xcalloc(1, sizeof(allow));
+	ret->at[0] = allow;
+	ret->len = 1;
+}
+
+struct err *seccomp_program_load(int cache_dir_fd, uint64_t capabilities,
+				 struct seccomp_program *ret)
 {
 	AUTO(library) struct library library = { 0 };
 	struct digest key;
@@ -337,10 +438,12 @@ struct err *seccomp_program_load(int cache_dir_fd, struct seccomp_program *ret)
 	/* Loading the library takes 0.1 ms; without it its version is not known. */
 	TRY(library_open(&library));
 	assert(library.version);
+	if (!is_usual(capabilities))
+		return compile(&library, NULL, capabilities, ret);
 	TRY(cache_key(library.version, &key));
 	if (cache_dir_fd >= 0 && cache_read(cache_dir_fd, &key, ret))
 		return NULL;
-	TRY(compile(&library, ret));
+	TRY(compile(&library, NULL, capabilities, ret));
 	if (cache_dir_fd >= 0) /* a full disk or a read-only store only costs time */
 		err_free(cache_write(cache_dir_fd, &key, ret));
 	return NULL;

@@ -15,10 +15,12 @@
 #define OVERLAY_SECCOMP_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/mem.h"
 
 struct err;
+struct seccomp_rules;
 struct sock_filter;
 
 struct seccomp_program {
@@ -26,10 +28,17 @@ struct seccomp_program {
 	size_t len;             /* in instructions */
 };
 
-/* The default profile. With `cache_dir_fd` (-1: none) it is read from there, or compiled and put
+/* The default profile, for a step with `capabilities`: those beyond the usual ones allow more, and
+ * are compiled each time. With `cache_dir_fd` (-1: none) it is read from there, or compiled and put
  * there; a damaged file is replaced, a directory that cannot be written is no error.
  * ERR_UNSUPPORTED when it has to be compiled and libseccomp is not installed. */
-struct err *seccomp_program_load(int cache_dir_fd, struct seccomp_program *ret) MUST_USE;
+struct err *seccomp_program_load(int cache_dir_fd, uint64_t capabilities,
+				 struct seccomp_program *ret) MUST_USE;
+/* A profile of the user's own, with nothing of ours in it. */
+struct err *seccomp_program_compile(const struct seccomp_rules *rules, struct seccomp_program *ret)
+	MUST_USE;
+/* One that allows everything. */
+void seccomp_program_none(struct seccomp_program *ret);
 /* Put in front of a program: no socket that writes frames to an interface past its filters. */
 struct seccomp_part {
 	const struct sock_filter *at; /* static */

@@ -130,6 +130,9 @@ void identity_assume(const struct step *step)
 		step_fail(step, STAGE_IDENTITY, "groups");
 	if (!(request->flags & REQUEST_INSECURE))
 		bound(step, request->capabilities);
+	if (request->flags & REQUEST_NO_NEW_PRIVILEGES &&
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		step_fail(step, STAGE_CAPABILITIES, "new privileges");
 	load_filter(step);
 	if (setresgid(request->gid, request->gid, request->gid) < 0 ||
 	    setresuid(request->uid, request->uid, request->uid) < 0)

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "overlay/capability.h"
 #include "overlay/seccomp.h"
 
 #define ALLOWED 0
@@ -84,7 +85,7 @@ static int load(void **state)
 {
 	static struct seccomp_program program;
 
-	assert_ok(seccomp_program_load(-1, &program));
+	assert_ok(seccomp_program_load(-1, CAPABILITY_DEFAULT, &program));
 	*state = &program;
 	return 0;
 }
@@ -325,9 +326,9 @@ TEST(a_kept_program_is_the_compiled_one_and_damage_is_mended)
 	struct seccomp_program first, again;
 	struct stat before, after;
 
-	assert_ok(seccomp_program_load(cache->fd, &first));
+	assert_ok(seccomp_program_load(cache->fd, CAPABILITY_DEFAULT, &first));
 	assert_int_equal(fstatat(cache->fd, "seccomp.bpf", &before, 0), 0);
-	assert_ok(seccomp_program_load(cache->fd, &again));
+	assert_ok(seccomp_program_load(cache->fd, CAPABILITY_DEFAULT, &again));
 	assert_int_equal(fstatat(cache->fd, "seccomp.bpf", &after, 0), 0);
 	assert_int_equal(before.st_ino, after.st_ino); /* read, not written */
 	assert_same(&first, &again);
@@ -335,13 +336,13 @@ TEST(a_kept_program_is_the_compiled_one_and_damage_is_mended)
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		damage(cache, places[i]);
-		assert_ok(seccomp_program_load(cache->fd, &again));
+		assert_ok(seccomp_program_load(cache->fd, CAPABILITY_DEFAULT, &again));
 		assert_same(&first, &again);
 		seccomp_program_release(&again);
 	}
 	assert_int_equal(unlinkat(cache->fd, "seccomp.bpf", 0), 0);
 	assert_int_equal(mkdirat(cache->fd, "seccomp.bpf", 0700), 0); /* cannot be written */
-	assert_ok(seccomp_program_load(cache->fd, &again));
+	assert_ok(seccomp_program_load(cache->fd, CAPABILITY_DEFAULT, &again));
 	assert_same(&first, &again);
 	seccomp_program_release(&again);
 	seccomp_program_release(&first);
