@@ -146,10 +146,80 @@ static struct err *read_cpu(const struct limit_values *values, struct sandbox_re
 	return read_set("--cpuset-mems", values->cpuset_mems, &ret->cpuset_mems);
 }
 
-struct err *limits_read(const struct limit_values *values, struct limits *ret)
+/* ---- --resource ---- */
+
+/* The field of the option that is called `name`, or NULL. */
+static const char **find_field(struct limit_values *values, struct str name)
+{
+	const struct {
+		const char *name;
+		const char **field;
+	} fields[] = {
+		{ "memory", &values->memory },
+		{ "memory-swap", &values->memory_swap },
+		{ "cpus", &values->cpus },
+		{ "cpu-period", &values->cpu_period },
+		{ "cpu-quota", &values->cpu_quota },
+		{ "cpu-shares", &values->cpu_shares },
+		{ "cpuset-cpus", &values->cpuset_cpus },
+		{ "cpuset-mems", &values->cpuset_mems },
+		{ "pids-limit", &values->pids_limit },
+		{ "shm-size", &values->shm_size },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		if (str_is(name, fields[i].name))
+			return fields[i].field;
+	return NULL;
+}
+
+/* The next "NAME=VALUE" of a list; what stands behind a comma and has no "=" is of the value: "0-3,6". */
+static struct str cut_pair(struct str *rest)
+{
+	struct str pair = str_cut(rest, ',');
+
+	while (rest->at) {
+		struct str more = *rest;
+		const struct str part = str_cut(&more, ',');
+
+		if (memchr(part.at, '=', part.len) || !part.len)
+			break;
+		pair.len += 1 + part.len;
+		*rest = more;
+	}
+	return pair;
+}
+
+/* Put what --resource says in the place of options of those names. */
+static struct err *take_resources(struct limit_values *values, struct strings *texts)
+{
+	vec_foreach (&values->resources, text) {
+		struct str rest = str_of(*text);
+
+		while (rest.at) {
+			struct str value = cut_pair(&rest);
+			const struct str name = str_cut(&value, '=');
+			const char **field = find_field(values, name);
+
+			if (!field || !value.len)
+				return err_new(ERR_USAGE,
+					       "option --resource: '%.80s' is not NAME=VALUE, with "
+					       "the names of options such as memory or cpu-quota",
+					       *text);
+			vec_push(texts, str_dup(value));
+			*field = *vec_last(texts);
+		}
+	}
+	return NULL;
+}
+
+struct err *limits_read(const struct limit_values *given, struct limits *ret)
 {
 	struct sandbox_resources *resources = &ret->resources;
+	struct limit_values own = *given; /* its lists stay the caller's */
+	const struct limit_values *values = &own;
 
+	TRY(take_resources(&own, &ret->texts));
 	TRY(read_memory(values, resources));
 	TRY(read_cpu(values, resources));
 	TRY(read_number("--pids-limit", values->pids_limit, 0, INT32_MAX, true, &resources->pids));
@@ -168,4 +238,5 @@ struct err *limits_read(const struct limit_values *values, struct limits *ret)
 void limits_release(struct limits *limits)
 {
 	ulimits_release(&limits->ulimits);
+	strings_release(&limits->texts);
 }

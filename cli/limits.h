@@ -28,7 +28,7 @@ struct err;
 struct limit_values {
 	const char *memory, *memory_swap, *cpus, *cpu_period, *cpu_quota, *cpu_shares;
 	const char *cpuset_cpus, *cpuset_mems, *pids_limit, *shm_size, *cgroup_parent;
-	struct strings ulimits;
+	struct strings ulimits, resources;
 };
 
 /* clang-format off */
@@ -53,6 +53,8 @@ struct limit_values {
 		    "memory and swap together; -1: any (default: twice the memory)"), \
 	OPTION_TEXT(type, field.pids_limit, 0, "pids-limit", "N", \
 		    "processes and threads of a step; -1: any (default: 4096)"), \
+	OPTION_LIST(type, field.resources, 0, "resource", "NAME=VALUE[,...]", \
+		    "limits in one option: memory=2g,cpu-quota=50000 and so on"), \
 	OPTION_TEXT(type, field.shm_size, 0, "shm-size", "SIZE", \
 		    "of /dev/shm, such as 1g (default: 64m)"), \
 	OPTION_LIST(type, field.ulimits, 0, "ulimit", "NAME=SOFT[:HARD]", \
@@ -62,6 +64,7 @@ struct limit_values {
 struct limits {
 	struct sandbox_resources resources; /* borrows from the values */
 	struct ulimits ulimits;             /* owned */
+	struct strings texts;               /* of --resource; owned */
 	uint64_t shm_size;                  /* bytes; 0: not said */
 };
 

@@ -38,6 +38,36 @@ TEST(options_become_numbers)
 	assert_int_equal(limits.shm_size, 2 * MIB);
 }
 
+/* The list is freed by its owner, the table of options. */
+static struct err *read_resource(const char *text, struct limits *ret)
+{
+	AUTO(strings) struct strings list = { 0 };
+
+	strings_push(&list, text);
+	return limits_read(&(struct limit_values){ .memory = "1m", .resources = list }, ret);
+}
+
+TEST(limits_may_stand_in_one_option)
+{
+	static const char *const wrong[] = {
+		"",        "memory",     "memory=",           "=1",
+		"disk=1g", "memory=2g,", "memory=2g,,cpus=1", "0-3,memory=2g"
+	};
+	AUTO(limits) struct limits limits = { 0 };
+
+	assert_ok(read_resource("cpuset-cpus=0-3,6,memory=2g,cpu-quota=25000,pids-limit=-1",
+				&limits));
+	assert_int_equal(limits.resources.memory, 2048 * MIB);
+	assert_int_equal(limits.resources.cpu_quota, 25000);
+	assert_string_equal(limits.resources.cpuset_cpus, "0-3,6");
+	assert_int_equal(limits.resources.pids, SANDBOX_NO_LIMIT);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		AUTO(limits) struct limits none = { 0 };
+
+		assert_fails(read_resource(wrong[i], &none), ERR_USAGE);
+	}
+}
+
 TEST(numbers_of_cpus_are_a_quota)
 {
 	static const struct {
@@ -128,6 +158,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_become_numbers),
+		cmocka_unit_test(limits_may_stand_in_one_option),
 		cmocka_unit_test(numbers_of_cpus_are_a_quota),
 		cmocka_unit_test(no_limit_can_be_asked_for),
 		cmocka_unit_test(wrong_values_name_their_option),
