@@ -9,8 +9,12 @@
 #include "tests/unit/unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -21,6 +25,7 @@
 #include "store/index-private.h"
 #include "store/layer.h"
 #include "store/meta-private.h"
+#include "store/prune.h"
 #include "store/ref.h"
 #include "store/step.h"
 #include "tests/unit/room.h"
@@ -47,6 +52,8 @@ static void note_flush(pid_t pid)
 	if (readlink(name, target, sizeof(target) - 1) > 0)
 		refs_flushed += str_ends(str_of(target), "/refs");
 }
+
+static bool prunes; /* links may outlive what they lead to */
 
 /* Let the child run until it enters its n-th system call and kill it there; whether it died.
  * Otherwise it went through, and well. */
@@ -87,6 +94,57 @@ static bool dies_at(unsigned n, bool (*work)(void *arg), void *arg)
 		_exit(work(arg) ? 0 : 1);
 	}
 	return kill_at(pid, n);
+}
+
+/* From here on, each system call of this process that changes something stops it for its tracer. */
+static bool stop_at_changes(void)
+{
+	static const unsigned changes[] = {
+		SYS_renameat, SYS_renameat2, SYS_unlinkat,  SYS_mkdirat, SYS_symlinkat, SYS_linkat,
+		SYS_write,    SYS_ftruncate, SYS_utimensat, SYS_fchmod,  SYS_flock,
+	};
+	struct sock_filter code[2 * ARRAY_SIZE(changes) + 2];
+	struct sock_fprog program = { .filter = code };
+
+	code[program.len++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+							   offsetof(struct seccomp_data, nr));
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+		code[program.len++] =
+			(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, changes[i], 0, 1);
+		code[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET, SECCOMP_RET_TRACE);
+	}
+	code[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET, SECCOMP_RET_ALLOW);
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* As dies_at(), of those calls alone, without a stop at the others: much faster. */
+static bool dies_at_change(unsigned n, bool (*work)(void *arg), void *arg)
+{
+	pid_t pid = fork();
+	unsigned seen = 0;
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		raise(SIGSTOP);
+		_exit(stop_at_changes() && work(arg) ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL);
+	do {
+		assert_return_code(ptrace(PTRACE_CONT, pid, NULL, NULL), errno);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		if (WIFEXITED(status)) {
+			assert_int_equal(WEXITSTATUS(status), 0);
+			return false;
+		}
+		assert_int_equal(status >> 8, SIGTRAP | PTRACE_EVENT_SECCOMP << 8);
+	} while (++seen < n);
+	assert_return_code(kill(pid, SIGKILL), errno);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return true;
 }
 
 /* ---- the work ---- */
@@ -180,7 +238,7 @@ static void check_layers(void)
 
 		assert_ok(digest_parse(text, &digest));
 		assert_ok(layer_find(store, &digest, NULL, &found, NULL));
-		assert_true(found);
+		assert_true(found || prunes);
 	}
 }
 
@@ -370,6 +428,58 @@ TEST(whoever_sets_what_a_dead_process_set_flushes_it)
 	assert_in_range(spared, 1, n / 2); /* some died after the flush, and most before */
 }
 
+/* Everything that has no name. */
+static bool prune(void *arg)
+{
+	const struct prune_opts opts = { .kinds = ~0U, .max_bytes = PRUNE_NO_LIMIT };
+	struct prune_report report;
+	CHILD_STORE(mine);
+
+	(void)arg;
+	CHECK_OK(prune_run(mine, &opts, &report));
+	store_close(mine);
+	return true;
+}
+
+/* Two images have lost their name to a third one, which is whole whatever becomes of them. */
+static void make_rubbish(unsigned n)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		unsigned number = 3 * n + i;
+
+		child_run(build, &number);
+	}
+}
+
+TEST(a_prune_can_be_killed_at_any_change)
+{
+	unsigned n = 1;
+	bool died = true;
+
+	new_room("prune");
+	child_run(make, NULL);
+	prunes = true;
+	for (; died && n < SYSCALLS_MAX; n++) {
+		AUTO(ref_list) struct ref_list refs = { 0 };
+
+		make_rubbish(n);
+		died = dies_at_change(n, prune, NULL);
+		examine();
+		assert_ok(store_open(room_path, &store));
+		assert_ok(ref_list(store, &refs));
+		assert_int_equal(refs.len, 1);
+		store_close(STEAL(store));
+		child_run(prune, NULL);
+		assert_ok(store_open(room_path, &store));
+		assert_int_equal(room_count("blobs/sha256"), 1);
+		assert_int_equal(room_count("layers"), 0); /* the name leads to no config */
+		assert_int_equal(room_count("diffs"), 0);
+		store_close(STEAL(store));
+	}
+	prunes = false;
+	assert_in_range(n, 10, SYSCALLS_MAX - 1); /* it was killed often, and got through */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -377,6 +487,7 @@ int main(void)
 		cmocka_unit_test(a_build_can_be_killed_at_any_moment),
 		cmocka_unit_test(tagging_and_deleting_can_be_killed_at_any_moment),
 		cmocka_unit_test(whoever_sets_what_a_dead_process_set_flushes_it),
+		cmocka_unit_test(a_prune_can_be_killed_at_any_change),
 	};
 
 	return cmocka_run_group_tests(tests, enter_memory, leave_memory);
