@@ -2,12 +2,13 @@
 
 #include "builder/hosts.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "overlay/network.h"
+#include "overlay/resolver.h"
 
 #define GATEWAY "host-gateway"
 #define THIS_MACHINE "127.0.0.1"
@@ -23,14 +24,18 @@ static bool is_name(struct str name)
 	return name.len > 0 && name.len <= 253;
 }
 
-static bool is_address(const char *text)
+/* On the machine's own network its loopback; from another one an address that leads to it. */
+static struct err *gateway(enum sandbox_network network, char **ret)
 {
-	unsigned char address[16];
+	char address[NETWORK_ADDRESS_SIZE] = THIS_MACHINE;
 
-	return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
+	if (network == SANDBOX_NETWORK_PRIVATE || network == SANDBOX_NETWORK_DEFAULT)
+		TRY(err_wrap(network_host_address(address), GATEWAY));
+	*ret = xstrdup(address);
+	return NULL;
 }
 
-struct err *hosts_add(struct strings *hosts, const char *text)
+struct err *hosts_add(struct strings *hosts, const char *text, enum sandbox_network network)
 {
 	const size_t name_len = strcspn(text, ":=");
 	struct str rest = str_of(text + name_len + (text[name_len] != '\0'));
@@ -38,10 +43,13 @@ struct err *hosts_add(struct strings *hosts, const char *text)
 
 	if (str_starts(rest, "[") && str_ends(rest, "]"))
 		rest = (struct str){ rest.at + 1, rest.len - 2 };
-	address = str_is(rest, GATEWAY) ? xstrdup(THIS_MACHINE) : str_dup(rest);
+	if (str_is(rest, GATEWAY))
+		TRY(gateway(network, &address));
+	else
+		address = str_dup(rest);
 	if (!is_name((struct str){ text, name_len }))
 		return err_new(ERR_INVALID, "'%.80s' does not begin with a name", text);
-	if (!is_address(address))
+	if (!resolver_is_address(address))
 		return err_new(ERR_INVALID, "'%.80s' is no address, in '%.80s'", address, text);
 	vec_push(hosts, xasprintf("%s\t%.*s", address, (int)name_len, text));
 	return NULL;

@@ -184,8 +184,7 @@ static struct err *choose_network(const struct run_site *site, const struct plan
 {
 	const char *reason;
 
-	TRY(script_wrap(sandbox_choose_network(site->sandbox, step->network, ret, &reason),
-			site->script, &step->instruction->position));
+	TRY(sandbox_choose_network(site->sandbox, step->network, ret, &reason));
 	if (reason && !atomic_flag_test_and_set(site->network_told))
 		log_info(
 			"RUN steps use the network of this machine (%s); --network none takes it away",

@@ -34,6 +34,7 @@
 #include "cli/build_policy.h"
 #include "cli/call.h"
 #include "cli/commands-private.h"
+#include "cli/dns.h"
 #include "cli/limits.h"
 #include "cli/network.h"
 #include "cli/security.h"
@@ -68,6 +69,7 @@ struct build_values {
 	bool check, no_cache, quiet;
 	struct limit_values limits;
 	struct security_values security;
+	struct dns_values dns;
 	struct network_values registries;
 	bool ignored;
 	const char *call, *ignored_text;
@@ -135,6 +137,7 @@ static const struct option options[] = {
 	BUILD_ATTEST_OPTIONS(struct build_values, attest),
 	LIMIT_OPTIONS(struct build_values, limits),
 	SECURITY_OPTIONS(struct build_values, security),
+	DNS_OPTIONS(struct build_values, dns),
 	OPTION_PATH(struct build_values, policy_file, 0, "source-policy-file", "PATH",
 		    "rules about which images, files and repositories a build may use"),
 	NETWORK_OPTIONS(struct build_values, registries),
@@ -157,14 +160,15 @@ static const struct option options[] = {
 /* Everything that the options become. */
 struct request {
 	struct build_opts opts;
-	struct build_args *args;      /* owned */
-	struct secrets *secrets;      /* owned */
-	struct ssh_sources *ssh;      /* owned */
-	struct volumes volumes;       /* owned */
-	struct cdi *devices;          /* owned */
-	struct strings allowed;       /* of --allow device=; owned */
-	struct limits limits;         /* owned */
-	struct security security;     /* owned */
+	struct build_args *args;  /* owned */
+	struct secrets *secrets;  /* owned */
+	struct ssh_sources *ssh;  /* owned */
+	struct volumes volumes;   /* owned */
+	struct cdi *devices;      /* owned */
+	struct strings allowed;   /* of --allow device=; owned */
+	struct limits limits;     /* owned */
+	struct security security; /* owned */
+	struct resolver_wishes resolver;
 	struct strings context_names; /* owned */
 	struct {
 		struct build_context *at;
@@ -267,7 +271,7 @@ static struct err *read_volumes(const struct build_values *values, struct reques
 	return NULL;
 }
 
-static struct err *read_run_options(const struct build_values *values, struct request *ret)
+static struct err *read_run_options(struct build_values *values, struct request *ret)
 {
 	struct build_opts *opts = &ret->opts;
 
@@ -281,8 +285,11 @@ static struct err *read_run_options(const struct build_values *values, struct re
 		TRY(option_refuse(mount_check(*text), "--mount"));
 		strings_push(&opts->mounts, *text);
 	}
+	opts->network = network_of[values->network];
+	TRY(dns_read(&values->dns, &ret->resolver));
+	opts->resolver = &ret->resolver;
 	vec_foreach (&values->hosts, text)
-		TRY(option_refuse(hosts_add(&opts->hosts, *text), "--add-host"));
+		TRY(option_refuse(hosts_add(&opts->hosts, *text, opts->network), "--add-host"));
 	(void)strings_argv(&opts->hosts);
 	return NULL;
 }
@@ -435,7 +442,7 @@ static mode_t set_umask_aside(void)
 	return umask(022);
 }
 
-static struct err *read_request(const struct build_values *values, const struct strings *operands,
+static struct err *read_request(struct build_values *values, const struct strings *operands,
 				struct request *ret)
 {
 	struct build_opts *opts = &ret->opts;
@@ -470,7 +477,6 @@ static struct err *read_request(const struct build_values *values, const struct 
 	opts->contexts = ret->contexts.at;
 	opts->context_count = ret->contexts.len;
 	opts->no_cache = values->no_cache;
-	opts->network = network_of[values->network];
 	opts->jobs = (unsigned)values->jobs;
 	opts->user_umask = set_umask_aside();
 	return NULL;
@@ -549,7 +555,7 @@ static void keep_limit(struct store *store)
 
 static struct err *run_build(struct cli *cli, void *arg, struct strings *operands)
 {
-	const struct build_values *values = arg;
+	struct build_values *values = arg;
 	AUTO(request)
 	struct request request = { .args = build_args_new(),
 				   .secrets = secrets_new(),

@@ -25,6 +25,7 @@
 #include "builder/points.h"
 #include "builder/volume.h"
 #include "cli/commands-private.h"
+#include "cli/dns.h"
 #include "cli/image.h"
 #include "cli/limits.h"
 #include "cli/network.h"
@@ -52,6 +53,7 @@ struct run_values {
 	bool interactive, tty, rm, read_only, init;
 	struct limit_values limits;
 	struct security_values security;
+	struct dns_values dns;
 	struct network_values registries;
 	struct transfer_values shown;
 };
@@ -89,6 +91,7 @@ static const struct option options[] = {
 	TRANSFER_OPTIONS(struct run_values, shown),
 	LIMIT_OPTIONS(struct run_values, limits),
 	SECURITY_OPTIONS(struct run_values, security),
+	DNS_OPTIONS(struct run_values, dns),
 	NETWORK_OPTIONS(struct run_values, registries),
 };
 
@@ -195,6 +198,7 @@ struct container {
 	struct skeleton skeleton;
 	struct limits limits;
 	struct security security;
+	struct resolver_wishes resolver;
 	struct volumes devices;
 	struct attachments attachments;
 	struct attached attached;
@@ -322,6 +326,7 @@ static struct err *open_container(struct store *store, const struct image *image
 	c->sandbox = sandbox_new(cache);
 	sandbox_limit(c->sandbox, &c->limits.resources);
 	sandbox_secure(c->sandbox, &c->security.sandbox);
+	sandbox_resolve(c->sandbox, &c->resolver);
 	return NULL;
 }
 
@@ -390,7 +395,7 @@ static struct err *run_container(struct cli *cli, const struct run_values *value
 
 static struct err *run_run(struct cli *cli, void *arg, struct strings *operands)
 {
-	const struct run_values *values = arg;
+	struct run_values *values = arg;
 	const struct image_fetch how = { (enum pull_policy)values->pull, &values->registries,
 					 &values->shown };
 	AUTO(store) struct store *store = NULL;
@@ -402,6 +407,7 @@ static struct err *run_run(struct cli *cli, void *arg, struct strings *operands)
 	TRY(check_values(values));
 	TRY(limits_read(&values->limits, &container.limits));
 	TRY(security_read(&values->security, &container.security));
+	TRY(dns_read(&values->dns, &container.resolver));
 	TRY(read_devices(values, &container.devices));
 	TRY(read_attachments(values, &container.attachments));
 	cli->exit_code = FAILED;

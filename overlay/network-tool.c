@@ -22,6 +22,7 @@
 #include "overlay/network-private.h"
 
 #define USUAL_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define DEVICE "/dev/net/tun"
 #define WAIT_NS ((uint64_t)30 * 1000000000)
 #define ASK_MS 100 /* how soon it is noticed that a scope was stopped */
 #define WORDS_MAX ((size_t)4096)
@@ -99,6 +100,15 @@ static struct err *find_program(const char *name, char **ret)
 		}
 	}
 	return err_new(ERR_NOT_FOUND, "%s is not installed", name);
+}
+
+/* Every program needs it, and tells less well that it cannot be had. */
+static struct err *check_device(void)
+{
+	AUTO(fd) int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? err_new(ERR_UNSUPPORTED, "cannot open " DEVICE ": %s", strerror(errno)) :
+			NULL;
 }
 
 /* What the child, which shares our memory, makes of itself. */
@@ -195,6 +205,7 @@ struct err *carrier_start(const struct network_tool *tool, const struct link *li
 	pthread_t thread;
 
 	TRY(find_program(tool->name, &path));
+	TRY(check_device());
 	if (null_fd < 0 || ns_fd < 0)
 		return err_sys("open /dev/null");
 	TRY(open_pipe(&ret->error_fd, &error_fd));

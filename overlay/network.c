@@ -45,7 +45,8 @@ struct err *network_start(int spawner_pidfd, struct network **ret)
 			return NULL;
 		if (err_kind(err) == ERR_CANCELLED)
 			return STEAL(err);
-		if (err_kind(err) != ERR_NOT_FOUND)
+		if (err_kind(err) != ERR_NOT_FOUND &&
+		    !str_is(buf_str(&reasons), err_text(err))) /* the same one for both */
 			buf_addf(&reasons, "%s%s", reasons.len ? "; " : "", err_text(err));
 	}
 	if (!reasons.len)
@@ -88,7 +89,7 @@ struct err *network_host_address(char ret[static NETWORK_ADDRESS_SIZE])
 	if (connect(fd, (const struct sockaddr *)&far, sizeof(far)) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&own, &len) < 0 ||
 	    ntohl(own.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET)
-		return err_new(ERR_NOT_FOUND, "this machine has no address but the loopback's");
+		return err_new(ERR_UNSUPPORTED, "this machine has no address but the loopback's");
 	inet_ntop(AF_INET, &own.sin_addr, ret, NETWORK_ADDRESS_SIZE);
 	return NULL;
 }

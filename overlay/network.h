@@ -36,7 +36,7 @@ int network_fd(const struct network *network);
 const char *network_tool_name(const struct network *network); /* "pasta" */
 
 /* An address of this host that a step with a network reaches, private or not: that which its packets
- * to everywhere come from, "192.0.2.7". ERR_NOT_FOUND if it has none but the loopback's. */
+ * to everywhere come from, "192.0.2.7". ERR_UNSUPPORTED if it has none but the loopback's. */
 #define NETWORK_ADDRESS_SIZE 16
 struct err *network_host_address(char ret[static NETWORK_ADDRESS_SIZE]) MUST_USE;
 

@@ -257,7 +257,7 @@ struct err *sandbox_choose_network(struct sandbox *sandbox, enum sandbox_network
 		return NULL;
 	}
 	if (wanted == SANDBOX_NETWORK_PRIVATE)
-		return err_new(err_kind(sandbox->no_network), "no private network: %s",
+		return err_new(ERR_UNSUPPORTED, "no private network: %s",
 			       err_text(sandbox->no_network));
 	*ret = SANDBOX_NETWORK_HOST;
 	*ret_reason = err_text(sandbox->no_network);
