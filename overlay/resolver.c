@@ -120,11 +120,18 @@ static void take_reachable(struct buf *ret, struct str address, const char *forw
 		add_server(ret, is_loopback(text) ? forward : text);
 }
 
+static bool names_server(struct str text)
+{
+	while (text.len)
+		if (str_starts(str_cut(&text, '\n'), "nameserver "))
+			return true;
+	return false;
+}
+
 struct err *resolver_in_private(struct str host, const struct resolver_wishes *wishes,
 				const char *forward, struct buf *ret)
 {
-	static const char keyword[] = "nameserver ";
-	const size_t before = ret->len;
+	AUTO(buf) struct buf text = BUF_INIT(ret->max);
 
 	for (const char *const *server = wishes->servers; server && *server; server++)
 		if (is_loopback(*server))
@@ -132,9 +139,10 @@ struct err *resolver_in_private(struct str host, const struct resolver_wishes *w
 				ERR_INVALID,
 				"the server %s is the loopback's, which a private network does not reach",
 				*server);
-	add_host_lines(host, wishes, ret, take_reachable, forward);
-	add_wanted(wishes, ret);
-	if (!ret->at || !memmem(ret->at + before, ret->len - before, keyword, sizeof(keyword) - 1))
+	add_host_lines(host, wishes, &text, take_reachable, forward);
+	add_wanted(wishes, &text);
+	if (!names_server(buf_str(&text)))
 		return err_new(ERR_NOT_FOUND, "it names no server of IPv4");
+	buf_add(ret, text.at, text.len);
 	return NULL;
 }
