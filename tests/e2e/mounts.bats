@@ -717,9 +717,9 @@ no_agent() {
 		FROM base
 		RUN tail -n 3 /etc/hosts >/hosts && grep -q ' /dev/shm .*size=2048k' /proc/self/mountinfo
 	EOF
-	builds --add-host one:10.0.0.1 --add-host 'two=[::5]' --add-host three:host-gateway --shm-size 2m
+	builds --add-host one:10.0.0.1 --add-host 'two=[::5]' --add-host three:host-gateway --shm-size 2m --network host
 	equal "$(tar -xOf app.tar hosts)" "$(printf '10.0.0.1\tone\n::5\ttwo\n127.0.0.1\tthree')"
-	builds --add-host one:10.0.0.9 --add-host 'two=[::5]' --add-host three:host-gateway
+	builds --add-host one:10.0.0.9 --add-host 'two=[::5]' --add-host three:host-gateway --network host
 	says "#1 CACHED"
 	fails 2 build --add-host one ctx
 	says "is no address"
