@@ -88,6 +88,7 @@ static struct err *look_in_store(struct digest_job *job, const char *text,
 	if (!platform)
 		return NULL;
 	TRY(documents_find(job->store, &nowhere, ret, platform, false, &documents));
+	documents_warn_of_platform(job->store, &nowhere, &documents, platform);
 	*ret = documents.manifests.at[0];
 	return NULL;
 }

@@ -33,6 +33,7 @@ struct err *remote_choose(const struct remote *remote, struct store *store,
 
 	TRY(documents_find(store, origin_sources(remote->origin), target, platform, false,
 			   &documents));
+	documents_warn_of_platform(store, origin_sources(remote->origin), &documents, platform);
 	*target = documents.manifests.at[0];
 	return NULL;
 }

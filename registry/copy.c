@@ -43,6 +43,8 @@ static struct err *choose_image(const struct copy *c, struct descriptor *target)
 	if (c->opts->all)
 		return NULL;
 	TRY(documents_find(c->store, &nowhere, target, &c->platform, false, &documents));
+	if (c->opts->platform)
+		documents_warn_of_platform(c->store, &nowhere, &documents, &c->platform);
 	*target = documents.manifests.at[0];
 	return NULL;
 }
@@ -153,6 +155,9 @@ static struct err *stream(const struct copy *c)
 	TRY(origin_resolve(origin, &target));
 	TRY(documents_find(c->store, origin_sources(origin), &target, &c->platform, c->opts->all,
 			   &documents));
+	if (c->opts->platform)
+		documents_warn_of_platform(c->store, origin_sources(origin), &documents,
+					   &c->platform);
 	if (!c->opts->all)
 		target = documents.manifests.at[0];
 	c->result->target = target;

@@ -8,9 +8,12 @@
 #include "base/base64.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/vec.h"
+#include "registry/download.h"
 #include "store/blob.h"
 #include "store/image.h"
+#include "store/platform.h"
 
 struct search {
 	struct store *store;
@@ -247,4 +250,26 @@ struct err *documents_find(struct store *store, const struct sources *sources,
 	struct search search = { store, sources, platform, all, ret };
 
 	return find(&search, target, 0);
+}
+
+void documents_warn_of_platform(struct store *store, const struct sources *sources,
+				const struct documents *documents, const struct platform *wanted)
+{
+	const struct download_from from = { .sources = sources };
+	AUTO(image) struct image *image = NULL;
+	AUTO(err) struct err *err = NULL;
+	AUTO(mem) char *asked = NULL;
+	AUTO(mem) char *has = NULL;
+	bool fetched;
+
+	if (documents->indexes.len || documents->manifests.len != 1 || documents->configs.len != 1)
+		return;
+	err = download_blob(store, &from, &documents->configs.at[0], NULL, NULL, &fetched);
+	if (!err)
+		err = image_open(store, &documents->manifests.at[0], wanted, &image);
+	if (err || !image->platform.arch[0] || platform_match(wanted, &image->platform) > 0)
+		return;
+	asked = platform_format(wanted);
+	has = platform_format(&image->platform);
+	log_warn("the image is for %s, and there is none for %s", has, asked);
 }

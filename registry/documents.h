@@ -45,6 +45,10 @@ const struct strings *documents_urls(const struct documents *documents,
 				     const struct digest *digest);
 void documents_release(struct documents *documents);
 
+/* Warn if what was found is one image, of no index, and its config says that it is for another platform than the
+ * one that was asked for. What cannot be told is not. */
+void documents_warn_of_platform(struct store *store, const struct sources *sources,
+				const struct documents *documents, const struct platform *wanted);
 /* Its exact bytes, verified. ERR_NOT_FOUND if no place has it. */
 struct err *documents_get(struct store *store, const struct sources *sources,
 			  const struct descriptor *document, struct buf *ret, bool *ret_fetched)

@@ -307,6 +307,31 @@ platforms() {
 	equal "$(cairn pull -q --all-platforms "$host/team/app:all" 2>/dev/null)" "$made"
 }
 
+@test "an image alone that is for another machine is copied and named, and that is told" {
+	need_root
+	private_home
+	registry_start plain plain
+	host=$(address plain)
+	told="is for linux/s390x, and there is none for linux/arm64"
+	cairn import --platform linux/s390x "$BATS_FILE_TMPDIR/rootfs.tar" "$host/one:1" >/dev/null
+	digest=$(cairn push -q "$host/one:1")
+	other_store
+	run --separate-stderr -0 cairn digest --platform linux/arm64 "docker://$host/one:1"
+	equal "$output" "$digest"
+	[[ $stderr == *"$told"* ]]
+	for target in "docker://$host/copied:1" oci:copied:1 kept:1; do
+		run --separate-stderr -0 cairn copy -q --platform linux/arm64 "docker://$host/one:1" "$target"
+		equal "$output" "$digest"
+		[[ $stderr == *"$told"* ]]
+	done
+	run --separate-stderr -0 cairn digest --platform linux/arm64 kept:1
+	[[ $stderr == *"$told"* ]]
+	run --separate-stderr -0 cairn copy -q --platform linux/s390x "docker://$host/one:1" oci:right:1
+	equal "$stderr" ""
+	run --separate-stderr -0 cairn digest "docker://$host/one:1"
+	equal "$stderr" ""
+}
+
 @test "what is only for another machine is listed, and named in errors" {
 	need_root
 	private_home
