@@ -64,7 +64,9 @@ static struct err *review(struct plan *plan)
 			    .base = base_of_plan,
 			    .base_self = plan },
 		.platform = &plan->opts->platform,
-		.ignore = plan->context ? plan->context->ignore.rules : NULL }));
+		.ignore = plan->context ? plan->context->ignore.rules : NULL,
+		.contexts = plan->opts->contexts,
+		.context_count = plan->opts->context_count }));
 	if (lints->len > 0 && lints->policy.error)
 		return err_new(ERR_INVALID,
 			       "%s has %zu remark%s, and its check directive says that "

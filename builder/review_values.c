@@ -142,8 +142,11 @@ static bool is_context(const struct review *review, const char *name)
 static struct err *demand_image(const struct review *review, const struct survey_site *site,
 				const char *name)
 {
+	const char *hex = strncmp(name, "sha256:", 7) == 0 ? name + 7 : name;
 	struct reference reference;
 
+	if (hex[strspn(hex, "0123456789abcdef")] == '\0') /* the id of an image in the store */
+		return NULL;
 	return place(review, site, err_wrap(reference_parse(name, &reference), "image '%s'", name));
 }
 

@@ -125,6 +125,8 @@ load robust
 	run -0 cairn run "base@$digest" true
 	fails 3 cairn inspect "other@$digest"
 	fails 3 cairn inspect "base@$id"
+	printf 'FROM Base/UP\nCOPY --from=9 /etc/passwd /\n' >Recipe # names of contexts may be any
+	run -0 cairn build -q --build-context Base/UP=docker-image://base --build-context 9=docker-image://base .
 	printf 'FROM other@%s\n' "$digest" >Recipe
 	fails 3 cairn build --pull=never .
 	fails 2 cairn tag base "$id"

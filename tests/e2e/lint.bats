@@ -180,6 +180,7 @@ rules() {
 		Recipe:3: image 'y/UP': reference 'y/UP': the name must be lowercase |FROM x\nCOPY --from=y/UP /a /b
 		Recipe:3: image 'y/UP': reference 'y/UP': the name must be lowercase |FROM x\nRUN --mount=from=y/UP,target=/m a
 		Recipe:2: image 'UP': reference 'UP': the name must be lowercase |FROM UP
+		|FROM 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 		|FROM x\nCOPY --from=$UNKNOWN /a /b
 		|FROM x AS first\nFROM x\nCOPY --from=0 /a /b\nCOPY --from=FIRST /a /b
 		Recipe:3: --chmod=9: a mode is octal |FROM x\nCOPY --chmod=9 x /x
