@@ -19,6 +19,7 @@
 #include "base/codec.h"
 #include "base/mem.h"
 #include "base/vec.h"
+#include "builder/step_userns.h"
 #include "overlay/sandbox.h"
 #include "registry/pull.h"
 #include "store/image.h"
@@ -124,6 +125,7 @@ struct build_opts {
 	const struct strings *allowed_devices; /* or these: names, kinds; borrowed; NULL: none */
 	struct cdi *cdi; /* builder/cdi.h; borrowed; NULL: the machine's usual files */
 	bool want_image; /* an image even if only a root filesystem is put out: its id is asked for */
+	enum step_userns userns;      /* --userns */
 	enum sandbox_network network; /* of a RUN that does not say otherwise */
 	const struct resolver_wishes
 		*resolver; /* overlay/resolver.h: --dns…; borrowed; NULL: none */

@@ -22,6 +22,7 @@
 
 struct agents;
 struct group;
+struct idmap;
 struct layer_stage;
 struct pool;
 struct sandbox;
@@ -49,6 +50,7 @@ struct execution {
 	struct group *steps;
 	struct group *commits;
 	struct sandbox *sandbox;
+	struct idmap *idmap; /* of the steps' user namespace; NULL: they have none */
 	struct agents *agents;
 	atomic_flag network_told;
 	int cache_fd;               /* for the sandbox, owned */

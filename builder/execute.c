@@ -22,6 +22,7 @@
 #include "builder/build.h"
 #include "builder/events.h"
 #include "builder/mounts.h"
+#include "overlay/idmap.h"
 #include "overlay/sandbox.h"
 #include "registry/url.h"
 #include "store/layer.h"
@@ -56,15 +57,16 @@ static void tell_begin(struct execution *ex, const struct plan_step *step)
 	vec_foreach (&step->reads, stage)
 		if ((*stage)->top)
 			vec_push(&inputs, (*stage)->top->number);
-	events_emit(ex->opts->events, &(struct build_event){ .kind = EVENT_STEP_BEGIN,
-							     .step = step->number,
-							     .platform = ex->plan->opts->platform_label,
-							     .stage = step->stage->name,
-							     .index = step->index,
-							     .count = step->stage->step_count,
-							     .inputs = inputs.at,
-							     .input_count = inputs.len,
-							     .text = title });
+	events_emit(ex->opts->events,
+		    &(struct build_event){ .kind = EVENT_STEP_BEGIN,
+					   .step = step->number,
+					   .platform = ex->plan->opts->platform_label,
+					   .stage = step->stage->name,
+					   .index = step->index,
+					   .count = step->stage->step_count,
+					   .inputs = inputs.at,
+					   .input_count = inputs.len,
+					   .text = title });
 	vec_release(&inputs);
 }
 
@@ -212,6 +214,14 @@ static bool something_missing(const struct plan *plan)
 	return false;
 }
 
+static bool runs_something(const struct plan *plan)
+{
+	vec_foreach (&plan->steps, step)
+		if ((*step)->kind == STEP_RUN && (*step)->needed && !(*step)->cached)
+			return true;
+	return false;
+}
+
 /* Whether a step will want a network of its own: it can be made while images come. */
 static bool wants_network(const struct plan *plan)
 {
@@ -228,6 +238,8 @@ static struct err *prepare_sandbox(struct execution *ex)
 	TRY(layer_begin(ex->plan->store, &ex->holder));
 	TRY(skeleton_open(ex->holder->dir_fd, &ex->skeleton));
 	TRY(file_make_dirs(store_fd(ex->plan->store), "cache", 0700, &ex->cache_fd));
+	if (runs_something(ex->plan))
+		TRY(step_userns_open(ex->plan->opts->userns, ex->plan->store, &ex->idmap));
 	ex->sandbox = sandbox_new(ex->cache_fd);
 	if (ex->plan->opts->resources)
 		sandbox_limit(ex->sandbox, ex->plan->opts->resources);
@@ -254,6 +266,7 @@ static void execution_free(struct execution *ex)
 	}
 	free(ex->states);
 	sandbox_free(ex->sandbox);
+	idmap_free(ex->idmap);
 	agents_free(ex->agents);
 	skeleton_close(&ex->skeleton);
 	layer_stage_free(ex->holder);

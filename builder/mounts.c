@@ -23,6 +23,7 @@
 #include "builder/tree.h"
 #include "builder/volume.h"
 #include "overlay/detached.h"
+#include "overlay/idmap.h"
 #include "store/layer.h"
 
 #define TMPFS_MODE 01777
@@ -36,6 +37,7 @@
 struct making {
 	struct execution *ex;
 	const struct plan_step *step;
+	const struct idmap *idmap; /* of the step's user namespace; NULL: it has none */
 	struct mounts *mounts;
 };
 
@@ -252,6 +254,8 @@ static struct err *make_view(struct making *m, const struct plan_mount *mount)
 	AUTO(mem) char *what = NULL;
 
 	TRY(execution_stack_of(m->ex, &mount->from, &what, &stack));
+	stack.idmap = m->idmap;
+	hold.mapped = true;
 	if (mount->flag.read_only)
 		TRY(stack_view(&stack, &hold.fd));
 	else
@@ -462,7 +466,9 @@ static struct err *make_volumes(struct making *m, const struct volumes *volumes)
 	vec_foreach (volumes, volume) {
 		AUTO(mount_hold) struct mount_hold hold = HOLD_INIT;
 
-		TRY(volume_open(volume, &hold.fd));
+		TRY(volume_open(volume, m->idmap, &hold.fd));
+		if (m->idmap && volume->device)
+			hold.source = xstrdup(DETACHED_FILE);
 		keep(m, &hold, volume->target);
 	}
 	strings_copy(&m->mounts->env, &volumes->env);
@@ -516,6 +522,17 @@ static struct err *make_points(struct making *m, int view_fd)
 	return NULL;
 }
 
+/* Let them show owners as the step knows them. */
+static struct err *map_mounts(struct making *m)
+{
+	if (!m->idmap)
+		return NULL;
+	vec_foreach (&m->mounts->holds, hold)
+		if (!hold->mapped)
+			TRY(err_wrap(idmap_apply(m->idmap, hold->fd, true), "%s", hold->target));
+	return NULL;
+}
+
 static void list_mounts(struct mounts *mounts)
 {
 	size_t count = 0;
@@ -527,15 +544,16 @@ static void list_mounts(struct mounts *mounts)
 }
 
 struct err *mounts_make(struct execution *ex, const struct plan_step *step, int view_fd,
-			struct mounts *ret)
+			const struct idmap *idmap, struct mounts *ret)
 {
-	struct making making = { .ex = ex, .step = step, .mounts = ret };
+	struct making making = { .ex = ex, .step = step, .idmap = idmap, .mounts = ret };
 	struct cache_list caches = { 0 };
 	struct err *err = make_all(&making, &caches);
 
 	vec_release(&caches);
 	TRY(err);
 	TRY(make_points(&making, view_fd));
+	TRY(map_mounts(&making));
 	list_mounts(ret);
 	return NULL;
 }

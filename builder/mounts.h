@@ -21,6 +21,7 @@
 struct agent_relay;
 struct err;
 struct execution;
+struct idmap;
 struct layer_stage;
 struct plan;
 struct plan_step;
@@ -30,6 +31,7 @@ struct mount_hold {
 	int fd;                    /* of the mount, owned */
 	char *source;              /* as in struct sandbox_mount; owned */
 	char *target;              /* owned */
+	bool mapped;               /* it is made for the user namespace of the step already */
 	struct layer_stage *stage; /* takes what is written, or holds a copy; owned; or NULL */
 	struct agent_relay *relay; /* ssh: answers; owned; or NULL */
 };
@@ -56,9 +58,10 @@ struct err *mounts_check(const struct plan *plan) MUST_USE;
 struct err *mounts_start_agents(struct execution *ex) MUST_USE;
 
 /* Make the mounts of a RUN whose root is going to be on top of the view `view_fd`. Waits for caches
- * that somebody else has locked. */
+ * that somebody else has locked. With an idmap they show owners as the step's user namespace knows
+ * them; ERR_UNSUPPORTED if one of them cannot. */
 struct err *mounts_make(struct execution *ex, const struct plan_step *step, int view_fd,
-			struct mounts *ret) MUST_USE;
+			const struct idmap *idmap, struct mounts *ret) MUST_USE;
 void mounts_release(struct mounts *mounts);
 
 /* The directory of mount points, for stack_mount(); -1 if there is none. */

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/progress.h"
 #include "base/str.h"
 #include "builder/add.h"
@@ -32,25 +33,47 @@ static char *const *hosts_of(const struct build_opts *opts)
 	return opts->hosts.len ? opts->hosts.at : NULL;
 }
 
+/* What lies in a file system that cannot show its files in a user namespace is no reason not to run
+ * the step, unless the user insists. */
+static struct err *make_mounts(struct execution *ex, struct plan_step *step, int view_fd,
+			       const struct idmap **idmap, struct mounts *ret)
+{
+	struct err *err = mounts_make(ex, step, view_fd, *idmap, ret);
+
+	if (err_kind(err) == ERR_UNSUPPORTED && *idmap &&
+	    ex->plan->opts->userns == STEP_USERNS_AUTO) {
+		log_info("step %u is root of this machine, without a user namespace: %s",
+			 step->number, err_text(err));
+		err_free(err);
+		mounts_release(ret);
+		*ret = (struct mounts){ 0 };
+		*idmap = NULL;
+		err = mounts_make(ex, step, view_fd, NULL, ret);
+	}
+	return script_wrap(err, ex->plan->recipe->script, &step->instruction->position);
+}
+
 static struct err *do_run(struct execution *ex, struct plan_step *step, const struct stack *stack,
 			  int view_fd, const struct layer_stage *layer, int *ret_code)
 {
 	AUTO(mounts) struct mounts mounts = { 0 };
-	const struct run_site site = { .sandbox = ex->sandbox,
-				       .network_told = &ex->network_told,
-				       .hostname = ex->plan->hostname,
-				       .events = ex->opts->events,
-				       .journal = ex->opts->journal,
-				       .script = ex->plan->recipe->script,
-				       .hosts = hosts_of(ex->plan->opts),
-				       .shm_size = ex->plan->opts->shm_size,
-				       .ulimits = ex->plan->opts->ulimits,
-				       .mounts = &mounts };
+	const struct idmap *idmap = step->insecure ? NULL : ex->idmap;
+	struct stack mapped = *stack; /* borrows the layers */
+	struct run_site site = { .sandbox = ex->sandbox,
+				 .network_told = &ex->network_told,
+				 .hostname = ex->plan->hostname,
+				 .events = ex->opts->events,
+				 .journal = ex->opts->journal,
+				 .script = ex->plan->recipe->script,
+				 .hosts = hosts_of(ex->plan->opts),
+				 .shm_size = ex->plan->opts->shm_size,
+				 .ulimits = ex->plan->opts->ulimits,
+				 .mounts = &mounts };
 	AUTO(fd) int root_fd = -1;
 
-	TRY(script_wrap(mounts_make(ex, step, view_fd, &mounts), site.script,
-			&step->instruction->position));
-	TRY(stack_mount(stack, layer, &ex->skeleton, mounts_points_fd(&mounts), &root_fd));
+	TRY(make_mounts(ex, step, view_fd, &idmap, &mounts));
+	site.idmap = mapped.idmap = idmap;
+	TRY(stack_mount(&mapped, layer, &ex->skeleton, mounts_points_fd(&mounts), &root_fd));
 	return (ex->opts->run ? ex->opts->run : run_step)(&site, step, root_fd, ret_code);
 }
 

@@ -217,6 +217,7 @@ static struct err *start(const struct run_site *site, struct plan_step *step, in
 	spec.stdout_fd = write_out;
 	spec.stderr_fd = write_err;
 	spec.insecure = step->insecure;
+	spec.idmap = site->idmap;
 	spec.hosts = (const char *const *)site->hosts;
 	spec.shm_size = site->shm_size;
 	if (site->ulimits) {
@@ -251,6 +252,18 @@ static struct err *note_full_disk(struct err *err, int root_fd)
 	return err;
 }
 
+/* Little is not allowed to the root of a user namespace, and most of that is this. */
+static bool wanted_more(const char *output)
+{
+	static const char *const said[] = { "Operation not permitted",
+					    "Value too large for defined data type" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(said); i++)
+		if (strstr(output, said[i]))
+			return true;
+	return false;
+}
+
 static struct err *failure(const struct run_site *site, const struct plan_step *step, int root_fd,
 			   const struct sandbox_result *result, const struct tail *output)
 {
@@ -276,6 +289,10 @@ static struct err *failure(const struct run_site *site, const struct plan_step *
 	err = note_full_disk(err, root_fd);
 	if (tail)
 		err = err_note(err, "\nits last output:\n%s", tail);
+	if (site->idmap && tail && wanted_more(tail))
+		err = err_note(err, "\nRoot of this step is root of a user namespace: it makes no "
+				    "device nodes, and there are no ids above 2147483647. "
+				    "--userns host makes it root of this machine.");
 	if (path && tail)
 		err = err_note(err, "\nthe whole of it: %s", path);
 	return err;

@@ -12,6 +12,7 @@
 
 struct build_events;
 struct err;
+struct idmap;
 struct journal;
 struct mounts;
 struct sandbox;
@@ -28,6 +29,7 @@ struct run_site {
 	char *const *hosts;            /* lines for /etc/hosts, NULL-terminated; NULL: none */
 	uint64_t shm_size;             /* 0: the usual */
 	const struct ulimits *ulimits; /* NULL: the usual */
+	const struct idmap *idmap;     /* of its root and mounts, or NULL */
 	const struct mounts *mounts;   /* what it finds, and variables; NULL: nothing */
 };
 

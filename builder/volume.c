@@ -142,14 +142,15 @@ static struct err *read_device(const char *text, struct volume *volume)
 	return check_device(volume);
 }
 
-struct err *volume_open(const struct volume *volume, int *ret_fd)
+struct err *volume_open(const struct volume *volume, const struct idmap *idmap, int *ret_fd)
 {
 	AUTO(fd) int fd = -1;
 	AUTO(fd) int mount_fd = -1;
 
 	TRY(file_open(AT_FDCWD, volume->source, O_PATH, 0, FILE_ANYWHERE, &fd));
 	if (volume->device)
-		return err_wrap(detached_device(fd, ret_fd), "--device %s", volume->source);
+		return err_wrap(idmap ? detached_node(fd, ret_fd) : detached_device(fd, ret_fd),
+				"--device %s", volume->source);
 	TRY(err_wrap(detached_clone_all(fd, volume->read_only, &mount_fd), "%s %s",
 		     volume->named ? "--device: mount" : "-v", volume->source));
 	if (volume->no_set_id || volume->no_exec)

@@ -13,6 +13,7 @@
 
 struct cdi;
 struct err;
+struct idmap;
 
 struct volume {
 	char *source; /* absolute, without links; owned */
@@ -30,7 +31,7 @@ struct volumes {
 	struct strings env;   /* "NAME=value" that these bring */
 };
 
-#define VOLUMES_MAX 63 /* the mounts of a RUN take the rest of what a sandbox takes */
+#define VOLUMES_MAX 63        /* the mounts of a RUN take the rest of what a sandbox takes */
 #define VOLUMES_MAX_NAMED 120 /* with those of devices by name */
 
 /* Add what one -v says: "SOURCE:TARGET[:OPTION,...]" with the options ro, rw, z and Z, of which the
@@ -45,8 +46,10 @@ struct err *volumes_add_device(struct volumes *volumes, struct cdi *cdi, const c
 /* Add a copy of one that is part of a device by name. ERR_NOT_FOUND if there is no such thing on
  * this machine, ERR_INVALID if it is no device and should be. */
 struct err *volumes_add_copy(struct volumes *volumes, const struct volume *volume) MUST_USE;
-/* As a detached mount. */
-struct err *volume_open(const struct volume *volume, int *ret_fd) MUST_USE;
+/* As a detached mount; with an idmap a device is the file DETACHED_FILE of one, which idmap_apply() can
+ * translate. */
+struct err *volume_open(const struct volume *volume, const struct idmap *idmap, int *ret_fd)
+	MUST_USE;
 void volumes_release(struct volumes *volumes);
 
 static inline void volumes_auto_(struct volumes *volumes)

@@ -65,7 +65,7 @@ struct build_values {
 	struct build_attest_values attest;
 	const char *policy_file;
 	uint64_t jobs;
-	int network, progress, pull;
+	int network, progress, pull, userns;
 	bool check, no_cache, quiet;
 	struct limit_values limits;
 	struct security_values security;
@@ -130,6 +130,8 @@ static const struct option options[] = {
 		struct build_values, targets, 0, "target", "STAGE[=NAME]",
 		"stop at this stage, by name or number, and call its image NAME; more than once "
 		"builds several"),
+	OPTION_WORD(struct build_values, userns, 0, "userns", step_userns_names,
+		    "whether root of a RUN is that of the machine, or of a user namespace"),
 	OPTION_LIST(struct build_values, volumes, 'v', "volume", "SOURCE:TARGET[:ro]",
 		    "let every RUN find SOURCE of this machine at TARGET"),
 	BUILD_OUTPUT_OPTIONS(struct build_values, output),
@@ -477,6 +479,7 @@ static struct err *read_request(struct build_values *values, const struct string
 	opts->contexts = ret->contexts.at;
 	opts->context_count = ret->contexts.len;
 	opts->no_cache = values->no_cache;
+	opts->userns = (enum step_userns)values->userns;
 	opts->jobs = (unsigned)values->jobs;
 	opts->user_umask = set_umask_aside();
 	return NULL;

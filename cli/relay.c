@@ -35,6 +35,7 @@ enum { FLOW_IN, FLOW_OUT, FLOW_ERR, FLOW_COUNT };
 
 struct relay {
 	bool interactive, tty;
+	bool pipes; /* the container is somebody else for the machine */
 	struct flow flows[FLOW_COUNT];
 	int write_ends[2]; /* of our pipes, the container's to be; owned until it has started */
 	bool raw;          /* `before` is to be restored */
@@ -66,7 +67,8 @@ static struct err *open_output(struct relay *relay, int number, int ours, int *r
 {
 	int ends[2];
 
-	if (!isatty(ours)) {
+	/* another user could not open ours again as /dev/stdout */
+	if (!isatty(ours) && !relay->pipes) {
 		*ret_fd = ours;
 		return NULL;
 	}
@@ -86,6 +88,7 @@ struct err *relay_new(bool interactive, bool tty, struct sandbox_spec *spec, str
 
 	relay->interactive = interactive;
 	relay->tty = tty;
+	relay->pipes = spec->idmap;
 	relay->signals_fd = -1;
 	relay->write_ends[0] = relay->write_ends[1] = -1;
 	for (size_t i = 0; i < FLOW_COUNT; i++)

@@ -23,6 +23,7 @@
 #include "builder/config.h"
 #include "builder/fetch.h"
 #include "builder/points.h"
+#include "builder/step_userns.h"
 #include "builder/volume.h"
 #include "cli/commands-private.h"
 #include "cli/dns.h"
@@ -33,6 +34,7 @@
 #include "cli/security.h"
 #include "cli/transfer.h"
 #include "overlay/detached.h"
+#include "overlay/idmap.h"
 #include "overlay/sandbox.h"
 #include "overlay/skeleton.h"
 #include "overlay/stack.h"
@@ -49,7 +51,7 @@ static const enum sandbox_network network_of[] = { SANDBOX_NETWORK_HOST, SANDBOX
 struct run_values {
 	struct strings env, devices, device_dirs, volumes, mounts, tmpfs;
 	const char *entrypoint, *user, *workdir, *platform;
-	int network, pull;
+	int network, pull, userns;
 	bool interactive, tty, rm, read_only, init;
 	struct limit_values limits;
 	struct security_values security;
@@ -85,6 +87,8 @@ static const struct option options[] = {
 		    "mount memory there; options: size=, mode=, ro"),
 	OPTION_FLAG(struct run_values, tty, 't', "tty", "give the command a terminal"),
 	OPTION_TEXT(struct run_values, user, 'u', "user", "USER[:GROUP]", "run as this user"),
+	OPTION_WORD(struct run_values, userns, 0, "userns", step_userns_names,
+		    "whether its root is that of the machine, or of a user namespace"),
 	OPTION_LIST(struct run_values, volumes, 'v', "volume", "[SOURCE:]TARGET[:ro]",
 		    "mount a path of this machine, or a volume by its name"),
 	OPTION_TEXT(struct run_values, workdir, 'w', "workdir", "DIR", "run in this directory"),
@@ -205,12 +209,23 @@ struct container {
 	struct sandbox_mount mounts[SANDBOX_MOUNTS_MAX]; /* of attachments, then of devices */
 	size_t mount_count;
 	struct sandbox *sandbox;
+	struct idmap *idmap; /* of its user namespace; NULL: it has none */
 	int root_fd;
 };
+
+static void close_mounts(struct container *c)
+{
+	for (size_t i = 0; i < c->mount_count; i++)
+		close(c->mounts[i].fd);
+	c->mount_count = 0;
+	attached_release(&c->attached);
+	c->attached = (struct attached){ 0 };
+}
 
 static void container_auto_(struct container *c)
 {
 	sandbox_free(c->sandbox);
+	idmap_free(c->idmap);
 	if (c->root_fd >= 0)
 		close(c->root_fd);
 	skeleton_close(&c->skeleton);
@@ -218,9 +233,7 @@ static void container_auto_(struct container *c)
 	layer_stage_free(c->holder);
 	stack_release(&c->stack);
 	pool_free(c->pool);
-	for (size_t i = 0; i < c->mount_count; i++)
-		close(c->mounts[i].fd);
-	attached_release(&c->attached);
+	close_mounts(c);
 	attachments_release(&c->attachments);
 	volumes_release(&c->devices);
 	limits_release(&c->limits);
@@ -235,8 +248,9 @@ static struct err *open_devices(struct container *c)
 
 		if (c->mount_count == ARRAY_SIZE(c->mounts))
 			return err_new(ERR_INVALID, "more than %d mounts", SANDBOX_MOUNTS_MAX);
-		TRY(volume_open(device, &mount->fd));
+		TRY(volume_open(device, c->idmap, &mount->fd));
 		mount->target = device->target;
+		mount->source = c->idmap && device->device ? DETACHED_FILE : NULL;
 		c->mount_count++;
 	}
 	return NULL;
@@ -260,7 +274,7 @@ static struct err *make_points(struct store *store, struct container *c)
 		if (fstat(mount->fd, &st) < 0)
 			return err_sys("look at a mount");
 		TRY(points_make(c->attached.points->fs_fd, view_fd, mount->target,
-				S_ISDIR(st.st_mode)));
+				S_ISDIR(st.st_mode) && !mount->source));
 	}
 	return NULL;
 }
@@ -305,19 +319,52 @@ static struct err *open_attachments(struct store *store, struct container *c)
 	return NULL;
 }
 
+static struct err *map_mounts(const struct container *c)
+{
+	for (size_t i = 0; i < c->mount_count; i++)
+		TRY(err_wrap(idmap_apply(c->idmap, c->mounts[i].fd, true), "%s",
+			     c->mounts[i].target));
+	return NULL;
+}
+
+/* What lies in a file system that cannot show its files in a user namespace is no reason not to run
+ * the container, unless the user insists. */
+static struct err *open_mounts(struct store *store, const struct run_values *values,
+			       struct container *c)
+{
+	struct err *err;
+
+	TRY(open_attachments(store, c));
+	TRY(open_devices(c));
+	if (!c->idmap)
+		return NULL;
+	err = map_mounts(c);
+	if (err_kind(err) != ERR_UNSUPPORTED || values->userns == STEP_USERNS_PRIVATE)
+		return err;
+	log_info("the container is root of this machine, without a user namespace: %s",
+		 err_text(err));
+	err_free(err);
+	idmap_free(c->idmap);
+	c->idmap = NULL;
+	close_mounts(c);
+	TRY(open_attachments(store, c));
+	return open_devices(c);
+}
+
 static struct err *open_container(struct store *store, const struct image *image,
 				  const struct run_values *values, struct container *c)
 {
 	AUTO(fd) int cache = -1;
 
 	c->pool = pool_new(pool_default_threads());
+	TRY(step_userns_open((enum step_userns)values->userns, store, &c->idmap));
 	TRY(stack_of_image(store, image, c->pool, NULL, &c->stack));
 	TRY(stack_begin_layer(&c->stack, store, &c->layer));
 	TRY(layer_begin(store, &c->holder));
 	TRY(skeleton_open(c->holder->dir_fd, &c->skeleton));
-	TRY(open_attachments(store, c));
-	TRY(open_devices(c));
+	TRY(open_mounts(store, values, c));
 	TRY(make_points(store, c));
+	c->stack.idmap = c->idmap;
 	TRY(stack_mount(&c->stack, c->layer, &c->skeleton, attached_points_fd(&c->attached),
 			&c->root_fd));
 	if (values->read_only)
@@ -381,6 +428,7 @@ static struct err *run_container(struct cli *cli, const struct run_values *value
 	struct sandbox_result result = { 0 };
 	char text[SANDBOX_OOM_SIZE];
 
+	spec.idmap = c->idmap;
 	TRY(relay_new(values->interactive, values->tty, &spec, &relay));
 	TRY(start(c, image, values, argv, &spec, &run));
 	TRY(relay_run(relay, run, &result));

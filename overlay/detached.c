@@ -128,6 +128,26 @@ struct err *detached_restrict(int fd, bool no_set_id, bool no_exec)
 	return NULL;
 }
 
+struct err *detached_node(int fd, int *ret_fd)
+{
+	AUTO(fd) int fs_fd = -1;
+	AUTO(fd) int mount_fd = -1;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys("look at a device");
+	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
+		return err_new(ERR_INVALID, "it is not a device");
+	TRY(begin_tmpfs(0755, 0, &fs_fd));
+	TRY(finish_tmpfs(fs_fd, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, &mount_fd));
+	if (mknodat(mount_fd, DETACHED_FILE, st.st_mode, st.st_rdev) < 0 ||
+	    fchownat(mount_fd, DETACHED_FILE, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    fchmodat(mount_fd, DETACHED_FILE, st.st_mode & 07777, 0) < 0)
+		return err_sys("make a node of a device");
+	*ret_fd = STEAL_FD(mount_fd);
+	return NULL;
+}
+
 struct err *detached_fix(int fd)
 {
 	if (kernel_mount_setattr(fd, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY) < 0)

@@ -46,6 +46,9 @@ struct err *detached_device(int fd, int *ret_fd) MUST_USE;
 
 /* Take set-id programs, or all programs, from a detached mount and those below it. */
 struct err *detached_restrict(int fd, bool no_set_id, bool no_exec) MUST_USE;
+/* A node of its own for the same device, called DETACHED_FILE, with the same owner and mode: a file
+ * system that can show other owners, as /dev itself cannot. ERR_INVALID as above. */
+struct err *detached_node(int fd, int *ret_fd) MUST_USE;
 
 /* Make a detached mount read-only. */
 struct err *detached_fix(int fd) MUST_USE;

@@ -24,11 +24,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 
 #include "base/err.h"
 #include "base/process.h"
 #include "base/str.h"
+#include "overlay/idmap.h"
 #include "overlay/kernel-private.h"
 #include "overlay/skeleton.h"
 
@@ -415,6 +417,86 @@ static struct err *mount_nothing(const struct overlay_spec *spec, int *ret_fd)
 	return NULL;
 }
 
+/* ---- with other owners ---- */
+
+/* The clones that take the place of the directories. */
+struct clones {
+	int lower_fds[OVERLAY_LOWER_MAX];
+	size_t lower_count;
+	int pair_fd; /* -1: none */
+	struct skeleton skeleton;
+	struct overlay_spec spec; /* of them */
+};
+
+static void clones_auto_(struct clones *clones)
+{
+	for (size_t i = 0; i < clones->lower_count; i++)
+		close(clones->lower_fds[i]);
+	if (clones->pair_fd >= 0)
+		close(clones->pair_fd);
+	if (clones->spec.upper_fd >= 0)
+		close(clones->spec.upper_fd);
+	if (clones->spec.work_fd >= 0)
+		close(clones->spec.work_fd);
+	skeleton_close(&clones->skeleton);
+}
+
+static struct err *clone_pair(const struct overlay_spec *spec, struct clones *clones)
+{
+	/* the kernel wants them both on one mount */
+	TRY(idmap_clone(spec->idmap, spec->pair_fd, &clones->pair_fd));
+	clones->spec.upper_fd = openat(clones->pair_fd, "fs", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	clones->spec.work_fd = openat(clones->pair_fd, "work", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (clones->spec.upper_fd < 0 || clones->spec.work_fd < 0)
+		return err_sys("overlay: open the upper directory");
+	return NULL;
+}
+
+static struct err *clone_all(const struct overlay_spec *spec, struct clones *clones)
+{
+	for (size_t i = 0; i < spec->lower_count; i++) {
+		TRY(idmap_clone(spec->idmap, spec->lower_fds[i], &clones->lower_fds[i]));
+		clones->lower_count++;
+	}
+	if (spec->skeleton) {
+		TRY(idmap_clone(spec->idmap, spec->skeleton->root_fd, &clones->skeleton.root_fd));
+		TRY(idmap_clone(spec->idmap, spec->skeleton->empty_fd, &clones->skeleton.empty_fd));
+	}
+	if (spec->upper_fd > 0)
+		TRY(clone_pair(spec, clones));
+	return NULL;
+}
+
+/* Whoever mounts it makes what it needs in the work directory, and is asked for all that is done
+ * in the upper: it has to be somebody whom the clones know. If it is not, the kernel does not
+ * fail, but gives us a read-only mount. */
+static struct err *mount_mapped(const struct overlay_spec *spec, int *ret_fd)
+{
+	AUTO(clones)
+	struct clones clones = { .pair_fd = -1,
+				 .skeleton = SKELETON_INIT,
+				 .spec = { .lower_fds = clones.lower_fds,
+					   .lower_count = spec->lower_count,
+					   .upper_fd = -1,
+					   .work_fd = -1,
+					   .way = OVERLAY_BY_FD } };
+	AUTO(fd) int fd = -1;
+	struct statvfs state;
+	struct err *err;
+
+	TRY(clone_all(spec, &clones));
+	clones.spec.skeleton = spec->skeleton ? &clones.skeleton : NULL;
+	TRY(idmap_assume(spec->idmap));
+	err = overlay_mount(&clones.spec, &fd);
+	idmap_resume();
+	TRY(err);
+	if (spec->upper_fd > 0 && (fstatvfs(fd, &state) < 0 || state.f_flag & ST_RDONLY))
+		return err_new(ERR_UNSUPPORTED, "overlay: layers with other owners cannot be "
+						"written to here");
+	*ret_fd = STEAL_FD(fd);
+	return NULL;
+}
+
 struct err *overlay_mount(const struct overlay_spec *spec, int *ret_fd)
 {
 	struct stack stack = { .spec = spec, .writable = spec->upper_fd > 0, .bottom_fd = -1 };
@@ -423,6 +505,8 @@ struct err *overlay_mount(const struct overlay_spec *spec, int *ret_fd)
 	if (spec->lower_count > OVERLAY_LOWER_MAX)
 		return err_new(ERR_INVALID, "overlay: %zu layers, %d can be stacked",
 			       spec->lower_count, OVERLAY_LOWER_MAX);
+	if (spec->idmap)
+		return mount_mapped(spec, ret_fd);
 	if (stack.writable)
 		stack.bottom_fd = spec->skeleton->root_fd;
 	else if (spec->lower_count == 1) /* the kernel wants two when there is no upper */

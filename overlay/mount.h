@@ -26,6 +26,7 @@
 #include "base/mem.h"
 
 struct err;
+struct idmap;
 struct skeleton;
 
 #define OVERLAY_LOWER_MAX 498 /* the kernel's 500, less the upper and the skeleton */
@@ -43,7 +44,11 @@ struct overlay_spec {
 	int upper_fd;         /* takes the changes; 0 or -1: a read-only view */
 	int work_fd;          /* empty, unused so far, on the file system of the upper; with it */
 	const struct skeleton *skeleton; /* its root lies below a step, its empty below a view */
-	enum overlay_way way;            /* for tests and for explaining; else OVERLAY_BEST */
+	/* All of it as this shows it, by descriptor; NULL: as it is. ERR_UNSUPPORTED if the kernel or
+	 * a file system cannot. */
+	const struct idmap *idmap;
+	int pair_fd; /* then, with an upper: the directory that has it as `fs` and work as `work` */
+	enum overlay_way way; /* for tests and for explaining; else OVERLAY_BEST */
 };
 
 /*

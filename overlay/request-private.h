@@ -33,6 +33,7 @@ enum request_flags {
 	REQUEST_JOIN_NETWORK = 256, /* the namespace of a network is among the descriptors sent */
 	REQUEST_NO_NEW_PRIVILEGES = 512,
 	REQUEST_INIT = 1024, /* process 1 is not the command */
+	REQUEST_USERNS = 2048, /* a user namespace is among those sent; the step ends up there */
 };
 
 enum request_fd {
@@ -40,9 +41,9 @@ enum request_fd {
 	REQUEST_FD_FILE,   /* the memory file */
 	REQUEST_FD_ROOT,   /* the detached root mount */
 	REQUEST_FD_STDIO,  /* those of stdin, stdout, stderr that are given */
-	/* then that of REQUEST_CGROUP, that of REQUEST_JOIN_NETWORK, those of `cgroups`, and a
-	 * detached mount for each struct request_mount */
-	REQUEST_FD_MAX = REQUEST_FD_STDIO + 3 + 1 + 1 + REQUEST_CGROUPS_MAX + REQUEST_MOUNTS_MAX,
+	/* then those of REQUEST_CGROUP, of REQUEST_JOIN_NETWORK, of REQUEST_USERNS, of `cgroups`, and a detached mount for each struct
+	 * request_mount */
+	REQUEST_FD_MAX = REQUEST_FD_STDIO + 3 + 3 + REQUEST_CGROUPS_MAX + REQUEST_MOUNTS_MAX,
 };
 
 struct request_head {
@@ -71,6 +72,8 @@ struct request {
 	uint64_t capabilities; /* bits by number: bounding, for uid 0 permitted and effective */
 	uint64_t shm_size;     /* bytes */
 	uint32_t uid, gid;
+	/* The same user, root and the group tty as they are outside of the step's user namespace. */
+	uint32_t outer_uid, outer_gid, root_uid, root_gid, tty_gid;
 	uint32_t flags;
 	struct request_span groups;  /* gid_t */
 	struct request_span limits;  /* struct request_limit */

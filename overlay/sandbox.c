@@ -26,6 +26,7 @@
 #include "base/userns.h"
 #include "overlay/capability.h"
 #include "overlay/cgroup-private.h"
+#include "overlay/idmap.h"
 #include "overlay/network-private.h"
 #include "overlay/network.h"
 #include "overlay/report-private.h"
@@ -36,6 +37,7 @@
 #include "overlay/seccomp.h"
 #include "overlay/spawner-private.h"
 
+#define TTY_GROUP 5 /* everywhere */
 #define DEFAULT_HOSTNAME "cairn"
 #define DEFAULT_SHM_SIZE ((uint64_t)64 * 1024 * 1024)
 #define RESOLV_CONF "/etc/resolv.conf"
@@ -421,11 +423,24 @@ static uint32_t request_flags(const struct sandbox_spec *spec)
 	flags |= spec->insecure ? REQUEST_INSECURE : 0;
 	flags |= spec->init ? REQUEST_INIT : 0;
 	flags |= userns_mode() == USERNS_SINGLE ? REQUEST_ONE_ID : 0;
+	flags |= spec->idmap ? REQUEST_USERNS : 0;
 	if (spec->tty)
 		return flags | REQUEST_TTY;
 	return flags | (spec->stdin_fd >= 0 ? REQUEST_STDIN : 0) |
 	       (spec->stdout_fd >= 0 ? REQUEST_STDOUT : 0) |
 	       (spec->stderr_fd >= 0 ? REQUEST_STDERR : 0);
+}
+
+/* Who the step is to file systems while it is set up. */
+static void add_ids(const struct sandbox_spec *spec, struct request *request)
+{
+	const struct idmap *map = spec->idmap;
+
+	request->outer_uid = map ? idmap_uid(map, spec->uid) : spec->uid;
+	request->outer_gid = map ? idmap_gid(map, spec->gid) : spec->gid;
+	request->root_uid = map ? idmap_uid(map, 0) : 0;
+	request->root_gid = map ? idmap_gid(map, 0) : 0;
+	request->tty_gid = map ? idmap_gid(map, TTY_GROUP) : TTY_GROUP;
 }
 
 static struct err *format_request(const struct sandbox *sandbox, const struct sandbox_spec *spec,
@@ -441,6 +456,7 @@ static struct err *format_request(const struct sandbox *sandbox, const struct sa
 		.flags = request_flags(spec) | (bound ? REQUEST_NO_NEW_PRIVILEGES : 0),
 	};
 
+	add_ids(spec, &request);
 	buf_add(buf, &request, sizeof(request)); /* its place; the offsets come below */
 	request.cwd = add_clean_path(buf, spec->cwd ? spec->cwd : "/");
 	request.hostname = add_text(buf, hostname);
@@ -504,6 +520,8 @@ static struct err *hand_over(const struct sandbox *sandbox, const struct sandbox
 		fds[count++] = entry.clone_fd;
 	if (head.flags & REQUEST_JOIN_NETWORK)
 		fds[count++] = network_fd(sandbox->network);
+	if (spec->idmap)
+		fds[count++] = idmap_userns(spec->idmap);
 	for (size_t i = 0; i < entry.enter_count; i++)
 		fds[count++] = entry.enter_fds[i];
 	for (size_t i = 0; i < spec->mount_count; i++)

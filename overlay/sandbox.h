@@ -17,8 +17,8 @@
  * the sandbox is closed, and when the program dies, `kill -9` included. All of
  * its processes die with process 1. No mount, no file and no process is left.
  *
- * Only root for now. Rootless needs a user namespace made by the spawner; that
- * is the one place that changes.
+ * With an idmap the step's root is root of a user namespace and nobody outside of
+ * it, which the step enters last of all: what it finds is set up by ourselves.
  */
 #ifndef OVERLAY_SANDBOX_H
 #define OVERLAY_SANDBOX_H
@@ -31,6 +31,7 @@
 #include "base/mem.h"
 
 struct err;
+struct idmap;
 struct sandbox;
 struct sandbox_resources;
 struct sandbox_run;
@@ -146,7 +147,11 @@ struct sandbox_spec {
 	const struct sandbox_mount *mounts;
 	size_t mount_count; /* up to SANDBOX_MOUNTS_MAX */
 
-	bool init;     /* process 1 is one of ours, and the command its child */
+	bool init; /* process 1 is one of ours, and the command its child */
+	/* The user namespace that the step is root of, borrowed; NULL: none but ours. The root and the
+	 * mounts must have been made to fit (overlay/idmap.h). */
+	const struct idmap *idmap;
+
 	bool insecure; /* all capabilities of ours, no filter, nothing hidden or read-only */
 };
 

@@ -25,6 +25,7 @@
 #include "base/progress.h"
 #include "base/stream.h"
 #include "base/vec.h"
+#include "overlay/idmap.h"
 #include "overlay/kernel-private.h"
 #include "overlay/mount.h"
 #include "overlay/unpack.h"
@@ -179,15 +180,21 @@ static struct err *make_top(const struct stack *stack, int *ret_fd)
 }
 
 /* An empty directory that needs no store. */
-static struct err *view_nothing(int *ret_fd)
+static struct err *view_nothing(const struct idmap *idmap, int *ret_fd)
 {
 	AUTO(fd) int fs_fd = kernel_fsopen("tmpfs");
+	AUTO(fd) int fd = -1;
 
 	if (fs_fd < 0 || kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, "mode", "0755", 0) < 0 ||
 	    kernel_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return err_sys("make an empty file system");
-	*ret_fd = kernel_fsmount(fs_fd, MOUNT_ATTR_RDONLY);
-	return *ret_fd < 0 ? err_sys("mount an empty file system") : NULL;
+	fd = kernel_fsmount(fs_fd, MOUNT_ATTR_RDONLY);
+	if (fd < 0)
+		return err_sys("mount an empty file system");
+	if (idmap)
+		TRY(idmap_apply(idmap, fd, false));
+	*ret_fd = STEAL_FD(fd);
+	return NULL;
 }
 
 /* The directories of the layers, the newest first; returns how many. */
@@ -202,10 +209,12 @@ struct err *stack_view(const struct stack *stack, int *ret_fd)
 {
 	AUTO(fd) int top_fd = -1, empty_fd = -1;
 	int lower_fds[STACK_MAX + 2];
-	struct overlay_spec spec = { .lower_fds = lower_fds, .upper_fd = -1, .work_fd = -1 };
+	struct overlay_spec spec = {
+		.lower_fds = lower_fds, .upper_fd = -1, .work_fd = -1, .idmap = stack->idmap
+	};
 
 	if (stack->len == 0)
-		return view_nothing(ret_fd);
+		return view_nothing(stack->idmap, ret_fd);
 	TRY(make_top(stack, &top_fd));
 	if (top_fd >= 0)
 		lower_fds[spec.lower_count++] = top_fd;
@@ -224,7 +233,9 @@ struct err *stack_mount(const struct stack *stack, const struct layer_stage *lay
 	struct overlay_spec spec = { .lower_fds = lower_fds,
 				     .upper_fd = layer->fs_fd,
 				     .work_fd = layer->work_fd,
-				     .skeleton = skeleton };
+				     .skeleton = skeleton,
+				     .idmap = stack->idmap,
+				     .pair_fd = layer->dir_fd };
 
 	if (points_fd >= 0)
 		lower_fds[spec.lower_count++] = points_fd;

@@ -16,6 +16,7 @@
 #include "store/layer.h"
 
 struct err;
+struct idmap;
 struct image;
 struct pool;
 struct progress;
@@ -35,6 +36,8 @@ struct stack {
 	struct stack_layer *at; /* lowest first */
 	size_t len, cap;
 	struct store *store; /* of the layers, borrowed; NULL while there are none */
+	/* How stack_view() and stack_mount() show owners, borrowed; NULL: as they are. */
+	const struct idmap *idmap;
 };
 
 void stack_release(struct stack *stack);

@@ -28,6 +28,7 @@ struct step {
 	int root_fd;     /* the step's root, detached until tree_enter() */
 	int stdio[3];    /* -1: /dev/null */
 	int network_fd;  /* the namespace to join; -1: none */
+	int userns_fd;   /* -1: the step stays in ours */
 	int *cgroup_fds; /* cgroup.procs of older hierarchies */
 	uint32_t cgroup_count;
 	int *mount_fds; /* one for each of request->mounts */
@@ -77,6 +78,8 @@ void bind_all(const struct step *step);
 
 /* ---- identity.c ---- */
 
+/* Be the root of the step's user namespace to file systems, and keep our own capabilities. */
+void identity_make_files(const struct step *step);
 void identity_limits(const struct step *step);
 /* Those that were asked for, last of all: nothing of ours is to fail for them. */
 void identity_own_limits(const struct step *step);

@@ -13,8 +13,11 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <linux/securebits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -22,6 +25,16 @@
 
 #define FILES_SOFT 1024
 #define FILES_HARD 524288
+
+void identity_make_files(const struct step *step)
+{
+	if (step->userns_fd < 0)
+		return;
+	if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0)
+		step_fail(step, STAGE_IDENTITY, "file systems");
+	syscall(SYS_setfsgid, step->request->root_gid);
+	syscall(SYS_setfsuid, step->request->root_uid);
+}
 
 static const struct request_limit *asked_limits(const struct step *step)
 {
@@ -125,6 +138,9 @@ void identity_assume(const struct step *step)
 	const struct request *request = step->request;
 	const gid_t *groups = (const gid_t *)(const void *)step_text(step, request->groups.at);
 
+	/* All capabilities are there again, for this namespace alone, and the bits of above are gone. */
+	if (step->userns_fd >= 0 && setns(step->userns_fd, CLONE_NEWUSER) < 0)
+		step_fail(step, STAGE_IDENTITY, "user namespace");
 	/* Where groups cannot be dropped, those of the user outside stay, all of them unmapped. */
 	if (!(request->flags & REQUEST_ONE_ID) && setgroups(request->groups.count, groups) < 0)
 		step_fail(step, STAGE_IDENTITY, "groups");

@@ -255,6 +255,7 @@ noreturn static void become_step(struct arrival *arrival)
 		.root_fd = arrival->fds[REQUEST_FD_ROOT],
 		.stdio = { -1, -1, -1 },
 		.network_fd = -1,
+		.userns_fd = -1,
 	};
 	size_t next = REQUEST_FD_STDIO;
 
@@ -265,6 +266,8 @@ noreturn static void become_step(struct arrival *arrival)
 		next++; /* the step was born in it */
 	if (arrival->head.flags & REQUEST_JOIN_NETWORK && next < arrival->fd_count)
 		step.network_fd = arrival->fds[next++];
+	if (arrival->head.flags & REQUEST_USERNS)
+		step.userns_fd = arrival->fds[next++];
 	step.cgroup_fds = arrival->fds + next;
 	step.cgroup_count = arrival->head.cgroups;
 	next += step.cgroup_count;
@@ -324,7 +327,8 @@ static void take_request(void)
 		_exit(0);
 	if (arrival.fd_count < REQUEST_FD_STDIO + (size_t)arrival.head.cgroups +
 				       !!(arrival.head.flags & REQUEST_CGROUP) +
-				       !!(arrival.head.flags & REQUEST_JOIN_NETWORK))
+				       !!(arrival.head.flags & REQUEST_JOIN_NETWORK) +
+				       !!(arrival.head.flags & REQUEST_USERNS))
 		close_arrival(&arrival, 0);
 	else
 		start_step(&arrival);

@@ -26,7 +26,9 @@
 
 _Static_assert(sizeof(char *) == sizeof(uint64_t), "offsets become pointers in place");
 
-#define REPORT_FD 3 /* where the report socket is moved, so that all above can be closed */
+/* Where these are moved, so that all above can be closed. */
+#define REPORT_FD 3
+#define USERNS_FD 4
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 noreturn static void fail_with(const struct step *step, const struct report *report, int code)
@@ -124,8 +126,8 @@ static void give_pipe(const struct step *step, int fd)
 {
 	struct stat st;
 
-	if (step->request->uid != 0 && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode))
-		(void)!fchown(fd, step->request->uid, (gid_t)-1);
+	if (step->request->outer_uid != 0 && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode))
+		(void)!fchown(fd, step->request->outer_uid, (gid_t)-1);
 }
 
 static void connect_stdio(const struct step *step)
@@ -146,13 +148,18 @@ static void connect_stdio(const struct step *step)
 		step_fail(step, STAGE_TTY, "controlling terminal");
 }
 
-/* Close everything but stdio and the report socket. Nothing outside can be reached after it. */
+/* Close everything but stdio, the report socket and the user namespace. Nothing outside can be reached after it. */
 static void close_everything(struct step *step)
 {
 	if (step->report_fd != REPORT_FD && dup3(step->report_fd, REPORT_FD, O_CLOEXEC) < 0)
 		step_fail(step, STAGE_STDIO, "report socket");
 	step->report_fd = REPORT_FD;
-	if (close_range(REPORT_FD + 1, ~0U, 0) < 0)
+	if (step->userns_fd >= 0) {
+		if (step->userns_fd != USERNS_FD && dup3(step->userns_fd, USERNS_FD, O_CLOEXEC) < 0)
+			step_fail(step, STAGE_STDIO, "user namespace");
+		step->userns_fd = USERNS_FD;
+	}
+	if (close_range((step->userns_fd >= 0 ? USERNS_FD : REPORT_FD) + 1, ~0U, 0) < 0)
 		step_fail(step, STAGE_STDIO, "other descriptors");
 	step->root_fd = step->base_fd = step->private_fd = step->proc_fd = step->dev_fd = -1;
 }
@@ -189,7 +196,7 @@ static int make_dir(const struct step *step, char *path)
 	}
 	fd = openat(parent_fd, slash + 1, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	close(parent_fd);
-	if (fd >= 0 && fchown(fd, step->request->uid, step->request->gid) < 0)
+	if (fd >= 0 && fchown(fd, step->request->outer_uid, step->request->outer_gid) < 0)
 		return -1;
 	return fd;
 }
@@ -343,6 +350,7 @@ noreturn void step_main(struct step *step)
 	umask(0);
 	map_request(step);
 	join_network(step);
+	identity_make_files(step);
 	tree_enter(step);
 	bring_up_loopback(step);
 	tree_furnish(step);

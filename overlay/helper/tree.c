@@ -224,8 +224,11 @@ static void mount_in_dev(const struct step *step, int fd, const char *name)
 /* Terminals belong to the group tty, which a user namespace of one id does not have. */
 static int make_pts(const struct step *step)
 {
-	static const char *const options[] = {
-		"ptmxmode", "0666", "mode", "0620", "gid", "5", NULL,
+	char group[NUMBER_SIZE + 16];
+	const char *const options[] = {
+		"ptmxmode", "0666", "mode",
+		"0620",     "gid",  format_number(group, "", step->request->tty_gid),
+		NULL,
 	};
 	static const char *const without_group[] = { "ptmxmode", "0666", "mode", "0600", NULL };
 	int fd = try_fs("devpts", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
@@ -515,7 +518,7 @@ int tree_terminal(struct step *step)
 	    ioctl(master_fd, TIOCGPTN, &number) < 0)
 		step_fail(step, STAGE_TTY, "pts/ptmx");
 	slave_fd = ioctl(master_fd, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (slave_fd < 0 || fchown(slave_fd, step->request->uid, (gid_t)-1) < 0)
+	if (slave_fd < 0 || fchown(slave_fd, step->request->outer_uid, (gid_t)-1) < 0)
 		step_fail(step, STAGE_TTY, "pts");
 
 	make_place(step, "console");
