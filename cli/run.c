@@ -219,7 +219,6 @@ static void close_mounts(struct container *c)
 		close(c->mounts[i].fd);
 	c->mount_count = 0;
 	attached_release(&c->attached);
-	c->attached = (struct attached){ 0 };
 }
 
 static void container_auto_(struct container *c)

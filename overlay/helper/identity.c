@@ -139,8 +139,11 @@ void identity_assume(const struct step *step)
 	const gid_t *groups = (const gid_t *)(const void *)step_text(step, request->groups.at);
 
 	/* All capabilities are there again, for this namespace alone, and the bits of above are gone. */
-	if (step->userns_fd >= 0 && setns(step->userns_fd, CLONE_NEWUSER) < 0)
-		step_fail(step, STAGE_IDENTITY, "user namespace");
+	if (step->userns_fd >= 0) {
+		if (setns(step->userns_fd, CLONE_NEWUSER) < 0)
+			step_fail(step, STAGE_IDENTITY, "user namespace");
+		close(step->userns_fd);
+	}
 	/* Where groups cannot be dropped, those of the user outside stay, all of them unmapped. */
 	if (!(request->flags & REQUEST_ONE_ID) && setgroups(request->groups.count, groups) < 0)
 		step_fail(step, STAGE_IDENTITY, "groups");

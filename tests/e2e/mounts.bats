@@ -188,7 +188,7 @@ last_layer() {
 		FROM base
 		RUN --mount=type=tmpfs,target=/etc,size=1m \
 		    [ -z "$(ls /etc)" ] && [ $(stat -c %a /etc) = 1777 ] && \
-		    grep -q ' /etc rw,nosuid,nodev,relatime - tmpfs tmpfs rw,size=1024k' /proc/self/mountinfo && \
+		    grep -qE ' /etc rw,nosuid,nodev,relatime(,idmapped)? - tmpfs tmpfs rw,size=1024k' /proc/self/mountinfo && \
 		    ! dd if=/dev/zero of=/etc/x bs=64k count=17 && rm /etc/x && \
 		    dd if=/dev/zero of=/etc/x bs=64k count=16
 		RUN [ -e /etc/passwd ] && ! [ -e /etc/x ]
@@ -204,7 +204,7 @@ last_layer() {
 		RUN --mount=type=secret,id=a \
 		    [ "$(cat /run/secrets/a)" = value ] && \
 		    [ "$(stat -c '%a %u:%g' /run/secrets/a)" = '400 0:0' ] && \
-		    grep -q ' /run/secrets/a ro,nosuid,nodev,noexec,relatime - tmpfs ' /proc/self/mountinfo && \
+		    grep -qE ' /run/secrets/a ro,nosuid,nodev,noexec,relatime(,idmapped)? - tmpfs ' /proc/self/mountinfo && \
 		    ! echo x >/run/secrets/a
 		RUN ! [ -e /run ]
 	EOF

@@ -197,7 +197,7 @@ everyone_agrees() {
 	)
 	tar -C tree --numeric-owner -cf tree.tar .
 	cairn import tree.tar tree
-	make <<-'EOF'
+	make --userns host <<-'EOF'
 		FROM tree AS tree
 		FROM base
 		COPY --from=tree / /copied
