@@ -42,7 +42,7 @@ static struct err *make_mounts(struct execution *ex, struct plan_step *step, int
 
 	if (err_kind(err) == ERR_UNSUPPORTED && *idmap &&
 	    ex->plan->opts->userns == STEP_USERNS_AUTO) {
-		log_info("step %u is root of this machine, without a user namespace: %s",
+		log_info("step %u is root of this machine, and not of a user namespace: %s",
 			 step->number, err_text(err));
 		err_free(err);
 		mounts_release(ret);

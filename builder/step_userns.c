@@ -45,7 +45,7 @@ struct err *step_userns_open(enum step_userns wish, struct store *store, struct 
 	struct err *err;
 
 	*ret = NULL;
-	if (wish == STEP_USERNS_HOST)
+	if (wish == STEP_USERNS_HOST || (wish == STEP_USERNS_AUTO && !idmap_is_useful()))
 		return NULL;
 	err = open_and_try(store, ret);
 	if (!err) {
@@ -57,7 +57,7 @@ struct err *step_userns_open(enum step_userns wish, struct store *store, struct 
 		return err_note(
 			err_wrap(err, "--userns private"),
 			"It needs root, Linux 6.15 and a store on ext4, xfs, btrfs or tmpfs.");
-	log_info("RUN steps are root of this machine, without a user namespace: %s", err_text(err));
+	log_info("steps are root of this machine, and not of a user namespace: %s", err_text(err));
 	err_free(err);
 	return NULL;
 }

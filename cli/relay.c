@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -35,7 +36,7 @@ enum { FLOW_IN, FLOW_OUT, FLOW_ERR, FLOW_COUNT };
 
 struct relay {
 	bool interactive, tty;
-	bool pipes; /* the container is somebody else for the machine */
+	bool foreign; /* the container is somebody else for the machine */
 	struct flow flows[FLOW_COUNT];
 	int write_ends[2]; /* of our pipes, the container's to be; owned until it has started */
 	bool raw;          /* `before` is to be restored */
@@ -62,13 +63,34 @@ static void pass_size_on(int master)
 
 /* ---- descriptors ---- */
 
+/* Whether a pipe has to stand in front: a terminal is not for containers, and a file of ours could
+ * not be opened again as /dev/stdout by somebody else. */
+static bool must_carry(const struct relay *relay, int ours)
+{
+	struct stat st;
+
+	return isatty(ours) || (relay->foreign && fstat(ours, &st) == 0 && S_ISREG(st.st_mode));
+}
+
+static bool is_same(int a, int b)
+{
+	struct stat first, second;
+
+	return fstat(a, &first) == 0 && fstat(b, &second) == 0 && first.st_dev == second.st_dev &&
+	       first.st_ino == second.st_ino;
+}
+
 /* Where one output stream of the container goes: our own descriptor, or a pipe in front of it. */
 static struct err *open_output(struct relay *relay, int number, int ours, int *ret_fd)
 {
 	int ends[2];
 
-	/* another user could not open ours again as /dev/stdout */
-	if (!isatty(ours) && !relay->pipes) {
+	if (number == FLOW_ERR && relay->write_ends[0] >= 0 && !isatty(ours) &&
+	    is_same(STDOUT_FILENO, ours)) {
+		*ret_fd = relay->write_ends[0]; /* so that the order stays */
+		return NULL;
+	}
+	if (!must_carry(relay, ours)) {
 		*ret_fd = ours;
 		return NULL;
 	}
@@ -88,7 +110,7 @@ struct err *relay_new(bool interactive, bool tty, struct sandbox_spec *spec, str
 
 	relay->interactive = interactive;
 	relay->tty = tty;
-	relay->pipes = spec->idmap;
+	relay->foreign = spec->idmap;
 	relay->signals_fd = -1;
 	relay->write_ends[0] = relay->write_ends[1] = -1;
 	for (size_t i = 0; i < FLOW_COUNT; i++)

@@ -29,7 +29,7 @@ struct sandbox_result;
 struct sandbox_run;
 struct sandbox_spec;
 
-/* Before it starts. Prepares descriptors: fills stdin_fd, stdout_fd, stderr_fd and tty of `spec`.
+/* Before it starts, with the idmap of `spec`. Prepares descriptors: fills stdin_fd, stdout_fd, stderr_fd and tty of `spec`.
  * `interactive`: the container reads our standard input, else nothing. From now on signals wait
  * for relay_run(). ERR_USAGE for a tty without a terminal, ERR_CANCELLED after a signal. */
 struct err *relay_new(bool interactive, bool tty, struct sandbox_spec *spec, struct relay **ret)

@@ -340,7 +340,7 @@ static struct err *open_mounts(struct store *store, const struct run_values *val
 	err = map_mounts(c);
 	if (err_kind(err) != ERR_UNSUPPORTED || values->userns == STEP_USERNS_PRIVATE)
 		return err;
-	log_info("the container is root of this machine, without a user namespace: %s",
+	log_info("the command is root of this machine, and not of a user namespace: %s",
 		 err_text(err));
 	err_free(err);
 	idmap_free(c->idmap);

@@ -110,8 +110,8 @@ int idmap_userns(const struct idmap *idmap)
 
 /* ---- the namespace ---- */
 
-/* Only there may any id be mapped. */
-static bool in_first_namespace(void)
+/* Any id may be mapped only there. */
+bool idmap_is_useful(void)
 {
 	AUTO(buf) struct buf text = BUF_INIT((size_t)4096);
 	AUTO(err) struct err *err = file_read(AT_FDCWD, "/proc/self/uid_map", 4095, &text);
@@ -202,8 +202,8 @@ struct err *idmap_open(struct idmap **ret)
 	struct err *err;
 
 	idmap->userns_fd = -1;
-	if (!in_first_namespace())
-		return err_new(ERR_UNSUPPORTED, "cairn is in a user namespace itself");
+	if (!idmap_is_useful())
+		return err_new(ERR_UNSUPPORTED, "we are in a user namespace ourselves");
 	TRY(plan("/etc/subuid", &idmap->uids));
 	TRY(plan("/etc/subgid", &idmap->gids));
 	err = make_namespace(idmap);

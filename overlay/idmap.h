@@ -28,6 +28,9 @@ struct idmap;
 #define IDMAP_FIRST UINT32_C(0x7f000000)
 #define IDMAP_COUNT UINT32_C(0x80000000)
 
+/* Whether we are in the machine's own namespace. In another one root is nobody outside anyway. */
+bool idmap_is_useful(void);
+
 /* Make a namespace. ERR_UNSUPPORTED says why there can be none: we are in one already, the kernel
  * or somebody above us does not let us. */
 struct err *idmap_open(struct idmap **ret) MUST_USE;

@@ -15,8 +15,8 @@ load robust
 		sh -c '[ "$(head -c 4 /dev/a/nil | wc -c)" = 4 ]'
 	fails 1 timeout 60 cairn run --network none base sh -c "$look"
 	# a node that the step makes itself is none
-	fails 1 timeout 60 cairn run --network none --device /dev/zero:/dev/nil base \
-		sh -c 'mknod /dev/own c 1 5; head -c 1 /dev/own'
+	fails 1 timeout 60 cairn run --network none --userns host \
+		--device /dev/zero:/dev/nil base sh -c 'mknod /dev/own c 1 5; head -c 1 /dev/own'
 	says "denied"
 }
 

@@ -158,7 +158,7 @@ tool() {
 @test "what cannot show other owners is told, and the step runs all the same" {
 	printf 'FROM base\nRUN cat /proc/self/uid_map; ls /v/self >/dev/null\n' >ctx/Recipe
 	run -0 build_in ctx --no-cache -v /proc:/v:ro
-	says 'without a user namespace'
+	says 'and not of a user namespace'
 	[[ $output =~ 0' '+0' '+4294967295 ]]
 	fails any build_in ctx --no-cache -v /proc:/v:ro --userns private
 }
@@ -171,6 +171,9 @@ tool() {
 	[[ ! $output =~ ' 0 '+'0 '+4294967295 ]]
 	equal "$(stat -c %u:%g vol/x)" 9:0
 	cairn run --userns private --network none --init base true
+	cairn run --userns private --network none base sh -c \
+		'for i in 1 2 3 4; do echo o$i; echo e$i >&2; echo r$i >/dev/stderr; done' >file 2>&1
+	equal "$(xargs <file)" "o1 e1 r1 o2 e2 r2 o3 e3 r3 o4 e4 r4"
 	run -0 cairn run --userns host --network none base cat /proc/self/uid_map
 	[[ $output =~ 0' '+0' '+4294967295 ]]
 }
