@@ -91,11 +91,12 @@ judges_recipe() {
 }
 
 # same_image CONTEXT [OPTION...]: all build CONTEXT/Recipe, and the images are the same.
-# $EXCEPT_PATHS are not compared, $EXCEPT_CONFIG is the filter of same_config.
+# $OWN_OPTIONS are for cairn alone. $EXCEPT_PATHS are not compared, $EXCEPT_CONFIG is the filter of same_config.
 same_image() {
 	local context=$1
 	shift
-	cairn build --progress quiet -f "$context/Recipe" -t judged "$@" "$context" >/dev/null
+	# shellcheck disable=SC2086
+	cairn build --progress quiet ${OWN_OPTIONS:-} -f "$context/Recipe" -t judged "$@" "$context" >/dev/null
 	cairn export -o ours.tar judged
 	[ "${JUDGE:-}" = no ] || same_as_judge "$context" "$@"
 	! buildkit_runs || same_as_buildkit "$context" "$@"

@@ -40,7 +40,7 @@ make_context() {
 
 # build_id OPTION... CONTEXT: the manifest digest and the image id.
 build_id() {
-	timeout 60 cairn build -q --network none --metadata-file "$BATS_TEST_TMPDIR/meta.json" "$@" >/dev/null
+	timeout 60 cairn build -q --userns host --network none --metadata-file "$BATS_TEST_TMPDIR/meta.json" "$@" >/dev/null
 	jq -Sc 'with_entries(select(.key | test("digest")))' "$BATS_TEST_TMPDIR/meta.json"
 }
 
@@ -121,8 +121,8 @@ build_id() {
 		cmp first.tar second.tar
 		rm first.tar second.tar
 	done
-	timeout 30 cairn build -q --network none -o type=tar,dest=a.tar one
-	(umask 077 && timeout 30 cairn build -q --network none --no-cache -o type=tar,dest=b.tar one)
+	timeout 30 cairn build -q --userns host --network none -o type=tar,dest=a.tar one
+	(umask 077 && timeout 30 cairn build -q --userns host --network none --no-cache -o type=tar,dest=b.tar one)
 	cmp a.tar b.tar
 }
 

@@ -110,7 +110,7 @@ layer_count() {
 		mount -t tmpfs x /tmp 2>/dev/null && echo can mount;
 		umount /proc/keys 2>/dev/null && echo can unmount;
 		unshare -m true 2>/dev/null && echo can unshare;
-		mknod /tmp/null c 1 3 2>/dev/null; [ ! -e /tmp/null ] || (echo x >/tmp/null) 2>/dev/null && echo node lives;
+		mknod /tmp/null c 1 3 2>/dev/null; [ -c /tmp/null ] && (echo x >/tmp/null) 2>/dev/null && echo node lives;
 		chroot / true && echo root changed'
 	equal "$output" "$(printf '%s\n' 'root changed')"
 }
