@@ -238,7 +238,7 @@ static struct err *prepare_sandbox(struct execution *ex)
 	TRY(layer_begin(ex->plan->store, &ex->holder));
 	TRY(skeleton_open(ex->holder->dir_fd, &ex->skeleton));
 	TRY(file_make_dirs(store_fd(ex->plan->store), "cache", 0700, &ex->cache_fd));
-	if (runs_something(ex->plan))
+	if (!ex->opts->run && runs_something(ex->plan))
 		TRY(step_userns_open(ex->plan->opts->userns, ex->plan->store, &ex->idmap));
 	ex->sandbox = sandbox_new(ex->cache_fd);
 	if (ex->plan->opts->resources)
