@@ -239,7 +239,8 @@ static struct err *prepare_sandbox(struct execution *ex)
 	TRY(skeleton_open(ex->holder->dir_fd, &ex->skeleton));
 	TRY(file_make_dirs(store_fd(ex->plan->store), "cache", 0700, &ex->cache_fd));
 	if (!ex->opts->run && runs_something(ex->plan))
-		TRY(step_userns_open(ex->plan->opts->userns, ex->plan->store, &ex->idmap));
+		TRY(step_userns_open(ex->plan->opts->userns, ex->plan->opts->security,
+				     ex->plan->store, &ex->idmap));
 	ex->sandbox = sandbox_new(ex->cache_fd);
 	if (ex->plan->opts->resources)
 		sandbox_limit(ex->sandbox, ex->plan->opts->resources);

@@ -7,8 +7,10 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "overlay/capability.h"
 #include "overlay/idmap.h"
 #include "overlay/mount.h"
+#include "overlay/sandbox.h"
 #include "overlay/skeleton.h"
 #include "store/layer.h"
 
@@ -40,13 +42,20 @@ static struct err *open_and_try(struct store *store, struct idmap **ret)
 	return NULL;
 }
 
-struct err *step_userns_open(enum step_userns wish, struct store *store, struct idmap **ret)
+struct err *step_userns_open(enum step_userns wish, const struct sandbox_security *security,
+			     struct store *store, struct idmap **ret)
 {
 	struct err *err;
 
 	*ret = NULL;
 	if (wish == STEP_USERNS_HOST || (wish == STEP_USERNS_AUTO && !idmap_is_useful()))
 		return NULL;
+	if (wish == STEP_USERNS_AUTO && security && security->capabilities_given &&
+	    security->capabilities & ~CAPABILITY_DEFAULT) {
+		log_info("steps are root of this machine, and not of a user namespace: they have "
+			 "more capabilities than usual");
+		return NULL;
+	}
 	err = open_and_try(store, ret);
 	if (!err) {
 		log_debug("steps are root of a user namespace, which is user %u of this machine",

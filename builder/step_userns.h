@@ -8,6 +8,7 @@
 
 struct err;
 struct idmap;
+struct sandbox_security;
 struct store;
 
 enum step_userns {
@@ -20,8 +21,9 @@ extern const char *const step_userns_names[]; /* of the options, NULL-terminated
 
 /* Make the user namespace of the steps, once it is known by trying that the store's file system
  * and the kernel can show layers in it: `*ret` is the caller's, NULL for none. What was chosen is
- * logged. ERR_UNSUPPORTED if it was asked for and cannot be had. */
-struct err *step_userns_open(enum step_userns wish, struct store *store, struct idmap **ret)
-	MUST_USE;
+ * logged. More capabilities than usual (`security` may be NULL) are of use to root of the machine
+ * only. ERR_UNSUPPORTED if it was asked for and cannot be had. */
+struct err *step_userns_open(enum step_userns wish, const struct sandbox_security *security,
+			     struct store *store, struct idmap **ret) MUST_USE;
 
 #endif
