@@ -118,7 +118,7 @@ tool() {
 		    --mount=type=bind,from=other,target=/o --mount=type=tmpfs,target=/t \
 		    --mount=type=bind,from=other,target=/w,rw \
 		    --mount=type=secret,id=s,uid=1000,target=/s --mount=type=secret,id=s \
-			stat -c '%n %u:%g %a' /c /b /b/file /o/o /t /s /run/secrets/s /v /v/old; touch /c/root /t/x /b/n /v/n /w/o; \
+			exec 2>&1; stat -c '%n %u:%g %a' /c /b /b/file /o/o /t /s /run/secrets/s /v /v/old; touch /c/root /t/x /b/n /v/n /w/o; \
 			chown 42:43 /v/n; su user -c 'cat /s; touch /c/user; cat /run/secrets/s'; \
 			stat -c '%n %u:%g' /c/* /t/x /b/n /v/n /w/o
 	EOF
