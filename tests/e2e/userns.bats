@@ -171,6 +171,7 @@ tool() {
 	[[ ! $output =~ ' 0 '+'0 '+4294967295 ]]
 	equal "$(stat -c %u:%g vol/x)" 9:0
 	cairn run --userns private --network none --init base true
+	# shellcheck disable=SC2016
 	cairn run --userns private --network none base sh -c \
 		'for i in 1 2 3 4; do echo o$i; echo e$i >&2; echo r$i >/dev/stderr; done' >file 2>&1
 	equal "$(xargs <file)" "o1 e1 r1 o2 e2 r2 o3 e3 r3 o4 e4 r4"
