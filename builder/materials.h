@@ -24,7 +24,7 @@ struct store;
  * an error), read the Recipe, once, and parse it, `count` times: each plan owns one. `opts` becomes what plan_make() takes: `recipe` says where ignore files that are
  * named after the Recipe lie, and `fetched` is `ret_context`. ERR_USAGE for options that do not go together. */
 struct err *materials_gather(struct store *store, struct build_opts *opts,
-			     struct context *ret_context, struct recipe **ret_recipes,
-			     size_t count) MUST_USE;
+			     struct context *ret_context, struct recipe **ret_recipes, size_t count)
+	MUST_USE;
 
 #endif

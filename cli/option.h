@@ -54,7 +54,8 @@ struct option {
 	const char *value;        /* "PATH" in help; NULL for flags, switches and words */
 	const char *help;         /* one line; NULL: accepted, but not told */
 	const char *const *words; /* NULL-terminated */
-	const char *bare;  /* of a word or list: what the option means alone; then a value is attached, with
+	const char *
+		bare; /* of a word or list: what the option means alone; then a value is attached, with
 				   * "=", and for a word may be true (`bare`) or false (the first word) too */
 	uint64_t min, max; /* of a number */
 };

@@ -32,7 +32,7 @@ enum request_flags {
 	REQUEST_ONE_ID = 128,  /* a user namespace of one id, which may not drop groups */
 	REQUEST_JOIN_NETWORK = 256, /* the namespace of a network is among the descriptors sent */
 	REQUEST_NO_NEW_PRIVILEGES = 512,
-	REQUEST_INIT = 1024, /* process 1 is not the command */
+	REQUEST_INIT = 1024,   /* process 1 is not the command */
 	REQUEST_USERNS = 2048, /* a user namespace is among those sent; the step ends up there */
 };
 

@@ -44,12 +44,12 @@ struct client_opts {
 	const struct strings *trusted_realms;
 	const char *cert_dir; /* instead of certs.d */
 	enum { TLS_VERIFY_CONFIGURED, TLS_VERIFY_ALWAYS, TLS_VERIFY_NEVER } tls_verify;
-	bool offline;                     /* every request is ERR_NETWORK "refused by --offline" */
-	unsigned retries;                 /* 0: 5 */
-	bool never_again;                 /* nothing is tried again, whatever `retries` says */
-	unsigned retry_max_wait;          /* seconds; 0: 120 */
-	unsigned retry_pause;             /* milliseconds before the first repeat; 0: 1000 */
-	unsigned retry_delay;             /* milliseconds before each repeat, in its place; 0: none */
+	bool offline;            /* every request is ERR_NETWORK "refused by --offline" */
+	unsigned retries;        /* 0: 5 */
+	bool never_again;        /* nothing is tried again, whatever `retries` says */
+	unsigned retry_max_wait; /* seconds; 0: 120 */
+	unsigned retry_pause;    /* milliseconds before the first repeat; 0: 1000 */
+	unsigned retry_delay;    /* milliseconds before each repeat, in its place; 0: none */
 	const struct config_paths *paths; /* NULL: this machine's and this user's */
 	/* A line for the user, such as why we wait; outside text in it is not escaped. NULL: silence. */
 	void (*say)(void *self, const char *line);

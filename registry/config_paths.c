@@ -44,8 +44,8 @@ char *config_home_path(const struct config_paths *paths, const char *path)
 	struct passwd *found = NULL;
 	char text[4096];
 
-	if (!home && !paths && getpwuid_r(userns_outer_uid(), &record, text, sizeof(text), &found) == 0 &&
-	    found)
+	if (!home && !paths &&
+	    getpwuid_r(userns_outer_uid(), &record, text, sizeof(text), &found) == 0 && found)
 		home = found->pw_dir;
 	return home && home[0] ? xasprintf("%s/%s", home, path) : NULL;
 }

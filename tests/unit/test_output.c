@@ -136,12 +136,12 @@ TEST(what_cannot_be_written_is_told_beforehand)
 		const char *name;
 		enum err_kind want;
 	} cases[] = {
-		{ "new", ERR_NONE },         { "old", ERR_NONE },
-		{ "to-old", ERR_NONE },      { "dangling", ERR_NONE },
-		{ "fifo", ERR_NONE },        { "dir", ERR_INVALID },
-		{ "to-dir", ERR_INVALID },   { "new/", ERR_INVALID },
-		{ "no/file", ERR_NOT_FOUND },  { "old/file", ERR_NOT_FOUND },
-		{ "no/such/", ERR_INVALID }, { "dir/new", ERR_NONE },
+		{ "new", ERR_NONE },          { "old", ERR_NONE },
+		{ "to-old", ERR_NONE },       { "dangling", ERR_NONE },
+		{ "fifo", ERR_NONE },         { "dir", ERR_INVALID },
+		{ "to-dir", ERR_INVALID },    { "new/", ERR_INVALID },
+		{ "no/file", ERR_NOT_FOUND }, { "old/file", ERR_NOT_FOUND },
+		{ "no/such/", ERR_INVALID },  { "dir/new", ERR_NONE },
 	};
 	int ends[2];
 
