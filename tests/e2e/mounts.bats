@@ -797,7 +797,7 @@ no_agent() {
 	fails 4 build ctx
 	says "say --allow security.insecure"
 	fails 2 build --allow everything ctx
-	says "option --allow: 'everything' is neither"
+	says "option --allow: 'everything' is none of"
 }
 
 # ---- mounts of the command line ----
