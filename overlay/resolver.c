@@ -112,20 +112,22 @@ void resolver_on_host(struct str host, const struct resolver_wishes *wishes, str
 	add_wanted(wishes, ret);
 }
 
-static void take_reachable(struct buf *ret, struct str address, const char *forward)
-{
-	AUTO(mem) char *text = str_dup(address);
-
-	if (is_ipv4(text))
-		add_server(ret, is_loopback(text) ? forward : text);
-}
-
 static bool names_server(struct str text)
 {
 	while (text.len)
 		if (str_starts(str_cut(&text, '\n'), "nameserver "))
 			return true;
 	return false;
+}
+
+/* The first one is asked by way of `forward`, too: pasta of 2023 gives every answer of the host's first
+ * server that address as its source, and who asked the server itself waits for ever. */
+static void take_reachable(struct buf *ret, struct str address, const char *forward)
+{
+	AUTO(mem) char *text = str_dup(address);
+
+	if (is_ipv4(text))
+		add_server(ret, is_loopback(text) || !names_server(buf_str(ret)) ? forward : text);
 }
 
 struct err *resolver_in_private(struct str host, const struct resolver_wishes *wishes,

@@ -24,7 +24,7 @@ struct resolver_wishes {
  * file. */
 void resolver_on_host(struct str host, const struct resolver_wishes *wishes, struct buf *ret);
 
-/* The same for one in a private network, in which `forward` leads to the host's first server. Servers
+/* The same for one in a private network, in which `forward` leads to the host's first server and stands for it. Servers
  * of IPv6 are left out. ERR_NOT_FOUND if none is left; ERR_INVALID for a wish that is on a loopback. */
 struct err *resolver_in_private(struct str host, const struct resolver_wishes *wishes,
 				const char *forward, struct buf *ret) MUST_USE;

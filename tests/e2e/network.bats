@@ -112,6 +112,15 @@ everything() {
 	reaches -w "$(command -v pasta)" bash -c build
 }
 
+@test "a resolver that is not on the loopback answers in a private network, too" {
+	echo "nameserver 10.9.9.9" >resolv
+	recipe 'busybox nslookup name.test'
+	run -0 elsewhere bash -c build
+	says "Address: 203.0.113.7"
+	run -0 elsewhere -w "$(command -v pasta)" bash -c 'build --no-cache'
+	says "Address: 203.0.113.7"
+}
+
 @test "an ordinary user has a private network, too" {
 	everything
 	reaches with_tun as_nobody bash -c 'build --network private'

@@ -1,7 +1,7 @@
 """tests/e2e/network_server.py ADDRESS - what a step may reach of this machine, and what not.
 
 On a port of 127.0.0.1 nobody should arrive; whoever comes to one of ADDRESS is told how many have, and what
-was asked of the resolver at port 53 of 127.0.0.1, which knows every name. Prints both ports.
+was asked of the resolvers at port 53 of both, which know every name. Prints both ports.
 """
 
 import select
@@ -27,13 +27,15 @@ def answer(question):
 
 
 inside, outside = listen("127.0.0.1"), listen(sys.argv[1])
-names = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-names.bind(("127.0.0.1", 53))
+resolvers = []
+for address in ("127.0.0.1", sys.argv[1]):
+    resolvers.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    resolvers[-1].bind((address, 53))
 print(inside.getsockname()[1], outside.getsockname()[1], flush=True)
 arrived = asked = 0
 while True:
-    ready = select.select([inside, outside, names], [], [])[0]
-    if names in ready:
+    ready = select.select([inside, outside, *resolvers], [], [])[0]
+    for names in [resolver for resolver in resolvers if resolver in ready]:
         question, who = names.recvfrom(4096)
         asked += 1
         names.sendto(answer(question), who)
