@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/capability.h>
 #include <pwd.h>
 #include <sched.h>
@@ -45,6 +46,29 @@ enum userns_mode userns_mode(void)
 const char *userns_reason(void)
 {
 	return reason;
+}
+
+uint32_t userns_parse_last(struct str map)
+{
+	uint64_t last = 0;
+
+	while (map.len) {
+		AUTO(mem) char *line = str_dup(str_cut(&map, '\n'));
+		uint32_t first, count;
+
+		if (sscanf(line, "%" SCNu32 " %*u %" SCNu32, &first, &count) == 2 && count > 0 &&
+		    (uint64_t)first + count - 1 > last)
+			last = (uint64_t)first + count - 1;
+	}
+	return last < INT32_MAX ? (uint32_t)last : INT32_MAX;
+}
+
+uint32_t userns_last_group(void)
+{
+	AUTO(buf) struct buf text = BUF_INIT(RULES_MAX);
+	AUTO(err) struct err *err = file_read(AT_FDCWD, "/proc/self/gid_map", RULES_MAX, &text);
+
+	return err ? 0 : userns_parse_last(buf_str(&text));
 }
 
 struct err *userns_explain_owner(struct err *err)

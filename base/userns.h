@@ -39,10 +39,16 @@ const char *userns_reason(void);
 /* `err` is that a file could not be given to another owner: with the remedy, if one id alone is the
  * cause. Takes ownership. */
 struct err *userns_explain_owner(struct err *err) MUST_USE;
+/* The highest group of the namespace that we are in, up to 2147483647: sysctls take ranges of those
+ * that there are. */
+uint32_t userns_last_group(void);
 /* The user who started the program, whoever he is now. */
 uid_t userns_outer_uid(void);
 
 /* ---- for tests and fuzzers ---- */
+
+/* The same of the text of a /proc/PID/gid_map. */
+uint32_t userns_parse_last(struct str map);
 
 /* A range of subordinate ids. */
 struct userns_range {

@@ -249,7 +249,7 @@ static struct err *prepare_sandbox(struct execution *ex)
 	if (ex->plan->opts->resolver)
 		sandbox_resolve(ex->sandbox, ex->plan->opts->resolver);
 	if (wants_network(ex->plan))
-		sandbox_expect_network(ex->sandbox);
+		sandbox_expect_network(ex->sandbox, ex->idmap);
 	ex->agents = agents_new(ex->plan->opts->ssh, ex->plan->store);
 	return mounts_start_agents(ex);
 }

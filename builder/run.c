@@ -184,7 +184,7 @@ static struct err *choose_network(const struct run_site *site, const struct plan
 {
 	const char *reason;
 
-	TRY(sandbox_choose_network(site->sandbox, step->network, ret, &reason));
+	TRY(sandbox_choose_network(site->sandbox, site->idmap, step->network, ret, &reason));
 	if (reason && !atomic_flag_test_and_set(site->network_told))
 		log_info(
 			"RUN steps use the network of this machine (%s); --network none takes it away",
@@ -252,16 +252,33 @@ static struct err *note_full_disk(struct err *err, int root_fd)
 	return err;
 }
 
-/* Little is not allowed to the root of a user namespace, and most of that is this. */
-static bool wanted_more(const char *output)
+/* Whether a step was in the host's network; asked after it ran, when all is chosen. */
+static bool was_on_host(const struct run_site *site, const struct plan_step *step)
 {
-	static const char *const said[] = { "Operation not permitted",
-					    "Value too large for defined data type" };
+	enum sandbox_network network = SANDBOX_NETWORK_NONE;
+	const char *reason;
 
-	for (size_t i = 0; i < ARRAY_SIZE(said); i++)
-		if (strstr(output, said[i]))
-			return true;
-	return false;
+	err_free(sandbox_choose_network(site->sandbox, site->idmap, step->network, &network,
+					&reason));
+	return network == SANDBOX_NETWORK_HOST;
+}
+
+/* Little is not allowed to the root of a user namespace, and most of that is this. */
+static struct err *note_userns(struct err *err, const struct run_site *site,
+			       const struct plan_step *step, const char *output)
+{
+	if (!site->idmap)
+		return err;
+	if (strstr(output, "Operation not permitted") ||
+	    strstr(output, "Value too large for defined data type"))
+		return err_note(err, "\nRoot of this step is root of a user namespace: it makes no "
+				     "device nodes, and there are no ids above 2147483647. "
+				     "--userns host makes it root of this machine.");
+	if (strstr(output, "ermission denied") && was_on_host(site, step))
+		return err_note(err, "\nRoot of this step is root of a user namespace, and has no "
+				     "right to ports below 1024 of this machine's network. "
+				     "--network private or --userns host gives it one.");
+	return err;
 }
 
 static struct err *failure(const struct run_site *site, const struct plan_step *step, int root_fd,
@@ -289,10 +306,8 @@ static struct err *failure(const struct run_site *site, const struct plan_step *
 	err = note_full_disk(err, root_fd);
 	if (tail)
 		err = err_note(err, "\nits last output:\n%s", tail);
-	if (site->idmap && tail && wanted_more(tail))
-		err = err_note(err, "\nRoot of this step is root of a user namespace: it makes no "
-				    "device nodes, and there are no ids above 2147483647. "
-				    "--userns host makes it root of this machine.");
+	if (tail)
+		err = note_userns(err, site, step, tail);
 	if (path && tail)
 		err = err_note(err, "\nthe whole of it: %s", path);
 	return err;

@@ -406,8 +406,8 @@ static struct err *start(struct container *c, const struct image *image,
 	spec->gid = user.gid;
 	spec->groups = user.groups;
 	spec->group_count = user.group_count;
-	TRY(sandbox_choose_network(c->sandbox, network_of[values->network], &spec->network,
-				   &reason));
+	TRY(sandbox_choose_network(c->sandbox, c->idmap, network_of[values->network],
+				   &spec->network, &reason));
 	spec->mounts = c->mounts;
 	spec->mount_count = c->mount_count;
 	spec->shm_size = c->limits.shm_size;

@@ -27,6 +27,7 @@ struct idmap;
 
 #define IDMAP_FIRST UINT32_C(0x7f000000)
 #define IDMAP_COUNT UINT32_C(0x80000000)
+#define IDMAP_ALL_GROUPS "0 2147483647" /* for the sysctl net.ipv4.ping_group_range */
 
 /* Whether we are in the machine's own namespace. In another one root is nobody outside anyway. */
 bool idmap_is_useful(void);

@@ -3,22 +3,30 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/netlink.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/process.h"
+#include "base/userns.h"
+#include "overlay/idmap.h"
 #include "overlay/network-private.h"
 
 /* ---- the namespace ---- */
@@ -36,13 +44,22 @@ static struct err *raise_loopback(void)
 	return NULL;
 }
 
-/* What the kernel lacks, or a user namespace of few ids does not let us, is left out. */
-static void set_sysctl(const char *path, const char *value)
+/* What the kernel lacks is left out. */
+SYSTEM_CALLS_ONLY static void set_sysctl(const char *path, const char *value, size_t len)
 {
-	AUTO(fd) int fd = open(path, O_WRONLY | O_CLOEXEC);
+	const long fd = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC);
 
-	if (fd >= 0)
-		(void)!write(fd, value, strlen(value));
+	if (fd < 0)
+		return;
+	syscall(SYS_write, fd, value, len);
+	syscall(SYS_close, fd);
+}
+
+/* By somebody in the user namespace that it belongs to: ids are written as they are there. */
+SYSTEM_CALLS_ONLY static void set_sysctls(const char *groups, size_t len)
+{
+	set_sysctl("/proc/sys/net/ipv4/ping_group_range", groups, len);
+	set_sysctl("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0", 1);
 }
 
 static struct err *open_netlink(unsigned groups, int flags, int *ret_fd)
@@ -56,18 +73,76 @@ static struct err *open_netlink(unsigned groups, int flags, int *ret_fd)
 	return NULL;
 }
 
-static struct err *make_namespace(struct link *ret)
+static struct err *make_ours(int *ret_fd)
 {
-	AUTO(link) struct link link = LINK_INIT;
+	char groups[32];
+	AUTO(fd) int fd = -1;
+	int len;
 
 	if (unshare(CLONE_NEWNET) < 0)
 		return err_sys("make a network namespace");
-	link.ns_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	if (link.ns_fd < 0)
+	fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
 		return err_sys("open a network namespace");
+	len = snprintf(groups, sizeof(groups), "0 %" PRIu32, userns_last_group());
+	set_sysctls(groups, (size_t)len);
+	*ret_fd = STEAL_FD(fd);
+	return NULL;
+}
+
+/* What a child that shares our memory and descriptors makes of itself. */
+struct maker {
+	int userns_fd;
+	int socket_fd; /* in the new namespace */
+	int error;
+};
+
+SYSTEM_CALLS_ONLY static int run_maker(void *arg)
+{
+	static const char groups[] = IDMAP_ALL_GROUPS;
+	struct maker *maker = arg;
+
+	if (syscall(SYS_setns, maker->userns_fd, CLONE_NEWUSER) < 0 ||
+	    syscall(SYS_unshare, CLONE_NEWNET) < 0) {
+		maker->error = errno;
+		return 1;
+	}
+	maker->socket_fd = (int)syscall(SYS_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	maker->error = maker->socket_fd < 0 ? errno : 0;
+	set_sysctls(groups, sizeof(groups) - 1);
+	return 0;
+}
+
+/* A namespace belongs to the user namespace of who makes it, and a thread cannot enter one alone. We
+ * have power over it all the same: it lies below ours. */
+static struct err *make_theirs(int userns_fd, int *ret_fd)
+{
+	struct maker maker = { .userns_fd = userns_fd, .socket_fd = -1 };
+	AUTO(fd) int socket_fd = -1;
+	AUTO(fd) int fd = -1;
+	pid_t pid;
+
+	/* No exit signal: the program's own waiting must not see this child. */
+	TRY(process_borrow(run_maker, &maker, CLONE_FILES, &pid, NULL));
+	while (waitpid(pid, NULL, __WCLONE) < 0 && errno == EINTR)
+		;
+	socket_fd = maker.socket_fd;
+	errno = maker.error;
+	if (errno)
+		return err_sys("make a network namespace");
+	fd = ioctl(socket_fd, SIOCGSKNS);
+	if (fd < 0 || setns(fd, CLONE_NEWNET) < 0)
+		return err_sys("enter a network namespace");
+	*ret_fd = STEAL_FD(fd);
+	return NULL;
+}
+
+static struct err *make_namespace(int userns_fd, struct link *ret)
+{
+	AUTO(link) struct link link = LINK_INIT;
+
+	TRY(userns_fd >= 0 ? make_theirs(userns_fd, &link.ns_fd) : make_ours(&link.ns_fd));
 	TRY(raise_loopback());
-	set_sysctl("/proc/sys/net/ipv4/ping_group_range", "0 2147483647");
-	set_sysctl("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
 	TRY(open_netlink(RTMGRP_IPV4_ROUTE, SOCK_NONBLOCK, &link.watch_fd));
 	TRY(open_netlink(0, 0, &link.ask_fd));
 	*ret = link;
@@ -76,6 +151,7 @@ static struct err *make_namespace(struct link *ret)
 }
 
 struct making {
+	int userns_fd;
 	struct link *link;
 	struct err *err;
 };
@@ -84,14 +160,14 @@ static void *make_on_thread(void *arg)
 {
 	struct making *making = arg;
 
-	making->err = make_namespace(making->link);
+	making->err = make_namespace(making->userns_fd, making->link);
 	return NULL;
 }
 
 /* By a thread of its own, which ends there: where we are not root of the host there is no way back. */
-struct err *link_open(struct link *ret)
+struct err *link_open(int userns_fd, struct link *ret)
 {
-	struct making making = { .link = ret };
+	struct making making = { .userns_fd = userns_fd, .link = ret };
 	pthread_t thread;
 
 	errno = pthread_create(&thread, NULL, make_on_thread, &making);

@@ -29,8 +29,9 @@ struct link {
 
 #define LINK_INIT ((struct link){ .ns_fd = -1, .watch_fd = -1, .ask_fd = -1 })
 
-/* Make a network namespace with a loopback interface, and Docker's settings for it. */
-struct err *link_open(struct link *ret) MUST_USE;
+/* Make a network namespace with a loopback interface, and Docker's settings for it. It belongs to the
+ * user namespace `userns_fd`, or to ours: -1. */
+struct err *link_open(int userns_fd, struct link *ret) MUST_USE;
 void link_close(struct link *link);
 
 static inline void link_auto_(struct link *link)

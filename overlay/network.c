@@ -19,14 +19,14 @@ struct network {
 };
 
 /* Each program gets a namespace that no other has touched. */
-static struct err *try_tool(const struct network_tool *tool, int spawner_pidfd,
+static struct err *try_tool(const struct network_tool *tool, int spawner_pidfd, int userns_fd,
 			    struct network **ret)
 {
 	AUTO(network) struct network *network = xcalloc(1, sizeof(*network));
 	int index = 0;
 
 	*network = (struct network){ .link = LINK_INIT, .carrier = CARRIER_INIT, .tool = tool };
-	TRY(link_open(&network->link));
+	TRY(link_open(userns_fd, &network->link));
 	TRY(carrier_start(tool, &network->link, spawner_pidfd, &network->carrier));
 	TRY(carrier_wait(&network->carrier, tool->name, &network->link, &index));
 	TRY(link_guard(&network->link, index));
@@ -34,12 +34,12 @@ static struct err *try_tool(const struct network_tool *tool, int spawner_pidfd,
 	return NULL;
 }
 
-struct err *network_start(int spawner_pidfd, struct network **ret)
+struct err *network_start(int spawner_pidfd, int userns_fd, struct network **ret)
 {
 	AUTO(buf) struct buf reasons = BUF_INIT((size_t)4096);
 
 	for (const struct network_tool *tool = network_tools; tool->name; tool++) {
-		AUTO(err) struct err *err = try_tool(tool, spawner_pidfd, ret);
+		AUTO(err) struct err *err = try_tool(tool, spawner_pidfd, userns_fd, ret);
 
 		if (!err)
 			return NULL;

@@ -25,9 +25,11 @@
 struct err;
 struct network;
 
-/* Takes as long as the program does to bring it up. `spawner_pidfd` is borrowed for the call.
+/* Takes as long as the program does to bring it up. Both descriptors are borrowed for the call. The
+ * namespace belongs to the user namespace `userns_fd` (-1: ours), which must be that of the steps: one of
+ * another has no power over it, or, being of the user who made it, all power.
  * ERR_UNSUPPORTED with the reason if there can be none here; ERR_CANCELLED. */
-struct err *network_start(int spawner_pidfd, struct network **ret) MUST_USE;
+struct err *network_start(int spawner_pidfd, int userns_fd, struct network **ret) MUST_USE;
 void network_free(struct network *network); /* ends the program; before the spawner is waited for */
 DEFINE_AUTO(network)
 

@@ -23,8 +23,8 @@
 
 enum request_flags {
 	REQUEST_TTY = 1,
-	REQUEST_NEW_NETWORK = 2,
-	REQUEST_STDIN = 4, /* its descriptor is among those sent; so for the next two */
+	REQUEST_NEW_NETWORK = 2, /* an empty one, which belongs to the step's user namespace */
+	REQUEST_STDIN = 4,       /* its descriptor is among those sent; so for the next two */
 	REQUEST_STDOUT = 8,
 	REQUEST_STDERR = 16,
 	REQUEST_INSECURE = 32, /* nothing is hidden, filtered or taken away */
@@ -87,6 +87,7 @@ struct request {
 	uint32_t cwd;    /* absolute, no empty component; texts end with a NUL */
 	uint32_t hostname;
 	uint32_t hosts, resolv; /* contents of the two files; offset 0: leave the image's */
+	uint32_t ping_groups; /* for net.ipv4.ping_group_range of a network of our user namespace */
 };
 
 /* Where a step can fail, and how main tells it: "cannot <text>". */

@@ -47,6 +47,12 @@ _Static_assert(CGROUP_PARTS_MAX == REQUEST_CGROUPS_MAX, "each has a descriptor")
 
 #define REQUEST_MAX ((size_t)64 * 1024 * 1024) /* the kernel takes 6 MiB of argv and envp */
 
+/* Guarded by the sandbox's network_lock until one of both is set, then constant. */
+struct private_network {
+	struct network *network;
+	struct err *none; /* why there is none */
+};
+
 struct sandbox {
 	int cache_dir_fd; /* borrowed; -1: none */
 	pthread_mutex_t lock;
@@ -57,10 +63,10 @@ struct sandbox {
 	struct sandbox_security security;
 	struct resolver_wishes wishes;
 
-	pthread_mutex_t network_lock; /* before `lock`: making a network takes long */
-	struct network *network;      /* guarded by network_lock until set, then constant */
-	struct err *no_network;       /* why there is none; the same */
-	bool expected;                /* maker runs, or has run */
+	pthread_mutex_t network_lock;    /* before `lock`: making a network takes long */
+	struct private_network owned[2]; /* by our user namespace, and by that of the steps */
+	bool expected;                   /* maker runs, or has run */
+	const struct idmap *expecting;   /* for whom; borrowed */
 	pthread_t maker;
 	struct cancel_scope making; /* that of the maker */
 };
@@ -92,8 +98,10 @@ void sandbox_free(struct sandbox *sandbox)
 		cancel_stop(&sandbox->making);
 		pthread_join(sandbox->maker, NULL);
 	}
-	network_free(sandbox->network);
-	err_free(sandbox->no_network);
+	for (size_t i = 0; i < ARRAY_SIZE(sandbox->owned); i++) {
+		network_free(sandbox->owned[i].network);
+		err_free(sandbox->owned[i].none);
+	}
 	spawner_free(sandbox->spawner);
 	cgroups_free(sandbox->groups);
 	seccomp_program_release(&sandbox->filter);
@@ -201,24 +209,33 @@ static struct err *private_resolv(const struct sandbox *sandbox, struct buf *ret
 		RESOLV_CONF);
 }
 
-static struct err *make_network(struct sandbox *sandbox)
+/* The one for steps with `idmap`, or without. */
+static struct private_network *network_of(struct sandbox *sandbox, const struct idmap *idmap)
+{
+	return &sandbox->owned[idmap ? 1 : 0];
+}
+
+static struct err *make_network(struct sandbox *sandbox, const struct idmap *idmap)
 {
 	AUTO(buf) struct buf text = BUF_INIT(RESOLV_CONF_MAX);
 
 	TRY(private_resolv(sandbox, &text));
 	TRY(prepare(sandbox));
-	return network_start(spawner_pidfd(sandbox->spawner), &sandbox->network);
+	return network_start(spawner_pidfd(sandbox->spawner), idmap ? idmap_userns(idmap) : -1,
+			     &network_of(sandbox, idmap)->network);
 }
 
 /* With the network's lock held. What failed once is not tried again, unless it was stopped. */
-static struct err *find_network(struct sandbox *sandbox)
+static struct err *find_network(struct sandbox *sandbox, const struct idmap *idmap)
 {
-	if (!sandbox->network && !sandbox->no_network) {
-		struct err *err = make_network(sandbox);
+	struct private_network *found = network_of(sandbox, idmap);
+
+	if (!found->network && !found->none) {
+		struct err *err = make_network(sandbox, idmap);
 
 		if (err_kind(err) == ERR_CANCELLED)
 			return err;
-		sandbox->no_network = err;
+		found->none = err;
 	}
 	return NULL;
 }
@@ -229,21 +246,26 @@ static void *expect(void *arg)
 
 	cancel_enter(&sandbox->making);
 	pthread_mutex_lock(&sandbox->network_lock);
-	err_free(find_network(sandbox)); /* stopped: nobody waits for it any more */
+	err_free(find_network(sandbox,
+			      sandbox->expecting)); /* stopped: nobody waits for it any more */
 	pthread_mutex_unlock(&sandbox->network_lock);
 	return NULL;
 }
 
-void sandbox_expect_network(struct sandbox *sandbox)
+void sandbox_expect_network(struct sandbox *sandbox, const struct idmap *idmap)
 {
+	if (sandbox->expected)
+		return;
+	sandbox->expecting = idmap;
 	/* Without a thread it is made when it is wanted. */
-	if (!sandbox->expected)
-		sandbox->expected = pthread_create(&sandbox->maker, NULL, expect, sandbox) == 0;
+	sandbox->expected = pthread_create(&sandbox->maker, NULL, expect, sandbox) == 0;
 }
 
-struct err *sandbox_choose_network(struct sandbox *sandbox, enum sandbox_network wanted,
-				   enum sandbox_network *ret, const char **ret_reason)
+struct err *sandbox_choose_network(struct sandbox *sandbox, const struct idmap *idmap,
+				   enum sandbox_network wanted, enum sandbox_network *ret,
+				   const char **ret_reason)
 {
+	const struct private_network *found = network_of(sandbox, idmap);
 	struct err *err;
 
 	*ret_reason = NULL;
@@ -251,18 +273,17 @@ struct err *sandbox_choose_network(struct sandbox *sandbox, enum sandbox_network
 	if (wanted != SANDBOX_NETWORK_PRIVATE && wanted != SANDBOX_NETWORK_DEFAULT)
 		return NULL;
 	pthread_mutex_lock(&sandbox->network_lock);
-	err = find_network(sandbox);
+	err = find_network(sandbox, idmap);
 	pthread_mutex_unlock(&sandbox->network_lock);
 	TRY(err);
-	if (!sandbox->no_network) {
+	if (!found->none) {
 		*ret = SANDBOX_NETWORK_PRIVATE;
 		return NULL;
 	}
 	if (wanted == SANDBOX_NETWORK_PRIVATE)
-		return err_new(ERR_UNSUPPORTED, "no private network: %s",
-			       err_text(sandbox->no_network));
+		return err_new(ERR_UNSUPPORTED, "no private network: %s", err_text(found->none));
 	*ret = SANDBOX_NETWORK_HOST;
-	*ret_reason = err_text(sandbox->no_network);
+	*ret_reason = err_text(found->none);
 	return NULL;
 }
 
@@ -344,6 +365,15 @@ static uint32_t add_hosts(struct buf *buf, const struct sandbox_spec *spec, cons
 	buf_addf(buf, "127.0.0.1\t%s\n", hostname);
 	for (size_t i = 0; spec->hosts && spec->hosts[i]; i++)
 		buf_addf(buf, "%s\n", spec->hosts[i]);
+	buf_addc(buf, '\0');
+	return at;
+}
+
+static uint32_t add_ping_groups(struct buf *buf)
+{
+	const uint32_t at = (uint32_t)buf->len;
+
+	buf_addf(buf, "0 %" PRIu32, userns_last_group());
 	buf_addc(buf, '\0');
 	return at;
 }
@@ -461,6 +491,8 @@ static struct err *format_request(const struct sandbox *sandbox, const struct sa
 	request.cwd = add_clean_path(buf, spec->cwd ? spec->cwd : "/");
 	request.hostname = add_text(buf, hostname);
 	request.hosts = add_hosts(buf, spec, hostname);
+	if (request.flags & REQUEST_NEW_NETWORK)
+		request.ping_groups = add_ping_groups(buf);
 	TRY(add_resolv(buf, sandbox, spec, &request.resolv));
 	request.argv = add_list(buf, (const char *const *)spec->argv);
 	request.envp = add_list(buf, (const char *const *)spec->envp);
@@ -495,7 +527,7 @@ static struct err *write_request(const struct sandbox *sandbox, const struct san
 }
 
 /* Hand the step over to the spawner. */
-static struct err *hand_over(const struct sandbox *sandbox, const struct sandbox_spec *spec,
+static struct err *hand_over(struct sandbox *sandbox, const struct sandbox_spec *spec,
 			     const struct cgroup_leaf *leaf, int report_fd)
 {
 	struct cgroup_entry entry = { .clone_fd = -1 };
@@ -519,7 +551,7 @@ static struct err *hand_over(const struct sandbox *sandbox, const struct sandbox
 	if (entry.clone_fd >= 0)
 		fds[count++] = entry.clone_fd;
 	if (head.flags & REQUEST_JOIN_NETWORK)
-		fds[count++] = network_fd(sandbox->network);
+		fds[count++] = network_fd(network_of(sandbox, spec->idmap)->network);
 	if (spec->idmap)
 		fds[count++] = idmap_userns(spec->idmap);
 	for (size_t i = 0; i < entry.enter_count; i++)
@@ -587,7 +619,8 @@ struct err *sandbox_start(struct sandbox *sandbox, const struct sandbox_spec *sp
 	if (spec->mount_count > SANDBOX_MOUNTS_MAX)
 		return err_new(ERR_INVALID, "sandbox: more than %d mounts", SANDBOX_MOUNTS_MAX);
 	if (spec->network == SANDBOX_NETWORK_DEFAULT ||
-	    (spec->network == SANDBOX_NETWORK_PRIVATE && !sandbox->network))
+	    (spec->network == SANDBOX_NETWORK_PRIVATE &&
+	     !network_of(sandbox, spec->idmap)->network))
 		return err_new(ERR_INTERNAL, "sandbox: no network was chosen");
 	TRY(prepare(sandbox));
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)

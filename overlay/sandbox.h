@@ -75,14 +75,18 @@ enum sandbox_network {
 struct resolver_wishes;
 void sandbox_resolve(struct sandbox *sandbox, const struct resolver_wishes *wishes);
 
-/* A private network, or the default, will be wanted: begin to make it, on a thread. */
-void sandbox_expect_network(struct sandbox *sandbox);
+/* A private network, or the default, will be wanted for steps with `idmap` (NULL: without): begin to
+ * make it, on a thread. */
+void sandbox_expect_network(struct sandbox *sandbox, const struct idmap *idmap);
 
-/* What `wanted` comes to. A private network is made when it is wanted for the first time. One that
+/* What `wanted` comes to, for a step with `idmap`: all that a sandbox sees are the same one, or NULL. A
+ * private network is made when it is wanted for the first time. Steps with an idmap share one, and those
+ * without share another: a network belongs to the user namespace of who is in it. One that
  * cannot be had is an error, ERR_UNSUPPORTED with the reason, unless the default was wanted: then
  * `*ret` is the host's, and `*ret_reason`, which is the sandbox's, says why; else it is NULL. */
-struct err *sandbox_choose_network(struct sandbox *sandbox, enum sandbox_network wanted,
-				   enum sandbox_network *ret, const char **ret_reason) MUST_USE;
+struct err *sandbox_choose_network(struct sandbox *sandbox, const struct idmap *idmap,
+				   enum sandbox_network wanted, enum sandbox_network *ret,
+				   const char **ret_reason) MUST_USE;
 
 /* Something that the step finds at a place of its own. */
 struct sandbox_mount {

@@ -5,6 +5,7 @@
  *	step.c      one step from clone to exec: the order of everything
  *	tree.c      the step's root, /proc, /sys, /dev and what is hidden there
  *	bind.c      what the request wants mounted besides
+ *	network.c   an empty network of a user namespace
  *	identity.c  user, capabilities, seccomp, limits
  *	init.c      a first process that is not the command
  *
@@ -27,7 +28,7 @@ struct step {
 	int file_fd;
 	int root_fd;     /* the step's root, detached until tree_enter() */
 	int stdio[3];    /* -1: /dev/null */
-	int network_fd;  /* the namespace to join; -1: none */
+	int network_fd;  /* the namespace to join; -1: its own or the host's */
 	int userns_fd;   /* -1: the step stays in ours */
 	int *cgroup_fds; /* cgroup.procs of older hierarchies */
 	uint32_t cgroup_count;
@@ -75,6 +76,12 @@ int tree_terminal(struct step *step);
 void bind_take_sources(const struct step *step);
 /* Mount them on targets beneath the step's root, once that is the only one. */
 void bind_all(const struct step *step);
+
+/* ---- network.c ---- */
+
+/* A network namespace that belongs to the user namespace, with a loopback interface and nothing else.
+ * By the spawner. -1 and errno. */
+int network_make(int userns_fd);
 
 /* ---- identity.c ---- */
 

@@ -247,14 +247,15 @@ static bool receive(struct arrival *arrival)
 	return true;
 }
 
-noreturn static void become_step(struct arrival *arrival)
+/* `network_fd` was made for it; -1: none. */
+noreturn static void become_step(struct arrival *arrival, int network_fd)
 {
 	struct step step = {
 		.report_fd = arrival->fds[REQUEST_FD_REPORT],
 		.file_fd = arrival->fds[REQUEST_FD_FILE],
 		.root_fd = arrival->fds[REQUEST_FD_ROOT],
 		.stdio = { -1, -1, -1 },
-		.network_fd = -1,
+		.network_fd = network_fd,
 		.userns_fd = -1,
 	};
 	size_t next = REQUEST_FD_STDIO;
@@ -276,14 +277,26 @@ noreturn static void become_step(struct arrival *arrival)
 	step_main(&step);
 }
 
-/* The directory of the control group that the step is born in. */
-static int cgroup_of(const struct arrival *arrival)
+/* The directory of the control group that the step is born in, and what follows. */
+static const int *cgroup_of(const struct arrival *arrival)
 {
 	size_t at = REQUEST_FD_STDIO;
 
 	for (unsigned i = 0; i < 3; i++)
 		at += arrival->head.flags & (REQUEST_STDIN << i) ? 1 : 0;
-	return arrival->fds[at];
+	return &arrival->fds[at];
+}
+
+/* An empty network for a step of a user namespace, -1 for any other; false and errno if there can be none. */
+static bool make_network(const struct arrival *arrival, int *ret_fd)
+{
+	const uint32_t flags = arrival->head.flags;
+
+	*ret_fd = -1;
+	if (!(flags & REQUEST_NEW_NETWORK) || !(flags & REQUEST_USERNS))
+		return true;
+	*ret_fd = network_make(cgroup_of(arrival)[flags & REQUEST_CGROUP ? 1 : 0]);
+	return *ret_fd >= 0;
 }
 
 static void start_step(struct arrival *arrival)
@@ -295,20 +308,28 @@ static void start_step(struct arrival *arrival)
 		.pidfd = (uint64_t)(uintptr_t) & new->pidfd,
 		.exit_signal = SIGCHLD,
 	};
+	int network_fd;
 	long pid;
 
-	if (arrival->head.flags & REQUEST_NEW_NETWORK)
+	new->started_ns = monotonic_ns();
+	if (!make_network(arrival, &network_fd)) {
+		report_failure(report_fd, STAGE_NETWORK, "");
+		close_arrival(arrival, REQUEST_FD_REPORT);
+		return;
+	}
+	if (arrival->head.flags & REQUEST_NEW_NETWORK && network_fd < 0)
 		args.flags |= CLONE_NEWNET;
 	if (arrival->head.flags & REQUEST_CGROUP) {
 		args.flags |= CLONE_INTO_CGROUP;
-		args.cgroup = (uint64_t)cgroup_of(arrival);
+		args.cgroup = (uint64_t)cgroup_of(arrival)[0];
 	}
-	new->started_ns = monotonic_ns();
 	errno = EAGAIN;
 	pid = live_count < STEPS_MAX ? syscall(SYS_clone3, &args, sizeof(args)) : -1;
 	if (pid == 0)
-		become_step(arrival);
+		become_step(arrival, network_fd);
 	close_arrival(arrival, REQUEST_FD_REPORT + 1);
+	if (network_fd >= 0)
+		close(network_fd);
 	if (pid < 0) {
 		report_failure(report_fd, STAGE_CLONE, "");
 		close(report_fd);

@@ -100,8 +100,8 @@ static void bring_up_loopback(const struct step *step)
 	struct ifreq request = { .ifr_name = "lo" };
 	int fd;
 
-	if (!(step->request->flags & REQUEST_NEW_NETWORK))
-		return;
+	if (!(step->request->flags & REQUEST_NEW_NETWORK) || step->network_fd >= 0)
+		return; /* not its own, or come with all this */
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &request) < 0)
 		step_fail(step, STAGE_NETWORK, NULL);
@@ -109,7 +109,8 @@ static void bring_up_loopback(const struct step *step)
 	if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
 		step_fail(step, STAGE_NETWORK, NULL);
 	close(fd);
-	set_sysctl(step, "sys/net/ipv4/ping_group_range", "0 2147483647");
+	set_sysctl(step, "sys/net/ipv4/ping_group_range",
+		   step_text(step, step->request->ping_groups));
 	set_sysctl(step, "sys/net/ipv4/ip_unprivileged_port_start", "0");
 }
 
@@ -336,9 +337,7 @@ static void enter_cgroups(const struct step *step)
 /* Before /sys is mounted, which shows the network of who mounts it. */
 static void join_network(const struct step *step)
 {
-	if (!(step->request->flags & REQUEST_JOIN_NETWORK))
-		return;
-	if (setns(step->network_fd, CLONE_NEWNET) < 0)
+	if (step->network_fd >= 0 && setns(step->network_fd, CLONE_NEWNET) < 0)
 		step_fail(step, STAGE_JOIN, NULL);
 }
 

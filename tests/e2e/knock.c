@@ -5,6 +5,8 @@
  *	knock forge ADDRESS PORT VIA     send the first packet of a connection to ADDRESS, written by
  *	                                 hand, by way of the address VIA
  *	knock frames                     ask for sockets that send frames
+ *	knock own [USER]                 what is everybody's right in a network of his own: pings, and
+ *	                                 ports below 1024, as USER; without one raw sockets, too
  *
  * Linked statically; it is all that is in its image.
  */
@@ -109,6 +111,23 @@ static int frames(void)
 	return 0;
 }
 
+static int own(const char *user)
+{
+	const unsigned id = user ? (unsigned)strtoul(user, NULL, 10) : 0;
+	const struct sockaddr_in low = address_of("127.0.0.1", "80");
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (user && (setgid(id) < 0 || setuid(id) < 0))
+		perror(user);
+	if (bind(fd, (const struct sockaddr *)&low, sizeof(low)) < 0)
+		perror("port 80");
+	if (socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP) < 0)
+		perror("ping");
+	if (!user && socket(AF_INET, SOCK_RAW, IPPROTO_ICMP) < 0)
+		perror("raw socket");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 4 && strcmp(argv[1], "to") == 0)
@@ -117,5 +136,7 @@ int main(int argc, char **argv)
 		return forge(argv[2], argv[3], argv[4]);
 	if (argc == 2 && strcmp(argv[1], "frames") == 0)
 		return frames();
+	if (argc >= 2 && strcmp(argv[1], "own") == 0)
+		return own(argv[2]);
 	return 2;
 }

@@ -178,3 +178,11 @@ tool() {
 	run -0 cairn run --userns host --network none base cat /proc/self/uid_map
 	[[ $output =~ 0' '+0' '+4294967295 ]]
 }
+
+@test "a low port of the machine's network is not for the root of a namespace, and it is said" {
+	[ "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)" -gt 1 ] || skip 'low ports are free here'
+	printf 'FROM base\nRUN nc -l -p 1 2>&1\n' >ctx/Recipe
+	fails 1 build_in ctx --no-cache --userns private --network host
+	says 'Permission denied'
+	says 'no right to ports below 1024'
+}

@@ -60,11 +60,22 @@ TEST(more_ranges_than_the_kernel_takes_are_left_out)
 	assert_int_equal(userns_parse_ranges(buf_str(&text), "bob", 1, got), USERNS_RANGES_MAX);
 }
 
+TEST(the_last_id_of_a_map_is_that_of_its_highest_line)
+{
+	assert_int_equal(userns_parse_last(str_of("         0          0 4294967295\n")),
+			 INT32_MAX);
+	assert_int_equal(userns_parse_last(str_of("0 1000 1\n1 100000 65536\n")), 65536);
+	assert_int_equal(userns_parse_last(str_of("70000 5 2\n0 1000 1\n")), 70001);
+	assert_int_equal(userns_parse_last(str_of("0 1000 1\n")), 0);
+	assert_int_equal(userns_parse_last(str_of("")), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ranges_of_a_user_are_found_by_name_and_by_number),
 		cmocka_unit_test(more_ranges_than_the_kernel_takes_are_left_out),
+		cmocka_unit_test(the_last_id_of_a_map_is_that_of_its_highest_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
