@@ -235,8 +235,8 @@ static struct err *run_true(struct patient *patient, const struct sandbox_resour
 	static char *const argv[] = { (char *)"true", NULL };
 	static char *const envp[] = { (char *)"PATH=/usr/bin:/bin", NULL };
 	struct sandbox_spec spec = SANDBOX_SPEC_INIT;
-	AUTO(sandbox_run) struct sandbox_run *run = NULL;
 	AUTO(sandbox) struct sandbox *sandbox = NULL;
+	AUTO(sandbox_run) struct sandbox_run *run = NULL; /* freed before its sandbox */
 	struct sandbox_result result = { 0 };
 	AUTO(fd) int cache_fd = -1;
 	AUTO(fd) int top_fd = -1;

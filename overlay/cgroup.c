@@ -101,7 +101,9 @@ static void remove_soon(int parent_fd, const char *name)
 	const struct timespec moment = { .tv_nsec = 1000000 };
 
 	for (unsigned tries = 0; !remove_group(parent_fd, name, DEPTH_MAX); tries++) {
-		if (tries == REMOVE_TRIES) {
+		const bool busy = errno == EBUSY || errno == ENOTEMPTY;
+
+		if (!busy || tries == REMOVE_TRIES) {
 			log_debug("the control group %s stays: %s", name, strerror(errno));
 			return;
 		}
