@@ -10,6 +10,7 @@
 #	make fuzz           every fuzzer, for FUZZ_SECONDS each
 #	make lint           house rules, format, clang-tidy, shellcheck
 #	make bench          measure, against buildah in the same run
+#	make kills          kill -9 at every call of every command that changes something
 #	make real DIR=...   build the Recipes of public projects that are checked out there
 #	make install        PREFIX=/usr/local DESTDIR=
 #	make help           this text
@@ -57,7 +58,7 @@ SAY = $(if $V,,@echo '  $1  $@'; )
 # Everything but main() is one archive, so that tests can link all of it.
 SRC   := $(wildcard $(MODULES:%=%/*.c))
 HDR   := $(wildcard $(MODULES:%=%/*.h) overlay/helper/*.h tests/unit/*.h tests/fuzz/*.h)
-TESTS := $(wildcard tests/unit/*.c tests/fuzz/*.c)
+TESTS := $(wildcard tests/unit/*.c tests/fuzz/*.c tests/kills/*.c)
 OBJ   := $(patsubst %.c,$B/%.o,$(filter-out cli/main.c,$(SRC)))
 # The spawner is a program of its own, static and without our libraries, carried in the archive.
 SPAWNER_SRC := $(wildcard overlay/helper/*.c)
@@ -153,6 +154,18 @@ bench:
 	@$(MAKE) --no-print-directory all
 	@python3 tests/bench/bench.py $B/$(PROGRAM) $(WORKLOADS)
 
+# The stepper is a program of its own, without our archive.
+KILLS := $B/tests/kills
+$(KILLS)/stepper: $(KILLS)/stepper.o
+	$(call SAY,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+# Every point as root, each 10th as an ordinary user; SCENES='tag build:10 ...' for some alone.
+kills: all $(KILLS)/stepper
+	@sh tests/install.sh build test
+	@python3 -B tests/kills/kills.py --jobs $(JOBS) $(KILLS)/stepper $B/$(PROGRAM) $(SCENES)
+	@python3 -B tests/kills/kills.py --jobs $(JOBS) --every 10 --ordinary $(KILLS)/stepper \
+		$B/$(PROGRAM) $(SCENES)
+
 # JUDGE=yes builds each with buildah, too.
 real:
 	@sh tests/install.sh build test
@@ -209,6 +222,6 @@ help:
 clean:
 	rm -rf build
 
-.PHONY: all demo check units check-unit check-e2e check-golden sanitize fuzz fuzz-run bench real lint man install install-man help clean
+.PHONY: all demo check units check-unit check-e2e check-golden sanitize fuzz fuzz-run bench kills real lint man install install-man help clean
 .SECONDARY:
--include $(OBJ:.o=.d) $(SPAWNER_OBJ:.o=.d) $(B)/cli/main.d $(UNITS:=.d) $(FUZZ:=.d)
+-include $(OBJ:.o=.d) $(SPAWNER_OBJ:.o=.d) $(B)/cli/main.d $(KILLS)/stepper.d $(UNITS:=.d) $(FUZZ:=.d)

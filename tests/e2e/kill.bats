@@ -1,4 +1,4 @@
-# tests/e2e/kill.bats - a build that is killed, at any moment, leaves a store in order.
+# tests/e2e/kill.bats - a command that is killed, at any moment, leaves a store in order.
 #
 # run.sh: first
 
@@ -48,56 +48,16 @@ share() {
 		'BEGIN { print whole * (i + random / 32768) / n }'
 }
 
-# killed_at MOMENT N: kill -9 a build then; the store is in order, and the next build succeeds. A
-# build that was done before its moment tells how long a whole one takes.
-killed_at() {
-	local ended
-	ended=$(python3 "$BATS_TEST_DIRNAME/interrupt.py" "$1" KILL \
-		cairn build -q --network none --build-arg "N=$2" -t "app$2" context 2>&1 3>&-) ||
-		{ echo "$ended"; return 1; }
-	if [[ $ended == *-9 ]]; then killed=$((killed + 1)); else whole=$1; fi
-	# What is there is in order before anything mends it, ...
-	verify_store --killed
-	no_mounts
-	# ... the next process sweeps what is left, and builds as if nothing had been.
-	build_in context --build-arg "N=$2" -t "app$2" --iidfile id >log 2>&1 || { cat log; return 1; }
-	verify_store --idle
-}
-
-# as_if_new N: a store that saw no kill gives the same image.
-as_if_new() {
-	local CAIRN_ROOT=$PWD/clean
-	import_base
-	build_in context --build-arg "N=$1" --iidfile other >/dev/null 2>&1
-	equal "$(cat id)" "$(cat other)"
-	when_idle rm -rf clean
-}
-
-@test "40 builds killed at random moments do no harm" {
-	need zstd
-	make_context
-	killed=0
-	for ((i = 0; killed < 40; i++)); do
-		[ "$i" -lt 200 ] # each that is done too early shortens the time of the next
-		if [ $((i % 10)) -eq 0 ]; then
-			# A new store now and then: what is checked would grow with every build.
-			when_idle rm -rf "$CAIRN_ROOT"
-			import_base
-			build_in context --build-arg N=1000 >log 2>&1 || { cat log; false; }
-			whole=$(seconds build_in context --build-arg N=1001)
-		fi
-		moment=$(share "$whole" $((killed % 10 * 4 + killed / 10)) 40)
-		echo "kill $i of a build of $whole seconds after $moment seconds"
-		killed_at "$moment" "$i"
-		[ $((i % 10)) -ne 9 ] || as_if_new "$i"
-	done
-	echo "$killed of $i were killed before they were done"
-	equal "$(cairn images | wc -l)" $(((i - 1) % 10 + 3)) # with a head and the base
-	# What was taken out of view melts away while other work is done.
-	for _ in $(seq 100); do
-		[ -z "$(ls "$CAIRN_ROOT/trash")" ] || build_in context --build-arg N=0 >/dev/null 2>&1
-	done
-	equal "$(ls "$CAIRN_ROOT/trash")" ""
+@test "commands that are killed as they change something do no harm" {
+	need_root
+	need docker-registry zstd cc
+	cc -std=gnu11 -D_GNU_SOURCE -O1 -o stepper "$BATS_TEST_DIRNAME/../kills/stepper.c"
+	# `make kills` tries every point of all commands.
+	run -0 python3 -B "$BATS_TEST_DIRNAME/../kills/kills.py" --whom main --jobs 2 stepper \
+		"$(command -v cairn)" build:60 pull:60 push:60 prune:60 load:60 tag rmi
+	echo "$output"
+	[[ ${lines[-1]} =~ ^([0-9]+)\ points,\ 0\ wrong$ ]]
+	[ "${BASH_REMATCH[1]}" -gt 60 ]
 }
 
 # A step that runs until it is stopped, in front of steps that finish at once.
