@@ -217,6 +217,16 @@ static struct err *run(struct download *d, const struct taker *taker)
 	return stream_copy(src, nowhere, NULL);
 }
 
+/* Whether a taker that gave up in the middle was perhaps given what is not the blob: pieces that do
+ * not fit together, or what a power cut has left of a download. Nobody knows before the end. */
+static bool is_doubtful(const struct download *d, const struct err *err)
+{
+	const enum err_kind kind = err_kind(err);
+
+	return d->pieced && d->at < d->blob->size &&
+	       (kind == ERR_CORRUPT || kind == ERR_INVALID || kind == ERR_UNSUPPORTED);
+}
+
 static struct err *fetch_once(struct store *store, struct download *d, const struct taker *taker)
 {
 	AUTO(blob_writer) struct blob_writer *writer = NULL;
@@ -233,6 +243,7 @@ static struct err *fetch_once(struct store *store, struct download *d, const str
 	progress_advance(d->progress, d->id, d->have);
 	err = d->blob->size ? run(d, taker) : blob_commit(writer, &d->blob->digest, NULL, NULL);
 	leave(d);
+	d->wrong = d->wrong || is_doubtful(d, err);
 	/* Bytes that are wrong are not worth keeping; whatever else went wrong, they are. */
 	if (d->wrong)
 		blob_forget(writer);

@@ -33,6 +33,7 @@ struct seen {
 	struct buf bytes;
 	int calls;
 	struct err *fails; /* given out, once */
+	bool picky;        /* the first bytes must be those of the blob */
 };
 
 static struct err *take(void *self, const struct descriptor *blob, struct source *bytes)
@@ -44,8 +45,11 @@ static struct err *take(void *self, const struct descriptor *blob, struct source
 	(void)blob;
 	seen->calls++;
 	buf_reset(&seen->bytes);
-	while ((n = source_read(bytes, data, sizeof(data))))
+	while ((n = source_read(bytes, data, sizeof(data)))) {
+		if (seen->picky && !seen->bytes.len && data[0] != blob_bytes[0])
+			return err_new(ERR_CORRUPT, "no tar");
 		buf_add(&seen->bytes, data, n);
+	}
 	TRY(source_check(bytes));
 	return STEAL(seen->fails);
 }
@@ -367,6 +371,32 @@ TEST(a_partial_download_that_is_wrong_is_fetched_once_more_in_one)
 	assert_int_equal(registry.fake.lines.len, 2);
 }
 
+/* A taker that unpacks sees damage before the digest can tell of it. */
+TEST(a_partial_download_that_the_taker_refuses_is_fetched_once_more_in_one)
+{
+	AUTO(fake_registry) struct fake_registry registry = { 0 };
+	AUTO(blob_writer) struct blob_writer *writer = NULL;
+	struct descriptor blob;
+	struct seen seen = { .picky = true };
+	uint64_t have;
+
+	fake_open(&registry);
+	blob = fake_add_blob(&registry, "team/app", the_blob());
+	assert_ok(blob_resume(store, &blob.digest, &writer, &have));
+	sink_write(blob_sink(writer), "garbage", 7);
+	blob_writer_free(STEAL(writer));
+
+	assert_ok(fetch(&registry, &blob, &seen));
+	expect_blob(&blob, &seen);
+	assert_int_equal(seen.calls, 2);
+	/* Where no piece can be at fault, it is said at once. */
+	blob_bytes[0]++;
+	blob = fake_add_blob(&registry, "team/app", the_blob());
+	blob_bytes[0]--;
+	expect_nothing(fetch(&registry, &blob, &seen), ERR_CORRUPT, "no tar", &blob, &seen);
+	assert_int_equal(seen.calls, 3);
+}
+
 TEST(what_the_taker_says_is_told_and_the_blob_is_kept)
 {
 	AUTO(fake_registry) struct fake_registry registry = { 0 };
@@ -522,6 +552,7 @@ int main(void)
 		ROOM_TEST(a_registry_without_ranges_is_read_past_what_is_here),
 		ROOM_TEST(bytes_that_are_not_the_blob_get_no_name_and_are_not_kept),
 		ROOM_TEST(a_partial_download_that_is_wrong_is_fetched_once_more_in_one),
+		ROOM_TEST(a_partial_download_that_the_taker_refuses_is_fetched_once_more_in_one),
 		ROOM_TEST(what_the_taker_says_is_told_and_the_blob_is_kept),
 		ROOM_TEST(a_place_that_fails_gives_way_to_the_next),
 		ROOM_TEST(a_layer_may_be_outside_of_the_registry),
