@@ -71,18 +71,6 @@ uint32_t userns_last_group(void)
 	return err ? 0 : userns_parse_last(buf_str(&text));
 }
 
-struct err *userns_explain_owner(struct err *err)
-{
-	if (mode != USERNS_SINGLE)
-		return err;
-	return err_note(
-		err,
-		"This user has one id alone (%s), so every file is his own. As root give him "
-		"more: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER; "
-		"newuidmap is in the package uidmap.",
-		reason);
-}
-
 uid_t userns_outer_uid(void)
 {
 	return outer_uid == (uid_t)-1 ? getuid() : outer_uid;

@@ -5,7 +5,7 @@
  * namespace that belongs to it. His ids come from /etc/subuid and /etc/subgid by
  * newuidmap(1) and newgidmap(1): he himself is 0, his subordinate ids follow from 1.
  * Where there are none he is alone there (single-id mode): every file belongs to 0,
- * and a change of owner fails.
+ * and a change of owner fails (overlay/owner.h records it instead).
  *
  * It has to be the first thing that a command does: a namespace is entered by one thread,
  * and directories that were opened before belong to the old mounts.
@@ -36,9 +36,6 @@ struct err *userns_enter(void) MUST_USE;
 enum userns_mode userns_mode(void);
 /* Why there is one id alone: a sentence, or "". */
 const char *userns_reason(void);
-/* `err` is that a file could not be given to another owner: with the remedy, if one id alone is the
- * cause. Takes ownership. */
-struct err *userns_explain_owner(struct err *err) MUST_USE;
 /* The highest group of the namespace that we are in, up to 2147483647: sysctls take ranges of those
  * that there are. */
 uint32_t userns_last_group(void);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/userns.h"
 #include "builder/agents.h"
 
 #define CONNECTIONS_MAX 32
@@ -224,7 +225,8 @@ static struct err *listen_in(const struct agent_relay_opts *opts, int *ret_fd)
 	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" AGENT_SOCKET,
 		 opts->dir_fd);
 	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    fchownat(opts->dir_fd, AGENT_SOCKET, opts->uid, opts->gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    (userns_mode() != USERNS_SINGLE &&
+	     fchownat(opts->dir_fd, AGENT_SOCKET, opts->uid, opts->gid, AT_SYMLINK_NOFOLLOW) < 0) ||
 	    fchmodat(opts->dir_fd, AGENT_SOCKET, opts->mode, 0) < 0 ||
 	    listen(fd, CONNECTIONS_MAX) < 0)
 		return err_sys("make a socket for an ssh agent");

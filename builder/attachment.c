@@ -20,6 +20,7 @@
 #include "builder/words.h"
 #include "overlay/detached.h"
 #include "overlay/export.h"
+#include "overlay/owner.h"
 #include "overlay/sandbox.h"
 
 #define TMPFS_MODE 01777
@@ -302,9 +303,12 @@ static struct err *fill(void *self, int fs_fd)
 		return NULL;
 	}
 	TRY(err);
-	if (fstat(from_fd, &st) < 0 || fchown(fs_fd, st.st_uid, st.st_gid) < 0 ||
-	    fchmod(fs_fd, st.st_mode & 07777) < 0)
-		return err_sys("copy the owner and mode of '%s'", filling->attachment->target);
+	if (fstat(from_fd, &st) < 0)
+		return err_sys("look at '%s'", filling->attachment->target);
+	TRY(owner_stat(from_fd, &st));
+	TRY(owner_set(fs_fd, st.st_uid, st.st_gid));
+	if (fchmod(fs_fd, st.st_mode & 07777) < 0)
+		return err_sys("copy the mode of '%s'", filling->attachment->target);
 	return export_dir(from_fd, fs_fd);
 }
 

@@ -28,9 +28,9 @@
 #include "base/map.h"
 #include "base/pool.h"
 #include "base/str.h"
-#include "base/userns.h"
 #include "base/vec.h"
 #include "builder/landing.h"
+#include "overlay/owner.h"
 #include "overlay/whiteout.h"
 #include "overlay/xattr.h"
 
@@ -169,9 +169,7 @@ static struct err *own(const struct copier *c, const struct tree_node *node,
 
 	if (place->fresh && uid == c->uid && gid == c->gid)
 		return NULL;
-	if (fchownat(place->upper_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return userns_explain_owner(err_sys("set the owner of '%s'", name));
-	return NULL;
+	return err_wrap(owner_set_at(place->upper_fd, name, uid, gid), "'%s'", name);
 }
 
 /* Link to the name under which this source was copied before; `*ret_done` false if it is the first
@@ -234,24 +232,29 @@ static struct err *copy_regular(struct copier *c, const struct item *item,
 	return set_times(place->upper_fd, name, to, node->mtime);
 }
 
+static struct err *make_special(const struct tree_node *node, int dir_fd, const char *name,
+				mode_t mode)
+{
+	const mode_t type = S_ISSOCK(node->mode) ? S_IFREG : node->mode & S_IFMT;
+
+	if (S_ISCHR(type) || S_ISBLK(type))
+		return owner_make_device(dir_fd, name, type | (mode & 0777), node->rdev);
+	if (S_ISLNK(type) ? symlinkat(node->link, dir_fd, name) :
+			    mknodat(dir_fd, name, type | (mode & 0777), 0))
+		return err_sys("make it");
+	return NULL;
+}
+
 /* A link, a fifo, a device; a socket becomes an empty file. */
 static struct err *copy_special(struct copier *c, const struct tree_node *node,
 				const struct landing *place, const char *name)
 {
-	mode_t type = node->mode & S_IFMT;
 	mode_t mode = chmod_apply(&c->opts->chmod, node->mode);
-	int failed;
 
 	if (whiteout_is(&(struct stat){ .st_mode = node->mode, .st_rdev = node->rdev }))
 		return err_new(ERR_INVALID, "'%s': a character device 0:0 would be a whiteout",
 			       name);
-	if (S_ISLNK(node->mode))
-		failed = symlinkat(node->link, place->upper_fd, name);
-	else
-		failed = mknodat(place->upper_fd, name,
-				 (type == S_IFSOCK ? S_IFREG : type) | (mode & 0777), node->rdev);
-	if (failed)
-		return err_sys("create '%s'", name);
+	TRY(err_wrap(make_special(node, place->upper_fd, name, mode), "create '%s'", name));
 	TRY(own(c, node, place, name));
 	if (!S_ISLNK(node->mode) && fchmodat(place->upper_fd, name, mode, 0) < 0)
 		return err_sys("set the mode of '%s'", name);
@@ -293,9 +296,9 @@ static struct err *finish_dir(struct copier *c, const struct dir_job *dir, int f
 	AUTO(xattrs) struct xattrs xattrs = { 0 };
 
 	TRY(tree_read_xattrs(node, from, &xattrs));
-	if (fchown(place->upper_fd, o->keep_owner ? node->uid : o->uid,
-		   o->keep_owner ? node->gid : o->gid) < 0)
-		return userns_explain_owner(err_sys("set the owner of '/%s'", place->path));
+	TRY(err_wrap(owner_set(place->upper_fd, o->keep_owner ? node->uid : o->uid,
+			       o->keep_owner ? node->gid : o->gid),
+		     "'/%s'", place->path));
 	if (!place->fresh)
 		TRY(xattrs_clear(place->upper_fd, XATTR_LAYER));
 	TRY(set_xattrs(place->upper_fd, &xattrs, place->path));
@@ -495,8 +498,9 @@ static struct err *finish_file(const struct copier *c, int fd, const char *name,
 {
 	const mode_t bits = chmod_apply(&c->opts->chmod, S_IFREG | mode) & 07777;
 
-	if (fchown(fd, c->opts->uid, c->opts->gid) < 0 || fchmod(fd, bits) < 0)
-		return userns_explain_owner(err_sys("set the owner and mode of '%s'", name));
+	TRY(err_wrap(owner_set(fd, c->opts->uid, c->opts->gid), "'%s'", name));
+	if (fchmod(fd, bits) < 0)
+		return err_sys("set the mode of '%s'", name);
 	return NULL;
 }
 

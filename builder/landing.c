@@ -12,7 +12,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
-#include "base/userns.h"
+#include "overlay/owner.h"
 
 #define LINKS_MAX 40 /* as the kernel allows */
 
@@ -66,9 +66,9 @@ static struct err *mirror(struct landing *landing)
 	struct stat st;
 
 	TRY(note_time(landing, landing->below_fd, &st));
+	TRY(owner_stat(landing->below_fd, &st));
 	TRY(xattrs_read(landing->below_fd, XATTR_VIEW, &landing->xattrs));
-	if (fchown(fd, st.st_uid, st.st_gid) < 0)
-		return userns_explain_owner(err_sys("copy the owner of '/%s'", landing->path));
+	TRY(owner_set(fd, st.st_uid, st.st_gid));
 	TRY(xattrs_apply(fd, XATTR_LAYER, landing->xattrs.at, landing->xattrs.len,
 			 XATTR_DEFAULT_ACL));
 	if (fchmod(fd, st.st_mode & 07777) < 0)
@@ -98,8 +98,8 @@ static struct err *make(struct landing *landing, int dir_fd, const char *name,
 	TRY(open_dir(dir_fd, name, landing->path, &landing->upper_fd));
 	if (landing->below_fd >= 0)
 		return err_wrap(mirror(landing), "'/%s'", landing->path);
-	if (fchown(landing->upper_fd, fresh->uid, fresh->gid) < 0 ||
-	    fchmod(landing->upper_fd, fresh->mode) < 0)
+	TRY(err_wrap(owner_set(landing->upper_fd, fresh->uid, fresh->gid), "'/%s'", landing->path));
+	if (fchmod(landing->upper_fd, fresh->mode) < 0)
 		return err_sys("set the mode of '/%s'", landing->path);
 	landing->fresh = !(fresh->mode & S_ISGID);
 	return NULL;

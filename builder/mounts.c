@@ -24,6 +24,7 @@
 #include "builder/volume.h"
 #include "overlay/detached.h"
 #include "overlay/idmap.h"
+#include "overlay/owner.h"
 #include "store/layer.h"
 
 #define TMPFS_MODE 01777
@@ -212,8 +213,8 @@ static struct err *make_copy(struct making *m, const struct plan_mount *mount)
 	TRY(copy_selected(m->ex, mount, "/" COPIED, hold.stage->fs_fd));
 	if (S_ISDIR(node->mode)) {
 		TRY(file_make_dirs(hold.stage->fs_fd, COPIED, 0755, &copy_fd));
-		if (!mount->from.context->local && fchown(copy_fd, node->uid, node->gid) < 0)
-			return err_sys("set the owner of a copy");
+		if (!mount->from.context->local)
+			TRY(owner_set(copy_fd, node->uid, node->gid));
 		TRY(dress(copy_fd, node));
 	} else {
 		TRY(file_open(hold.stage->fs_fd, COPIED, O_PATH | O_NOFOLLOW, 0, FILE_NO_LINKS,
@@ -314,6 +315,7 @@ static struct err *copy_view(struct execution *ex, const struct plan_mount *moun
 
 	TRY(execution_view(ex, &mount->from, &what, &view_fd));
 	TRY(tree_open(view_fd, NULL, NULL, &tree));
+	TRY(tree_read_records(tree));
 	TRY(selection_add(&all, tree, "/", what));
 	TRY(selection_load(&all, tree, ex->copy_pool));
 	return copy_run(tree, &all, &opts, -1, fs_fd);
@@ -330,9 +332,10 @@ static struct err *fill_cache(void *self, int fs_fd)
 		TRY(copy_selected(ex, mount, "/", fs_fd));
 	else if (mount->from.stage || mount->from.image)
 		TRY(copy_view(ex, mount, fs_fd));
-	if (fchown(fs_fd, number_or(mount->flag.uid, 0), number_or(mount->flag.gid, 0)) < 0 ||
-	    fchmod(fs_fd, number_or(mount->flag.mode, CACHE_MODE) & 07777) < 0)
-		return err_sys("set the owner and mode of a cache");
+	TRY(owner_set(fs_fd, (uid_t)number_or(mount->flag.uid, 0),
+		      (gid_t)number_or(mount->flag.gid, 0)));
+	if (fchmod(fs_fd, number_or(mount->flag.mode, CACHE_MODE) & 07777) < 0)
+		return err_sys("set the mode of a cache");
 	return NULL;
 }
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/str.h"
+#include "base/userns.h"
 #include "builder/add.h"
 #include "builder/build.h"
 #include "builder/copy.h"
@@ -20,6 +21,7 @@
 #include "builder/plan-private.h"
 #include "builder/run.h"
 #include "overlay/diff.h"
+#include "overlay/owner.h"
 #include "overlay/user.h"
 #include "store/store.h"
 
@@ -53,6 +55,18 @@ static struct err *make_mounts(struct execution *ex, struct plan_step *step, int
 	return script_wrap(err, ex->plan->recipe->script, &step->instruction->position);
 }
 
+/* With one id alone what a step makes is everybody's until it is said whose it is. */
+static struct err *settle_owners(const struct plan_step *step, int view_fd,
+				 const struct layer_stage *layer)
+{
+	AUTO(user) struct user user = { 0 };
+
+	if (userns_mode() != USERNS_SINGLE)
+		return NULL;
+	TRY(user_resolve(view_fd, str_of(step->user), &user));
+	return err_wrap(owner_settle(layer->fs_fd, user.uid, user.gid), "record owners");
+}
+
 static struct err *do_run(struct execution *ex, struct plan_step *step, const struct stack *stack,
 			  int view_fd, const struct layer_stage *layer, int *ret_code)
 {
@@ -74,7 +88,8 @@ static struct err *do_run(struct execution *ex, struct plan_step *step, const st
 	TRY(make_mounts(ex, step, view_fd, &idmap, &mounts));
 	site.idmap = mapped.idmap = idmap;
 	TRY(stack_mount(&mapped, layer, &ex->skeleton, mounts_points_fd(&mounts), &root_fd));
-	return (ex->opts->run ? ex->opts->run : run_step)(&site, step, root_fd, ret_code);
+	TRY((ex->opts->run ? ex->opts->run : run_step)(&site, step, root_fd, ret_code));
+	return settle_owners(step, view_fd, layer);
 }
 
 /* The ids of --chown: a number alone stands for the group, too; a name for its own group. */
@@ -125,6 +140,7 @@ static struct err *select_from(struct execution *ex, struct plan_step *step, str
 
 	TRY(execution_view(ex, &copy->from, &what, &view_fd));
 	TRY(tree_open(view_fd, NULL, NULL, ret_tree));
+	TRY(tree_read_records(*ret_tree));
 	ret->excludes = &copy->excludes;
 	ret->parents = copy->parents;
 	vec_foreach (&copy->sources, source)

@@ -17,6 +17,7 @@
 #include "base/vec.h"
 #include "builder/ignore.h"
 #include "builder/sift.h"
+#include "overlay/owner.h"
 
 #define LINKS_MAX 40   /* as the kernel allows */
 #define INLINE_DIRS 24 /* so many directories are read before threads are worth their start */
@@ -53,6 +54,22 @@ struct err *tree_skip(struct tree *tree, int fd)
 		return err_sys("look at the directory to leave out");
 	tree->skip_dev = st.st_dev;
 	tree->skip_ino = st.st_ino;
+	return NULL;
+}
+
+struct err *tree_read_records(struct tree *tree)
+{
+	struct stat st = { .st_mode = tree->root.mode,
+			   .st_uid = tree->root.uid,
+			   .st_gid = tree->root.gid };
+	AUTO(fd) int fd = openat(tree->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys("open the directory to copy from");
+	TRY(owner_stat(fd, &st));
+	tree->recorded = true;
+	tree->root.uid = st.st_uid;
+	tree->root.gid = st.st_gid;
 	return NULL;
 }
 
@@ -198,6 +215,8 @@ static struct err *scan_child(struct tree *tree, struct tree_node *dir, int dir_
 		return errno == ENOENT ? NULL : err_sys("look at '%s/%s'", path, name);
 	if ((excluded && !S_ISDIR(st.st_mode)) || is_skipped(tree, &st))
 		return NULL;
+	if (tree->recorded)
+		TRY(err_wrap(owner_stat_at(dir_fd, name, &st), "'%s/%s'", path, name));
 	*ret = node_of(&st, dir);
 	ret->excluded = excluded;
 	ret->visible = !excluded;

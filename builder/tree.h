@@ -68,6 +68,7 @@ struct tree {
 	atomic_bool twins;           /* see tree_has_twins() */
 	dev_t skip_dev;              /* see tree_skip() */
 	ino_t skip_ino;              /* 0: nothing is skipped */
+	bool recorded;               /* see tree_read_records() */
 	struct tree_node root;
 };
 
@@ -80,6 +81,10 @@ DEFINE_AUTO(tree)
 /* Leave out the directory `fd` wherever it is met: the store, when it lies in the context. For a
  * tree of which nothing is loaded yet. */
 struct err *tree_skip(struct tree *tree, int fd) MUST_USE;
+
+/* It is of the store's, where owners and devices may be recorded (overlay/owner.h). In anybody else's tree an
+ * attribute of that name says nothing. For a tree of which nothing is loaded yet. */
+struct err *tree_read_records(struct tree *tree) MUST_USE;
 
 /* Read the children of a directory, if they are not known. */
 struct err *tree_load(struct tree *tree, struct tree_node *dir) MUST_USE;

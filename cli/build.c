@@ -583,6 +583,7 @@ static struct err *run_build(struct cli *cli, void *arg, struct strings *operand
 		TRY(build_manifest_open(store, values->manifest, &manifest));
 	ui = ui_new(find_progress(values));
 	request.opts.events = ui_events(ui);
+	cli_tell_ids();
 	err = build_run(store, &request.opts, &result);
 	ui_free(STEAL(ui)); /* before anything else is printed */
 	umask(request.opts.user_umask);

@@ -60,6 +60,8 @@ struct err *command_unknown(const char *name) MUST_USE;
 /* Be root, if need be of a user namespace (base/userns.h): for commands that make or mount trees. It
  * comes before anything is opened, and before the first thread. */
 struct err *cli_be_root(void) MUST_USE;
+/* Say what it means that there is one id alone, if so. */
+void cli_tell_ids(void);
 
 /* Open the store that --root or the environment names. */
 struct err *cli_open_store(const struct cli *cli, struct store **ret) MUST_USE;

@@ -82,10 +82,17 @@ struct err *command_unknown(const char *name)
 
 struct err *cli_be_root(void)
 {
-	TRY(userns_enter());
+	return userns_enter();
+}
+
+void cli_tell_ids(void)
+{
 	if (userns_mode() == USERNS_SINGLE)
-		log_info("this user has one id alone: %s", userns_reason());
-	return NULL;
+		log_warn(
+			"this user has one id alone (%s): owners are recorded for the layers, but in "
+			"a step every file and process is root's own, and stat shows no other owner; "
+			"usermod --add-subuids and --add-subgids give more ids",
+			userns_reason());
 }
 
 struct err *cli_open_store(const struct cli *cli, struct store **ret)

@@ -107,8 +107,10 @@ static void look_at_user(struct patient *patient)
 		note(patient, "user", STATE_GOOD, NULL,
 		     xstrdup("root of a user namespace, with subordinate ids"));
 	else {
-		text = xasprintf("one id alone, since %s: images with several owners do not work",
-				 userns_reason());
+		text = xasprintf(
+			"one id alone, since %s: owners are recorded for the layers; in a step "
+			"every file and process is root's own, and stat shows no other owner",
+			userns_reason());
 		note(patient, "user", STATE_MISSING, err_new(ERR_DENIED, "%s", text), text);
 	}
 }

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/vec.h"
+#include "overlay/owner.h"
 #include "overlay/whiteout.h"
 
 #define LINKS_MAX 40 /* symbolic links on one path, as in the kernel */
@@ -239,6 +240,7 @@ static struct err *make_alike(struct dest *dest, const char *name, int fd)
 
 	if (fstat(fd, &st) < 0)
 		return err_sys("stat directory '%s' below the layer", name);
+	TRY(owner_stat(fd, &st));
 	TRY(xattrs_read(fd, XATTR_VIEW, &xattrs));
 	entry.mode = st.st_mode & 07777;
 	entry.uid = st.st_uid;

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/userns.h"
 #include "overlay/kernel-private.h"
 
 #define NUMBER_SIZE 24
@@ -52,7 +53,9 @@ static struct err *fill_file(int dir_fd, const struct detached_file *file)
 	if (fd < 0)
 		return err_sys("make a file in memory");
 	TRY(file_write_all(fd, file->data, file->len, "a file in memory"));
-	if (fchown(fd, file->uid, file->gid) < 0 || fchmod(fd, file->mode) < 0)
+	/* with one id alone it is everybody's who can be in the step */
+	if ((userns_mode() != USERNS_SINGLE && fchown(fd, file->uid, file->gid) < 0) ||
+	    fchmod(fd, file->mode) < 0)
 		return err_sys("set the owner and mode of a file in memory");
 	return NULL;
 }

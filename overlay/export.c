@@ -15,9 +15,11 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/stream.h"
+#include "base/userns.h"
 #include "base/vec.h"
 #include "overlay/dest.h"
 #include "overlay/diff.h"
+#include "overlay/owner.h"
 #include "overlay/walk.h"
 
 struct err *export_tar(int view_fd, struct sink *out)
@@ -165,7 +167,8 @@ static struct err *export_node(struct job *job, const char *name, const struct w
 	const struct tar_entry here = entry_here(job, &entry->tar);
 	struct place_dir dir;
 
-	if (!job->dest.place.owners && (here.type == TAR_CHAR || here.type == TAR_BLOCK)) {
+	if ((!job->dest.place.owners || owner_lacks_devices()) &&
+	    (here.type == TAR_CHAR || here.type == TAR_BLOCK)) {
 		job->left_devices = true;
 		return NULL;
 	}
@@ -286,6 +289,8 @@ static void warn(const struct job *job)
 	if (!job->dest.place.owners)
 		log_warn("not root: the files are yours, without set-id bits%s",
 			 job->left_devices ? ", and device nodes are left out" : "");
+	else if (job->left_devices)
+		log_warn("device nodes cannot be made here and are left out");
 	if (job->left_xattrs)
 		log_warn("some extended attributes could not be set and are left out");
 }
@@ -298,7 +303,8 @@ struct err *export_dir(int view_fd, int dest_fd)
 	dest_init(&job.dest, dest_fd, -1);
 	TRY(choose_temp(&job));
 	job.dest.place.side = XATTR_VIEW;
-	job.dest.place.owners = geteuid() == 0;
+	/* Records are for the store: who has one id alone is given files of his own. */
+	job.dest.place.owners = geteuid() == 0 && userns_mode() != USERNS_SINGLE;
 	job.dest.place.umask = 0777; /* a default ACL may stand in its place: set every mode */
 	TRY(walk(view_fd, &opts, export_entry, &job));
 	TRY(dest_finish(&job.dest));

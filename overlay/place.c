@@ -15,7 +15,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "base/stream.h"
-#include "base/userns.h"
+#include "overlay/owner.h"
 
 /* What the kernel keeps of a device number (include/linux/kdev_t.h). */
 #define MAJOR_MAX 0xfffU
@@ -80,8 +80,8 @@ static struct err *set_owner_and_mode(const struct place *place, const struct pl
 {
 	mode_t made = entry->mode & 0777 & ~place->umask;
 
-	if (owner_differs(place, dir, entry) && fchown(fd, entry->uid, entry->gid) < 0)
-		return userns_explain_owner(err_sys("set the owner"));
+	if (owner_differs(place, dir, entry))
+		TRY(owner_set(fd, entry->uid, entry->gid));
 	if ((made != entry->mode || dir->inherits) && fchmod(fd, entry->mode) < 0)
 		return err_sys("set the mode");
 	return NULL;
@@ -152,8 +152,8 @@ struct err *place_make_dir(const struct place *place, const struct place_dir *di
 struct err *place_adopt_dir(const struct place *place, int fd, const struct tar_entry *entry)
 {
 	TRY(xattrs_clear(fd, place->side));
-	if (place->owners && fchown(fd, entry->uid, entry->gid) < 0)
-		return userns_explain_owner(err_sys("set the owner"));
+	if (place->owners)
+		TRY(owner_set(fd, entry->uid, entry->gid));
 	if (fchmod(fd, entry->mode) < 0)
 		return err_sys("set the mode");
 	return xattrs_apply(fd, place->side, entry->xattrs, entry->xattr_count, XATTR_DEFAULT_ACL);
@@ -169,9 +169,8 @@ static struct err *make_device(int dir_fd, const char *name, const struct tar_en
 			       minor_nr);
 	if (type == S_IFCHR && major_nr == 0 && minor_nr == 0)
 		return err_new(ERR_INVALID, "a character device 0:0 would be a whiteout");
-	if (mknodat(dir_fd, name, type | (entry->mode & 0777), makedev(major_nr, minor_nr)) < 0)
-		return err_sys("make a device node");
-	return NULL;
+	return owner_make_device(dir_fd, name, type | (entry->mode & 0777),
+				 makedev(major_nr, minor_nr));
 }
 
 static struct err *make_node(int dir_fd, const char *name, const struct tar_entry *entry)
@@ -217,9 +216,8 @@ struct err *place_node(const struct place *place, const struct place_dir *dir, c
 	struct timespec times[2];
 
 	TRY(make_node(dir->fd, name, entry));
-	if (owner_differs(place, dir, entry) &&
-	    fchownat(dir->fd, name, entry->uid, entry->gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return userns_explain_owner(err_sys("set the owner"));
+	if (owner_differs(place, dir, entry))
+		TRY(owner_set_at(dir->fd, name, entry->uid, entry->gid));
 	if (entry->type != TAR_SYMLINK && (made != entry->mode || dir->inherits))
 		TRY(set_node_mode(dir->fd, name, entry->mode));
 	if (utimensat(dir->fd, name, entry_times(entry->mtime, times), AT_SYMLINK_NOFOLLOW) < 0)

@@ -9,7 +9,8 @@
  * pointers in place, so that it never has to allocate.
  *
  * Reports come back on the step's own socket, in this order: REPORT_TTY if a
- * terminal was asked for (the master is attached), REPORT_FAILED if the step
+ * terminal was asked for (the master is attached), REPORT_LISTENER if the filter
+ * asks (its listener is), REPORT_FAILED if the step
  * could not be set up or executed, REPORT_ENDED. The other way, each message is
  * one int: a signal to send. End of file is SIGKILL.
  */
@@ -34,6 +35,7 @@ enum request_flags {
 	REQUEST_NO_NEW_PRIVILEGES = 512,
 	REQUEST_INIT = 1024,   /* process 1 is not the command */
 	REQUEST_USERNS = 2048, /* a user namespace is among those sent; the step ends up there */
+	REQUEST_LISTEN = 4096, /* the filter asks: its listener is reported */
 };
 
 enum request_fd {
@@ -122,7 +124,7 @@ enum step_stage {
 #undef STEP_STAGE
 };
 
-enum report_kind { REPORT_TTY, REPORT_FAILED, REPORT_ENDED };
+enum report_kind { REPORT_TTY, REPORT_LISTENER, REPORT_FAILED, REPORT_ENDED };
 
 #define REPORT_WHAT_SIZE 128
 

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@
 #include "overlay/idmap.h"
 #include "overlay/network-private.h"
 #include "overlay/network.h"
+#include "overlay/overseer.h"
 #include "overlay/report-private.h"
 #include "overlay/request-private.h"
 #include "overlay/resolver.h"
@@ -76,8 +78,9 @@ struct sandbox_run {
 	struct cgroup_leaf *leaf; /* owned; NULL: none */
 	int report_fd;
 	int tty_fd;
-	bool started; /* it was handed over */
-	bool ended;   /* nothing of it runs any more */
+	struct overseer *overseer; /* owned; NULL: the step's filter does not ask */
+	bool started;              /* it was handed over */
+	bool ended;                /* nothing of it runs any more */
 };
 
 struct sandbox *sandbox_new(int cache_dir_fd)
@@ -433,15 +436,33 @@ static struct request_span add_limits(struct buf *buf, const struct sandbox_spec
 	return add_array(buf, limits, spec->limit_count, sizeof(*limits));
 }
 
+/* With one id alone the step's root asks for what cannot be done there. Other users could not do it anyhow. */
+static bool is_overseen(const struct sandbox_spec *spec)
+{
+	return userns_mode() == USERNS_SINGLE && spec->uid == 0;
+}
+
+static void add_part(struct buf *buf, struct seccomp_part part, struct request_span *span)
+{
+	buf_add(buf, part.at, part.len * sizeof(*part.at));
+	span->count += (uint32_t)part.len;
+}
+
 static struct request_span add_filter(struct buf *buf, const struct sandbox *sandbox,
 				      const struct sandbox_spec *spec)
 {
-	const struct seccomp_part front = seccomp_no_frames();
-	const size_t len = spec->network == SANDBOX_NETWORK_PRIVATE ? front.len : 0;
-	struct request_span span = add_array(buf, front.at, len, sizeof(*front.at));
+	static const struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	struct request_span span = add_array(buf, NULL, 0, sizeof(struct sock_filter));
 
-	buf_add(buf, sandbox->filter.at, sandbox->filter.len * sizeof(*sandbox->filter.at));
-	span.count += (uint32_t)sandbox->filter.len;
+	if (is_overseen(spec))
+		add_part(buf, overseer_filter(), &span);
+	if (spec->insecure && span.count)
+		add_part(buf, (struct seccomp_part){ &allow, 1 }, &span);
+	if (spec->insecure)
+		return span;
+	if (spec->network == SANDBOX_NETWORK_PRIVATE)
+		add_part(buf, seccomp_no_frames(), &span);
+	add_part(buf, (struct seccomp_part){ sandbox->filter.at, sandbox->filter.len }, &span);
 	return span;
 }
 
@@ -453,6 +474,7 @@ static uint32_t request_flags(const struct sandbox_spec *spec)
 	flags |= spec->insecure ? REQUEST_INSECURE : 0;
 	flags |= spec->init ? REQUEST_INIT : 0;
 	flags |= userns_mode() == USERNS_SINGLE ? REQUEST_ONE_ID : 0;
+	flags |= is_overseen(spec) ? REQUEST_LISTEN : 0;
 	flags |= spec->idmap ? REQUEST_USERNS : 0;
 	if (spec->tty)
 		return flags | REQUEST_TTY;
@@ -466,8 +488,10 @@ static void add_ids(const struct sandbox_spec *spec, struct request *request)
 {
 	const struct idmap *map = spec->idmap;
 
-	request->outer_uid = map ? idmap_uid(map, spec->uid) : spec->uid;
-	request->outer_gid = map ? idmap_gid(map, spec->gid) : spec->gid;
+	const bool alone = userns_mode() == USERNS_SINGLE;
+
+	request->outer_uid = map ? idmap_uid(map, spec->uid) : alone ? 0 : spec->uid;
+	request->outer_gid = map ? idmap_gid(map, spec->gid) : alone ? 0 : spec->gid;
 	request->root_uid = map ? idmap_uid(map, 0) : 0;
 	request->root_gid = map ? idmap_gid(map, 0) : 0;
 	request->tty_gid = map ? idmap_gid(map, TTY_GROUP) : TTY_GROUP;
@@ -501,8 +525,7 @@ static struct err *format_request(const struct sandbox *sandbox, const struct sa
 	if (resources_asked(&sandbox->resources))
 		request.cgroups = add_list(buf, entry->shown);
 	request.groups = add_array(buf, spec->groups, spec->group_count, sizeof(*spec->groups));
-	if (!spec->insecure)
-		request.seccomp = add_filter(buf, sandbox, spec);
+	request.seccomp = add_filter(buf, sandbox, spec);
 	TRY(buf_check(buf, "the command with its variables"));
 	memcpy(buf->at, &request, sizeof(request));
 	return NULL;
@@ -607,6 +630,20 @@ static struct err *receive_tty(struct sandbox_run *run)
 	return NULL;
 }
 
+/* It comes with the filter, when all else is done but the change of ids. */
+static struct err *receive_listener(struct sandbox_run *run, int root_fd)
+{
+	struct report report;
+	int fd;
+
+	TRY(receive(run, &report, &fd));
+	if (report.kind == REPORT_LISTENER && fd >= 0)
+		return overseer_start(fd, root_fd, &run->overseer);
+	if (report.kind == REPORT_FAILED)
+		return report_error(&report);
+	return err_new(ERR_INTERNAL, "sandbox: the step ended before it had a filter");
+}
+
 struct err *sandbox_start(struct sandbox *sandbox, const struct sandbox_spec *spec,
 			  struct sandbox_run **ret)
 {
@@ -634,6 +671,8 @@ struct err *sandbox_start(struct sandbox *sandbox, const struct sandbox_spec *sp
 	run->started = true;
 	if (spec->tty)
 		TRY(receive_tty(run));
+	if (is_overseen(spec))
+		TRY(receive_listener(run, spec->root_fd));
 	*ret = STEAL(run);
 	return NULL;
 }
@@ -774,6 +813,7 @@ void sandbox_run_free(struct sandbox_run *run)
 		return;
 	if (run->started && !run->ended)
 		end_run(run);
+	overseer_free(run->overseer);
 	cgroup_leaf_put(run->leaf);
 	if (run->tty_fd >= 0)
 		close(run->tty_fd);

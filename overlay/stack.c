@@ -28,6 +28,7 @@
 #include "overlay/idmap.h"
 #include "overlay/kernel-private.h"
 #include "overlay/mount.h"
+#include "overlay/owner.h"
 #include "overlay/unpack.h"
 #include "overlay/xattr.h"
 #include "store/blob.h"
@@ -96,6 +97,7 @@ static struct err *root_read(int fd, struct root *ret)
 {
 	if (fstat(fd, &ret->st) < 0)
 		return err_sys("stat the root of a layer");
+	TRY(owner_stat(fd, &ret->st));
 	return err_wrap(xattrs_read(fd, XATTR_LAYER, &ret->xattrs), "the root of a layer");
 }
 
@@ -129,8 +131,8 @@ static struct err *root_apply(const struct root *root, int fd)
 
 	/* One that it has got from where the store lies would be passed on to all that is made. */
 	TRY(xattrs_clear(fd, XATTR_LAYER));
-	if (fchown(fd, root->st.st_uid, root->st.st_gid) < 0 ||
-	    fchmod(fd, root->st.st_mode & 07777) < 0)
+	TRY(owner_set(fd, root->st.st_uid, root->st.st_gid));
+	if (fchmod(fd, root->st.st_mode & 07777) < 0)
 		return err_sys("make the root of a layer");
 	TRY(xattrs_apply(fd, XATTR_LAYER, root->xattrs.at, root->xattrs.len, NULL));
 	return futimens(fd, times) < 0 ? err_sys("make the root of a layer") : NULL;

@@ -35,6 +35,7 @@
 #include "base/untar.h"
 #include "base/vec.h"
 #include "overlay/dest.h"
+#include "overlay/owner.h"
 #include "overlay/pipeline.h"
 #include "overlay/place.h"
 #include "overlay/whiteout.h"
@@ -346,6 +347,7 @@ static struct err *copy_up(struct job *job, const char *name, int below_fd)
 		return err_sys("stat the target below the layer");
 	if (!S_ISREG(st.st_mode))
 		return err_new(ERR_UNSUPPORTED, "a hard link to something below that is no file");
+	TRY(owner_stat(fd, &st));
 	TRY(xattrs_read(fd, XATTR_VIEW, &xattrs));
 	entry.mode = st.st_mode & 07777;
 	entry.uid = st.st_uid;

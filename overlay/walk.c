@@ -30,6 +30,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "overlay/chain.h"
+#include "overlay/owner.h"
 #include "overlay/whiteout.h"
 #include "overlay/xattr.h"
 
@@ -285,29 +286,6 @@ static int open_file(struct walk *walk, int dir_fd, const char *name)
 	return fd;
 }
 
-static struct err *walk_file(struct walk *walk, int dir_fd, const char *name)
-{
-	AUTO(fd) int fd = open_file(walk, dir_fd, name);
-	struct walk_entry entry = { .fd = fd, .dir_fd = dir_fd, .name = name };
-	struct stat st;
-	bool linked;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_sys("open '%s'", walk->path.at);
-	if (!S_ISREG(st.st_mode))
-		return err_new(ERR_INVALID, "'%s' has changed its type", walk->path.at);
-	entry.st = &st;
-	entry.tar = describe(TAR_FILE, walk->path.at, &st, NULL);
-	look_for_link(walk, &entry, &linked);
-	if (!linked) {
-		TRY(err_wrap(xattrs_read(fd, walk->side, &walk->xattrs), "'%s'", walk->path.at));
-		entry.tar.xattrs = walk->xattrs.at;
-		entry.tar.xattr_count = walk->xattrs.len;
-		entry.tar.size = (uint64_t)st.st_size;
-	}
-	return tell(walk, &entry);
-}
-
 /* The kind of entry that a mode makes; false for a socket. */
 static bool node_type(mode_t mode, enum tar_type *ret)
 {
@@ -343,6 +321,7 @@ static struct err *walk_node(struct walk *walk, int dir_fd, const char *name)
 
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys("stat '%s'", walk->path.at);
+	TRY(err_wrap(owner_stat_at(dir_fd, name, &st), "'%s'", walk->path.at));
 	if (!node_type(st.st_mode, &type))
 		return NULL;
 	entry.st = &st;
@@ -364,6 +343,32 @@ static struct err *walk_node(struct walk *walk, int dir_fd, const char *name)
 	return tell(walk, &entry);
 }
 
+static struct err *walk_file(struct walk *walk, int dir_fd, const char *name)
+{
+	AUTO(fd) int fd = open_file(walk, dir_fd, name);
+	struct walk_entry entry = { .fd = fd, .dir_fd = dir_fd, .name = name };
+	struct stat st;
+	bool linked;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys("open '%s'", walk->path.at);
+	if (!S_ISREG(st.st_mode))
+		return err_new(ERR_INVALID, "'%s' has changed its type", walk->path.at);
+	TRY(err_wrap(owner_stat(fd, &st), "'%s'", walk->path.at));
+	if (!S_ISREG(st.st_mode))
+		return walk_node(walk, dir_fd, name);
+	entry.st = &st;
+	entry.tar = describe(TAR_FILE, walk->path.at, &st, NULL);
+	look_for_link(walk, &entry, &linked);
+	if (!linked) {
+		TRY(err_wrap(xattrs_read(fd, walk->side, &walk->xattrs), "'%s'", walk->path.at));
+		entry.tar.xattrs = walk->xattrs.at;
+		entry.tar.xattr_count = walk->xattrs.len;
+		entry.tar.size = (uint64_t)st.st_size;
+	}
+	return tell(walk, &entry);
+}
+
 /* ---- directories ---- */
 
 static struct err *walk_content(struct walk *walk, struct level *level);
@@ -374,6 +379,7 @@ static struct err *read_dir(struct walk *walk, int fd, enum xattr_side side, str
 {
 	if (fstat(fd, st) < 0)
 		return err_sys("stat directory");
+	TRY(owner_stat(fd, st));
 	return walk->opts->bare ? NULL : xattrs_read(fd, side, xattrs);
 }
 

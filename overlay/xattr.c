@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/vec.h"
+#include "overlay/owner.h"
 #include "overlay/whiteout.h"
 
 void xattrs_release(struct xattrs *set)
@@ -28,6 +29,8 @@ bool xattr_kept(const char *name)
 	for (size_t i = 0; i < ARRAY_SIZE(exact); i++)
 		if (strcmp(name, exact[i]) == 0)
 			return true;
+	if (strncmp(name, OWNER_XATTR_PREFIX, strlen(OWNER_XATTR_PREFIX)) == 0)
+		return false;
 	return strncmp(name, "user.", 5) == 0 && name[5];
 }
 

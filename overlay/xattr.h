@@ -1,7 +1,7 @@
 /*
  * overlay/xattr.h - the extended attributes that belong to an image.
  *
- * Kept are user.*, file capabilities, IMA signatures and POSIX ACLs. The rest
+ * Kept are user.* but for user.cairn.* (overlay/owner.h), file capabilities, IMA signatures and POSIX ACLs. The rest
  * speaks of one machine (SELinux labels, EVM seals) or of one kernel's bookkeeping
  * (trusted.*), and neither enters a blob nor leaves one. What overlayfs itself
  * keeps is told apart by overlay/whiteout.

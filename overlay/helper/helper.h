@@ -57,6 +57,9 @@ static inline char *step_text(const struct step *step, uint32_t at)
 /* Report errno and end the step with `code`. `what` may be NULL. */
 noreturn void step_fail(const struct step *step, enum step_stage stage, const char *what);
 
+/* Report a descriptor. */
+void step_report_fd(const struct step *step, enum report_kind kind, int fd);
+
 /* Everything that a freshly cloned step does. */
 noreturn void step_main(struct step *step);
 

@@ -9,6 +9,7 @@
 #include "overlay/helper/helper.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
@@ -17,11 +18,15 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include "overlay/kernel-private.h"
+
+#define LISTEN_FLAGS (SECCOMP_FILTER_FLAG_SPEC_ALLOW | SECCOMP_FILTER_FLAG_NEW_LISTENER)
+#define WAIT_KILLABLE (1UL << 5) /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV */
 
 #define FILES_SOFT 1024
 #define FILES_HARD 524288
@@ -113,12 +118,25 @@ static void load_filter(const struct step *step)
 		.filter = (struct sock_filter *)(void *)step_text(step, span.at),
 	};
 
+	long fd;
+
 	if (!span.count)
 		return;
 	/* Speculation is the machine's decision, as for every other process. */
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
-		    &program) < 0)
-		step_fail(step, STAGE_SECCOMP, NULL);
+	if (!(step->request->flags & REQUEST_LISTEN)) {
+		if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+			    &program) < 0)
+			step_fail(step, STAGE_SECCOMP, NULL);
+		return;
+	}
+	/* Signals wait until a question is answered, where the kernel can do that (5.19). */
+	fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, LISTEN_FLAGS | WAIT_KILLABLE, &program);
+	if (fd < 0 && errno == EINVAL)
+		fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, LISTEN_FLAGS, &program);
+	if (fd < 0)
+		step_fail(step, STAGE_SECCOMP, "that asks");
+	step_report_fd(step, REPORT_LISTENER, (int)fd);
+	close((int)fd);
 }
 
 static void set_capabilities(const struct step *step, uint64_t set)
@@ -133,6 +151,41 @@ static void set_capabilities(const struct step *step, uint64_t set)
 		step_fail(step, STAGE_CAPABILITIES, NULL);
 }
 
+/* Write to a file of our own /proc. */
+static void write_self(const struct step *step, const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		step_fail(step, STAGE_IDENTITY, path);
+	close(fd);
+}
+
+/* "`id` 0 1" */
+static const char *one_id_map(char buf[static 24], uint32_t id)
+{
+	static const char rest[] = " 0 1";
+	char *at = buf + 24 - sizeof(rest);
+
+	memcpy(at, rest, sizeof(rest));
+	do
+		*--at = (char)('0' + id % 10);
+	while ((id /= 10) != 0);
+	return at;
+}
+
+/* Our only id becomes that of the step's user, in a namespace below. All files are his there. */
+static void rename_one_id(const struct step *step)
+{
+	char buf[24];
+
+	if (unshare(CLONE_NEWUSER) < 0)
+		step_fail(step, STAGE_IDENTITY, "in a user namespace of its own");
+	write_self(step, "/proc/self/setgroups", "deny");
+	write_self(step, "/proc/self/uid_map", one_id_map(buf, step->request->uid));
+	write_self(step, "/proc/self/gid_map", one_id_map(buf, step->request->gid));
+}
+
 void identity_assume(const struct step *step)
 {
 	const struct request *request = step->request;
@@ -144,6 +197,8 @@ void identity_assume(const struct step *step)
 			step_fail(step, STAGE_IDENTITY, "user namespace");
 		close(step->userns_fd);
 	}
+	if (request->flags & REQUEST_ONE_ID && request->uid != 0)
+		rename_one_id(step);
 	/* Where groups cannot be dropped, those of the user outside stay, all of them unmapped. */
 	if (!(request->flags & REQUEST_ONE_ID) && setgroups(request->groups.count, groups) < 0)
 		step_fail(step, STAGE_IDENTITY, "groups");

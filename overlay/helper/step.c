@@ -46,6 +46,27 @@ noreturn void step_fail(const struct step *step, enum step_stage stage, const ch
 	fail_with(step, &report, 125);
 }
 
+void step_report_fd(const struct step *step, enum report_kind kind, int fd)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct report report = { .kind = kind };
+	struct iovec iov = { .iov_base = &report, .iov_len = sizeof(report) };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+	if (sendmsg(step->report_fd, &msg, MSG_NOSIGNAL) < 0)
+		step_fail(step, kind == REPORT_TTY ? STAGE_TTY : STAGE_SECCOMP, "hand over");
+}
+
 /* Turn a list of offsets into one of pointers, NULL at its end. */
 static void fix_list(const struct step *step, struct request_span span)
 {

@@ -484,27 +484,6 @@ void tree_furnish(struct step *step)
 
 /* ---- a terminal ---- */
 
-static void report_master(const struct step *step, int master_fd)
-{
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct report report = { .kind = REPORT_TTY };
-	struct iovec iov = { .iov_base = &report, .iov_len = sizeof(report) };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &master_fd, sizeof(int));
-	if (sendmsg(step->report_fd, &msg, MSG_NOSIGNAL) < 0)
-		step_fail(step, STAGE_TTY, "hand over");
-}
-
 int tree_terminal(struct step *step)
 {
 	int master_fd = openat(step->dev_fd, "pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -526,7 +505,7 @@ int tree_terminal(struct step *step)
 	if (fd < 0 || kernel_attach(fd, step->dev_fd, "console") < 0)
 		step_fail(step, STAGE_TTY, "console");
 	close(fd);
-	report_master(step, master_fd);
+	step_report_fd(step, REPORT_TTY, master_fd);
 	close(master_fd);
 	return slave_fd;
 }

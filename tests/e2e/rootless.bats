@@ -103,23 +103,94 @@ give_context() {
 	forget r
 }
 
-@test "a user who has no other ids is told what to do" {
+# alone COMMAND...: run it as a user without subordinate ids, with a store of the test's own in there/.
+alone() {
+	(cd there && setpriv --reuid 65534 --regid 65534 --clear-groups \
+		env HOME=/nonexistent CAIRN_ROOT="$BATS_TEST_TMPDIR/there/store" NO_COLOR=1 \
+		${EPOCH:+SOURCE_DATE_EPOCH=$EPOCH} "$RL_HOME/cairn" "$@")
+}
+
+# there/, which is everybody's, with the base of many owners
+give_place() {
 	mkdir -m 777 there
-	chmod 755 "$BATS_TEST_TMPDIR"
-	alone() {
-		(cd there && setpriv --reuid 65534 --regid 65534 --clear-groups \
-			env CAIRN_ROOT="$PWD/store" "$RL_HOME/cairn" "$@")
-	}
-	chmod 755 "$RL_HOME"
-	printf 'FROM base\nRUN true\n' >there/Recipe
-	cp "$RL_HOME/base.tar" "$RL_HOME/plain.tar" there
-	alone import plain.tar base
-	run -0 alone build -t plain .
-	says "/etc/subuid has no line for nobody"
-	alone import base.tar base
-	fails 1 alone build .
-	says "entry './etc/owned'"
-	says "usermod --add-subuids"
+	chmod 755 "$BATS_TEST_TMPDIR" "$RL_HOME"
+	mkdir tree
+	tar -C tree -xf "$RL_HOME/base.tar"
+	ln tree/etc/owned tree/etc/twin
+	ln -s owned tree/etc/link && chown -h 5:6 tree/etc/link
+	mkfifo tree/etc/fifo && chown 7:8 tree/etc/fifo
+	mknod tree/etc/device c 1 3 && chown 9:10 tree/etc/device && chmod 620 tree/etc/device
+	mknod tree/etc/block b 7 8
+	install -d -m 3777 -o 100 -g 101 tree/etc/dir
+	tar -C tree --sort=name --mtime=@0 --numeric-owner -cf there/base.tar .
+	chmod 644 there/base.tar
+}
+
+@test "a user with one id alone builds the image that root builds, byte for byte" {
+	EPOCH=1
+	give_place
+	cat >there/Recipe <<-'EOF'
+		FROM base
+		COPY --chown=user:44 Recipe /r
+		COPY --chown=33 d /srv/d
+		RUN chown 7:8 /etc/owned && chmod 4755 /etc/owned && mkdir -m 2770 /d && chown user:1234 /d && touch /d/x && ln -s x /d/l
+		RUN chown -h 55:56 /d/l && chown -R 33:33 /srv && chmod g+s /srv && touch /srv/new /srv/own && chown 0:0 /srv/own
+		RUN cd /d && chown 12:13 ./x && mv x y && chown 3:4 /etc/fifo && mv /etc/link /etc/link2 && touch /etc/dir/new
+		RUN chmod 777 /srv/d/a && echo more >>/srv/d/a && chown 1:2 /dev/null /dev/stdout
+		USER user
+		WORKDIR /home/user/w
+		RUN touch f && id -u >g && mkdir sub && ln -s a b && ! chown 0 f
+		USER 77:78
+		RUN touch /etc/dir/mine
+		FROM base
+		COPY --from=0 / /
+	EOF
+	mkdir there/d && echo a >there/d/a && ln -s a there/d/b
+	chmod -R a+rX there/d
+	alone import base.tar base >/dev/null
+	run -0 --separate-stderr alone build -q -t app .
+	[[ $stderr == *"this user has one id alone (/etc/subuid has no line for nobody): owners are recorded"* ]]
+	theirs=$output
+	SOURCE_DATE_EPOCH=1 cairn import there/base.tar base >/dev/null
+	equal "$theirs" "$(SOURCE_DATE_EPOCH=1 cairn build -q --userns host -t app there)"
+	equal "$(alone digest app)" "$(cairn digest app)"
+	alone export -q -o theirs.tar app 2>/dev/null || alone export -o theirs.tar app >/dev/null
+	listing=$(tar --numeric-owner -tvf there/theirs.tar)
+	for line in "crw--w---- 9/10 .* 1,3 .* etc/device" "brw-.* 0/0 .* 7,8 .* etc/block" "prw.* 3/4 .* etc/fifo" \
+		"lrwx.* 5/6 .* etc/link2" "-rwsr-xr-x 7/8 .* etc/owned" "lrwx.* 55/56 .* d/l " "-rw.* 0/1234 .* d/y|-rw.* 12/13 .* d/y" \
+		"-rw.* 0/33 .* srv/new" "-rw.* 0/0 .* srv/own" "-rw.* 1000/1000 .* home/user/w/f" "-rw.* 77/101 .* etc/dir/mine"; do
+		grep -qE "^$line" <<<"$listing" || fail "no $line in $listing"
+	done
+	equal "$(alone run app sh -c 'test -f /etc/device && id -u' 2>/dev/null)" 0
+}
+
+@test "nobody forges an owner or a device by the attributes that record them" {
+	need setfattr
+	give_place
+	mkdir forged there/ctx
+	echo x | tee forged/owner forged/device >there/ctx/f
+	setfattr -n user.cairn.owner -v 33:33 forged/owner
+	setfattr -n user.cairn.device -v "c 1:3" forged/device
+	setfattr -n user.cairn.device -v "c 1:3" there/ctx/f
+	setfattr -n user.cairn.owner -v 33:33 there/ctx/f
+	setfattr -n user.other -v kept forged/owner
+	tar -C forged --xattrs --format=posix --numeric-owner -cf there/forged.tar .
+	printf 'FROM forged\nADD forged.tar /a/\nCOPY f /f\n' >there/ctx/Recipe
+	cp there/forged.tar there/ctx
+	chmod -R a+rX there
+	for as in alone env; do
+		(
+			[ "$as" = alone ] || { cd there; as=cairn; }
+			$as import forged.tar forged
+			$as build -q -t app ctx
+			$as export -o out.tar app
+		) >/dev/null 2>&1
+		equal "$(tar --numeric-owner -tvf there/out.tar | awk '$1 ~ /^[^d]/ {print $1, $2, $3, $6}' | sort)" "$(
+			printf '%s\n' "-rw-r--r-- 0/0 2 "{a/device,a/owner,device,f,owner}
+		)"
+		equal "$(grep -ac "cairn.owner\|cairn.device" there/out.tar)" 0
+		equal "$(grep -ac "user.other=kept" there/out.tar)" 2
+	done
 }
 
 @test "where only newgidmap fails a user builds alone, and hears why" {
@@ -131,7 +202,7 @@ give_context() {
 	chmod 755 tools/newgidmap
 	run user env PATH="$PWD/tools:$RL_HOME:/usr/bin:/bin" cairn build context
 	equal "$status" 0
-	says 'one id alone: no \x1b[31mgroups for you'
+	says 'one id alone (no \x1b[31mgroups for you)'
 }
 
 @test "git by ssh goes by the files of the user, not by those of root" {

@@ -29,11 +29,17 @@ TEST(attributes_of_images_are_told_from_those_of_machines)
 		"user.x",       "user.overlay.opaque",     "security.capability",
 		"security.ima", "system.posix_acl_access", "system.posix_acl_default"
 	};
-	static const char *const dropped[] = {
-		"user.",           "user",      "security.selinux",
-		"security.evm",    "trusted.x", "trusted.overlay.opaque",
-		"system.nfs4_acl", "",          "security.capability2"
-	};
+	static const char *const dropped[] = { "user.",
+					       "user",
+					       "security.selinux",
+					       "security.evm",
+					       "trusted.x",
+					       "trusted.overlay.opaque",
+					       "system.nfs4_acl",
+					       "",
+					       "security.capability2",
+					       "user.cairn.owner",
+					       "user.cairn.device" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
 		assert_true(xattr_kept(kept[i]));

@@ -1,0 +1,40 @@
+/*
+ * overlay/overseer.h - changes of owner in a step, where there is one id alone.
+ *
+ * chown(2) to any other id fails in such a namespace, and so does every change of
+ * user; without both no distribution's packages can be installed. There a step's
+ * filter asks us about the chown family, and a thread of ours answers: it looks up
+ * the file as the step would, and records the owner (overlay/owner.h). Files that
+ * are not the layer's (caches, mounts, /dev) are left as they are, and the step is
+ * told that all went well. So it is told of every change of user or groups: it goes
+ * on as root. stat(2) is not answered: a step sees all files as its own.
+ *
+ * What a step says is not trusted. Paths are looked up beneath the root of the
+ * thread that asked, from where it stands, links of /proc to open files are not
+ * followed, and a record is written only to files of the step's own root mount. A
+ * step that changes a path meanwhile deceives itself: it may record any owner for
+ * any file of its layer anyhow.
+ */
+#ifndef OVERLAY_OVERSEER_H
+#define OVERLAY_OVERSEER_H
+
+#include <stdint.h>
+
+#include "base/mem.h"
+#include "overlay/seccomp.h"
+
+struct err;
+struct overseer;
+
+/* What stands in front of the filter of such a step: it asks, or says yes at once. It goes on to what
+ * comes behind it with every other call. */
+struct seccomp_part overseer_filter(void);
+
+/* Answer what comes from the filter's `listener_fd`, which is ours from now on, until nobody asks any
+ * more. `root_fd` is the step's root mount, borrowed for the call. */
+struct err *overseer_start(int listener_fd, int root_fd, struct overseer **ret) MUST_USE;
+/* Ends it: who still asks then is told that there is no such call. */
+void overseer_free(struct overseer *overseer);
+DEFINE_AUTO(overseer)
+
+#endif

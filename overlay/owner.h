@@ -1,0 +1,64 @@
+/*
+ * overlay/owner.h - owners and devices that cannot be given to a file are written beside it.
+ *
+ * In a user namespace with one id alone every file belongs to that id, and in none can a
+ * device node be made. What a layer says all the same is recorded in the store, so that the
+ * same layer comes out again:
+ *
+ *	user.cairn.owner = "33:44"      on regular files and directories
+ *	security.capability             on symbolic links and fifos, which the kernel lets have no
+ *	                                user.* attributes: two ids and a mark, in the form of a set of
+ *	                                capabilities, which mean nothing there
+ *	user.cairn.device = "c 1:3"     on an empty regular file, which stands for the node
+ *
+ * overlayfs copies all three up with the file, and rename(2) keeps them: what a later step changes
+ * keeps its owner. None of them enters or leaves a blob (overlay/xattr.h): whoever reads a tree asks
+ * owner_stat(). As root of the machine nothing is recorded, and no record is read.
+ */
+#ifndef OVERLAY_OWNER_H
+#define OVERLAY_OWNER_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "base/mem.h"
+
+struct err;
+
+/* Attributes whose names begin so are ours alone. */
+#define OWNER_XATTR_PREFIX "user.cairn."
+
+/* Whether trees of the store may have records: we are in a user namespace. */
+bool owner_recorded(void);
+/* Whether device nodes cannot be made here. The same, for those who make files that are not the store's. */
+bool owner_lacks_devices(void);
+
+/* chown(2), of a file that is open for reading or writing, or of `name` without following it; an id that
+ * is not mapped here is recorded. A file that is given its true owner has no record any more. */
+struct err *owner_set(int fd, uid_t uid, gid_t gid) MUST_USE;
+struct err *owner_set_at(int dir_fd, const char *name, uid_t uid, gid_t gid) MUST_USE;
+
+/* Make `st`, of a file that is open for reading or writing, or of `name` as fstatat(2) tells it without
+ * following it, what it is to be in a layer: owner, group, and for a device its type and number. */
+struct err *owner_stat(int fd, struct stat *st) MUST_USE;
+struct err *owner_stat_at(int dir_fd, const char *name, struct stat *st) MUST_USE;
+
+/* mknod(2) of a device; where there can be none it is recorded. `mode` has the type; the umask is
+ * heeded. ERR_SYSTEM with EEXIST if the name is taken. */
+struct err *owner_make_device(int dir_fd, const char *name, mode_t mode, dev_t number) MUST_USE;
+
+/* The record of `uid` and `gid` for the file at `path`, whose type `mode` tells, in place of what it has, and
+ * without chown(2). False, with errno, if there can be none. `follow` is for links of /proc to open files. */
+bool owner_record(const char *path, bool follow, mode_t mode, uid_t uid, gid_t gid);
+/* What is recorded there; false if nothing is, and the two are as they were. */
+bool owner_find_record(const char *path, bool follow, mode_t mode, uid_t *ret_uid, gid_t *ret_gid);
+
+/*
+ * What a step made in the upper directory `fs_fd` of its layer, and nobody gave to anybody, belongs to
+ * `uid` and `gid`, or to the group of a directory with a set-gid bit: with one id alone the kernel could
+ * not say so. What was copied up keeps what it has.
+ */
+struct err *owner_settle(int fs_fd, uid_t uid, gid_t gid) MUST_USE;
+
+#endif

@@ -1,0 +1,109 @@
+/* overlay/settle.c - owner_settle() of overlay/owner.h. */
+
+#include "overlay/owner.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/xattr.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "overlay/walk.h"
+
+#define PATH_SIZE 320
+
+/* overlayfs gives it to all that it copies up, even where it does not know from what. */
+#define ORIGIN "user.overlay.origin"
+
+/* A directory on the way to where the walk stands. */
+struct above {
+	size_t len;     /* of its path */
+	bool passes_on; /* it has the set-gid bit */
+	gid_t gid;
+};
+
+struct settling {
+	uid_t uid;
+	gid_t gid;
+	struct {
+		struct above *at;
+		size_t len, cap;
+	} above;
+	struct buf
+		path; /* of the deepest directory that was met last; those above are the beginning of it */
+};
+
+static void settling_auto_(struct settling *settling)
+{
+	vec_release(&settling->above);
+	buf_release(&settling->path);
+}
+
+/* Forget the directories that `path` does not lie in. */
+static void go_up(struct settling *s, const char *path)
+{
+	while (s->above.len > 0) {
+		const struct above *last = vec_last(&s->above);
+
+		if (strncmp(path, s->path.at, last->len) == 0)
+			return;
+		s->above.len--;
+	}
+}
+
+static void go_down(struct settling *s, const struct walk_entry *entry, gid_t gid)
+{
+	const char *path = strcmp(entry->tar.path, "./") == 0 ? "" : entry->tar.path;
+
+	buf_reset(&s->path);
+	buf_adds(&s->path, path);
+	vec_push(&s->above, (struct above){ .len = strlen(path),
+					    .passes_on = entry->st->st_mode & S_ISGID,
+					    .gid = gid });
+}
+
+/* As a path for calls that take no descriptor. */
+static void name_it(char buf[static PATH_SIZE], const struct walk_entry *entry)
+{
+	if (entry->name)
+		snprintf(buf, PATH_SIZE, "/proc/self/fd/%d/%s", entry->dir_fd, entry->name);
+	else
+		snprintf(buf, PATH_SIZE, "/proc/self/fd/%d/.", entry->fd);
+}
+
+static struct err *settle(void *arg, const struct walk_entry *entry)
+{
+	struct settling *s = arg;
+	uid_t uid = 0;
+	gid_t gid = 0, wanted = s->gid;
+	char path[PATH_SIZE];
+	char value;
+
+	go_up(s, entry->tar.path);
+	if (s->above.len > 0 && vec_last(&s->above)->passes_on)
+		wanted = vec_last(&s->above)->gid;
+	name_it(path, entry);
+	if (s->above.len > 0 && (s->uid || wanted) &&
+	    !owner_find_record(path, false, entry->st->st_mode, &uid, &gid) &&
+	    lgetxattr(path, ORIGIN, &value, 0) < 0) {
+		uid = s->uid;
+		gid = wanted;
+		if (!owner_record(path, false, entry->st->st_mode, uid, gid))
+			return err_sys("record the owner");
+	} else {
+		gid = entry->st->st_gid;
+	}
+	if (S_ISDIR(entry->st->st_mode))
+		go_down(s, entry, gid);
+	return NULL;
+}
+
+struct err *owner_settle(int fs_fd, uid_t uid, gid_t gid)
+{
+	const struct walk_opts opts = { .flat = true, .bare = true, .below_fd = -1 };
+	AUTO(settling)
+	struct settling settling = { .uid = uid, .gid = gid, .path = BUF_INIT((size_t)2 * 4096) };
+
+	return walk(fs_fd, &opts, settle, &settling);
+}
