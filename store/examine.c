@@ -19,12 +19,14 @@
 #include "store/image.h"
 #include "store/index-private.h"
 #include "store/meta-private.h"
+#include "store/record-private.h"
 #include "store/ref-private.h"
 #include "store/step-private.h"
 #include "store/store-private.h"
 #include "store/web_record.h"
 
 #define WEB_MAX ((size_t)64 * 1024)
+#define REMAKES "cairn check --repair takes it away; it is made again when it is needed"
 
 const char *examine_state_name(enum examine_state state)
 {
@@ -82,6 +84,28 @@ void examine_note(struct examine *exam, struct examine_finding *finding)
 	(void)exam;
 	finding->state = EXAMINE_NOTE;
 	free(STEAL(finding->remedy));
+}
+
+/* What is said of an object. */
+struct verdict {
+	char *what; /* owned; NULL: it is in order, or is gone */
+	bool harmless;
+};
+
+static void judge_text(struct verdict *verdict, const char *what)
+{
+	verdict->what = xstrdup(what);
+}
+
+/* Whether that is all that a power cut left of a record that was never flushed: no damage, as it was not
+ * to be relied on. It is made again when it is needed. */
+static bool is_unflushed(const struct buf *text, struct verdict *verdict)
+{
+	if (!record_is_blank(buf_str(text)))
+		return false;
+	judge_text(verdict, "it did not reach the disk before a power cut");
+	verdict->harmless = true;
+	return true;
 }
 
 /* Out of view with it: from then on it is absent. */
@@ -192,23 +216,22 @@ static struct err *replace_layer(struct examine *exam, struct examine_finding *f
 	return exam->opts->hands->remake_layer(exam->store, meta, &done);
 }
 
-static struct err *tell_layer(struct examine *exam, const char *lid, char *what,
+/* `verdict.what` is taken. */
+static struct err *tell_layer(struct examine *exam, const char *lid, struct verdict verdict,
 			      const struct layer_meta *meta)
 {
 	AUTO(mem) char *object = xasprintf("layer %s", lid);
 	AUTO(mem) char *place = xasprintf("layers/%s", lid);
+	struct examine_finding *finding = examine_tell(exam, object, place, verdict.what, REMAKES);
 
-	return replace_layer(
-		exam,
-		examine_tell(exam, object, place, what,
-			     "cairn check --repair takes it away; it is made again when "
-			     "it is needed"),
-		lid, meta);
+	if (verdict.harmless)
+		examine_note(exam, finding);
+	return replace_layer(exam, finding, lid, meta);
 }
 
-/* Why a layer counts as absent: NULL if that is only because it did not survive a power cut for certain,
+/* Why a layer counts as absent: nothing if that is only because it did not survive a power cut for certain,
  * or is gone. */
-static struct err *find_fault(struct examine *exam, const char *lid, char **ret)
+static struct err *find_fault(struct examine *exam, const char *lid, struct verdict *ret)
 {
 	AUTO(buf) struct buf text = BUF_INIT(META_MAX);
 	AUTO(err) struct err *err = NULL;
@@ -216,21 +239,22 @@ static struct err *find_fault(struct examine *exam, const char *lid, char **ret)
 	char path[STORE_PATH_SIZE];
 	bool found = false;
 
-	*ret = NULL;
 	if (!file_exists(exam->store->root_fd, meta_path(lid, ".", path)))
 		return NULL;
 	TRY(store_read(exam->store, meta_path(lid, "meta", path), META_MAX, &text, &found));
 	if (!found) {
-		*ret = xstrdup("it has no record");
+		judge_text(ret, "it has no record");
 		return NULL;
 	}
+	if (is_unflushed(&text, ret))
+		return NULL;
 	err = meta_parse(buf_str(&text), &record);
 	if (err)
-		*ret = xstrdup(err_text(err));
+		judge_text(ret, err_text(err));
 	else if (strcmp(record.meta.lid, lid) != 0)
-		*ret = xstrdup("the record is that of another layer");
+		judge_text(ret, "the record is that of another layer");
 	else if (!file_exists(exam->store->root_fd, meta_path(lid, "fs", path)))
-		*ret = xstrdup("it has no tree");
+		judge_text(ret, "it has no tree");
 	return NULL;
 }
 
@@ -247,7 +271,10 @@ static struct err *examine_tree(struct examine *exam, const struct layer_meta *m
 		return NULL;
 	}
 	TRY(err_wrap(err, "layer %s", meta->lid));
-	return wrong ? tell_layer(exam, meta->lid, xstrdup(err_text(wrong)), meta) : NULL;
+	if (!wrong)
+		return NULL;
+	return tell_layer(exam, meta->lid, (struct verdict){ .what = xstrdup(err_text(wrong)) },
+			  meta);
 }
 
 /* A layer that is not linked by its diff id is not found by it: a process died between the two. */
@@ -273,7 +300,7 @@ static struct err *examine_layer(struct examine *exam, const char *lid)
 {
 	struct meta_record record;
 	bool found = false;
-	char *fault = NULL;
+	struct verdict fault = { .what = NULL };
 
 	TRY(meta_find(exam->store, lid, &found, &record));
 	exam->report.layers++;
@@ -282,7 +309,7 @@ static struct err *examine_layer(struct examine *exam, const char *lid)
 		return examine_diff(exam, &record.meta);
 	}
 	TRY(find_fault(exam, lid, &fault));
-	return fault ? tell_layer(exam, lid, fault, NULL) : NULL;
+	return fault.what ? tell_layer(exam, lid, fault, NULL) : NULL;
 }
 
 static struct err *examine_layers(struct examine *exam)
@@ -300,8 +327,8 @@ static struct err *examine_layers(struct examine *exam)
 
 /* ---- records ---- */
 
-/* What is wrong with a step record, the caller's; NULL: nothing. */
-static struct err *judge_step(struct examine *exam, const char *path, char **ret)
+/* What is wrong with a step record. */
+static struct err *judge_step(struct examine *exam, const char *path, struct verdict *ret)
 {
 	AUTO(buf) struct buf text = BUF_INIT(STEP_MAX + 2 * STEP_HEAD_MAX);
 	AUTO(step_record) struct step_record record = { 0 };
@@ -309,37 +336,38 @@ static struct err *judge_step(struct examine *exam, const char *path, char **ret
 	char hex[STORE_PATH_SIZE], layer[STORE_PATH_SIZE];
 	bool found = false;
 
-	*ret = NULL;
 	TRY(store_read(exam->store, path, STEP_MAX + STEP_HEAD_MAX, &text, &found));
 	if (!found) {
 		if (file_exists(exam->store->root_fd, path))
-			*ret = xstrdup("it is no file that can be read");
+			judge_text(ret, "it is no file that can be read");
 		return NULL;
 	}
+	if (is_unflushed(&text, ret))
+		return NULL;
 	err = step_parse(buf_str(&text), text.len, true, &record);
 	if (err)
-		*ret = xstrdup(err_text(err));
+		judge_text(ret, err_text(err));
 	else if (strcmp(store_hex_path("", &record.key, hex), strrchr(path, '/') + 1) != 0)
-		*ret = xstrdup("it is the record of another step");
+		judge_text(ret, "it is the record of another step");
 	else if (record.lid[0] &&
 		 !file_exists(exam->store->root_fd, meta_path(record.lid, ".", layer)))
-		*ret = xasprintf("its layer %s is not in the store", record.lid);
+		ret->what = xasprintf("its layer %s is not in the store", record.lid);
 	return NULL;
 }
 
-static struct err *judge_web(struct examine *exam, const char *path, char **ret)
+static struct err *judge_web(struct examine *exam, const char *path, struct verdict *ret)
 {
 	AUTO(buf) struct buf text = BUF_INIT(WEB_MAX);
 	AUTO(web_record) struct web_record record = { 0 };
 	AUTO(err) struct err *err = NULL;
 	bool found = false;
 
-	*ret = NULL;
 	TRY(store_read(exam->store, path, WEB_MAX - 1, &text, &found));
-	if (found)
-		err = web_record_parse(buf_str(&text), &record);
+	if (!found || is_unflushed(&text, ret))
+		return NULL;
+	err = web_record_parse(buf_str(&text), &record);
 	if (err)
-		*ret = xstrdup(err_text(err));
+		judge_text(ret, err_text(err));
 	return NULL;
 }
 
@@ -356,7 +384,7 @@ static struct err *list(struct examine *exam, const char *dir, struct strings *r
 
 static struct err *examine_records(struct examine *exam, const char *dir, const char *kind,
 				   struct err *(*judge)(struct examine *exam, const char *path,
-							char **ret))
+							struct verdict *ret))
 {
 	AUTO(strings) struct strings names = { 0 };
 
@@ -364,15 +392,16 @@ static struct err *examine_records(struct examine *exam, const char *dir, const 
 	vec_foreach (&names, name) {
 		AUTO(mem) char *path = xasprintf("%s/%s", dir, *name);
 		AUTO(mem) char *object = xasprintf("%s %s", kind, *name);
-		char *what = NULL;
+		struct verdict verdict = { .what = NULL };
+		struct examine_finding *finding;
 
-		TRY(judge(exam, path, &what));
-		if (what)
-			TRY(take_away(exam,
-				      examine_tell(exam, object, path, what,
-						   "cairn check --repair takes it away; it is made "
-						   "again when it is needed"),
-				      path));
+		TRY(judge(exam, path, &verdict));
+		if (!verdict.what)
+			continue;
+		finding = examine_tell(exam, object, path, verdict.what, REMAKES);
+		if (verdict.harmless)
+			examine_note(exam, finding);
+		TRY(take_away(exam, finding, path));
 	}
 	if (judge == judge_step)
 		exam->report.steps += names.len;
@@ -390,14 +419,13 @@ static struct err *examine_steps(struct examine *exam)
 	return NULL;
 }
 
-static struct err *judge_partial(struct examine *exam, const char *path, char **ret)
+static struct err *judge_partial(struct examine *exam, const char *path, struct verdict *ret)
 {
 	struct digest digest;
 
 	(void)exam;
-	*ret = parse_hex(strrchr(path, '/') + 1, &digest) ?
-		       NULL :
-		       xstrdup("it is no download that can go on");
+	if (!parse_hex(strrchr(path, '/') + 1, &digest))
+		judge_text(ret, "it is no download that can go on");
 	return NULL;
 }
 

@@ -8,8 +8,8 @@
  * is needed; and makes anew at once what can be: a blob from its tree, a tree from its blob, links, the
  * view. Names are never deleted, whatever became of their images.
  *
- * What the death of a process may leave (a link that leads nowhere, a view that is one change ahead) is no
- * damage: it is a note.
+ * What the death of a process may leave (a link that leads nowhere, a view that is one change ahead), or a
+ * power cut (a layer or step that never reached the disk: it is as absent), is no damage: it is a note.
  */
 #ifndef STORE_EXAMINE_H
 #define STORE_EXAMINE_H

@@ -27,6 +27,10 @@ struct err *record_seal(struct buf *buf) MUST_USE;
 /* `text` without its sum line, verified. ERR_CORRUPT otherwise. */
 struct err *record_open(struct str text, struct str *ret_body) MUST_USE;
 
+/* Whether this is what a power cut leaves of a record that was named before it was flushed: nothing, or
+ * zeros. */
+bool record_is_blank(struct str text);
+
 /* Read the next line of `*rest`, which must be `key` and a value. ERR_CORRUPT otherwise. The
  * value is borrowed. */
 struct err *record_text(struct str *rest, const char *key, struct str *ret) MUST_USE;

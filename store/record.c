@@ -50,6 +50,15 @@ struct err *record_open(struct str text, struct str *ret_body)
 	return NULL;
 }
 
+bool record_is_blank(struct str text)
+{
+	size_t i = 0;
+
+	while (i < text.len && !text.at[i])
+		i++;
+	return i == text.len;
+}
+
 /* ---- lines ---- */
 
 /* Whether `line` begins with `key` and a blank. */

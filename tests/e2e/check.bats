@@ -203,6 +203,23 @@ harms=(flip cut_short rm)
 	works
 }
 
+@test "records that never reached the disk are no damage, and are made again" {
+	make_app
+	truncate -s 0 "$layer/meta"
+	find "$CAIRN_ROOT/steps" -type f -exec sh -c 'head -c "$(wc -c <"$1")" /dev/zero >"$1"' _ {} \;
+	fine
+	says "note: layer $(basename "$layer"): it did not reach the disk before a power cut"
+	says "note: step"
+	works
+	fine
+	make_app
+	truncate -s 0 "$layer/meta"
+	run -0 cairn check --repair
+	says "repaired: layer $(basename "$layer")"
+	[ ! -e "$layer" ]
+	works
+}
+
 @test "a document that is lost is told, and its image keeps its name" {
 	make_app
 	cairn save app -o app.tar >/dev/null

@@ -117,6 +117,16 @@ TEST(refuses_escapes_that_nobody_writes)
 		     ERR_CORRUPT);
 }
 
+TEST(what_a_power_cut_leaves_of_an_unflushed_record_is_blank)
+{
+	static const char zeros[300];
+
+	assert_true(record_is_blank(STR("")));
+	assert_true(record_is_blank((struct str){ zeros, sizeof(zeros) }));
+	assert_false(record_is_blank(STR("k")));
+	assert_false(record_is_blank((struct str){ "\0\0\0k", 4 }));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -126,6 +136,7 @@ int main(void)
 		cmocka_unit_test(numbers_have_one_spelling),
 		cmocka_unit_test(any_text_fits_into_a_line_and_comes_back),
 		cmocka_unit_test(refuses_escapes_that_nobody_writes),
+		cmocka_unit_test(what_a_power_cut_leaves_of_an_unflushed_record_is_blank),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
