@@ -30,6 +30,32 @@ static const struct {
 	{ "SCMP_ARCH_AARCH64", SCMP_ARCH_AARCH64 },
 };
 
+/* Those that carry no number. */
+static const struct {
+	const char *name;
+	uint32_t value;
+} plain[] = {
+	{ "SCMP_ACT_ALLOW", SCMP_ACT_ALLOW },
+	{ "SCMP_ACT_LOG", SCMP_ACT_LOG },
+	{ "SCMP_ACT_KILL", SCMP_ACT_KILL_THREAD },
+	{ "SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD },
+	{ "SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS },
+	{ "SCMP_ACT_TRAP", SCMP_ACT_TRAP },
+};
+
+static const struct {
+	const char *name;
+	enum scmp_compare value;
+} comparisons[] = {
+	{ "SCMP_CMP_NE", SCMP_CMP_NE },
+	{ "SCMP_CMP_LT", SCMP_CMP_LT },
+	{ "SCMP_CMP_LE", SCMP_CMP_LE },
+	{ "SCMP_CMP_EQ", SCMP_CMP_EQ },
+	{ "SCMP_CMP_GE", SCMP_CMP_GE },
+	{ "SCMP_CMP_GT", SCMP_CMP_GT },
+	{ "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
+};
+
 void seccomp_rules_release(struct seccomp_rules *rules)
 {
 	vec_foreach (&rules->list, rule)
@@ -43,17 +69,6 @@ void seccomp_rules_release(struct seccomp_rules *rules)
 static struct err *read_action(const struct json_at *at, const struct json_at *number,
 			       uint32_t *ret)
 {
-	static const struct {
-		const char *name;
-		uint32_t value;
-	} plain[] = {
-		{ "SCMP_ACT_ALLOW", SCMP_ACT_ALLOW },
-		{ "SCMP_ACT_LOG", SCMP_ACT_LOG },
-		{ "SCMP_ACT_KILL", SCMP_ACT_KILL_THREAD },
-		{ "SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD },
-		{ "SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS },
-		{ "SCMP_ACT_TRAP", SCMP_ACT_TRAP },
-	};
 	const char *name = NULL;
 	uint64_t code = EPERM;
 
@@ -223,18 +238,6 @@ static struct err *applies(const struct json_at *rule, uint64_t capabilities, bo
 
 static struct err *read_arg(const struct json_at *at, struct scmp_arg_cmp *ret)
 {
-	static const struct {
-		const char *name;
-		enum scmp_compare value;
-	} words[] = {
-		{ "SCMP_CMP_NE", SCMP_CMP_NE },
-		{ "SCMP_CMP_LT", SCMP_CMP_LT },
-		{ "SCMP_CMP_LE", SCMP_CMP_LE },
-		{ "SCMP_CMP_EQ", SCMP_CMP_EQ },
-		{ "SCMP_CMP_GE", SCMP_CMP_GE },
-		{ "SCMP_CMP_GT", SCMP_CMP_GT },
-		{ "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
-	};
 	const struct json_at index_at = json_member(at, "index"), op_at = json_member(at, "op");
 	const struct json_at value_at = json_member(at, "value");
 	const struct json_at second_at = json_member(at, "valueTwo");
@@ -247,11 +250,11 @@ static struct err *read_arg(const struct json_at *at, struct scmp_arg_cmp *ret)
 	TRY(json_get_text(&op_at, &op));
 	if (index >= SECCOMP_ARGS_MAX)
 		return json_error(&index_at, "a system call has %d arguments", SECCOMP_ARGS_MAX);
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-		if (strcmp(words[i].name, op) != 0)
+	for (size_t i = 0; i < ARRAY_SIZE(comparisons); i++) {
+		if (strcmp(comparisons[i].name, op) != 0)
 			continue;
 		*ret = (struct scmp_arg_cmp){ .arg = (unsigned)index,
-					      .op = words[i].value,
+					      .op = comparisons[i].value,
 					      .datum_a = value,
 					      .datum_b = second };
 		return NULL;
@@ -332,4 +335,75 @@ struct err *seccomp_rules_parse(struct str text, const char *what, uint64_t capa
 		TRY(read_rule(&at, capabilities, ret));
 	}
 	return NULL;
+}
+
+/* ---- as a document ---- */
+
+static void set_action(json_t *object, const char *key, const char *number_key, uint32_t action)
+{
+	if ((action & 0xffff0000U) == SCMP_ACT_ERRNO(0)) {
+		json_set_text(object, key, "SCMP_ACT_ERRNO");
+		json_set(object, number_key, json_integer(action & 0xffffU));
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(plain); i++) {
+		if (plain[i].value == action) {
+			json_set_text(object, key, plain[i].name);
+			return;
+		}
+	}
+}
+
+static json_t *format_arg(const struct scmp_arg_cmp *arg)
+{
+	json_t *object = json_object();
+
+	json_set(object, "index", json_integer(arg->arg));
+	json_set(object, "value", json_integer((json_int_t)arg->datum_a));
+	if (arg->op == SCMP_CMP_MASKED_EQ)
+		json_set(object, "valueTwo", json_integer((json_int_t)arg->datum_b));
+	for (size_t i = 0; i < ARRAY_SIZE(comparisons); i++)
+		if (comparisons[i].value == arg->op)
+			json_set_text(object, "op", comparisons[i].name);
+	return object;
+}
+
+static json_t *format_rule(const struct seccomp_rule *rule)
+{
+	json_t *object = json_object();
+	json_t *args = json_array();
+
+	json_set(object, "names", json_texts(&rule->names));
+	set_action(object, "action", "errnoRet", rule->action);
+	for (unsigned i = 0; i < rule->arg_count; i++)
+		json_push(args, format_arg(&rule->args[i]));
+	if (rule->arg_count)
+		json_set(object, "args", args);
+	else
+		json_decref(args);
+	return object;
+}
+
+static void push_architecture(json_t *list, uint32_t value)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(architectures); i++)
+		if (architectures[i].value == value)
+			json_push(list, json_text(str_of(architectures[i].name)));
+}
+
+json_t *seccomp_rules_format(const struct seccomp_rules *rules)
+{
+	json_t *object = json_object();
+	json_t *arches = json_array();
+	json_t *list = json_array();
+
+	set_action(object, "defaultAction", "defaultErrnoRet", rules->action);
+	push_architecture(arches, OUR_SCMP);
+	for (unsigned i = 0; i < rules->architecture_count; i++)
+		push_architecture(arches, rules->architectures[i]);
+	json_set(object, "architectures", arches);
+	vec_foreach (&rules->list, rule)
+		json_push(list, format_rule(rule));
+	json_set(object, "syscalls", list);
+	return object;
 }

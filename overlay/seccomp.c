@@ -18,7 +18,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <linux/audit.h>
-#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
@@ -98,13 +97,11 @@ static struct err *library_open(struct library *library)
 #if defined(__x86_64__)
 #define NATIVE_AUDIT AUDIT_ARCH_X86_64
 #define COMPAT_AUDIT AUDIT_ARCH_I386
-#define COMPAT_SCMP SCMP_ARCH_X86
 #define COMPAT_SOCKET 359
 #define COMPAT_SOCKETCALL 102
 #elif defined(__aarch64__)
 #define NATIVE_AUDIT AUDIT_ARCH_AARCH64
 #define COMPAT_AUDIT AUDIT_ARCH_ARM
-#define COMPAT_SCMP SCMP_ARCH_ARM
 #define COMPAT_SOCKET 281
 #define COMPAT_SOCKETCALL 102
 #else
@@ -175,105 +172,8 @@ static struct err *add_rule(const struct library *library, scmp_filter_ctx filte
 	return NULL;
 }
 
-static struct err *add_names(const struct library *library, scmp_filter_ctx filter, uint32_t action,
-			     const char *names)
-{
-	struct str rest = str_of(names);
-
-	while (rest.len) {
-		AUTO(mem) char *name = str_dup(str_cut(&rest, ' '));
-
-		TRY(add_rule(library, filter, action, name, 0, NULL));
-	}
-	return NULL;
-}
-
-/* Whether a grant of these capabilities has the call. */
-static bool is_granted(uint64_t capabilities, struct str name)
-{
-	for (unsigned i = 0; i < seccomp_grant_count; i++) {
-		struct str rest = str_of(seccomp_grants[i].names);
-
-		while (capabilities >> seccomp_grants[i].capability & 1 && rest.len)
-			if (str_equal(str_cut(&rest, ' '), name))
-				return true;
-	}
-	return false;
-}
-
-/* What is denied but for a capability, and what one allows. */
-static struct err *add_denied(const struct library *library, scmp_filter_ctx filter,
-			      uint64_t capabilities)
-{
-	struct str rest = str_of(seccomp_denied);
-
-	while (rest.len) {
-		const struct str part = str_cut(&rest, ' ');
-		AUTO(mem) char *name = str_dup(part);
-
-		TRY(add_rule(library, filter,
-			     is_granted(capabilities, part) ? SCMP_ACT_ALLOW :
-							      SCMP_ACT_ERRNO(EPERM),
-			     name, 0, NULL));
-	}
-	return NULL;
-}
-
-/* clone is allowed without any of the flags, and EPERM with each of them. With the capability to make
- * namespaces all are allowed. */
-static struct err *add_clone(const struct library *library, scmp_filter_ctx filter,
-			     uint64_t capabilities)
-{
-	struct scmp_arg_cmp args = { .op = SCMP_CMP_MASKED_EQ, .datum_a = SECCOMP_CLONE_DENIED };
-
-	if (capabilities >> CAP_SYS_ADMIN & 1) {
-		TRY(add_rule(library, filter, SCMP_ACT_ALLOW, "clone3", 0, NULL));
-		return add_rule(library, filter, SCMP_ACT_ALLOW, "clone", 0, NULL);
-	}
-	TRY(add_rule(library, filter, SCMP_ACT_ALLOW, "clone", 1, &args));
-	for (uint32_t flag = 1; flag; flag <<= 1) {
-		if (!(SECCOMP_CLONE_DENIED & flag))
-			continue;
-		args.datum_a = args.datum_b = flag;
-		TRY(add_rule(library, filter, SCMP_ACT_ERRNO(EPERM), "clone", 1, &args));
-	}
-	return NULL;
-}
-
-static struct err *add_personality(const struct library *library, scmp_filter_ctx filter)
-{
-	for (unsigned i = 0; i < seccomp_personality_count; i++) {
-		const struct scmp_arg_cmp args = { .op = SCMP_CMP_EQ,
-						   .datum_a = seccomp_personalities[i] };
-
-		TRY(add_rule(library, filter, SCMP_ACT_ALLOW, "personality", 1, &args));
-	}
-	return NULL;
-}
-
-static struct err *add_rules(const struct library *library, scmp_filter_ctx filter,
-			     uint64_t capabilities)
-{
-	int status = library->arch_add(filter, COMPAT_SCMP);
-
-	if (status == 0) /* what comes by an ABI that is neither: as a kernel without it */
-		status = library->attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
-	if (status == 0)
-		status = library->attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* binary tree */
-	if (status < 0) {
-		errno = -status;
-		return err_sys("seccomp: set up the filter");
-	}
-	TRY(add_names(library, filter, SCMP_ACT_ALLOW, seccomp_allowed));
-	TRY(add_denied(library, filter, capabilities));
-	TRY(add_clone(library, filter, capabilities));
-	return add_personality(library, filter);
-}
-
-/* Rules of the user's own. */
-
-static struct err *add_own_rule(const struct library *library, scmp_filter_ctx filter,
-				const struct seccomp_rule *rule, const char *name)
+static struct err *add_names(const struct library *library, scmp_filter_ctx filter,
+			     const struct seccomp_rule *rule, const char *name)
 {
 	if (!rule->any)
 		return add_rule(library, filter, rule->action, name, rule->arg_count, rule->args);
@@ -282,11 +182,14 @@ static struct err *add_own_rule(const struct library *library, scmp_filter_ctx f
 	return NULL;
 }
 
-static struct err *add_own_rules(const struct library *library, scmp_filter_ctx filter,
-				 const struct seccomp_rules *rules)
+/* Of a profile of `ours` what comes by an ABI that is not among its own is as with a kernel without it. */
+static struct err *add_rules(const struct library *library, scmp_filter_ctx filter,
+			     const struct seccomp_rules *rules, bool ours)
 {
-	int status = library->attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	int status = library->attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* binary tree */
 
+	if (status == 0 && ours)
+		status = library->attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
 	for (unsigned i = 0; i < rules->architecture_count && status == 0; i++)
 		status = library->arch_add(filter, rules->architectures[i]);
 	if (status < 0) {
@@ -295,7 +198,7 @@ static struct err *add_own_rules(const struct library *library, scmp_filter_ctx 
 	}
 	vec_foreach (&rules->list, rule)
 		vec_foreach (&rule->names, name)
-			TRY(add_own_rule(library, filter, rule, *name));
+			TRY(add_names(library, filter, rule, *name));
 	return NULL;
 }
 
@@ -315,27 +218,34 @@ static struct err *take_program(int fd, bool ours, struct seccomp_program *ret)
 	return NULL;
 }
 
-/* `rules`, or the default profile if that is NULL. */
 static struct err *compile(const struct library *library, const struct seccomp_rules *rules,
-			   uint64_t capabilities, struct seccomp_program *ret)
+			   bool ours, struct seccomp_program *ret)
 {
 	AUTO(fd) int fd = memfd_create("seccomp", MFD_CLOEXEC);
-	scmp_filter_ctx filter = library->init(rules ? rules->action : SCMP_ACT_ERRNO(ENOSYS));
+	scmp_filter_ctx filter = library->init(rules->action);
 	struct err *err;
 
 	if (fd < 0 || !filter)
 		return err_sys("seccomp: make a filter");
-	err = rules ? add_own_rules(library, filter, rules) :
-		      add_rules(library, filter, capabilities);
+	err = add_rules(library, filter, rules, ours);
 	if (!err) {
 		int status = library->export_bpf(filter, fd);
 
 		errno = -status;
 		err = status < 0 ? err_sys("seccomp: export the filter") :
-				   take_program(fd, !rules, ret);
+				   take_program(fd, ours, ret);
 	}
 	library->release(filter);
 	return err;
+}
+
+static struct err *compile_usual(const struct library *library, uint64_t capabilities,
+				 struct seccomp_program *ret)
+{
+	AUTO(seccomp_rules) struct seccomp_rules rules = { 0 };
+
+	seccomp_rules_usual(capabilities, &rules);
+	return compile(library, &rules, true, ret);
 }
 
 /* ---- the cache ---- */
@@ -417,7 +327,7 @@ struct err *seccomp_program_compile(const struct seccomp_rules *rules, struct se
 	AUTO(library) struct library library = { 0 };
 
 	TRY(library_open(&library));
-	return compile(&library, rules, 0, ret);
+	return compile(&library, rules, false, ret);
 }
 
 void seccomp_program_none(struct seccomp_program *ret)
@@ -439,11 +349,11 @@ struct err *seccomp_program_load(int cache_dir_fd, uint64_t capabilities,
 	TRY(library_open(&library));
 	assert(library.version);
 	if (!is_usual(capabilities))
-		return compile(&library, NULL, capabilities, ret);
+		return compile_usual(&library, capabilities, ret);
 	TRY(cache_key(library.version, &key));
 	if (cache_dir_fd >= 0 && cache_read(cache_dir_fd, &key, ret))
 		return NULL;
-	TRY(compile(&library, NULL, capabilities, ret));
+	TRY(compile_usual(&library, capabilities, ret));
 	if (cache_dir_fd >= 0) /* a full disk or a read-only store only costs time */
 		err_free(cache_write(cache_dir_fd, &key, ret));
 	return NULL;

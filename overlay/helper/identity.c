@@ -23,13 +23,14 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "overlay/furniture-private.h"
 #include "overlay/kernel-private.h"
 
 #define LISTEN_FLAGS (SECCOMP_FILTER_FLAG_SPEC_ALLOW | SECCOMP_FILTER_FLAG_NEW_LISTENER)
 #define WAIT_KILLABLE (1UL << 5) /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV */
 
-#define FILES_SOFT 1024
-#define FILES_HARD 524288
+#define FILES_SOFT FURNITURE_FILES_SOFT
+#define FILES_HARD FURNITURE_FILES_HARD
 
 void identity_make_files(const struct step *step)
 {

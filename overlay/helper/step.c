@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "overlay/furniture-private.h"
 #include "overlay/kernel-private.h"
 
 _Static_assert(sizeof(char *) == sizeof(uint64_t), "offsets become pointers in place");
@@ -98,7 +99,8 @@ static void map_request(struct step *step)
 static void set_names(const struct step *step)
 {
 	const char *name = step_text(step, step->request->hostname);
-	static const char no_domain[] = "(none)"; /* the host's is none of the step's business */
+	static const char no_domain[] =
+		FURNITURE_DOMAIN; /* the host's is none of the step's business */
 
 	if (sethostname(name, strlen(name)) < 0 ||
 	    setdomainname(no_domain, sizeof(no_domain) - 1) < 0)
@@ -378,7 +380,7 @@ noreturn void step_main(struct step *step)
 	start_session();
 	connect_stdio(step);
 	identity_limits(step);
-	umask(022);
+	umask(FURNITURE_UMASK);
 	close_everything(step);
 	enter_cwd(step);
 	identity_own_limits(step);

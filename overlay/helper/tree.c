@@ -24,9 +24,10 @@
 #include <sys/sysmacros.h>
 #include <termios.h>
 
+#include "overlay/furniture-private.h"
 #include "overlay/kernel-private.h"
 
-#define QUIET (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+#define QUIET FURNITURE_QUIET
 
 #define NUMBER_SIZE 24
 
@@ -153,10 +154,7 @@ static void cover_file(const struct step *step, const char *target, const char *
 static const struct {
 	const char *name;
 	unsigned major, minor;
-} devices[] = {
-	{ "null", 1, 3 },   { "zero", 1, 5 },    { "full", 1, 7 },
-	{ "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
-};
+} devices[] = FURNITURE_DEVICES;
 
 static const struct {
 	const char *name, *target;
@@ -226,15 +224,16 @@ static int make_pts(const struct step *step)
 {
 	char group[NUMBER_SIZE + 16];
 	const char *const options[] = {
-		"ptmxmode", "0666", "mode",
-		"0620",     "gid",  format_number(group, "", step->request->tty_gid),
+		FURNITURE_PTS_OPTIONS,
+		"gid",
+		format_number(group, "", step->request->tty_gid),
 		NULL,
 	};
 	static const char *const without_group[] = { "ptmxmode", "0666", "mode", "0600", NULL };
-	int fd = try_fs("devpts", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+	int fd = try_fs("devpts", options, FURNITURE_PTS);
 
 	if (fd < 0 && errno == EINVAL)
-		fd = try_fs("devpts", without_group, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+		fd = try_fs("devpts", without_group, FURNITURE_PTS);
 	if (fd < 0)
 		step_fail(step, STAGE_MOUNT, "devpts");
 	return fd;
@@ -242,14 +241,16 @@ static int make_pts(const struct step *step)
 
 static void furnish_dev(struct step *step)
 {
-	static const char *const dev_options[] = { "mode", "0755", "size", "64m", NULL };
+	static const char *const dev_options[] = { FURNITURE_DEV_OPTIONS, NULL };
 	char size[NUMBER_SIZE + 16];
 	const char *shm_options[] = {
-		"mode", "1777", "size", format_number(size, "", step->request->shm_size), NULL,
+		FURNITURE_SHM_OPTIONS,
+		"size",
+		format_number(size, "", step->request->shm_size),
+		NULL,
 	};
 
-	step->dev_fd = make_fs(step, "tmpfs", dev_options,
-			       MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_STRICTATIME);
+	step->dev_fd = make_fs(step, "tmpfs", dev_options, FURNITURE_DEV);
 	mount_top(step, step->dev_fd, "dev");
 	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
 		make_device(step, i);
@@ -381,12 +382,12 @@ static void fix(const struct step *step, int dir_fd, const char *path)
 /* The temperature of every CPU is a side channel; virtual machines have none to hide. */
 static void hide_throttling(const struct step *step, int sys_fd)
 {
-	int dir_fd = openat(sys_fd, "devices/system/cpu", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int dir_fd = openat(sys_fd, FURNITURE_CPUS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_Alignas(struct dirent64) char entries[4096];
 	char path[300];
 	long got;
 
-	if (dir_fd < 0 || faccessat(dir_fd, "cpu0/thermal_throttle", F_OK, 0) < 0)
+	if (dir_fd < 0 || faccessat(dir_fd, "cpu0/" FURNITURE_HIDDEN_CPU, F_OK, 0) < 0)
 		got = 0;
 	else
 		got = syscall(SYS_getdents64, dir_fd, entries, sizeof(entries));
@@ -399,7 +400,8 @@ static void hide_throttling(const struct step *step, int sys_fd)
 			if (strncmp(entry->d_name, "cpu", 3) != 0 || len > 16)
 				continue;
 			memcpy(path, entry->d_name, len);
-			memcpy(path + len, "/thermal_throttle", sizeof("/thermal_throttle"));
+			memcpy(path + len, "/" FURNITURE_HIDDEN_CPU,
+			       sizeof("/" FURNITURE_HIDDEN_CPU));
 			hide(step, dir_fd, path);
 		}
 		got = syscall(SYS_getdents64, dir_fd, entries, sizeof(entries));
@@ -431,6 +433,7 @@ static int clone_host_sys(const struct step *step)
 
 static void furnish_sys(const struct step *step)
 {
+	static const char *const hidden[] = FURNITURE_HIDDEN_SYS;
 	const bool insecure = step->request->flags & REQUEST_INSECURE;
 	int sys_fd = try_fs("sysfs", NULL, QUIET | (insecure ? 0 : MOUNT_ATTR_RDONLY));
 
@@ -438,21 +441,17 @@ static void furnish_sys(const struct step *step)
 		sys_fd = clone_host_sys(step);
 	mount_top(step, sys_fd, "sys");
 	mount_cgroups(step, sys_fd);
-	if (!insecure) {
-		hide(step, sys_fd, "firmware");
-		hide(step, sys_fd, "devices/virtual/powercap");
+	for (size_t i = 0; !insecure && i < sizeof(hidden) / sizeof(hidden[0]); i++)
+		hide(step, sys_fd, hidden[i]);
+	if (!insecure)
 		hide_throttling(step, sys_fd);
-	}
 	close(sys_fd);
 }
 
 static void restrict_proc(const struct step *step)
 {
-	static const char *const hidden[] = {
-		"acpi",          "asound",      "interrupts", "kcore",      "keys",
-		"latency_stats", "sched_debug", "scsi",       "timer_list", "timer_stats",
-	};
-	static const char *const fixed[] = { "bus", "fs", "irq", "sys", "sysrq-trigger" };
+	static const char *const hidden[] = FURNITURE_HIDDEN_PROC;
+	static const char *const fixed[] = FURNITURE_FIXED_PROC;
 
 	if (step->request->flags & REQUEST_INSECURE)
 		return;

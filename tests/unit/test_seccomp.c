@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -23,8 +24,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/err.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "overlay/capability.h"
+#include "overlay/seccomp-rules.h"
 #include "overlay/seccomp.h"
 
 #define ALLOWED 0
@@ -270,6 +274,109 @@ TEST(the_kernel_agrees)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* ---- as a document ---- */
+
+/* The rules of a step, written out, through their text and back: what whoever reads them makes of them. */
+static void compile_document(uint64_t capabilities, bool no_frames, struct seccomp_program *ret)
+{
+	AUTO(seccomp_rules) struct seccomp_rules rules = { 0 }, again = { 0 };
+	AUTO(json) json_t *document = NULL;
+	AUTO(mem) char *text = NULL;
+
+	seccomp_rules_usual(capabilities, &rules);
+	seccomp_rules_spell_out(&rules, true, no_frames);
+	document = seccomp_rules_format(&rules);
+	text = json_format(document);
+	assert_ok(seccomp_rules_parse(str_of(text), "document", capabilities, &again));
+	assert_ok(seccomp_program_compile(&again, ret));
+}
+
+/* What stands in front of the program of a step in a private network, and that. */
+static int judge_both(const struct seccomp_program *program, bool no_frames,
+		      const struct seccomp_data *data)
+{
+	struct seccomp_part front = seccomp_no_frames();
+	struct sock_filter whole[64 + 4096];
+	struct seccomp_program joined = { .at = whole, .len = 0 };
+
+	if (no_frames) {
+		memcpy(whole, front.at, front.len * sizeof(*whole));
+		joined.len = front.len;
+	}
+	memcpy(whole + joined.len, program->at, program->len * sizeof(*whole));
+	joined.len += program->len;
+	return judge(&joined, data);
+}
+
+static void assert_agree(const struct seccomp_program *ours, const struct seccomp_program *theirs,
+			 bool no_frames, uint32_t arch, int call, uint64_t first, uint64_t second)
+{
+	const struct seccomp_data data = { .nr = call, .arch = arch, .args = { first, second } };
+	const bool socket_call = call == (arch == NATIVE ? __NR_socket : 359);
+	const int got = judge(theirs, &data);
+	int want = judge_both(ours, no_frames, &data);
+
+	if (socket_call && want == EPERM)
+		want = ENOSYS; /* the rules' own default */
+	if (got != want)
+		fail_msg("arch %x call %d with 0x%llx, 0x%llx: %d, not %d", arch, call,
+			 (unsigned long long)first, (unsigned long long)second, got, want);
+}
+
+static void compare_document(uint64_t capabilities, bool no_frames)
+{
+	static const uint64_t values[] = { 0,
+					   1,
+					   2,
+					   3,
+					   8,
+					   0x10,
+					   0x20008,
+					   SIGCHLD,
+					   CLONE_NEWNS,
+					   CLONE_NEWUSER | SIGCHLD,
+					   CLONE_NEWPID | CLONE_NEWNET,
+					   0xffffffff,
+					   UINT64_C(0xffffffffffffffff) };
+	static const uint32_t arches[] = { NATIVE,
+#ifdef __x86_64__
+					   AUDIT_ARCH_I386
+#endif
+	};
+	struct seccomp_program ours, theirs;
+
+	assert_ok(seccomp_program_load(-1, capabilities, &ours));
+	compile_document(capabilities, no_frames, &theirs);
+	for (size_t a = 0; a < ARRAY_SIZE(arches); a++) {
+		const int socket_call = arches[a] == NATIVE ? __NR_socket : 359;
+
+		for (int call = 0; call < 512; call++)
+			for (size_t i = 0; call != socket_call && i < ARRAY_SIZE(values); i++)
+				/* libseccomp adds what socket() is as a call of socketcall() */
+				if (arches[a] == NATIVE || call != 102 || values[i] != 1)
+					assert_agree(&ours, &theirs, no_frames, arches[a], call,
+						     values[i], 0);
+		for (uint64_t family = 0; family < 64; family++) {
+			for (uint64_t type = 0; type < 32; type++)
+				assert_agree(&ours, &theirs, no_frames, arches[a], socket_call,
+					     family, type | SOCK_CLOEXEC);
+			if (arches[a] == NATIVE)
+				assert_agree(&ours, &theirs, no_frames, NATIVE, socket_call,
+					     family | UINT64_C(0x100000000), 1);
+		}
+	}
+	seccomp_program_release(&theirs);
+	seccomp_program_release(&ours);
+}
+
+TEST(the_document_that_is_printed_decides_as_the_filter_does)
+{
+	(void)state;
+	compare_document(CAPABILITY_DEFAULT, false);
+	compare_document(CAPABILITY_DEFAULT, true);
+	compare_document(CAPABILITY_DEFAULT | UINT64_C(1) << CAP_SYS_ADMIN, false);
+}
+
 /* ---- the cache ---- */
 
 struct cache {
@@ -356,6 +463,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(closes_the_same_doors_on_other_abis, load, unload),
 #endif
 		cmocka_unit_test_setup_teardown(the_kernel_agrees, load, unload),
+		cmocka_unit_test(the_document_that_is_printed_decides_as_the_filter_does),
 		cmocka_unit_test_setup_teardown(
 			a_kept_program_is_the_compiled_one_and_damage_is_mended, make_cache,
 			remove_cache),
