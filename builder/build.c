@@ -211,7 +211,8 @@ static void emit_to_journal(void *self, const struct build_event *event)
 /* Begin the journal; without one the build goes on. */
 static void begin_journal(struct build *build)
 {
-	struct err *err = journal_begin(build->store, &build->journal);
+	struct err *err = build->opts.documents ? NULL :
+						  journal_begin(build->store, &build->journal);
 
 	if (err) {
 		log_warn("this build keeps no logs: %s", err_text(err));
@@ -504,6 +505,10 @@ static struct err *perform(struct build *build, struct build_result *ret)
 
 	TRY(open_caches(build, image || wants_files(&build->opts)));
 	TRY(look_up(build, ret));
+	for (size_t i = 0; build->opts.documents && i < build->count; i++)
+		TRY(execute_describe(build->plans[i], build->opts.documents));
+	if (build->opts.documents)
+		return NULL;
 	for (size_t i = 0; i < build->count; i++)
 		TRY(execute(build->plans[i], &exec));
 	if (image)

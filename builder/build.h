@@ -33,6 +33,7 @@ struct client;
 struct context;
 struct err;
 struct image_changes;
+struct json_t;
 struct secrets;
 struct source_policy;
 struct ssh_sources;
@@ -144,6 +145,9 @@ struct build_opts {
 	unsigned jobs;   /* steps at a time; 0: one per CPU */
 	const struct build_output *outputs; /* none: OUTPUT_STORE alone */
 	size_t output_count;
+	/* --print-sandbox: nothing is built, and a document for each RUN is appended; borrowed. NULL: build */
+	struct json_t *documents;
+	struct strings described; /* of these lines and stages; borrowed; none: of all */
 	const struct build_events *events; /* NULL: silence */
 	mode_t user_umask;                 /* for what is written outside the store */
 };

@@ -5,6 +5,7 @@
  *	execute.c    the order of the steps, beginning and end
  *	stacks.c     open layers: of images, and of what steps have left
  *	provide.c    one step: found at last, or made and kept
+ *	describe.c   one RUN as a document, without running it
  *	commit.c     blobs of the target's layers
  */
 #ifndef BUILDER_EXECUTE_PRIVATE_H
@@ -18,6 +19,7 @@
 #include "base/cancel.h"
 #include "builder/build.h"
 #include "builder/execute.h"
+#include "builder/run.h"
 #include "overlay/skeleton.h"
 
 struct agents;
@@ -107,6 +109,15 @@ struct err *execution_view(struct execution *ex, const struct plan_from *from, c
  * in the Recipe, but for those of the store. */
 struct err *provide_step(struct execution *ex, struct plan_step *step, struct stack *stack,
 			 int *ret_code) MUST_USE;
+
+struct mounts;
+/* Where a RUN of the execution runs. Its idmap is yet to be set. */
+struct run_site execution_run_site(struct execution *ex, const struct mounts *mounts) MUST_USE;
+
+/* ---- describe.c ---- */
+
+/* Append the documents of opts->describe, in the order of the steps. */
+struct err *execution_describe(struct execution *ex, struct json_t *documents) MUST_USE;
 
 /* ---- commit.c ---- */
 

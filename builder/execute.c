@@ -9,6 +9,7 @@
 
 #include "builder/execute-private.h"
 
+#include <jansson.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -238,7 +239,7 @@ static struct err *prepare_sandbox(struct execution *ex)
 	TRY(layer_begin(ex->plan->store, &ex->holder));
 	TRY(skeleton_open(ex->holder->dir_fd, &ex->skeleton));
 	TRY(file_make_dirs(store_fd(ex->plan->store), "cache", 0700, &ex->cache_fd));
-	if (!ex->opts->run && runs_something(ex->plan))
+	if (!ex->opts->run && (ex->opts->describes || runs_something(ex->plan)))
 		TRY(step_userns_open(ex->plan->opts->userns, ex->plan->opts->security,
 				     ex->plan->store, &ex->idmap));
 	ex->sandbox = sandbox_new(ex->cache_fd);
@@ -248,10 +249,10 @@ static struct err *prepare_sandbox(struct execution *ex)
 		sandbox_secure(ex->sandbox, ex->plan->opts->security);
 	if (ex->plan->opts->resolver)
 		sandbox_resolve(ex->sandbox, ex->plan->opts->resolver);
-	if (wants_network(ex->plan))
+	if (!ex->opts->describes && wants_network(ex->plan))
 		sandbox_expect_network(ex->sandbox, ex->idmap);
 	ex->agents = agents_new(ex->plan->opts->ssh, ex->plan->store);
-	return mounts_start_agents(ex);
+	return ex->opts->describes ? NULL : mounts_start_agents(ex);
 }
 
 static void execution_free(struct execution *ex)
@@ -336,6 +337,20 @@ struct err *execute(struct plan *plan, const struct execute_opts *opts)
 
 	execution_init(&ex, plan, opts);
 	err = execute_all(&ex);
+	execution_free(&ex);
+	return err;
+}
+
+struct err *execute_describe(struct plan *plan, json_t *documents)
+{
+	const struct execute_opts opts = { .describes = true };
+	struct execution ex;
+	struct err *err;
+
+	execution_init(&ex, plan, &opts);
+	err = prepare_sandbox(&ex);
+	if (!err)
+		err = execution_describe(&ex, documents);
 	execution_free(&ex);
 	return err;
 }

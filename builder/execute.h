@@ -22,6 +22,7 @@
 struct build_events;
 struct err;
 struct journal;
+struct json_t;
 
 /* Look up every step and mark what is needed. `*ret_missing` counts the needed steps that must
  * run, `*ret_needed` all needed ones. */
@@ -33,6 +34,7 @@ struct execute_opts {
 	bool blobs;                        /* the target's layers are wanted as blobs */
 	const struct build_events *events; /* may be NULL */
 	struct journal *journal;           /* may be NULL */
+	bool describes;                    /* nothing is done: of execute_describe() */
 	/* Runs a command; NULL: run_step(). Tests put in their own. */
 	struct err *(*run)(const struct run_site *site, struct plan_step *step, int root_fd,
 			   int *ret_code);
@@ -41,6 +43,10 @@ struct execute_opts {
 /* Run what is missing, and make the missing blobs. Afterwards every needed step has its layer,
  * with diff id and blob if `blobs`. The first error, with its place in the Recipe. */
 struct err *execute(struct plan *plan, const struct execute_opts *opts) MUST_USE;
+
+/* Append a document to `documents` for each RUN that opts->describe of the build means, done or not, in place of
+ * doing anything. After execute_lookup(). ERR_NOT_FOUND if it means none. */
+struct err *execute_describe(struct plan *plan, struct json_t *documents) MUST_USE;
 
 /* The layers of a stage at its end, open. After execute(). */
 struct err *execute_stack(struct plan *plan, struct plan_stage *stage, struct stack *ret) MUST_USE;

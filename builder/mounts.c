@@ -17,6 +17,7 @@
 #include "builder/copy.h"
 #include "builder/events.h"
 #include "builder/execute-private.h"
+#include "builder/mounts-private.h"
 #include "builder/points.h"
 #include "builder/secrets.h"
 #include "builder/ssh.h"
@@ -27,7 +28,6 @@
 #include "overlay/owner.h"
 #include "store/layer.h"
 
-#define TMPFS_MODE 01777
 #define SECRET_MODE 0400
 #define CACHE_MODE 0755
 #define SCRIPT_MODE 0755
@@ -80,6 +80,7 @@ void mounts_release(struct mounts *mounts)
 	vec_foreach (&mounts->env, pair)
 		secret_wipe(*pair, strlen(*pair));
 	strings_release(&mounts->env);
+	strings_release(&mounts->texts);
 }
 
 int mounts_points_fd(const struct mounts *mounts)
@@ -93,7 +94,7 @@ static struct err *make_tmpfs(struct making *m, const struct plan_mount *mount)
 {
 	AUTO(mount_hold) struct mount_hold hold = HOLD_INIT;
 
-	TRY(detached_tmpfs(TMPFS_MODE, mount->flag.size, &hold.fd));
+	TRY(detached_tmpfs(MOUNTS_TMPFS_MODE, mount->flag.size, &hold.fd));
 	if (mount->flag.read_only)
 		TRY(detached_fix(hold.fd));
 	keep(m, &hold, mount->target);
@@ -536,14 +537,16 @@ static struct err *map_mounts(struct making *m)
 	return NULL;
 }
 
-static void list_mounts(struct mounts *mounts)
+void mounts_list(struct mounts *mounts)
 {
 	size_t count = 0;
 
 	mounts->list = xcalloc(mounts->holds.len, sizeof(*mounts->list));
 	vec_foreach (&mounts->holds, hold)
-		mounts->list[count++] =
-			(struct sandbox_mount){ hold->fd, hold->source, hold->target };
+		mounts->list[count++] = (struct sandbox_mount){ .fd = hold->fd,
+								.source = hold->source,
+								.target = hold->target,
+								.told = hold->told };
 }
 
 struct err *mounts_make(struct execution *ex, const struct plan_step *step, int view_fd,
@@ -557,7 +560,7 @@ struct err *mounts_make(struct execution *ex, const struct plan_step *step, int 
 	TRY(err);
 	TRY(make_points(&making, view_fd));
 	TRY(map_mounts(&making));
-	list_mounts(ret);
+	mounts_list(ret);
 	return NULL;
 }
 

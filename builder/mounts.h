@@ -28,12 +28,13 @@ struct plan_step;
 
 /* What keeps one mount alive. */
 struct mount_hold {
-	int fd;                    /* of the mount, owned */
-	char *source;              /* as in struct sandbox_mount; owned */
-	char *target;              /* owned */
-	bool mapped;               /* it is made for the user namespace of the step already */
-	struct layer_stage *stage; /* takes what is written, or holds a copy; owned; or NULL */
-	struct agent_relay *relay; /* ssh: answers; owned; or NULL */
+	int fd;                         /* of the mount, owned */
+	char *source;                   /* as in struct sandbox_mount; owned */
+	char *target;                   /* owned */
+	bool mapped;                    /* it is made for the user namespace of the step already */
+	struct layer_stage *stage;      /* takes what is written, or holds a copy; owned; or NULL */
+	struct agent_relay *relay;      /* ssh: answers; owned; or NULL */
+	struct sandbox_mount_told told; /* by mounts_tell(); texts in `texts` of struct mounts */
 };
 
 struct mounts {
@@ -48,6 +49,7 @@ struct mounts {
 	struct sandbox_mount *list; /* owned; what the sandbox is given, a hold each */
 	struct layer_stage *points; /* the mount points; NULL: the image has them all */
 	struct strings env;         /* "NAME=value" of devices and secrets; wiped when freed */
+	struct strings texts;       /* what mounts_tell() has written */
 };
 
 /* Whether everything that must be given for the steps that have to run was given: secrets and agents
@@ -62,6 +64,9 @@ struct err *mounts_start_agents(struct execution *ex) MUST_USE;
  * them; ERR_UNSUPPORTED if one of them cannot. */
 struct err *mounts_make(struct execution *ex, const struct plan_step *step, int view_fd,
 			const struct idmap *idmap, struct mounts *ret) MUST_USE;
+/* What mounts_make() would make, without making it: targets, and what is told of each. Secrets have no
+ * value. */
+void mounts_tell(const struct execution *ex, const struct plan_step *step, struct mounts *ret);
 void mounts_release(struct mounts *mounts);
 
 /* The directory of mount points, for stack_mount(); -1 if there is none. */

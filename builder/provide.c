@@ -67,22 +67,27 @@ static struct err *settle_owners(const struct plan_step *step, int view_fd,
 	return err_wrap(owner_settle(layer->fs_fd, user.uid, user.gid), "record owners");
 }
 
+struct run_site execution_run_site(struct execution *ex, const struct mounts *mounts)
+{
+	return (struct run_site){ .sandbox = ex->sandbox,
+				  .network_told = &ex->network_told,
+				  .hostname = ex->plan->hostname,
+				  .events = ex->opts->events,
+				  .journal = ex->opts->journal,
+				  .script = ex->plan->recipe->script,
+				  .hosts = hosts_of(ex->plan->opts),
+				  .shm_size = ex->plan->opts->shm_size,
+				  .ulimits = ex->plan->opts->ulimits,
+				  .mounts = mounts };
+}
+
 static struct err *do_run(struct execution *ex, struct plan_step *step, const struct stack *stack,
 			  int view_fd, const struct layer_stage *layer, int *ret_code)
 {
 	AUTO(mounts) struct mounts mounts = { 0 };
 	const struct idmap *idmap = step->insecure ? NULL : ex->idmap;
 	struct stack mapped = *stack; /* borrows the layers */
-	struct run_site site = { .sandbox = ex->sandbox,
-				 .network_told = &ex->network_told,
-				 .hostname = ex->plan->hostname,
-				 .events = ex->opts->events,
-				 .journal = ex->opts->journal,
-				 .script = ex->plan->recipe->script,
-				 .hosts = hosts_of(ex->plan->opts),
-				 .shm_size = ex->plan->opts->shm_size,
-				 .ulimits = ex->plan->opts->ulimits,
-				 .mounts = &mounts };
+	struct run_site site = execution_run_site(ex, &mounts);
 	AUTO(fd) int root_fd = -1;
 
 	TRY(make_mounts(ex, step, view_fd, &idmap, &mounts));

@@ -192,6 +192,33 @@ static struct err *choose_network(const struct run_site *site, const struct plan
 	return NULL;
 }
 
+/* What the sandbox is asked for, but for root, output and network. Borrows all of it; `env` is filled. */
+static void make_spec(const struct run_site *site, struct plan_step *step, const struct user *user,
+		      struct strings *env, struct sandbox_spec *spec)
+{
+	spec->argv = strings_argv(&step->argv);
+	spec->cwd = step->cwd;
+	spec->uid = user->uid;
+	spec->gid = user->gid;
+	spec->groups = user->groups;
+	spec->group_count = user->group_count;
+	spec->hostname = site->hostname;
+	spec->insecure = step->insecure;
+	spec->idmap = site->idmap;
+	spec->hosts = (const char *const *)site->hosts;
+	spec->shm_size = site->shm_size;
+	if (site->ulimits) {
+		spec->limits = site->ulimits->at;
+		spec->limit_count = site->ulimits->len;
+	}
+	if (site->mounts) {
+		spec->mounts = site->mounts->list;
+		spec->mount_count = site->mounts->holds.len;
+	}
+	make_env(site, step, user, env);
+	spec->envp = strings_argv(env);
+}
+
 static struct err *start(const struct run_site *site, struct plan_step *step, int root_fd,
 			 struct output *out, struct sandbox_run **ret)
 {
@@ -205,34 +232,47 @@ static struct err *start(const struct run_site *site, struct plan_step *step, in
 	TRY(user_resolve(root_fd, str_of(step->user), &user));
 	TRY(open_stream(&out->streams[0], &write_out));
 	TRY(open_stream(&out->streams[1], &write_err));
-	spec.root_fd = root_fd;
-	spec.argv = strings_argv(&step->argv);
-	spec.cwd = step->cwd;
-	spec.uid = user.uid;
-	spec.gid = user.gid;
-	spec.groups = user.groups;
-	spec.group_count = user.group_count;
-	spec.hostname = site->hostname;
 	TRY(choose_network(site, step, &spec.network));
+	spec.root_fd = root_fd;
 	spec.stdout_fd = write_out;
 	spec.stderr_fd = write_err;
-	spec.insecure = step->insecure;
-	spec.idmap = site->idmap;
-	spec.hosts = (const char *const *)site->hosts;
-	spec.shm_size = site->shm_size;
-	if (site->ulimits) {
-		spec.limits = site->ulimits->at;
-		spec.limit_count = site->ulimits->len;
-	}
-	if (site->mounts) {
-		spec.mounts = site->mounts->list;
-		spec.mount_count = site->mounts->holds.len;
-	}
-	make_env(site, step, &user, &env);
-	spec.envp = strings_argv(&env);
+	make_spec(site, step, &user, &env, &spec);
 	err = sandbox_start(site->sandbox, &spec, ret);
 	wipe(&env);
 	return err;
+}
+
+/* The ids of a user that nobody has made yet. */
+#define NOBODY 65534
+
+/* A user whom a step before makes is not there before that has run. */
+static struct err *find_user(const struct run_site *site, const struct plan_step *step, int view_fd,
+			     struct user *ret)
+{
+	struct err *err = user_resolve(view_fd, str_of(step->user), ret);
+
+	if (err_kind(err) != ERR_NOT_FOUND)
+		return err;
+	err = script_wrap(err, site->script, &step->instruction->position);
+	log_warn("%s: a step before this one may make it; %d stands for its ids", err_text(err),
+		 NOBODY);
+	err_free(err);
+	*ret = (struct user){ .uid = NOBODY, .gid = NOBODY, .home = xstrdup("/") };
+	return NULL;
+}
+
+struct err *run_describe(const struct run_site *site, struct plan_step *step, int view_fd,
+			 json_t **ret)
+{
+	struct sandbox_spec spec = SANDBOX_SPEC_INIT;
+	AUTO(user) struct user user = { 0 };
+	AUTO(strings) struct strings env = { 0 };
+
+	TRY(script_wrap(find_user(site, step, view_fd, &user), site->script,
+			&step->instruction->position));
+	TRY(choose_network(site, step, &spec.network));
+	make_spec(site, step, &user, &env, &spec);
+	return sandbox_describe(site->sandbox, &spec, ret);
 }
 
 /* A step that failed for want of space often says so badly, or not at all: have a look. */

@@ -13,6 +13,7 @@
 struct build_events;
 struct err;
 struct idmap;
+struct json_t;
 struct journal;
 struct mounts;
 struct sandbox;
@@ -40,5 +41,11 @@ struct run_site {
  * so meanwhile. */
 struct err *run_step(const struct run_site *site, struct plan_step *step, int root_fd,
 		     int *ret_code) MUST_USE;
+
+/* The step as it would run, as a document (sandbox_describe()); a new object. Its user is looked up in
+ * `view_fd`, what lies below it as far as that is there: one who is not known is nobody, and that is
+ * said. */
+struct err *run_describe(const struct run_site *site, struct plan_step *step, int view_fd,
+			 struct json_t **ret) MUST_USE;
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/text.h"
@@ -37,6 +38,7 @@
 #include "cli/dns.h"
 #include "cli/limits.h"
 #include "cli/network.h"
+#include "cli/output.h"
 #include "cli/security.h"
 #include "cli/target.h"
 #include "cli/ui.h"
@@ -57,7 +59,8 @@ struct build_values {
 	bool all_platforms;
 	struct platform_values platform;
 	struct strings targets, tags, contexts, no_cache_stages;
-	struct strings secrets, ssh, allowed, volumes, mounts, devices, device_dirs, hosts;
+	struct strings described, secrets, ssh, allowed, volumes, mounts, devices, device_dirs,
+		hosts;
 	struct build_arg_values build_args;
 	struct build_cache_values caches;
 	struct build_output_values output;
@@ -114,6 +117,9 @@ static const struct option options[] = {
 	OPTION_LIST(struct build_values, no_cache_stages, 0, "no-cache-filter", "STAGE[,STAGE]",
 		    "run every step of these stages, and what needs them"),
 	BUILD_PLATFORM_OPTIONS(struct build_values, platform),
+	OPTION_BARE_LIST(
+		struct build_values, described, 0, "print-sandbox", "[=LINE|STAGE]", "",
+		"do not build, but print how each RUN would run, as runtime-spec documents"),
 	OPTION_WORD(struct build_values, progress, 0, "progress", ui_mode_names,
 		    "how to show what goes on (default: BUILDKIT_PROGRESS, or auto)"),
 	OPTION_BARE_WORD(struct build_values, pull, 0, "pull", pull_policy_names, "always",
@@ -556,6 +562,26 @@ static void keep_limit(struct store *store)
 			 text_size(report.before, before), text_size(report.after, after));
 }
 
+/* Print documents in place of a build. */
+static struct err *describe(const struct build_values *values, struct store *store,
+			    struct build_opts *opts)
+{
+	AUTO(build_result) struct build_result result = { 0 };
+	AUTO(json) json_t *documents = json_array();
+	struct err *err;
+
+	opts->documents = documents;
+	vec_foreach (&values->described, text)
+		if ((*text)[0])
+			strings_push(&opts->described, *text);
+	err = build_run(store, opts, &result);
+	strings_release(&opts->described);
+	TRY(err);
+	for (size_t i = 0; i < json_array_size(documents); i++)
+		output_json(json_array_get(documents, i));
+	return NULL;
+}
+
 static struct err *run_build(struct cli *cli, void *arg, struct strings *operands)
 {
 	struct build_values *values = arg;
@@ -579,6 +605,8 @@ static struct err *run_build(struct cli *cli, void *arg, struct strings *operand
 	TRY(build_outputs_check(&values->output));
 	TRY(build_attest_check(&values->attest));
 	TRY(cli_open_store(cli, &store));
+	if (values->described.len > 0)
+		return describe(values, store, &request.opts);
 	if (values->manifest)
 		TRY(build_manifest_open(store, values->manifest, &manifest));
 	ui = ui_new(find_progress(values));

@@ -30,6 +30,7 @@
 #include "cli/image.h"
 #include "cli/limits.h"
 #include "cli/network.h"
+#include "cli/output.h"
 #include "cli/relay.h"
 #include "cli/security.h"
 #include "cli/transfer.h"
@@ -52,7 +53,7 @@ struct run_values {
 	struct strings env, devices, device_dirs, volumes, mounts, tmpfs;
 	const char *entrypoint, *user, *workdir, *platform;
 	int network, pull, userns;
-	bool interactive, tty, rm, read_only, init;
+	bool interactive, tty, rm, read_only, init, print;
 	struct limit_values limits;
 	struct security_values security;
 	struct dns_values dns;
@@ -78,6 +79,8 @@ static const struct option options[] = {
 	OPTION_WORD(struct run_values, network, 0, "network", networks, "what it reaches"),
 	OPTION_TEXT(struct run_values, platform, 0, "platform", "OS/ARCH",
 		    "which image of an index"),
+	OPTION_FLAG(struct run_values, print, 0, "print-sandbox",
+		    "run nothing, but print how it would run, as a document of the runtime-spec"),
 	OPTION_WORD(struct run_values, pull, 0, "pull", pull_policy_names,
 		    "when to ask the registry for the image (default: missing)"),
 	OPTION_FLAG(struct run_values, read_only, 0, "read-only",
@@ -210,6 +213,8 @@ struct container {
 	size_t mount_count;
 	struct sandbox *sandbox;
 	struct idmap *idmap; /* of its user namespace; NULL: it has none */
+	struct user user;
+	struct strings env;
 	int root_fd;
 };
 
@@ -235,6 +240,8 @@ static void container_auto_(struct container *c)
 	close_mounts(c);
 	attachments_release(&c->attachments);
 	volumes_release(&c->devices);
+	user_release(&c->user);
+	strings_release(&c->env);
 	limits_release(&c->limits);
 	security_release(&c->security);
 }
@@ -386,26 +393,25 @@ static const char *text_setting(const struct image *image, const char *key)
 	return text && text[0] ? text : NULL;
 }
 
-static struct err *start(struct container *c, const struct image *image,
-			 const struct run_values *values, struct strings *argv,
-			 struct sandbox_spec *spec, struct sandbox_run **ret)
+static struct err *make_spec(struct container *c, const struct image *image,
+			     const struct run_values *values, struct strings *argv,
+			     struct sandbox_spec *spec)
 {
 	const char *who = values->user ? values->user : text_setting(image, "User");
-	AUTO(strings) struct strings env = { 0 };
-	AUTO(user) struct user user = { 0 };
 	const char *reason;
 
-	TRY(user_resolve(c->root_fd, str_of(who), &user));
-	make_env(image, values, &c->devices.env, &user, &env);
+	TRY(user_resolve(c->root_fd, str_of(who), &c->user));
+	make_env(image, values, &c->devices.env, &c->user, &c->env);
+	spec->idmap = c->idmap;
 	spec->root_fd = c->root_fd;
 	spec->init = values->init;
 	spec->argv = strings_argv(argv);
-	spec->envp = strings_argv(&env);
+	spec->envp = strings_argv(&c->env);
 	spec->cwd = values->workdir ? values->workdir : text_setting(image, "WorkingDir");
-	spec->uid = user.uid;
-	spec->gid = user.gid;
-	spec->groups = user.groups;
-	spec->group_count = user.group_count;
+	spec->uid = c->user.uid;
+	spec->gid = c->user.gid;
+	spec->groups = c->user.groups;
+	spec->group_count = c->user.group_count;
 	TRY(sandbox_choose_network(c->sandbox, c->idmap, network_of[values->network],
 				   &spec->network, &reason));
 	spec->mounts = c->mounts;
@@ -415,7 +421,42 @@ static struct err *start(struct container *c, const struct image *image,
 	spec->limit_count = c->limits.ulimits.len;
 	if (spec->cwd && spec->cwd[0] != '/')
 		return err_new(ERR_INVALID, "directory '%.200s' is not absolute", spec->cwd);
-	return sandbox_start(c->sandbox, spec, ret);
+	return NULL;
+}
+
+/* What is mounted, in words, for the document. */
+static void tell_mounts(struct container *c)
+{
+	for (size_t i = 0; i < c->mount_count; i++) {
+		const size_t device = i - c->attachments.len;
+		const struct attachment *a = &c->attachments.at[i];
+		struct sandbox_mount_told *told = &c->mounts[i].told;
+
+		if (i >= c->attachments.len) {
+			told->source = c->devices.at[device].source;
+			continue;
+		}
+		told->source = a->source;
+		told->size = a->size;
+		told->mode = a->mode;
+		if (a->kind == ATTACH_TMPFS || (a->kind == ATTACH_VOLUME && !a->source))
+			told->type = "tmpfs";
+	}
+}
+
+/* Print how it would run. */
+static struct err *describe_container(const struct run_values *values, const struct image *image,
+				      struct container *c, struct strings *argv)
+{
+	struct sandbox_spec spec = SANDBOX_SPEC_INIT;
+	AUTO(json) json_t *document = NULL;
+
+	spec.tty = values->tty;
+	tell_mounts(c);
+	TRY(make_spec(c, image, values, argv, &spec));
+	TRY(sandbox_describe(c->sandbox, &spec, &document));
+	output_json(document);
+	return NULL;
 }
 
 static struct err *run_container(struct cli *cli, const struct run_values *values,
@@ -428,9 +469,9 @@ static struct err *run_container(struct cli *cli, const struct run_values *value
 	struct sandbox_result result = { 0 };
 	char text[SANDBOX_OOM_SIZE];
 
-	spec.idmap = c->idmap;
 	TRY(relay_new(values->interactive, values->tty, &spec, &relay));
-	TRY(start(c, image, values, argv, &spec, &run));
+	TRY(make_spec(c, image, values, argv, &spec));
+	TRY(sandbox_start(c->sandbox, &spec, &run));
 	TRY(relay_run(relay, run, &result));
 	cli->exit_code = result.code;
 	if (result.code && result.oom_kills)
@@ -464,6 +505,11 @@ static struct err *run_run(struct cli *cli, void *arg, struct strings *operands)
 	TRY(image_fetch_open(store, operands->at[0], values->platform, &how, &image));
 	TRY(make_argv(image, values, operands, &argv));
 	TRY(open_container(store, image, values, &container));
+	if (values->print) {
+		TRY(describe_container(values, image, &container, &argv));
+		cli->exit_code = 0;
+		return NULL;
+	}
 	return run_container(cli, values, image, &container, &argv);
 }
 

@@ -53,6 +53,10 @@ struct cgroup_entry {
 };
 void cgroup_leaf_entry(const struct cgroup_leaf *leaf, struct cgroup_entry *ret);
 
+/* Its path in a hierarchy that it is in, the unified one if it can be; owned by the caller. NULL: it is in
+ * none. */
+char *cgroup_leaf_path(const struct cgroup_leaf *leaf) MUST_USE;
+
 struct cgroup_usage {
 	uint64_t memory_peak; /* bytes; 0: not known */
 	uint64_t cpu_us;      /* 0: not known */

@@ -434,6 +434,22 @@ void cgroup_leaf_entry(const struct cgroup_leaf *leaf, struct cgroup_entry *ret)
 	}
 }
 
+char *cgroup_leaf_path(const struct cgroup_leaf *leaf)
+{
+	const struct part *best = NULL;
+
+	for (size_t i = 0; i < leaf->groups->count; i++) {
+		const struct part *part = &leaf->parts[i];
+
+		if (part->dir_fd >= 0 && (!best || part->anchor->hierarchy->unified))
+			best = part;
+	}
+	if (!best)
+		return NULL;
+	return xasprintf("%s/%s", best->anchor->path + strlen(best->anchor->hierarchy->mount),
+			 leaf->name);
+}
+
 /* ---- what was used ---- */
 
 /* A number in a file: alone in it, or behind `key` in a line of its own. 0 if it is not there. */

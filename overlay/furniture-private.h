@@ -47,6 +47,7 @@
 
 #define FURNITURE_FILES_SOFT 1024 /* RLIMIT_NOFILE, or what the machine allows */
 #define FURNITURE_FILES_HARD 524288
+#define FURNITURE_TTY_GROUP 5 /* everywhere, seen from within */
 #define FURNITURE_UMASK 022
 #define FURNITURE_DOMAIN "(none)"
 

@@ -29,6 +29,7 @@
 #define RANGE_LEAST 65536
 #define RULES_MAX ((size_t)4 * 1024 * 1024)
 #define PATH_SIZE 64
+#define MAP_MAX ((size_t)4096)
 
 struct map {
 	struct idmap_extent at[IDMAP_EXTENTS];
@@ -103,6 +104,19 @@ gid_t idmap_gid(const struct idmap *idmap, gid_t inside)
 	return map_id(&idmap->gids, inside);
 }
 
+/* As the kernel takes and gives it. */
+static void format_map(const struct map *map, struct buf *ret)
+{
+	for (size_t i = 0; i < map->len; i++)
+		buf_addf(ret, "%" PRIu32 " %" PRIu32 " %" PRIu32 "\n", map->at[i].inside,
+			 map->at[i].outside, map->at[i].count);
+}
+
+void idmap_format(const struct idmap *idmap, bool groups, struct buf *ret)
+{
+	format_map(groups ? &idmap->gids : &idmap->uids, ret);
+}
+
 int idmap_userns(const struct idmap *idmap)
 {
 	return idmap->userns_fd;
@@ -127,17 +141,14 @@ bool idmap_is_useful(void)
 
 static struct err *write_map(pid_t pid, const char *name, const struct map *map)
 {
-	char path[PATH_SIZE], text[IDMAP_EXTENTS * 40];
-	size_t len = 0;
+	AUTO(buf) struct buf text = BUF_INIT(MAP_MAX);
+	char path[PATH_SIZE];
 	AUTO(fd) int fd = -1;
 
-	for (size_t i = 0; i < map->len; i++)
-		len += (size_t)snprintf(text + len, sizeof(text) - len,
-					"%" PRIu32 " %" PRIu32 " %" PRIu32 "\n", map->at[i].inside,
-					map->at[i].outside, map->at[i].count);
+	format_map(map, &text);
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, text, len) != (ssize_t)len)
+	if (fd < 0 || write(fd, text.at, text.len) != (ssize_t)text.len)
 		return err_sys("write %s", path);
 	return NULL;
 }

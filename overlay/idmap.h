@@ -45,6 +45,9 @@ int idmap_userns(const struct idmap *idmap);
 uid_t idmap_uid(const struct idmap *idmap, uid_t inside);
 gid_t idmap_gid(const struct idmap *idmap, gid_t inside);
 
+/* Append the map of users, or of groups, as /proc/PID/uid_map has it. */
+void idmap_format(const struct idmap *idmap, bool groups, struct buf *ret);
+
 /* Let the mount, which stands nowhere yet and which nobody is writing to, translate; with `all`
  * those in it, too. ERR_UNSUPPORTED if its file system cannot. */
 struct err *idmap_apply(const struct idmap *idmap, int mount_fd, bool all) MUST_USE;

@@ -16,6 +16,7 @@ struct sandbox_resources;
 
 #define RESOURCE_SETTINGS_MAX 10
 #define RESOURCE_VALUE_SIZE 256
+#define RESOURCE_PERIOD 100000 /* microseconds, of cpu_quota if nobody says otherwise */
 
 struct resource_setting {
 	const char *option;     /* "--memory", of who asked; NULL: nobody, and it may fail */
@@ -31,6 +32,10 @@ size_t resource_settings(const struct sandbox_resources *resources, bool unified
 
 /* Whether anything was asked for. */
 bool resources_asked(const struct sandbox_resources *resources);
+
+/* Memory and swap together, in bytes. Without a word about it there is as much swap as memory, as
+ * docker has it, if the kernel counts swap at all. */
+uint64_t resource_memory_swap(const struct sandbox_resources *resources);
 
 /* cpu.weight (1 to 10000) for cpu.shares (2 to 262144), 1024 being 100. */
 uint64_t resource_weight(uint64_t shares);

@@ -9,8 +9,6 @@
 
 #include "overlay/sandbox.h"
 
-#define USUAL_PERIOD 100000
-
 struct settings {
 	struct resource_setting *at;
 	size_t count;
@@ -36,20 +34,24 @@ static void set_number(struct resource_setting *setting, uint64_t value, const c
 		snprintf(setting->value, sizeof(setting->value), "%" PRIu64, value);
 }
 
-/* Swap is counted together with memory in one shape, and by itself in the other. Without a word about
- * it there is as much swap as memory, as docker has it, if the kernel counts swap at all. */
+uint64_t resource_memory_swap(const struct sandbox_resources *r)
+{
+	if (r->memory == SANDBOX_NO_LIMIT)
+		return SANDBOX_NO_LIMIT;
+	return r->memory_swap ? r->memory_swap : r->memory * 2;
+}
+
+/* Swap is counted together with memory in one shape, and by itself in the other. */
 static void add_memory(const struct sandbox_resources *r, bool unified, struct settings *list)
 {
-	uint64_t both = r->memory_swap ? r->memory_swap : r->memory * 2;
+	uint64_t both = resource_memory_swap(r);
 
 	if (!r->memory)
 		return;
 	set_number(
 		add(list, "--memory", "memory", unified ? "memory.max" : "memory.limit_in_bytes"),
 		r->memory, unified ? "max" : "-1");
-	if (r->memory == SANDBOX_NO_LIMIT)
-		both = SANDBOX_NO_LIMIT;
-	else if (unified && both != SANDBOX_NO_LIMIT)
+	if (unified && both != SANDBOX_NO_LIMIT)
 		both -= r->memory;
 	set_number(add(list, r->memory_swap ? "--memory-swap" : NULL, "memory",
 		       unified ? "memory.swap.max" : "memory.memsw.limit_in_bytes"),
@@ -71,7 +73,7 @@ uint64_t resource_weight(uint64_t shares)
 static void add_quota(const struct sandbox_resources *r, bool unified, struct settings *list)
 {
 	const char *option = r->cpus ? "--cpus" : r->cpu_quota ? "--cpu-quota" : "--cpu-period";
-	uint64_t period = r->cpu_period ? r->cpu_period : USUAL_PERIOD;
+	uint64_t period = r->cpu_period ? r->cpu_period : RESOURCE_PERIOD;
 	uint64_t quota = r->cpu_quota ? r->cpu_quota : SANDBOX_NO_LIMIT;
 	struct resource_setting *max;
 

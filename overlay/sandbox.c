@@ -27,6 +27,7 @@
 #include "base/userns.h"
 #include "overlay/capability.h"
 #include "overlay/cgroup-private.h"
+#include "overlay/furniture-private.h"
 #include "overlay/idmap.h"
 #include "overlay/network-private.h"
 #include "overlay/network.h"
@@ -35,11 +36,11 @@
 #include "overlay/request-private.h"
 #include "overlay/resolver.h"
 #include "overlay/resource-private.h"
+#include "overlay/runtime-spec.h"
 #include "overlay/seccomp-rules.h"
 #include "overlay/seccomp.h"
 #include "overlay/spawner-private.h"
 
-#define TTY_GROUP 5 /* everywhere */
 #define DEFAULT_HOSTNAME "cairn"
 #define DEFAULT_SHM_SIZE ((uint64_t)64 * 1024 * 1024)
 #define RESOLV_CONF "/etc/resolv.conf"
@@ -494,7 +495,7 @@ static void add_ids(const struct sandbox_spec *spec, struct request *request)
 	request->outer_gid = map ? idmap_gid(map, spec->gid) : alone ? 0 : spec->gid;
 	request->root_uid = map ? idmap_uid(map, 0) : 0;
 	request->root_gid = map ? idmap_gid(map, 0) : 0;
-	request->tty_gid = map ? idmap_gid(map, TTY_GROUP) : TTY_GROUP;
+	request->tty_gid = map ? idmap_gid(map, FURNITURE_TTY_GROUP) : FURNITURE_TTY_GROUP;
 }
 
 static struct err *format_request(const struct sandbox *sandbox, const struct sandbox_spec *spec,
@@ -549,6 +550,19 @@ static struct err *write_request(const struct sandbox *sandbox, const struct san
 	return NULL;
 }
 
+static struct err *check_spec(struct sandbox *sandbox, const struct sandbox_spec *spec)
+{
+	if (!spec->argv || !spec->argv[0] || !spec->envp)
+		return err_new(ERR_INVALID, "sandbox: no command");
+	if (spec->mount_count > SANDBOX_MOUNTS_MAX)
+		return err_new(ERR_INVALID, "sandbox: more than %d mounts", SANDBOX_MOUNTS_MAX);
+	if (spec->network == SANDBOX_NETWORK_DEFAULT ||
+	    (spec->network == SANDBOX_NETWORK_PRIVATE &&
+	     !network_of(sandbox, spec->idmap)->network))
+		return err_new(ERR_INTERNAL, "sandbox: no network was chosen");
+	return NULL;
+}
+
 /* Hand the step over to the spawner. */
 static struct err *hand_over(struct sandbox *sandbox, const struct sandbox_spec *spec,
 			     const struct cgroup_leaf *leaf, int report_fd)
@@ -582,6 +596,61 @@ static struct err *hand_over(struct sandbox *sandbox, const struct sandbox_spec 
 	for (size_t i = 0; i < spec->mount_count; i++)
 		fds[count++] = spec->mounts[i].fd;
 	return spawner_send(sandbox->spawner, &head, fds, count);
+}
+
+/* ---- as a document ---- */
+
+/* The rules that the filter of a step is made from; none for one without. */
+static struct err *find_rules(const struct sandbox *sandbox, const struct sandbox_spec *spec,
+			      struct seccomp_rules *ret)
+{
+	const char *profile = sandbox->security.profile;
+	const bool usual = !profile && !sandbox->security.unconfined;
+
+	if (profile)
+		TRY(seccomp_rules_parse(str_of(profile), "seccomp profile",
+					capabilities_of(sandbox), ret));
+	else if (usual)
+		seccomp_rules_usual(capabilities_of(sandbox), ret);
+	else
+		ret->action = SCMP_ACT_ALLOW;
+	seccomp_rules_spell_out(ret, usual, spec->network == SANDBOX_NETWORK_PRIVATE);
+	return NULL;
+}
+
+static struct err *describe(struct sandbox *sandbox, const struct sandbox_spec *spec,
+			    const struct cgroup_leaf *leaf, json_t **ret)
+{
+	AUTO(seccomp_rules) struct seccomp_rules rules = { 0 };
+	AUTO(buf) struct buf request = BUF_INIT(REQUEST_MAX);
+	AUTO(mem) char *group = leaf ? cgroup_leaf_path(leaf) : NULL;
+	struct cgroup_entry entry = { .clone_fd = -1 };
+
+	if (leaf)
+		cgroup_leaf_entry(leaf, &entry);
+	TRY(format_request(sandbox, spec, &entry, &request));
+	TRY(find_rules(sandbox, spec, &rules));
+	return runtime_spec_make(
+		&(struct runtime_spec_source){ .request = buf_str(&request),
+					       .spec = spec,
+					       .resources = leaf ? &sandbox->resources : NULL,
+					       .cgroup = group,
+					       .rules = spec->insecure ? NULL : &rules },
+		ret);
+}
+
+struct err *sandbox_describe(struct sandbox *sandbox, const struct sandbox_spec *spec, json_t **ret)
+{
+	struct cgroup_leaf *leaf = NULL;
+	struct err *err;
+
+	TRY(check_spec(sandbox, spec));
+	TRY(prepare(sandbox));
+	if (sandbox->groups)
+		TRY(cgroups_take(sandbox->groups, &leaf));
+	err = describe(sandbox, spec, leaf, ret);
+	cgroup_leaf_put(leaf);
+	return err;
 }
 
 /* ---- reports ---- */
@@ -651,14 +720,7 @@ struct err *sandbox_start(struct sandbox *sandbox, const struct sandbox_spec *sp
 	AUTO(fd) int theirs = -1;
 	int pair[2];
 
-	if (!spec->argv || !spec->argv[0] || !spec->envp)
-		return err_new(ERR_INVALID, "sandbox: no command");
-	if (spec->mount_count > SANDBOX_MOUNTS_MAX)
-		return err_new(ERR_INVALID, "sandbox: more than %d mounts", SANDBOX_MOUNTS_MAX);
-	if (spec->network == SANDBOX_NETWORK_DEFAULT ||
-	    (spec->network == SANDBOX_NETWORK_PRIVATE &&
-	     !network_of(sandbox, spec->idmap)->network))
-		return err_new(ERR_INTERNAL, "sandbox: no network was chosen");
+	TRY(check_spec(sandbox, spec));
 	TRY(prepare(sandbox));
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys("sandbox: make a socket");

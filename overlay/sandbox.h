@@ -32,6 +32,7 @@
 
 struct err;
 struct idmap;
+struct json_t;
 struct sandbox;
 struct sandbox_resources;
 struct sandbox_run;
@@ -93,6 +94,14 @@ struct sandbox_mount {
 	int fd;             /* a detached mount (overlay/detached.h); it is used up: one per run */
 	const char *source; /* what of it to show, a path from its root; NULL: all of it */
 	const char *target; /* absolute. It must exist, but in what is mounted before it */
+	/* What it is, for sandbox_describe() alone; borrowed. Flags are those of `fd` if there is one. */
+	struct sandbox_mount_told {
+		const char *type;   /* "tmpfs"; NULL: "bind" */
+		const char *source; /* a path of this machine, or a word; NULL: the type */
+		uint64_t size;      /* of a tmpfs, in bytes; 0: the usual */
+		mode_t mode;        /* of a tmpfs */
+		bool read_only;
+	} told;
 };
 
 #define SANDBOX_MOUNTS_MAX 128
@@ -168,6 +177,14 @@ struct sandbox_spec {
  */
 struct err *sandbox_start(struct sandbox *sandbox, const struct sandbox_spec *spec,
 			  struct sandbox_run **ret) MUST_USE;
+
+/*
+ * The step as a document of the OCI runtime-spec (overlay/runtime-spec.h), a new object. It is made of the
+ * request that sandbox_start() would hand over, and fails where that would. Nothing is run, and nothing
+ * of `spec` used up: its `root_fd` and the descriptors of its mounts may be -1.
+ */
+struct err *sandbox_describe(struct sandbox *sandbox, const struct sandbox_spec *spec,
+			     struct json_t **ret) MUST_USE;
 
 /* Readable when sandbox_wait() would not block: for poll(2), beside the output pipes. */
 int sandbox_run_fd(const struct sandbox_run *run);

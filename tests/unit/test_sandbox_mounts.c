@@ -69,7 +69,7 @@ TEST(a_tree_is_found_at_its_target)
 {
 	struct rootfs *rootfs = rootfs_need(state);
 	struct sandbox_mount mounts[] = {
-		{ clone_of(rootfs, "one", "f 644 a one", false), NULL, "/tmp" },
+		{ .fd = clone_of(rootfs, "one", "f 644 a one", false), .target = "/tmp" },
 	};
 
 	assert_with(rootfs, mounts, 1, "cat /tmp/a; echo; echo two >/tmp/b", "one\n");
@@ -81,7 +81,7 @@ TEST(a_read_only_one_cannot_be_written_to)
 {
 	struct rootfs *rootfs = rootfs_need(state);
 	struct sandbox_mount mounts[] = {
-		{ clone_of(rootfs, "one", "f 644 a one", true), NULL, "/tmp" },
+		{ .fd = clone_of(rootfs, "one", "f 644 a one", true), .target = "/tmp" },
 	};
 
 	assert_with(
@@ -94,7 +94,8 @@ TEST(no_device_of_a_tree_can_be_opened)
 {
 	struct rootfs *rootfs = rootfs_need(state);
 	int dir_fd = rootfs_dir(rootfs, "one");
-	struct sandbox_mount mounts[] = { { -1, NULL, "/tmp" }, { -1, NULL, "/tmp/t" } };
+	struct sandbox_mount mounts[] = { { .fd = -1, .target = "/tmp" },
+					  { .fd = -1, .target = "/tmp/t" } };
 
 	assert_int_equal(mknodat(dir_fd, "null", S_IFCHR | 0666, makedev(1, 3)), 0);
 	assert_ok(detached_clone(dir_fd, false, &mounts[0].fd));
@@ -121,11 +122,12 @@ TEST(a_part_is_found_within_its_own_root)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		AUTO(mem) char *name = xasprintf("tree%zu", i);
 		struct sandbox_mount mounts[] = {
-			{ clone_of(rootfs, name,
-				   "d 755 d\nf 644 d/f deep\nl - abs /d/f\n"
-				   "l - up ../../../../../d/f\nl - dir /d",
-				   true),
-			  cases[i].source, "/file" },
+			{ .fd = clone_of(rootfs, name,
+					 "d 755 d\nf 644 d/f deep\nl - abs /d/f\n"
+					 "l - up ../../../../../d/f\nl - dir /d",
+					 true),
+			  .source = cases[i].source,
+			  .target = "/file" },
 		};
 
 		assert_with(rootfs, mounts, 1, "cat /file", cases[i].want);
@@ -142,10 +144,12 @@ TEST(a_part_that_is_not_there_or_leads_out_is_an_error)
 		AUTO(mem) char *text = NULL;
 		int code;
 		struct sandbox_mount mounts[] = {
-			{ clone_of(rootfs, name,
-				   "d 755 d\nf 644 d/f deep\nl - up ../../../..\nl - loop loop",
-				   false),
-			  sources[i], "/file" },
+			{ .fd = clone_of(
+				  rootfs, name,
+				  "d 755 d\nf 644 d/f deep\nl - up ../../../..\nl - loop loop",
+				  false),
+			  .source = sources[i],
+			  .target = "/file" },
 		};
 
 		assert_fails(run_with(rootfs, mounts, 1, "echo ran", &text, &code), ERR_INVALID);
@@ -163,7 +167,7 @@ TEST(a_target_is_found_within_the_step)
 	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
 		AUTO(mem) char *name = xasprintf("tree%zu", i);
 		struct sandbox_mount mounts[] = {
-			{ clone_of(rootfs, name, "f 644 a one", true), NULL, targets[i] },
+			{ .fd = clone_of(rootfs, name, "f 644 a one", true), .target = targets[i] },
 		};
 
 		assert_with(rootfs, mounts, 1, "cat /tmp/a", "one");
@@ -228,7 +232,8 @@ TEST(a_target_that_leads_out_is_an_error)
 		AUTO(err) struct err *err = NULL;
 		int code;
 		struct sandbox_mount mounts[] = {
-			{ clone_of(rootfs, name, "f 644 a one", false), NULL, targets[i] },
+			{ .fd = clone_of(rootfs, name, "f 644 a one", false),
+			  .target = targets[i] },
 		};
 
 		err = run_with(rootfs, mounts, 1, "echo ran", &text, &code);
@@ -245,10 +250,10 @@ TEST(what_is_missing_is_made_in_an_earlier_mount_alone)
 		.data = "s", .len = 1, .mode = 0400, .uid = 5, .gid = 6
 	};
 	struct sandbox_mount mounts[] = {
-		{ -1, NULL, "/tmp" },
-		{ -1, NULL, "/tmp/a/b" },
-		{ -1, DETACHED_FILE, "/tmp/a/f/g" },
-		{ -1, DETACHED_FILE, "/dev/own/f" },
+		{ .fd = -1, .target = "/tmp" },
+		{ .fd = -1, .target = "/tmp/a/b" },
+		{ .fd = -1, .source = DETACHED_FILE, .target = "/tmp/a/f/g" },
+		{ .fd = -1, .source = DETACHED_FILE, .target = "/dev/own/f" },
 	};
 
 	assert_ok(detached_tmpfs(01777, 0, &mounts[0].fd));
@@ -272,8 +277,8 @@ TEST(a_secret_file_can_be_read_and_nothing_else)
 	const struct detached_file program = {
 		.data = "#!/bin/sh\necho x\n", .len = 17, .mode = 0700, .executable = true
 	};
-	struct sandbox_mount mounts[] = { { -1, DETACHED_FILE, "/one" },
-					  { -1, DETACHED_FILE, "/two" } };
+	struct sandbox_mount mounts[] = { { .fd = -1, .source = DETACHED_FILE, .target = "/one" },
+					  { .fd = -1, .source = DETACHED_FILE, .target = "/two" } };
 
 	rootfs_put(rootfs, "one", "", 0644);
 	rootfs_put(rootfs, "two", "", 0644);
@@ -294,7 +299,7 @@ TEST(as_many_as_allowed_and_no_more)
 
 	for (size_t i = 0; i <= SANDBOX_MOUNTS_MAX; i++) {
 		snprintf(names[i], sizeof(names[i]), "/dev/m%zu", i);
-		mounts[i] = (struct sandbox_mount){ -1, NULL, names[i] };
+		mounts[i] = (struct sandbox_mount){ .fd = -1, .target = names[i] };
 		assert_ok(detached_tmpfs(0755, 65536, &mounts[i].fd));
 	}
 	assert_fails(run_with(rootfs, mounts, ARRAY_SIZE(mounts), "true", &text, &code),
