@@ -36,6 +36,7 @@
 #include "base/err.h"
 #include "overlay/kernel-private.h"
 #include "overlay/owner.h"
+#include "overlay/pretence.h"
 
 /* ---- the filter ---- */
 
@@ -51,39 +52,82 @@
 #error "the overseer has to learn this architecture"
 #endif
 
-/* Both older architectures number these alike. Those of the first group have ids of 16 bits. */
-enum compat_call {
-	COMPAT_LCHOWN16 = 16,
-	COMPAT_FCHOWN16 = 95,
-	COMPAT_CHOWN16 = 182,
-	COMPAT_LCHOWN = 198,
-	COMPAT_FCHOWN = 207,
-	COMPAT_CHOWN = 212,
+/* What is asked for, beside the calls of overlay/pretence.h. */
+enum { ASK_CHOWN = 100, ASK_LCHOWN, ASK_FCHOWN, ASK_FCHOWNAT };
+
+struct asked {
+	uint16_t number;
+	uint8_t what; /* ASK_..., PRETENCE_... */
+	bool narrow;  /* its ids have 16 bits */
 };
 
-static const unsigned native_asked[] = {
+static const struct asked native_calls[] = {
 #ifdef SYS_chown
-	SYS_chown,
-	SYS_lchown,
+	{ SYS_chown, ASK_CHOWN, false },
+	{ SYS_lchown, ASK_LCHOWN, false },
 #endif
-	SYS_fchown,
-	SYS_fchownat,
+	{ SYS_fchown, ASK_FCHOWN, false },
+	{ SYS_fchownat, ASK_FCHOWNAT, false },
+	{ SYS_getuid, PRETENCE_GETUID, false },
+	{ SYS_geteuid, PRETENCE_GETEUID, false },
+	{ SYS_getgid, PRETENCE_GETGID, false },
+	{ SYS_getegid, PRETENCE_GETEGID, false },
+	{ SYS_getresuid, PRETENCE_GETRESUID, false },
+	{ SYS_getresgid, PRETENCE_GETRESGID, false },
+	{ SYS_getgroups, PRETENCE_GETGROUPS, false },
+	{ SYS_setuid, PRETENCE_SETUID, false },
+	{ SYS_setgid, PRETENCE_SETGID, false },
+	{ SYS_setreuid, PRETENCE_SETREUID, false },
+	{ SYS_setregid, PRETENCE_SETREGID, false },
+	{ SYS_setresuid, PRETENCE_SETRESUID, false },
+	{ SYS_setresgid, PRETENCE_SETRESGID, false },
+	{ SYS_setgroups, PRETENCE_SETGROUPS, false },
+	{ SYS_setfsuid, PRETENCE_SETFSUID, false },
+	{ SYS_setfsgid, PRETENCE_SETFSGID, false },
 };
 
-static const unsigned native_granted[] = {
-	SYS_setuid,    SYS_setgid,    SYS_setreuid, SYS_setregid, SYS_setgroups,
-	SYS_setresuid, SYS_setresgid, SYS_setfsuid, SYS_setfsgid,
+/* Both older architectures number these alike, but for one. */
+static const struct asked compat_calls[] = {
+	{ 182, ASK_CHOWN, true },
+	{ 16, ASK_LCHOWN, true },
+	{ 95, ASK_FCHOWN, true },
+	{ 212, ASK_CHOWN, false },
+	{ 198, ASK_LCHOWN, false },
+	{ 207, ASK_FCHOWN, false },
+	{ COMPAT_FCHOWNAT, ASK_FCHOWNAT, false },
+	{ 24, PRETENCE_GETUID, true },
+	{ 49, PRETENCE_GETEUID, true },
+	{ 47, PRETENCE_GETGID, true },
+	{ 50, PRETENCE_GETEGID, true },
+	{ 165, PRETENCE_GETRESUID, true },
+	{ 171, PRETENCE_GETRESGID, true },
+	{ 80, PRETENCE_GETGROUPS, true },
+	{ 23, PRETENCE_SETUID, true },
+	{ 46, PRETENCE_SETGID, true },
+	{ 70, PRETENCE_SETREUID, true },
+	{ 71, PRETENCE_SETREGID, true },
+	{ 164, PRETENCE_SETRESUID, true },
+	{ 170, PRETENCE_SETRESGID, true },
+	{ 81, PRETENCE_SETGROUPS, true },
+	{ 138, PRETENCE_SETFSUID, true },
+	{ 139, PRETENCE_SETFSGID, true },
+	{ 199, PRETENCE_GETUID, false },
+	{ 201, PRETENCE_GETEUID, false },
+	{ 200, PRETENCE_GETGID, false },
+	{ 202, PRETENCE_GETEGID, false },
+	{ 209, PRETENCE_GETRESUID, false },
+	{ 211, PRETENCE_GETRESGID, false },
+	{ 205, PRETENCE_GETGROUPS, false },
+	{ 213, PRETENCE_SETUID, false },
+	{ 214, PRETENCE_SETGID, false },
+	{ 203, PRETENCE_SETREUID, false },
+	{ 204, PRETENCE_SETREGID, false },
+	{ 208, PRETENCE_SETRESUID, false },
+	{ 210, PRETENCE_SETRESGID, false },
+	{ 206, PRETENCE_SETGROUPS, false },
+	{ 215, PRETENCE_SETFSUID, false },
+	{ 216, PRETENCE_SETFSGID, false },
 };
-
-static const unsigned compat_asked[] = {
-	COMPAT_LCHOWN16, COMPAT_FCHOWN16, COMPAT_CHOWN16,  COMPAT_LCHOWN,
-	COMPAT_FCHOWN,   COMPAT_CHOWN,    COMPAT_FCHOWNAT,
-};
-
-/* setuid setgid setreuid setregid setgroups setfsuid setfsgid setresuid setresgid, and the same with ids
- * of 32 bits. */
-static const unsigned compat_granted[] = { 23,  46,  70,  71,  81,  138, 139, 164, 170,
-					   203, 204, 206, 208, 210, 213, 214, 215, 216 };
 
 #define PROGRAM_MAX 128
 
@@ -100,36 +144,25 @@ static void add(struct sock_filter instruction)
 	program.at[program.len++] = instruction;
 }
 
-/* "If it is one of these, return that." */
-static void add_calls(const unsigned *calls, size_t count, uint32_t answer)
+/* For one architecture; what is none of it, or not asked for, falls through. A jump of BPF reaches 255
+ * instructions. */
+static void add_architecture(uint32_t arch, const struct asked *calls, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i],
-						 (uint8_t)(count - 1 - i), i + 1 < count ? 0 : 1));
-	add((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, answer));
-}
-
-/* For one architecture; what is none of it falls through. A jump of BPF reaches 255 instructions. */
-static void add_architecture(uint32_t arch, const unsigned *asked, size_t asked_count,
-			     const unsigned *granted, size_t granted_count)
-{
-	const size_t len = 1 + asked_count + 1 + granted_count + 1;
-
 	add((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 					 offsetof(struct seccomp_data, arch)));
-	add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, arch, 0, (uint8_t)len));
+	add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, arch, 0, (uint8_t)(count + 2)));
 	add((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 					 offsetof(struct seccomp_data, nr)));
-	add_calls(asked, asked_count, SECCOMP_RET_USER_NOTIF);
-	add_calls(granted, granted_count, SECCOMP_RET_ERRNO | 0);
+	for (size_t i = 0; i < count; i++)
+		add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i].number,
+						 (uint8_t)(count - 1 - i), i + 1 < count ? 0 : 1));
+	add((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF));
 }
 
 static void make_program(void)
 {
-	add_architecture(NATIVE, native_asked, ARRAY_SIZE(native_asked), native_granted,
-			 ARRAY_SIZE(native_granted));
-	add_architecture(COMPAT, compat_asked, ARRAY_SIZE(compat_asked), compat_granted,
-			 ARRAY_SIZE(compat_granted));
+	add_architecture(NATIVE, native_calls, ARRAY_SIZE(native_calls));
+	add_architecture(COMPAT, compat_calls, ARRAY_SIZE(compat_calls));
 }
 
 struct seccomp_part overseer_filter(void)
@@ -143,7 +176,8 @@ struct seccomp_part overseer_filter(void)
 struct overseer {
 	int listener_fd;
 	int stop_fd;
-	uint64_t root_mount; /* whose files are recorded */
+	uint64_t root_mount;       /* whose files are recorded */
+	struct pretence *pretence; /* owned, the thread's */
 	size_t question_size, answer_size;
 	pthread_t thread;
 };
@@ -196,52 +230,6 @@ static struct wish by_both(const struct seccomp_data *data)
 		.uid = (uint32_t)data->args[2],
 		.gid = (uint32_t)data->args[3],
 	};
-}
-
-/* False for a call that is none of ours. */
-static bool understand_native(const struct seccomp_data *data, struct wish *ret)
-{
-	switch (data->nr) {
-#ifdef SYS_chown
-	case SYS_chown:
-		*ret = by_path(data, true, false);
-		return true;
-	case SYS_lchown:
-		*ret = by_path(data, false, false);
-		return true;
-#endif
-	case SYS_fchown:
-		*ret = by_fd(data, false);
-		return true;
-	case SYS_fchownat:
-		*ret = by_both(data);
-		return true;
-	default:
-		return false;
-	}
-}
-
-static bool understand_compat(const struct seccomp_data *data, struct wish *ret)
-{
-	switch (data->nr) {
-	case COMPAT_CHOWN16:
-	case COMPAT_LCHOWN16:
-		*ret = by_path(data, data->nr == COMPAT_CHOWN16, true);
-		return true;
-	case COMPAT_CHOWN:
-	case COMPAT_LCHOWN:
-		*ret = by_path(data, data->nr == COMPAT_CHOWN, false);
-		return true;
-	case COMPAT_FCHOWN16:
-	case COMPAT_FCHOWN:
-		*ret = by_fd(data, data->nr == COMPAT_FCHOWN16);
-		return true;
-	case COMPAT_FCHOWNAT:
-		*ret = by_both(data);
-		return true;
-	default:
-		return false;
-	}
 }
 
 /* Read their text at `address`. Pages are asked for one by one: the next may not be there. */
@@ -392,14 +380,43 @@ static int do_wish(const struct overseer *overseer, const struct seccomp_notif *
 	return change(fd, &st, wish->uid, wish->gid);
 }
 
-static int answer(const struct overseer *overseer, const struct seccomp_notif *question)
+/* NULL for a call that is none of ours. */
+static const struct asked *find_call(const struct seccomp_data *data)
+{
+	const bool native = data->arch == NATIVE;
+	const struct asked *calls = native ? native_calls : compat_calls;
+	const size_t count = native ? ARRAY_SIZE(native_calls) : ARRAY_SIZE(compat_calls);
+
+	for (size_t i = 0; i < count; i++)
+		if (calls[i].number == data->nr)
+			return &calls[i];
+	return NULL;
+}
+
+static int64_t answer(const struct overseer *overseer, const struct seccomp_notif *question)
 {
 	const struct seccomp_data *data = &question->data;
+	const struct asked *call = find_call(data);
 	struct wish wish;
 
-	if (!(data->arch == NATIVE ? understand_native(data, &wish) :
-				     understand_compat(data, &wish)))
+	if (!call)
 		return -ENOSYS;
+	if (call->what < ASK_CHOWN) {
+		const struct pretence_question asked = {
+			.call = (enum pretence_call)call->what,
+			.narrow = call->narrow,
+			.pid = (pid_t)question->pid,
+			.args = (const uint64_t *)data->args,
+		};
+
+		return pretence_answer(overseer->pretence, &asked);
+	}
+	if (call->what == ASK_FCHOWNAT)
+		wish = by_both(data);
+	else if (call->what == ASK_FCHOWN)
+		wish = by_fd(data, call->narrow);
+	else
+		wish = by_path(data, call->what == ASK_CHOWN, call->narrow);
 	return do_wish(overseer, question, &wish);
 }
 
@@ -409,12 +426,18 @@ static int answer(const struct overseer *overseer, const struct seccomp_notif *q
 static bool serve(const struct overseer *overseer, struct seccomp_notif *question,
 		  struct seccomp_notif_resp *response)
 {
+	int64_t result;
+
 	memset(question, 0, overseer->question_size);
 	if (ioctl(overseer->listener_fd, SECCOMP_IOCTL_NOTIF_RECV, question) < 0)
 		return errno == EINTR || errno == ENOENT; /* who asked has died */
 	memset(response, 0, overseer->answer_size);
 	response->id = question->id;
-	response->error = answer(overseer, question);
+	result = answer(overseer, question);
+	if (result < 0)
+		response->error = (int)result;
+	else
+		response->val = result;
 	/* It fails if nobody waits for it any more. */
 	(void)ioctl(overseer->listener_fd, SECCOMP_IOCTL_NOTIF_SEND, response);
 	return true;
@@ -459,7 +482,8 @@ static size_t larger(size_t a, size_t b)
 	return a > b ? a : b;
 }
 
-struct err *overseer_start(int listener_fd, int root_fd, struct overseer **ret)
+struct err *overseer_start(int listener_fd, int root_fd, const gid_t *groups, size_t group_count,
+			   struct overseer **ret)
 {
 	AUTO(mem) struct overseer *overseer = xcalloc(1, sizeof(*overseer));
 	AUTO(fd) int ours = listener_fd;
@@ -477,9 +501,12 @@ struct err *overseer_start(int listener_fd, int root_fd, struct overseer **ret)
 		.question_size = larger(sizes.seccomp_notif, sizeof(struct seccomp_notif)),
 		.answer_size = larger(sizes.seccomp_notif_resp, sizeof(struct seccomp_notif_resp)),
 	};
+	overseer->pretence = pretence_new(groups, group_count);
 	errno = start_thread(overseer);
-	if (errno)
+	if (errno) {
+		pretence_free(overseer->pretence);
 		return err_sys("watch the owners of files");
+	}
 	ours = stop_fd = -1;
 	*ret = STEAL(overseer);
 	return NULL;
@@ -493,6 +520,7 @@ void overseer_free(struct overseer *overseer)
 		return;
 	(void)!write(overseer->stop_fd, &one, sizeof(one));
 	pthread_join(overseer->thread, NULL);
+	pretence_free(overseer->pretence);
 	close(overseer->stop_fd);
 	close(overseer->listener_fd);
 	free(overseer);

@@ -6,8 +6,8 @@
  * filter asks us about the chown family, and a thread of ours answers: it looks up
  * the file as the step would, and records the owner (overlay/owner.h). Files that
  * are not the layer's (caches, mounts, /dev) are left as they are, and the step is
- * told that all went well. So it is told of every change of user or groups: it goes
- * on as root. stat(2) is not answered: a step sees all files as its own.
+ * told that all went well. Who changes its user or groups is told so, too, and goes on
+ * as root (overlay/pretence.h). stat(2) is not answered: a step sees all files as its own.
  *
  * What a step says is not trusted. Paths are looked up beneath the root of the
  * thread that asked, from where it stands, links of /proc to open files are not
@@ -18,7 +18,9 @@
 #ifndef OVERLAY_OVERSEER_H
 #define OVERLAY_OVERSEER_H
 
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/mem.h"
 #include "overlay/seccomp.h"
@@ -26,13 +28,14 @@
 struct err;
 struct overseer;
 
-/* What stands in front of the filter of such a step: it asks, or says yes at once. It goes on to what
- * comes behind it with every other call. */
+/* What stands in front of the filter of such a step: it asks. With every other call it goes on to what
+ * comes behind it. */
 struct seccomp_part overseer_filter(void);
 
 /* Answer what comes from the filter's `listener_fd`, which is ours from now on, until nobody asks any
- * more. `root_fd` is the step's root mount, borrowed for the call. */
-struct err *overseer_start(int listener_fd, int root_fd, struct overseer **ret) MUST_USE;
+ * more. `root_fd` is the step's root mount, borrowed for the call; its processes have these groups. */
+struct err *overseer_start(int listener_fd, int root_fd, const gid_t *groups, size_t group_count,
+			   struct overseer **ret) MUST_USE;
 /* Ends it: who still asks then is told that there is no such call. */
 void overseer_free(struct overseer *overseer);
 DEFINE_AUTO(overseer)

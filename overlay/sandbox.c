@@ -700,14 +700,15 @@ static struct err *receive_tty(struct sandbox_run *run)
 }
 
 /* It comes with the filter, when all else is done but the change of ids. */
-static struct err *receive_listener(struct sandbox_run *run, int root_fd)
+static struct err *receive_listener(struct sandbox_run *run, const struct sandbox_spec *spec)
 {
 	struct report report;
 	int fd;
 
 	TRY(receive(run, &report, &fd));
 	if (report.kind == REPORT_LISTENER && fd >= 0)
-		return overseer_start(fd, root_fd, &run->overseer);
+		return overseer_start(fd, spec->root_fd, spec->groups, spec->group_count,
+				      &run->overseer);
 	if (report.kind == REPORT_FAILED)
 		return report_error(&report);
 	return err_new(ERR_INTERNAL, "sandbox: the step ended before it had a filter");
@@ -734,7 +735,7 @@ struct err *sandbox_start(struct sandbox *sandbox, const struct sandbox_spec *sp
 	if (spec->tty)
 		TRY(receive_tty(run));
 	if (is_overseen(spec))
-		TRY(receive_listener(run, spec->root_fd));
+		TRY(receive_listener(run, spec));
 	*ret = STEAL(run);
 	return NULL;
 }
