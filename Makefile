@@ -38,8 +38,8 @@ HARDENING = $(eval HARDENING := $(shell for flag in $(HARDENING_TRIED); do \
 
 FLAGS.release   = -fPIE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong $(HARDENING)
 LINK.release   := -pie -Wl,-z,relro,-z,now,-z,noexecstack
-FLAGS.asan     := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-FLAGS.tsan     := -O1 -fsanitize=thread
+FLAGS.asan     := -O0 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FLAGS.tsan     := -O0 -g1 -fsanitize=thread
 FLAGS.coverage := -O0 --coverage
 FLAGS.fuzz     := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 

@@ -2,12 +2,12 @@
 # run.sh PROGRAM-OR-BATS-FILE...: run tests that speak TAP and add up what they say.
 # Prints a line per file, the output of what fails, and last "N passed, N failed, N skipped".
 #
-# $TEST_JOBS files run at a time, as many as there are processors unless it is set; what one prints
-# appears when it has ended, in one piece. Bats files begin before programs, which are short, and
+# $TEST_JOBS files run at a time; unless it is set two more than there are processors, for much of an
+# end-to-end test is waiting. What one prints appears when it has ended, in one piece. Bats files begin before programs, which are short, and
 # those that have a line "# run.sh: first" before the others. Each has a session of its own, so that
 # ^C reaches this script alone, which then ends all that it started, with all descendants.
 set -u
-jobs=${TEST_JOBS:-$(nproc)}
+jobs=${TEST_JOBS:-$(($(nproc) + 2))}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 trap 'interrupted 130' INT
