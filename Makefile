@@ -12,6 +12,7 @@
 #	make bench          measure, against buildah in the same run
 #	make kills          kill -9 at every call of every command that changes something
 #	make real DIR=...   build the Recipes of public projects that are checked out there
+#	make powercut       cut the power at every flush of a disk, as root
 #	make install        PREFIX=/usr/local DESTDIR=
 #	make help           this text
 
@@ -172,6 +173,12 @@ real:
 	@$(MAKE) --no-print-directory all
 	@PATH=$(CURDIR)/$B:$$PATH tests/real/run.sh $(DIR) $(PROJECTS)
 
+# Ten minutes on two idle cores. POWERCUT="--passes xfs --every 8" is a short one.
+powercut:
+	@sh tests/install.sh build powercut
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@python3 -B tests/powercut/powercut.py $B/$(PROGRAM) --seconds 180 $(POWERCUT)
+
 # Manual pages need scdoc; without it they are left out, and that is said.
 MAN := $(patsubst cli/%.1.scd,$B/man/cairn-%.1,$(filter-out cli/cairn.1.scd,$(wildcard cli/*.1.scd))) \
 	$B/man/cairn.1 $B/man/cairn-store.5
@@ -222,6 +229,6 @@ help:
 clean:
 	rm -rf build
 
-.PHONY: all demo check units check-unit check-e2e check-golden sanitize fuzz fuzz-run bench kills real lint man install install-man help clean
+.PHONY: all demo check units check-unit check-e2e check-golden sanitize fuzz fuzz-run bench kills powercut real lint man install install-man help clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(SPAWNER_OBJ:.o=.d) $(B)/cli/main.d $(KILLS)/stepper.d $(UNITS:=.d) $(FUZZ:=.d)
