@@ -235,7 +235,7 @@ static struct err *mount_writable(struct execution *ex, const struct stack *stac
 					  .empty_fd = ex->skeleton.empty_fd };
 
 	TRY(stack_begin_layer(stack, ex->plan->store, &hold->stage));
-	return stack_mount(stack, hold->stage, &nothing, -1, &hold->fd);
+	return stack_mount(stack, hold->stage, &nothing, -1, &hold->fd, NULL);
 }
 
 /* Open what a mount is to show. */

@@ -21,6 +21,7 @@
 #include "builder/plan-private.h"
 #include "builder/run.h"
 #include "overlay/diff.h"
+#include "overlay/driver.h"
 #include "overlay/owner.h"
 #include "overlay/user.h"
 #include "store/store.h"
@@ -88,12 +89,16 @@ static struct err *do_run(struct execution *ex, struct plan_step *step, const st
 	const struct idmap *idmap = step->insecure ? NULL : ex->idmap;
 	struct stack mapped = *stack; /* borrows the layers */
 	struct run_site site = execution_run_site(ex, &mounts);
+	AUTO(mounted) struct mounted *mounted = NULL;
 	AUTO(fd) int root_fd = -1;
 
 	TRY(make_mounts(ex, step, view_fd, &idmap, &mounts));
 	site.idmap = mapped.idmap = idmap;
-	TRY(stack_mount(&mapped, layer, &ex->skeleton, mounts_points_fd(&mounts), &root_fd));
+	TRY(stack_mount(&mapped, layer, &ex->skeleton, mounts_points_fd(&mounts), &root_fd,
+			&mounted));
 	TRY((ex->opts->run ? ex->opts->run : run_step)(&site, step, root_fd, ret_code));
+	TRY(script_wrap(mounted_settle(mounted), ex->plan->recipe->script,
+			&step->instruction->position));
 	return settle_owners(step, view_fd, layer);
 }
 

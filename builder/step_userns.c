@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "overlay/capability.h"
+#include "overlay/driver.h"
 #include "overlay/idmap.h"
 #include "overlay/mount.h"
 #include "overlay/sandbox.h"
@@ -29,7 +30,7 @@ static struct err *try_mount(const struct idmap *idmap, struct store *store)
 	spec.upper_fd = stage->fs_fd;
 	spec.work_fd = stage->work_fd;
 	spec.pair_fd = stage->dir_fd;
-	return overlay_mount(&spec, &fd);
+	return driver_mount(store, &spec, &fd, NULL);
 }
 
 static struct err *open_and_try(struct store *store, struct idmap **ret)

@@ -20,7 +20,8 @@ struct store;
 
 /* One run of the program: the values of the options of every command, and its exit code. */
 struct cli {
-	const char *root; /* NULL: by the environment */
+	const char *root;           /* NULL: by the environment */
+	const char *storage_driver; /* the same */
 	bool debug;
 	bool help;
 	bool version;

@@ -1,5 +1,6 @@
 /* cli/commands.c - the table of commands, in the order in which help shows them. */
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,7 +11,10 @@
 #include "base/userns.h"
 #include "cli/command.h"
 #include "cli/commands-private.h"
+#include "overlay/driver.h"
 #include "store/store.h"
+
+#define DRIVER_VARIABLE "CAIRN_STORAGE_DRIVER"
 
 /* clang-format off */
 const struct cli_command *const commands[] = {
@@ -52,6 +56,8 @@ const size_t command_count = ARRAY_SIZE(commands);
 
 const struct option global_options[] = {
 	OPTION_PATH(struct cli, root, 0, "root", "DIR", "directory of the store"),
+	OPTION_TEXT(struct cli, storage_driver, 0, "storage-driver", "NAME",
+		    "how layers are stacked: auto, overlay, fuse-overlayfs, copy"),
 	OPTION_FLAG(struct cli, debug, 0, "debug", "tell what goes on inside"),
 	OPTION_FLAG(struct cli, help, 'h', "help", "show this text"),
 	OPTION_FLAG(struct cli, version, 0, "version", "show the version"),
@@ -95,10 +101,27 @@ void cli_tell_ids(void)
 			userns_reason());
 }
 
+/* The driver that the option or the environment names. */
+static struct err *read_driver(const struct cli *cli, enum driver *ret)
+{
+	const char *name = getenv(DRIVER_VARIABLE);
+
+	*ret = DRIVER_AUTO;
+	if (cli->storage_driver)
+		return err_wrap(driver_parse(cli->storage_driver, ret), "--storage-driver");
+	if (name && name[0])
+		return err_wrap(driver_parse(name, ret), DRIVER_VARIABLE);
+	return NULL;
+}
+
 struct err *cli_open_store(const struct cli *cli, struct store **ret)
 {
 	AUTO(mem) char *root = NULL;
+	enum driver driver;
 
+	TRY(read_driver(cli, &driver));
 	TRY(store_find_root(cli->root, &root));
-	return store_open(root, ret);
+	TRY(store_open(root, ret));
+	store_set_driver(*ret, driver);
+	return NULL;
 }

@@ -373,7 +373,7 @@ static struct err *open_container(struct store *store, const struct image *image
 	TRY(make_points(store, c));
 	c->stack.idmap = c->idmap;
 	TRY(stack_mount(&c->stack, c->layer, &c->skeleton, attached_points_fd(&c->attached),
-			&c->root_fd));
+			&c->root_fd, NULL));
 	if (values->read_only)
 		TRY(detached_fix(c->root_fd));
 	TRY(file_make_dirs(store_fd(store), "cache", 0700, &cache));

@@ -89,7 +89,7 @@ static bool is_same(const struct stat *a, const struct stat *b)
 {
 	return a->st_ino == b->st_ino && a->st_mode == b->st_mode && a->st_uid == b->st_uid &&
 	       a->st_gid == b->st_gid && a->st_size == b->st_size &&
-	       same_time(a->st_mtim, b->st_mtim) && same_time(a->st_ctim, b->st_ctim);
+	       same_time(a->st_mtim, b->st_mtim);
 }
 
 /* An entry brings its parents with it: a layer depends on none below. */

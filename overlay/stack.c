@@ -25,6 +25,7 @@
 #include "base/progress.h"
 #include "base/stream.h"
 #include "base/vec.h"
+#include "overlay/driver.h"
 #include "overlay/idmap.h"
 #include "overlay/kernel-private.h"
 #include "overlay/mount.h"
@@ -225,11 +226,12 @@ struct err *stack_view(const struct stack *stack, int *ret_fd)
 		TRY(layer_scratch(stack->store, &empty_fd));
 		lower_fds[spec.lower_count++] = empty_fd;
 	}
-	return overlay_mount(&spec, ret_fd);
+	return driver_view(stack->store, &spec, ret_fd);
 }
 
 struct err *stack_mount(const struct stack *stack, const struct layer_stage *layer,
-			const struct skeleton *skeleton, int points_fd, int *ret_fd)
+			const struct skeleton *skeleton, int points_fd, int *ret_fd,
+			struct mounted **ret)
 {
 	int lower_fds[STACK_MAX + 1];
 	struct overlay_spec spec = { .lower_fds = lower_fds,
@@ -242,7 +244,7 @@ struct err *stack_mount(const struct stack *stack, const struct layer_stage *lay
 	if (points_fd >= 0)
 		lower_fds[spec.lower_count++] = points_fd;
 	spec.lower_count += add_layers(stack, lower_fds + spec.lower_count);
-	return overlay_mount(&spec, ret_fd);
+	return driver_mount(layer->store, &spec, ret_fd, ret);
 }
 
 /* ---- images ---- */

@@ -18,6 +18,7 @@
 struct err;
 struct idmap;
 struct image;
+struct mounted;
 struct pool;
 struct progress;
 struct skeleton;
@@ -71,9 +72,12 @@ struct err *stack_begin_layer(const struct stack *stack, struct store *store,
 			      struct layer_stage **ret) MUST_USE;
 /* The stack with that layer on top, detached and writable: the root of a step. What is written goes
  * to the layer; `skeleton` lies below everything, and the directory `points_fd` (-1: none) right
- * below the layer, of which it is no part. Once per layer. The descriptor (O_PATH) is the caller's. */
+ * below the layer, of which it is no part. Once per layer. The descriptor (O_PATH) is the caller's,
+ * and so is `*ret` (overlay/driver.h), for mounted_settle() before the layer is read or sealed: it goes
+ * before the layer does. `ret` is NULL if the layer is thrown away. */
 struct err *stack_mount(const struct stack *stack, const struct layer_stage *layer,
-			const struct skeleton *skeleton, int points_fd, int *ret_fd) MUST_USE;
+			const struct skeleton *skeleton, int points_fd, int *ret_fd,
+			struct mounted **ret) MUST_USE;
 /* Seal it: layer_seal(), with meta->has_root set if the layer has changed what "/" is. */
 struct err *stack_seal_layer(const struct stack *below, struct layer_stage *stage,
 			     struct layer_meta *meta) MUST_USE;

@@ -115,6 +115,7 @@ static bool whiteout_holds(int fs_fd, struct str line)
 	char *slash = strrchr(path, '/');
 	char *name = slash ? slash + 1 : path;
 	AUTO(fd) int dir_fd = -1;
+	const char *hidden;
 	struct stat st;
 	bool opaque = false;
 	struct err *err;
@@ -132,6 +133,8 @@ static bool whiteout_holds(int fs_fd, struct str line)
 	}
 	if (fstatat(dir_fd, name + 4, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return whiteout_is(&st) || opaque;
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return whiteout_mark(name, &st, &hidden) == WHITEOUT_FILE;
 	return opaque;
 }
 

@@ -109,14 +109,28 @@ static void level_auto_(struct level *level)
 
 /* ---- names ---- */
 
+/* A name of a layer that reads as a whiteout in a blob, and may be one here. */
+static void check_mark(const struct stat *st, struct name *name, bool *ret_there)
+{
+	const char *hidden;
+	enum whiteout_kind kind = whiteout_mark(name->text, st, &hidden);
+
+	*ret_there = kind != WHITEOUT_OPAQUE; /* that is asked of the directory */
+	if (kind != WHITEOUT_FILE)
+		return;
+	name->text = hidden;
+	name->whiteout = true;
+}
+
 /* Whether `name` is a whiteout; `*ret_there` is false for what cannot be found although it is
  * listed, as overlayfs lists whiteouts of a directory that no other layer has. */
-static struct err *check_name(int dir_fd, struct name *name, bool *ret_there)
+static struct err *check_name(int dir_fd, bool layer, struct name *name, bool *ret_there)
 {
+	const bool reserved = layer && whiteout_reserved(name->text);
 	struct stat st;
 
 	*ret_there = true;
-	if (name->type != DT_CHR && name->type != DT_UNKNOWN)
+	if (name->type != DT_CHR && name->type != DT_UNKNOWN && !reserved)
 		return NULL;
 	if (fstatat(dir_fd, name->text, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		*ret_there = false;
@@ -124,6 +138,8 @@ static struct err *check_name(int dir_fd, struct name *name, bool *ret_there)
 	}
 	name->type = (unsigned char)IFTODT(st.st_mode);
 	name->whiteout = whiteout_is(&st);
+	if (reserved)
+		check_mark(&st, name, ret_there);
 	return NULL;
 }
 
@@ -140,8 +156,8 @@ static int by_text(const void *a, const void *b)
 	return strcmp(((const struct name *)a)->text, ((const struct name *)b)->text);
 }
 
-/* The names in `dir_fd`, which is read once. */
-static struct err *list_names(struct walk *walk, int dir_fd, struct names *ret)
+/* The names in `dir_fd`, which is read once, as those of a layer or of a view. */
+static struct err *list_names(struct walk *walk, int dir_fd, bool layer, struct names *ret)
 {
 	const char *text;
 	size_t kept = 0;
@@ -165,10 +181,10 @@ static struct err *list_names(struct walk *walk, int dir_fd, struct names *ret)
 		struct name name = { .text = text, .type = ret->at[i].type };
 		bool there;
 
-		TRY(check_name(dir_fd, &name, &there));
+		text += strlen(text) + 1;
+		TRY(check_name(dir_fd, layer, &name, &there));
 		if (there)
 			ret->at[kept++] = name;
-		text += strlen(text) + 1;
 	}
 	ret->len = kept;
 	if (kept > 1)
@@ -478,7 +494,7 @@ static struct err *walk_hidden(struct walk *walk, struct level *level, const str
 	int below_fd;
 
 	TRY(chain_fd(&walk->below, &below_fd));
-	TRY(list_names(walk, below_fd, &hidden));
+	TRY(list_names(walk, below_fd, false, &hidden));
 	vec_foreach (&hidden, name) {
 		while (own < end && strcmp(own->text, name->text) < 0)
 			own++;
@@ -515,7 +531,8 @@ static struct err *walk_content(struct walk *walk, struct level *level)
 	int dir_fd;
 
 	TRY(chain_fd(&walk->tree, &dir_fd));
-	TRY(err_wrap(list_names(walk, dir_fd, &names), "'%s'", chain_path(&walk->tree)));
+	TRY(err_wrap(list_names(walk, dir_fd, !walk->opts->flat, &names), "'%s'",
+		     chain_path(&walk->tree)));
 	if (level->has_below && level->hides)
 		TRY(walk_hidden(walk, level, &names));
 	else if (level->has_below)

@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/str.h"
@@ -50,18 +52,62 @@ bool whiteout_is(const struct stat *st)
 	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
 }
 
+enum whiteout_kind whiteout_mark(const char *name, const struct stat *st, const char **ret_name)
+{
+	enum whiteout_kind kind = WHITEOUT_NONE;
+
+	if (!S_ISREG(st->st_mode) || (st->st_mode & 07777) || st->st_size ||
+	    !whiteout_reserved(name))
+		return WHITEOUT_NONE;
+	err_free(whiteout_parse(name, &kind, ret_name)); /* what hides nothing is no mark */
+	return kind;
+}
+
+static struct err *make_mark(int dir_fd, const char *name)
+{
+	AUTO(fd) int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0);
+
+	if (fd < 0 || fchmod(fd, 0) < 0)
+		return err_sys("make '%s'", name);
+	return NULL;
+}
+
+/* Whether the file system, or who lets us use it, does not know the usual spelling. */
+static bool is_refusal(int error)
+{
+	return error == EPERM || error == EOPNOTSUPP || error == ENOSYS || error == EINVAL;
+}
+
+static struct err *hide_by_mark(int dir_fd, const char *name)
+{
+	char mark[sizeof(PREFIX) + 255];
+	struct stat st;
+
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		errno = EEXIST;
+	else if (snprintf(mark, sizeof(mark), PREFIX "%s", name) < (int)sizeof(mark))
+		return make_mark(dir_fd, mark);
+	else
+		errno = ENAMETOOLONG;
+	return err_sys("make the whiteout of '%s'", name);
+}
+
 struct err *whiteout_make(int dir_fd, const char *name)
 {
-	if (mknodat(dir_fd, name, S_IFCHR, makedev(0, 0)) < 0)
-		return err_sys("make the whiteout of '%s'", name);
-	return NULL;
+	if (mknodat(dir_fd, name, S_IFCHR, makedev(0, 0)) == 0)
+		return NULL;
+	if (is_refusal(errno))
+		return hide_by_mark(dir_fd, name);
+	return err_sys("make the whiteout of '%s'", name);
 }
 
 struct err *whiteout_set_opaque(int dir_fd)
 {
-	if (fsetxattr(dir_fd, OPAQUE_XATTR, "y", 1, 0) < 0)
-		return err_sys("mark a directory as opaque");
-	return NULL;
+	if (fsetxattr(dir_fd, OPAQUE_XATTR, "y", 1, 0) == 0)
+		return NULL;
+	if (is_refusal(errno))
+		return make_mark(dir_fd, OPAQUE_NAME);
+	return err_sys("mark a directory as opaque");
 }
 
 struct err *whiteout_is_opaque(int dir_fd, bool *ret)
@@ -69,8 +115,12 @@ struct err *whiteout_is_opaque(int dir_fd, bool *ret)
 	char value;
 	ssize_t len = fgetxattr(dir_fd, OPAQUE_XATTR, &value, sizeof(value));
 
+	if (len < 0 && is_refusal(errno)) { /* where no attribute can be, there may be a mark */
+		*ret = faccessat(dir_fd, OPAQUE_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+		return NULL;
+	}
 	/* ERANGE: longer than "y", so something else. */
-	if (len < 0 && errno != ENODATA && errno != EOPNOTSUPP && errno != ERANGE)
+	if (len < 0 && errno != ENODATA && errno != ERANGE)
 		return err_sys("ask whether a directory is opaque");
 	*ret = len == 1 && value == 'y';
 	return NULL;
@@ -86,6 +136,11 @@ static const char *behind_prefix(const char *name)
 			return name + len;
 	}
 	return NULL;
+}
+
+bool whiteout_xattr_is_ours(const char *name)
+{
+	return behind_prefix(name) != NULL;
 }
 
 bool whiteout_xattr_is_private(const char *name)

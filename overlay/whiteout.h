@@ -4,7 +4,10 @@
  * In blobs (OCI image-spec, layer): an empty file ".wh.NAME" hides NAME of the
  * layers below; ".wh..wh..opq" hides all that lies below its directory. In the
  * store (overlayfs, mounted with userxattr): a character device 0:0 called NAME;
- * a directory with the xattr user.overlay.opaque = "y". Every other xattr
+ * a directory with the xattr user.overlay.opaque = "y". Where the file system of the
+ * store can hold neither, because it is itself an overlay or knows no attributes,
+ * they are marks: files called as in blobs, empty and of mode 0. Overlayfs does not
+ * read them, so it is no storage driver there (overlay/driver.h). Every other xattr
  * user.overlay.* and trusted.overlay.* is overlayfs's own: it is never written
  * to a blob, and one found in a blob is escaped on unpacking (user.overlay.X ->
  * user.overlay.overlay.X), so that no layer can speak to the kernel.
@@ -30,10 +33,15 @@ struct err *whiteout_parse(const char *name, enum whiteout_kind *ret, const char
 bool whiteout_reserved(const char *name);
 
 bool whiteout_is(const struct stat *st); /* a character device 0:0 */
+/* What a file of a layer with these data is as a mark; as whiteout_parse(). */
+enum whiteout_kind whiteout_mark(const char *name, const struct stat *st, const char **ret_name);
+/* ERR_SYSTEM with EEXIST if the name is taken. */
 struct err *whiteout_make(int dir_fd, const char *name) MUST_USE;
 struct err *whiteout_set_opaque(int dir_fd) MUST_USE;
 struct err *whiteout_is_opaque(int dir_fd, bool *ret) MUST_USE;
 
+/* True for an xattr of the kind that overlayfs keeps, its own or an escaped one. */
+bool whiteout_xattr_is_ours(const char *name);
 /* True for an xattr that belongs to overlayfs and must not leave the store. */
 bool whiteout_xattr_is_private(const char *name);
 /* The name under which a foreign xattr is kept in the store, owned by the caller. */

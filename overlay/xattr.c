@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
@@ -168,5 +169,85 @@ struct err *xattrs_clear(int fd, enum xattr_side side)
 	for (const char *stored = list; stored < list + len; stored += strlen(stored) + 1)
 		if (outside_name(stored, side, buf) && fremovexattr(fd, stored) < 0)
 			return err_sys("remove the extended attribute %s", stored);
+	return NULL;
+}
+
+static bool is_copied(const char *name)
+{
+	return strncmp(name, "user.", 5) == 0 || xattr_kept(name);
+}
+
+/* The value of `name`, as long as any may be, into `value`. */
+static struct err *read_value(int fd, const char *name, char value[static XATTR_SIZE_MAX],
+			      ssize_t *ret_len)
+{
+	*ret_len = fgetxattr(fd, name, value, XATTR_SIZE_MAX);
+	if (*ret_len < 0 && errno != ENODATA)
+		return err_sys("read the extended attribute %s", name);
+	return NULL;
+}
+
+static struct err *copy_value(int from_fd, const char *stored, int to_fd, const char *name)
+{
+	UNCLEARED char value[XATTR_SIZE_MAX];
+	ssize_t len;
+
+	TRY(read_value(from_fd, stored, value, &len));
+	if (len >= 0 && fsetxattr(to_fd, name, value, (size_t)len, 0) < 0)
+		return err_sys("set the extended attribute %s", name);
+	return NULL;
+}
+
+struct err *xattrs_transfer(int from_fd, enum xattr_side side, int to_fd)
+{
+	UNCLEARED char list[XATTR_LIST_MAX];
+	char buf[XATTR_NAME_MAX + 1];
+	size_t len = 0;
+
+	TRY(list_names(from_fd, list, &len));
+	for (const char *stored = list; stored < list + len; stored += strlen(stored) + 1) {
+		const char *name = stored;
+
+		if (side == XATTR_LAYER)
+			name = whiteout_xattr_unescape(stored, buf);
+		if (name && is_copied(name))
+			TRY(copy_value(from_fd, stored, to_fd, name));
+	}
+	return NULL;
+}
+
+struct err *xattrs_escape(int fd)
+{
+	UNCLEARED char list[XATTR_LIST_MAX];
+	size_t len = 0;
+
+	TRY(list_names(fd, list, &len));
+	for (const char *name = list; name < list + len; name += strlen(name) + 1) {
+		AUTO(mem) char *escaped = NULL;
+
+		if (!whiteout_xattr_is_ours(name))
+			continue;
+		escaped = whiteout_xattr_escape(name);
+		if (is_copied(name))
+			TRY(copy_value(fd, name, fd, escaped));
+		if (fremovexattr(fd, name) < 0)
+			return err_sys("remove the extended attribute %s", name);
+	}
+	return NULL;
+}
+
+struct err *xattrs_look_for_ours(int dir_fd, const char *name, bool *ret)
+{
+	UNCLEARED char list[XATTR_LIST_MAX];
+	char path[sizeof("/proc/self/fd/2147483647/") + NAME_MAX];
+	ssize_t len;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir_fd, name);
+	len = llistxattr(path, list, sizeof(list));
+	if (len < 0 && errno != EOPNOTSUPP)
+		return err_sys("list the extended attributes");
+	*ret = false;
+	for (const char *at = list; len > 0 && at < list + len; at += strlen(at) + 1)
+		*ret = *ret || whiteout_xattr_is_ours(at);
 	return NULL;
 }

@@ -61,6 +61,18 @@ struct err *xattrs_apply(int fd, enum xattr_side side, const struct tar_xattr *a
 /* Take all kept attributes from `fd`. */
 struct err *xattrs_clear(int fd, enum xattr_side side) MUST_USE;
 
+/* Give `to_fd`, in a tree as it is seen (XATTR_VIEW), what a file of a tree of this side has: all
+ * user.* and the others that are kept. */
+struct err *xattrs_transfer(int from_fd, enum xattr_side side, int to_fd) MUST_USE;
+
+/* What a step has set in a tree as it is seen becomes what it is in a layer: names of the kind that
+ * overlayfs keeps are escaped. */
+struct err *xattrs_escape(int fd) MUST_USE;
+
+/* Whether `name` in `dir_fd` has an attribute of the kind that overlayfs keeps, which a layer and a
+ * view call differently; no link is followed. */
+struct err *xattrs_look_for_ours(int dir_fd, const char *name, bool *ret) MUST_USE;
+
 static inline void xattrs_auto_(struct xattrs *set)
 {
 	xattrs_release(set);

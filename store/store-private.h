@@ -43,6 +43,7 @@ struct store {
 	char boot_id[STORE_BOOT_SIZE];
 	uint64_t opened; /* monotonic nanoseconds */
 
+	atomic_int driver;       /* see store_driver() */
 	atomic_uint temp_names;  /* how many were given out */
 	atomic_bool read_only;   /* learned from EROFS: nobody can prune, so pins are not needed */
 	atomic_bool blobs_dirty; /* names in blobs/sha256 that no directory flush has seen */

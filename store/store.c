@@ -187,6 +187,23 @@ const char *store_boot_id(const struct store *store)
 	return store->boot_id;
 }
 
+int store_driver(const struct store *store)
+{
+	return atomic_load(&store->driver);
+}
+
+void store_set_driver(struct store *store, int driver)
+{
+	atomic_store(&store->driver, driver);
+}
+
+bool store_choose_driver(struct store *store, int driver)
+{
+	int unknown = 0;
+
+	return atomic_compare_exchange_strong(&store->driver, &unknown, driver);
+}
+
 struct err *store_single(struct store *store, const struct digest *key,
 			 const struct lock_wait *wait, struct lock *ret)
 {

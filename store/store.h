@@ -64,6 +64,12 @@ const char *store_path(const struct store *store); /* absolute; borrowed */
 int store_fd(const struct store *store);           /* the root directory; borrowed */
 const char *store_boot_id(const struct store *store);
 
+/* How layers are stacked, a number of overlay/driver.h; 0 until it is known. */
+int store_driver(const struct store *store);
+void store_set_driver(struct store *store, int driver);
+/* Set it unless it is known: true for the one caller that did. */
+bool store_choose_driver(struct store *store, int driver);
+
 /* Hold the lock of one key: whoever makes the object of that key holds it while making it, and
  * looks again after getting it. Give it back with lock_release(). `wait` (may be NULL) hears that
  * somebody else, a process or a thread of this one, has the key, and may call the wait off:

@@ -4,6 +4,7 @@
 
 #include "base/codec.h"
 #include "base/pool.h"
+#include "overlay/driver.h"
 #include "overlay/receive.h"
 #include "overlay/skeleton.h"
 #include "overlay/stack.h"
@@ -372,6 +373,7 @@ TEST(what_is_written_goes_to_the_layer_on_top)
 		AUTO(stack) struct stack stack = { 0 };
 		AUTO(layer_stage) struct layer_stage *stage = NULL, *holder = NULL;
 		AUTO(skeleton) struct skeleton skeleton = SKELETON_INIT;
+		AUTO(mounted) struct mounted *mounted = NULL;
 		AUTO(fd) int fd = -1;
 		struct layer_meta meta = { 0 };
 		struct stat st;
@@ -380,7 +382,7 @@ TEST(what_is_written_goes_to_the_layer_on_top)
 		assert_ok(stack_begin_layer(&stack, store, &stage));
 		assert_ok(layer_begin(store, &holder));
 		assert_ok(skeleton_open(holder->dir_fd, &skeleton));
-		assert_ok(stack_mount(&stack, stage, &skeleton, -1, &fd));
+		assert_ok(stack_mount(&stack, stage, &skeleton, -1, &fd, &mounted));
 
 		assert_int_equal(fstat(fd, &st), 0);
 		assert_int_equal(st.st_mode, S_IFDIR | (count < 2 ? 0755 : 0700));

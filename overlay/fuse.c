@@ -1,0 +1,251 @@
+/* overlay/fuse.c - see overlay/fuse.h: the mount, and the program. Its spelling is fuse-settle.c's. */
+
+#include "overlay/fuse.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/process.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "overlay/kernel-private.h"
+#include "overlay/mount.h"
+#include "overlay/skeleton.h"
+
+#define USUAL_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define LIST_MAX ((size_t)64 * 1024) /* of the option that names the layers */
+#define SAID_MAX ((size_t)4096)
+
+/* ---- the program ---- */
+
+/* Where it is; NULL if it is nowhere. Owned by the caller. */
+static char *find_program(void)
+{
+	const char *path = getenv("PATH");
+	struct str rest = str_of(path && *path ? path : USUAL_PATH);
+
+	while (rest.at) {
+		struct str dir = str_cut(&rest, ':');
+		AUTO(mem) char *file = xasprintf("%.*s/" FUSE_PROGRAM, STR_ARG(dir));
+
+		if (dir.len > 0 && dir.at[0] == '/' && access(file, X_OK) == 0)
+			return STEAL(file);
+	}
+	return NULL;
+}
+
+bool fuse_is_installed(void)
+{
+	AUTO(mem) char *path = find_program();
+
+	return path != NULL;
+}
+
+/* What the child needs, and its answer. It lives in the parent's memory. */
+struct start {
+	const char *path;
+	char *const *argv;
+	char *const *envp;
+	const int *fds; /* that it keeps */
+	size_t fd_count;
+	int said_fd; /* its standard descriptors */
+};
+
+/* Runs in a child that borrows our memory until its exec. */
+SYSTEM_CALLS_ONLY static int run_program(void *arg)
+{
+	const struct start *start = arg;
+
+	syscall(SYS_setsid); /* what a terminal sends is not for it */
+	for (int i = 0; i < 3; i++)
+		syscall(SYS_dup3, start->said_fd, i, 0);
+	for (size_t i = 0; i < start->fd_count; i++)
+		syscall(SYS_fcntl, start->fds[i], F_SETFD, 0);
+	syscall(SYS_execve, start->path, start->argv, start->envp);
+	return 127;
+}
+
+/* The programs that we have started: each ends by itself, and then has to be waited for. */
+static struct {
+	pthread_mutex_t lock;
+	VEC(pid_t) pids; /* guarded by lock */
+} running = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* Forget those that have ended. */
+static void reap(void)
+{
+	size_t kept = 0;
+
+	pthread_mutex_lock(&running.lock);
+	for (size_t i = 0; i < running.pids.len; i++)
+		if (waitpid(running.pids.at[i], NULL, WNOHANG | __WALL) == 0)
+			running.pids.at[kept++] = running.pids.at[i];
+	running.pids.len = kept;
+	pthread_mutex_unlock(&running.lock);
+}
+
+static struct err *start_program(struct start *start)
+{
+	pid_t pid;
+
+	reap();
+	TRY(err_wrap(process_borrow(run_program, start, 0, &pid, NULL), FUSE_PROGRAM));
+	pthread_mutex_lock(&running.lock);
+	vec_push(&running.pids, pid);
+	pthread_mutex_unlock(&running.lock);
+	return NULL;
+}
+
+/* ---- what it is told ---- */
+
+/* Descriptors above the standard ones, which get a new meaning. */
+struct handed {
+	int at[OVERLAY_LOWER_MAX + 4];
+	size_t count;
+};
+
+static void handed_auto_(struct handed *handed)
+{
+	for (size_t i = 0; i < handed->count; i++)
+		close(handed->at[i]);
+}
+
+static struct err *hand(struct handed *handed, int fd, int *ret)
+{
+	*ret = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (*ret < 0)
+		return err_sys("copy a descriptor");
+	handed->at[handed->count++] = *ret;
+	return NULL;
+}
+
+static struct err *add_dir(struct handed *handed, struct buf *text, const char *before, int dir_fd)
+{
+	int fd;
+
+	TRY(hand(handed, dir_fd, &fd));
+	buf_addf(text, "%s/proc/self/fd/%d", before, fd);
+	return NULL;
+}
+
+/* "lowerdir=/proc/self/fd/7:…,upperdir=…,workdir=…" */
+static struct err *name_layers(const struct overlay_spec *spec, struct handed *handed,
+			       struct buf *text)
+{
+	const bool writable = spec->upper_fd > 0;
+	const char *before = "lowerdir=";
+
+	for (size_t i = 0; i < spec->lower_count; i++, before = ":")
+		TRY(add_dir(handed, text, before, spec->lower_fds[i]));
+	if (writable || spec->lower_count == 0)
+		TRY(add_dir(handed, text, before,
+			    writable ? spec->skeleton->root_fd : spec->skeleton->empty_fd));
+	if (writable) {
+		TRY(add_dir(handed, text, ",upperdir=", spec->upper_fd));
+		TRY(add_dir(handed, text, ",workdir=", spec->work_fd));
+		buf_adds(text, ",volatile");
+	}
+	return buf_check(text, "the list of layers");
+}
+
+/* ---- the mount ---- */
+
+static struct err *make_mount(int fuse_fd, bool writable, int *ret_fd)
+{
+	const unsigned attributes = MOUNT_ATTR_NODEV | (writable ? 0 : MOUNT_ATTR_RDONLY);
+	AUTO(fd) int fs_fd = kernel_fsopen("fuse");
+	char number[12];
+	const struct {
+		const char *key, *value; /* NULL: it has none */
+	} options[] = { { "source", FUSE_PROGRAM },
+			{ "fd", number },
+			{ "rootmode", "40000" },
+			{ "user_id", "0" },
+			{ "group_id", "0" },
+			{ "allow_other", NULL },
+			{ "default_permissions", NULL } };
+
+	snprintf(number, sizeof(number), "%d", fuse_fd);
+	if (fs_fd < 0)
+		return err_sys("fuse: fsopen");
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		const unsigned how = options[i].value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG;
+
+		if (kernel_fsconfig(fs_fd, how, options[i].key, options[i].value, 0) < 0)
+			return err_sys("fuse: set the option %s", options[i].key);
+	}
+	if (kernel_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return err_sys("fuse: mount");
+	*ret_fd = kernel_fsmount(fs_fd, attributes);
+	return *ret_fd < 0 ? err_sys("fuse: fsmount") : NULL;
+}
+
+/* Why the program has ended: the last line that it said. */
+static struct err *explain(int said_fd)
+{
+	AUTO(buf) struct buf said = BUF_INIT(SAID_MAX);
+	struct str text, last = { 0 };
+
+	err_free(file_read_fd(said_fd, "its words", SAID_MAX, &said));
+	for (text = str_trim(buf_str(&said)); text.len;)
+		last = str_cut(&text, '\n');
+	return err_new(ERR_UNSUPPORTED, FUSE_PROGRAM " has ended: %.*s", STR_ARG(last));
+}
+
+static struct err *start_on(const struct overlay_spec *spec, const char *path, int fuse_fd,
+			    int said_fd)
+{
+	AUTO(buf) struct buf layers = BUF_INIT(LIST_MAX);
+	AUTO(handed) struct handed handed = { 0 };
+	char target[32];
+	const char *const argv[] = { FUSE_PROGRAM, "-f", "-o", NULL, target, NULL };
+	const char *args[ARRAY_SIZE(argv)];
+	static char *const envp[] = { NULL };
+	struct start start = { .path = path, .envp = envp, .fds = handed.at };
+	int fd;
+
+	memcpy(args, argv, sizeof(args));
+	TRY(name_layers(spec, &handed, &layers));
+	TRY(hand(&handed, fuse_fd, &fd));
+	snprintf(target, sizeof(target), "/dev/fd/%d", fd);
+	args[3] = layers.at;
+	TRY(hand(&handed, said_fd, &start.said_fd));
+	start.fd_count = handed.count - 1; /* without that */
+	start.argv = (char *const *)(const void *)args;
+	return start_program(&start);
+}
+
+struct err *fuse_mount(const struct overlay_spec *spec, int *ret_fd)
+{
+	AUTO(mem) char *path = find_program();
+	AUTO(fd) int fuse_fd = -1;
+	AUTO(fd) int said_fd = -1;
+	AUTO(fd) int root_fd = -1;
+	struct stat st;
+
+	if (!path)
+		return err_new(ERR_UNSUPPORTED, FUSE_MISSING);
+	if (spec->idmap)
+		return err_new(ERR_UNSUPPORTED, FUSE_PROGRAM " cannot show other owners");
+	fuse_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	if (fuse_fd < 0)
+		return err_sys("open /dev/fuse");
+	said_fd = memfd_create(FUSE_PROGRAM, MFD_CLOEXEC);
+	if (said_fd < 0)
+		return err_sys("make a memory file");
+	TRY(make_mount(fuse_fd, spec->upper_fd > 0, &root_fd));
+	TRY(start_on(spec, path, fuse_fd, said_fd));
+	close(STEAL_FD(fuse_fd)); /* the program's is the only one: without it nobody waits */
+	if (fstatat(root_fd, "", &st, AT_EMPTY_PATH) < 0)
+		return explain(said_fd);
+	*ret_fd = STEAL_FD(root_fd);
+	return NULL;
+}

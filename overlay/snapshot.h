@@ -1,0 +1,40 @@
+/*
+ * overlay/snapshot.h - what has changed in a directory tree since it was looked at.
+ *
+ * A snapshot remembers of every file its inode and the time of its last change, which
+ * the kernel sets whenever content, owner, mode, attributes, name or links change, and
+ * which nobody can set; of directories also when they were made. What differs in one of
+ * them has changed, and nothing has to be read again. Taking a snapshot ends when the
+ * clock of the file system has gone on: what changes from then on has another time.
+ *
+ * The changes become an upper directory as overlayfs would have left it: new and changed
+ * files are moved there, names that are gone are whiteouts, directories that were made
+ * anew are opaque. Three things cannot be seen, and differ from overlayfs:
+ *
+ *	a file opened for writing and not written: overlayfs has copied it, here it is unchanged
+ *	a directory renamed, and then back, by rename(2): overlayfs refuses that (EXDEV),
+ *	and programs then copy all of it; here nothing has changed
+ *	a file of several names written by one of them: overlayfs gives that name a file of
+ *	its own; here they are one file, as on any other file system, and all names change
+ */
+#ifndef OVERLAY_SNAPSHOT_H
+#define OVERLAY_SNAPSHOT_H
+
+#include "base/mem.h"
+
+struct err;
+struct snapshot;
+
+/* Of the tree at `dir_fd`, where nothing changes meanwhile. `beside_fd` is a directory on the same file
+ * system, outside the tree, for a file by which its clock is seen. */
+struct err *snapshot_take(int dir_fd, int beside_fd, struct snapshot **ret) MUST_USE;
+void snapshot_free(struct snapshot *snapshot);
+DEFINE_AUTO(snapshot)
+
+/* Move what has changed since into `upper_fd`, an empty directory on the same file system, and give
+ * that the attributes of the tree's root. The tree is of no use afterwards. ERR_INVALID for what a
+ * layer cannot have: a character device 0:0, a name that would be a whiteout. */
+struct err *snapshot_move_changes(const struct snapshot *snapshot, int dir_fd, int upper_fd)
+	MUST_USE;
+
+#endif
