@@ -27,8 +27,8 @@
 #include "base/file.h"
 #include "base/map.h"
 #include "base/str.h"
-#include "base/userns.h"
 #include "base/vec.h"
+#include "overlay/owner.h"
 #include "overlay/whiteout.h"
 #include "overlay/xattr.h"
 
@@ -135,7 +135,7 @@ static struct err *set_times(int dir_fd, const char *name, const struct stat *st
 static struct err *set_owner(int dir_fd, const char *name, const struct stat *st)
 {
 	if (fchownat(dir_fd, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return userns_explain_owner(err_sys("set its owner"));
+		return err_sys("set its owner");
 	return NULL;
 }
 
@@ -187,6 +187,8 @@ static struct err *copy_other(int from_dir, int to_dir, const char *name, const 
 	} else {
 		TRY(make_node(to_dir, name, st));
 	}
+	if (owner_recorded())
+		TRY(xattrs_transfer_record(from_dir, name, to_dir));
 	return set_times(to_dir, name, st);
 }
 
@@ -261,7 +263,7 @@ struct err *merge_dress(int from_fd, bool layer, int to_fd)
 	if (fstat(from_fd, &st) < 0)
 		return err_sys("look at a directory");
 	if (fchown(to_fd, st.st_uid, st.st_gid) < 0)
-		return userns_explain_owner(err_sys("set the owner of a directory"));
+		return err_sys("set the owner of a directory");
 	if (fchmod(to_fd, st.st_mode & 07777) < 0)
 		return err_sys("set the mode of a directory");
 	TRY(xattrs_transfer(from_fd, layer ? XATTR_LAYER : XATTR_VIEW, to_fd));

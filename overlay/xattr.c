@@ -216,6 +216,22 @@ struct err *xattrs_transfer(int from_fd, enum xattr_side side, int to_fd)
 	return NULL;
 }
 
+struct err *xattrs_transfer_record(int from_dir, const char *name, int to_dir)
+{
+	static const char record[] = "security.capability";
+	char path[sizeof("/proc/self/fd/2147483647/") + NAME_MAX];
+	char value[64];
+	ssize_t len;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", from_dir, name);
+	len = lgetxattr(path, record, value, sizeof(value));
+	if (len < 0)
+		return errno == ENODATA || errno == EOPNOTSUPP ? NULL : err_sys("read its owner");
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", to_dir, name);
+	return lsetxattr(path, record, value, (size_t)len, 0) < 0 ? err_sys("record its owner") :
+								   NULL;
+}
+
 struct err *xattrs_escape(int fd)
 {
 	UNCLEARED char list[XATTR_LIST_MAX];

@@ -65,6 +65,9 @@ struct err *xattrs_clear(int fd, enum xattr_side side) MUST_USE;
  * user.* and the others that are kept. */
 struct err *xattrs_transfer(int from_fd, enum xattr_side side, int to_fd) MUST_USE;
 
+/* The record of an owner (overlay/owner.h) that a link or fifo may have, for its copy of the same name. */
+struct err *xattrs_transfer_record(int from_dir, const char *name, int to_dir) MUST_USE;
+
 /* What a step has set in a tree as it is seen becomes what it is in a layer: names of the kind that
  * overlayfs keeps are escaped. */
 struct err *xattrs_escape(int fd) MUST_USE;
