@@ -241,6 +241,7 @@ static struct err *prepare_sandbox(struct execution *ex)
 	TRY(file_make_dirs(store_fd(ex->plan->store), "cache", 0700, &ex->cache_fd));
 	if (!ex->opts->run && (ex->opts->describes || runs_something(ex->plan)))
 		TRY(step_userns_open(ex->plan->opts->userns, ex->plan->opts->security,
+				     ex->plan->opts->network != SANDBOX_NETWORK_HOST,
 				     ex->plan->store, &ex->idmap));
 	ex->sandbox = sandbox_new(ex->cache_fd);
 	if (ex->plan->opts->resources)

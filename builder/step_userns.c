@@ -43,16 +43,23 @@ static struct err *open_and_try(struct store *store, struct idmap **ret)
 	return NULL;
 }
 
+/* Whether steps have more capabilities than a user namespace makes something of. */
+static bool need_machine(const struct sandbox_security *security, bool own_network)
+{
+	const uint64_t useful = CAPABILITY_DEFAULT | (own_network ? CAPABILITY_OF_NETWORKS : 0);
+
+	return security && security->capabilities_given && security->capabilities & ~useful;
+}
+
 struct err *step_userns_open(enum step_userns wish, const struct sandbox_security *security,
-			     struct store *store, struct idmap **ret)
+			     bool own_network, struct store *store, struct idmap **ret)
 {
 	struct err *err;
 
 	*ret = NULL;
 	if (wish == STEP_USERNS_HOST || (wish == STEP_USERNS_AUTO && !idmap_is_useful()))
 		return NULL;
-	if (wish == STEP_USERNS_AUTO && security && security->capabilities_given &&
-	    security->capabilities & ~CAPABILITY_DEFAULT) {
+	if (wish == STEP_USERNS_AUTO && need_machine(security, own_network)) {
 		log_info("steps are root of this machine, and not of a user namespace: they have "
 			 "more capabilities than usual");
 		return NULL;

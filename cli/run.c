@@ -363,7 +363,8 @@ static struct err *open_container(struct store *store, const struct image *image
 	AUTO(fd) int cache = -1;
 
 	c->pool = pool_new(pool_default_threads());
-	TRY(step_userns_open((enum step_userns)values->userns, &c->security.sandbox, store,
+	TRY(step_userns_open((enum step_userns)values->userns, &c->security.sandbox,
+			     network_of[values->network] != SANDBOX_NETWORK_HOST, store,
 			     &c->idmap));
 	TRY(stack_of_image(store, image, c->pool, NULL, &c->stack));
 	TRY(stack_begin_layer(&c->stack, store, &c->layer));

@@ -17,6 +17,11 @@ struct err;
  * net_raw, sys_chroot, mknod, audit_write, setfcap. */
 #define CAPABILITY_DEFAULT UINT64_C(0xa80425fb)
 
+/* Those over networks: of as much use over a network of a user namespace, in that one, as those of root
+ * over the machine's. */
+#define CAPABILITY_OF_NETWORKS \
+	((UINT64_C(1) << 11) | (UINT64_C(1) << 12)) /* net_broadcast, net_admin */
+
 /* What --cap-add and --cap-drop say. */
 struct capability_change {
 	uint64_t add, drop;

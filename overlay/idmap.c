@@ -29,7 +29,7 @@
 #define RANGE_LEAST 65536
 #define RULES_MAX ((size_t)4 * 1024 * 1024)
 #define PATH_SIZE 64
-#define MAP_MAX ((size_t)4096)
+#define MAP_MAX ((size_t)64 * 1024) /* the kernel takes 340 lines */
 
 struct map {
 	struct idmap_extent at[IDMAP_EXTENTS];
@@ -139,13 +139,11 @@ bool idmap_is_useful(void)
 	       outside == 0 && count == UINT32_MAX;
 }
 
-static struct err *write_map(pid_t pid, const char *name, const struct map *map)
+static struct err *write_map(pid_t pid, const char *name, struct str text)
 {
-	AUTO(buf) struct buf text = BUF_INIT(MAP_MAX);
 	char path[PATH_SIZE];
 	AUTO(fd) int fd = -1;
 
-	format_map(map, &text);
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, text.at, text.len) != (ssize_t)text.len)
@@ -153,15 +151,19 @@ static struct err *write_map(pid_t pid, const char *name, const struct map *map)
 	return NULL;
 }
 
-static struct err *take_namespace(pid_t pid, struct idmap *idmap)
+static struct err *take_namespace(pid_t pid, struct str uids, struct str gids, int *ret_fd)
 {
 	char path[PATH_SIZE];
+	int fd;
 
-	TRY(write_map(pid, "uid_map", &idmap->uids));
-	TRY(write_map(pid, "gid_map", &idmap->gids));
+	TRY(write_map(pid, "uid_map", uids));
+	TRY(write_map(pid, "gid_map", gids));
 	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
-	idmap->userns_fd = open(path, O_RDONLY | O_CLOEXEC);
-	return idmap->userns_fd < 0 ? err_sys("open %s", path) : NULL;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys("open %s", path);
+	*ret_fd = fd;
+	return NULL;
 }
 
 /* Is in a namespace of its own until our end of the pipe closes, also by our death. */
@@ -181,7 +183,8 @@ static pid_t clone_holder(const int pipe_fds[2])
 	return (pid_t)pid;
 }
 
-static struct err *make_namespace(struct idmap *idmap)
+/* With these maps, in the kernel's own spelling. */
+static struct err *make_namespace(struct str uids, struct str gids, int *ret_fd)
 {
 	AUTO(fd) int read_fd = -1;
 	struct err *err;
@@ -192,11 +195,21 @@ static struct err *make_namespace(struct idmap *idmap)
 		return err_sys("make a pipe");
 	read_fd = ends[0];
 	pid = clone_holder(ends);
-	err = pid < 0 ? err_sys("make a user namespace") : take_namespace(pid, idmap);
+	err = pid < 0 ? err_sys("make a user namespace") : take_namespace(pid, uids, gids, ret_fd);
 	close(ends[1]);
 	while (pid > 0 && waitpid(pid, NULL, __WCLONE) < 0 && errno == EINTR)
 		;
 	return err;
+}
+
+static struct err *make_mapped(struct idmap *idmap)
+{
+	AUTO(buf) struct buf uids = BUF_INIT(MAP_MAX);
+	AUTO(buf) struct buf gids = BUF_INIT(MAP_MAX);
+
+	format_map(&idmap->uids, &uids);
+	format_map(&idmap->gids, &gids);
+	return make_namespace(buf_str(&uids), buf_str(&gids), &idmap->userns_fd);
 }
 
 static struct err *unsupported(struct err *err)
@@ -217,11 +230,39 @@ struct err *idmap_open(struct idmap **ret)
 		return err_new(ERR_UNSUPPORTED, "we are in a user namespace ourselves");
 	TRY(plan("/etc/subuid", &idmap->uids));
 	TRY(plan("/etc/subgid", &idmap->gids));
-	err = make_namespace(idmap);
+	err = make_mapped(idmap);
 	if (err)
 		return unsupported(err);
 	*ret = STEAL(idmap);
 	return NULL;
+}
+
+/* Every id that we have, as itself. */
+static struct err *copy_map(const char *path, struct buf *ret)
+{
+	AUTO(buf) struct buf text = BUF_INIT(MAP_MAX);
+	struct str rest;
+
+	TRY(file_read(AT_FDCWD, path, MAP_MAX, &text));
+	rest = buf_str(&text);
+	while (rest.len) {
+		AUTO(mem) char *line = str_dup(str_cut(&rest, '\n'));
+		uint32_t first, count;
+
+		if (sscanf(line, "%" SCNu32 " %*u %" SCNu32, &first, &count) == 2)
+			buf_addf(ret, "%" PRIu32 " %" PRIu32 " %" PRIu32 "\n", first, first, count);
+	}
+	return buf_check(ret, path);
+}
+
+struct err *idmap_open_below(int *ret_userns_fd)
+{
+	AUTO(buf) struct buf uids = BUF_INIT(MAP_MAX);
+	AUTO(buf) struct buf gids = BUF_INIT(MAP_MAX);
+
+	TRY(copy_map("/proc/self/uid_map", &uids));
+	TRY(copy_map("/proc/self/gid_map", &gids));
+	return make_namespace(buf_str(&uids), buf_str(&gids), ret_userns_fd);
 }
 
 void idmap_free(struct idmap *idmap)

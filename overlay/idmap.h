@@ -38,6 +38,10 @@ struct err *idmap_open(struct idmap **ret) MUST_USE;
 void idmap_free(struct idmap *idmap);
 DEFINE_AUTO(idmap)
 
+/* A user namespace below ours with all the ids that we have, each as itself, so that nothing needs to be
+ * translated: who is there has no right over what belongs to ours. The descriptor is the caller's. */
+struct err *idmap_open_below(int *ret_userns_fd) MUST_USE;
+
 /* The namespace, for setns(2); borrowed. */
 int idmap_userns(const struct idmap *idmap);
 

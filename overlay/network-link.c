@@ -6,10 +6,8 @@
 #include <inttypes.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
-#include <linux/netlink.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
-#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <pthread.h>
@@ -26,7 +24,7 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "base/userns.h"
-#include "overlay/idmap.h"
+#include "overlay/netlink-private.h"
 #include "overlay/network-private.h"
 
 /* ---- the namespace ---- */
@@ -62,30 +60,16 @@ SYSTEM_CALLS_ONLY static void set_sysctls(const char *groups, size_t len)
 	set_sysctl("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0", 1);
 }
 
-static struct err *open_netlink(unsigned groups, int flags, int *ret_fd)
+static struct err *make_ours(const char *groups, int *ret_fd)
 {
-	const struct sockaddr_nl own = { .nl_family = AF_NETLINK, .nl_groups = groups };
-	AUTO(fd) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | flags, NETLINK_ROUTE);
-
-	if (fd < 0 || bind(fd, (const struct sockaddr *)&own, sizeof(own)) < 0)
-		return err_sys("ask the kernel about networks");
-	*ret_fd = STEAL_FD(fd);
-	return NULL;
-}
-
-static struct err *make_ours(int *ret_fd)
-{
-	char groups[32];
 	AUTO(fd) int fd = -1;
-	int len;
 
 	if (unshare(CLONE_NEWNET) < 0)
 		return err_sys("make a network namespace");
 	fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys("open a network namespace");
-	len = snprintf(groups, sizeof(groups), "0 %" PRIu32, userns_last_group());
-	set_sysctls(groups, (size_t)len);
+	set_sysctls(groups, strlen(groups));
 	*ret_fd = STEAL_FD(fd);
 	return NULL;
 }
@@ -93,13 +77,14 @@ static struct err *make_ours(int *ret_fd)
 /* What a child that shares our memory and descriptors makes of itself. */
 struct maker {
 	int userns_fd;
+	const char *groups;
+	size_t groups_len;
 	int socket_fd; /* in the new namespace */
 	int error;
 };
 
 SYSTEM_CALLS_ONLY static int run_maker(void *arg)
 {
-	static const char groups[] = IDMAP_ALL_GROUPS;
 	struct maker *maker = arg;
 
 	if (syscall(SYS_setns, maker->userns_fd, CLONE_NEWUSER) < 0 ||
@@ -109,15 +94,18 @@ SYSTEM_CALLS_ONLY static int run_maker(void *arg)
 	}
 	maker->socket_fd = (int)syscall(SYS_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	maker->error = maker->socket_fd < 0 ? errno : 0;
-	set_sysctls(groups, sizeof(groups) - 1);
+	set_sysctls(maker->groups, maker->groups_len);
 	return 0;
 }
 
 /* A namespace belongs to the user namespace of who makes it, and a thread cannot enter one alone. We
  * have power over it all the same: it lies below ours. */
-static struct err *make_theirs(int userns_fd, int *ret_fd)
+static struct err *make_theirs(int userns_fd, const char *groups, int *ret_fd)
 {
-	struct maker maker = { .userns_fd = userns_fd, .socket_fd = -1 };
+	struct maker maker = { .userns_fd = userns_fd,
+			       .groups = groups,
+			       .groups_len = strlen(groups),
+			       .socket_fd = -1 };
 	AUTO(fd) int socket_fd = -1;
 	AUTO(fd) int fd = -1;
 	pid_t pid;
@@ -140,11 +128,14 @@ static struct err *make_theirs(int userns_fd, int *ret_fd)
 static struct err *make_namespace(int userns_fd, struct link *ret)
 {
 	AUTO(link) struct link link = LINK_INIT;
+	char groups[32]; /* all that there are; in a user namespace below ours there are no fewer */
 
-	TRY(userns_fd >= 0 ? make_theirs(userns_fd, &link.ns_fd) : make_ours(&link.ns_fd));
+	snprintf(groups, sizeof(groups), "0 %" PRIu32, userns_last_group());
+	TRY(userns_fd >= 0 ? make_theirs(userns_fd, groups, &link.ns_fd) :
+			     make_ours(groups, &link.ns_fd));
 	TRY(raise_loopback());
-	TRY(open_netlink(RTMGRP_IPV4_ROUTE, SOCK_NONBLOCK, &link.watch_fd));
-	TRY(open_netlink(0, 0, &link.ask_fd));
+	TRY(netlink_open(RTMGRP_IPV4_ROUTE, SOCK_NONBLOCK, &link.watch_fd));
+	TRY(netlink_open(0, 0, &link.ask_fd));
 	*ret = link;
 	link = LINK_INIT;
 	return NULL;
@@ -264,79 +255,31 @@ static const struct sock_filter guard[] = {
 	/* 12 */ BPF_STMT(BPF_RET | BPF_K, TC_ACT_SHOT),
 };
 
-/* A request with attributes that are put behind one another. */
-struct request {
-	struct nlmsghdr head;
-	struct tcmsg message;
-	char attributes[512];
-};
-
-static struct rtattr *add_attribute(struct request *request, unsigned short type, const void *data,
-				    size_t len)
-{
-	struct rtattr *at =
-		(struct rtattr *)(void *)((char *)request + NLMSG_ALIGN(request->head.nlmsg_len));
-
-	at->rta_type = type;
-	at->rta_len = (unsigned short)RTA_LENGTH(len);
-	if (len)
-		memcpy(RTA_DATA(at), data, len);
-	request->head.nlmsg_len =
-		(uint32_t)(NLMSG_ALIGN(request->head.nlmsg_len) + RTA_ALIGN(at->rta_len));
-	return at;
-}
-
-static void begin(struct request *request, unsigned short type, int index, uint32_t parent)
-{
-	*request = (struct request){
-		.head = { .nlmsg_len = NLMSG_LENGTH(sizeof(struct tcmsg)),
-			  .nlmsg_type = type,
-			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL },
-		.message = { .tcm_family = AF_UNSPEC, .tcm_ifindex = index, .tcm_parent = parent },
-	};
-}
-
-static struct err *ask(const struct link *link, const struct request *request)
-{
-	struct {
-		struct nlmsghdr head;
-		struct nlmsgerr error;
-		char request[1024];
-	} answer;
-	ssize_t got;
-
-	if (send(link->ask_fd, request, request->head.nlmsg_len, 0) < 0)
-		return err_sys("guard the private network");
-	do
-		got = recv(link->ask_fd, &answer, sizeof(answer), 0);
-	while (got < 0 && errno == EINTR);
-	if (got < (ssize_t)NLMSG_LENGTH(sizeof(answer.error)) ||
-	    answer.head.nlmsg_type != NLMSG_ERROR)
-		return err_new(ERR_INTERNAL, "guard the private network: no answer");
-	errno = -answer.error.error;
-	return errno ? err_sys("guard the private network") : NULL;
-}
-
 struct err *link_guard(const struct link *link, int index)
 {
 	const uint16_t count = ARRAY_SIZE(guard);
 	const uint32_t flags = TCA_BPF_FLAG_ACT_DIRECT;
-	struct request request;
+	struct tcmsg message = { .tcm_family = AF_UNSPEC,
+				 .tcm_ifindex = index,
+				 .tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0),
+				 .tcm_parent = TC_H_CLSACT };
+	struct netlink_request request;
 	struct rtattr *options;
 
-	begin(&request, RTM_NEWQDISC, index, TC_H_CLSACT);
-	request.message.tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
-	add_attribute(&request, TCA_KIND, "clsact", sizeof("clsact"));
-	TRY(ask(link, &request));
+	netlink_begin(&request, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, &message, sizeof(message));
+	netlink_add(&request, TCA_KIND, "clsact", sizeof("clsact"));
+	TRY(err_wrap(netlink_ask(link->ask_fd, &request), "guard the private network"));
 
-	begin(&request, RTM_NEWTFILTER, index, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS));
-	request.message.tcm_info = TC_H_MAKE(1U << 16, htons(ETH_P_ALL));
-	add_attribute(&request, TCA_KIND, "bpf", sizeof("bpf"));
-	options = add_attribute(&request, TCA_OPTIONS, NULL, 0);
-	add_attribute(&request, TCA_BPF_OPS_LEN, &count, sizeof(count));
-	add_attribute(&request, TCA_BPF_OPS, guard, sizeof(guard));
-	add_attribute(&request, TCA_BPF_FLAGS, &flags, sizeof(flags));
-	options->rta_len =
-		(unsigned short)((char *)&request + request.head.nlmsg_len - (char *)options);
-	return ask(link, &request);
+	message.tcm_handle = 0;
+	message.tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS);
+	message.tcm_info = TC_H_MAKE(1U << 16, htons(ETH_P_ALL));
+	netlink_begin(&request, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, &message,
+		      sizeof(message));
+	netlink_add(&request, TCA_KIND, "bpf", sizeof("bpf"));
+	options = netlink_add(&request, TCA_OPTIONS, NULL, 0);
+	netlink_add(&request, TCA_BPF_OPS_LEN, &count, sizeof(count));
+	netlink_add(&request, TCA_BPF_OPS, guard, sizeof(guard));
+	netlink_add(&request, TCA_BPF_FLAGS, &flags, sizeof(flags));
+	netlink_close(&request, options);
+	return err_wrap(netlink_ask(link->ask_fd, &request), "guard the private network");
 }

@@ -48,6 +48,12 @@ struct err *link_look(const struct link *link, int *ret_index) MUST_USE;
  * than IP and ARP do not leave either. ERR_UNSUPPORTED where the kernel cannot do it. */
 struct err *link_guard(const struct link *link, int index) MUST_USE;
 
+/* ---- network-wall.c ---- */
+
+/* Lead from `inner`, which nobody uses yet, to the interface `index` of `outer`, which is up; and let
+ * `inner` have its address. ERR_UNSUPPORTED where the kernel cannot do it. */
+struct err *link_wall(const struct link *outer, int index, const struct link *inner) MUST_USE;
+
 /* ---- network-tool.c ---- */
 
 /* What carries packets to and from the host's network, as the host's own sockets. */

@@ -13,33 +13,41 @@
 #include "overlay/network-private.h"
 
 struct network {
-	struct link link;
+	struct link link;  /* that the program carries */
+	struct link inner; /* the steps', if they have another one */
 	struct carrier carrier;
 	const struct network_tool *tool;
 };
 
 /* Each program gets a namespace that no other has touched. */
-static struct err *try_tool(const struct network_tool *tool, int spawner_pidfd, int userns_fd,
+static struct err *try_tool(const struct network_tool *tool, const struct network_opts *opts,
 			    struct network **ret)
 {
 	AUTO(network) struct network *network = xcalloc(1, sizeof(*network));
 	int index = 0;
 
-	*network = (struct network){ .link = LINK_INIT, .carrier = CARRIER_INIT, .tool = tool };
-	TRY(link_open(userns_fd, &network->link));
-	TRY(carrier_start(tool, &network->link, spawner_pidfd, &network->carrier));
+	*network = (struct network){
+		.link = LINK_INIT, .inner = LINK_INIT, .carrier = CARRIER_INIT, .tool = tool
+	};
+	TRY(link_open(opts->walled ? -1 : opts->userns_fd, &network->link));
+	TRY(carrier_start(tool, &network->link, opts->spawner_pidfd, &network->carrier));
 	TRY(carrier_wait(&network->carrier, tool->name, &network->link, &index));
 	TRY(link_guard(&network->link, index));
+	if (opts->walled) {
+		TRY(link_open(opts->userns_fd, &network->inner));
+		TRY(err_wrap(link_wall(&network->link, index, &network->inner),
+			     "keep steps with CAP_NET_ADMIN from the filter of the network"));
+	}
 	*ret = STEAL(network);
 	return NULL;
 }
 
-struct err *network_start(int spawner_pidfd, int userns_fd, struct network **ret)
+struct err *network_start(const struct network_opts *opts, struct network **ret)
 {
 	AUTO(buf) struct buf reasons = BUF_INIT((size_t)4096);
 
 	for (const struct network_tool *tool = network_tools; tool->name; tool++) {
-		AUTO(err) struct err *err = try_tool(tool, spawner_pidfd, userns_fd, ret);
+		AUTO(err) struct err *err = try_tool(tool, opts, ret);
 
 		if (!err)
 			return NULL;
@@ -60,13 +68,14 @@ void network_free(struct network *network)
 	if (!network)
 		return;
 	carrier_stop(&network->carrier);
+	link_close(&network->inner);
 	link_close(&network->link);
 	free(network);
 }
 
 int network_fd(const struct network *network)
 {
-	return network->link.ns_fd;
+	return network->inner.ns_fd >= 0 ? network->inner.ns_fd : network->link.ns_fd;
 }
 
 const char *network_tool_name(const struct network *network)

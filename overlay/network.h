@@ -15,21 +15,30 @@
  * What keeps the host's loopback out of reach: the program's own options, a
  * filter on the interface (both programs connect to 127.0.0.1 if a packet that
  * was written by hand says so), and the step's seccomp filter, which lets nobody
- * write to the interface past it.
+ * write to the interface past it. Steps that may change interfaces get one that leads to it, and it
+ * lies elsewhere (overlay/network-wall.c).
  */
 #ifndef OVERLAY_NETWORK_H
 #define OVERLAY_NETWORK_H
+
+#include <stdbool.h>
 
 #include "base/mem.h"
 
 struct err;
 struct network;
 
-/* Takes as long as the program does to bring it up. Both descriptors are borrowed for the call. The
- * namespace belongs to the user namespace `userns_fd` (-1: ours), which must be that of the steps: one of
- * another has no power over it, or, being of the user who made it, all power.
- * ERR_UNSUPPORTED with the reason if there can be none here; ERR_CANCELLED. */
-struct err *network_start(int spawner_pidfd, int userns_fd, struct network **ret) MUST_USE;
+struct network_opts {
+	int spawner_pidfd; /* borrowed for the call, as the other one */
+	/* To which user namespace the network belongs (-1: ours). It must be that of the steps: one of
+	 * another has no power over it, or, being of the user who made it, all power. */
+	int userns_fd;
+	bool walled; /* steps may have CAP_NET_ADMIN in `userns_fd`, and no right in ours */
+};
+
+/* Takes as long as the program does to bring it up. ERR_UNSUPPORTED with the reason if there can be none
+ * here; ERR_CANCELLED. */
+struct err *network_start(const struct network_opts *opts, struct network **ret) MUST_USE;
 void network_free(struct network *network); /* ends the program; before the spawner is waited for */
 DEFINE_AUTO(network)
 

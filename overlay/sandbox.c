@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -22,6 +23,7 @@
 #include "base/cancel.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/process.h"
 #include "base/str.h"
 #include "base/userns.h"
@@ -70,6 +72,8 @@ struct sandbox {
 	struct private_network owned[2]; /* by our user namespace, and by that of the steps */
 	bool expected;                   /* maker runs, or has run */
 	const struct idmap *expecting;   /* for whom; borrowed */
+	int below_fd; /* user namespace of steps without an idmap that are in owned[0]; -1: ours.
+		       * Set with it */
 	pthread_t maker;
 	struct cancel_scope making; /* that of the maker */
 };
@@ -89,6 +93,7 @@ struct sandbox *sandbox_new(int cache_dir_fd)
 	struct sandbox *sandbox = xcalloc(1, sizeof(*sandbox));
 
 	sandbox->cache_dir_fd = cache_dir_fd;
+	sandbox->below_fd = -1;
 	pthread_mutex_init(&sandbox->lock, NULL);
 	pthread_mutex_init(&sandbox->network_lock, NULL);
 	return sandbox;
@@ -106,6 +111,8 @@ void sandbox_free(struct sandbox *sandbox)
 		network_free(sandbox->owned[i].network);
 		err_free(sandbox->owned[i].none);
 	}
+	if (sandbox->below_fd >= 0)
+		close(sandbox->below_fd);
 	spawner_free(sandbox->spawner);
 	cgroups_free(sandbox->groups);
 	seccomp_program_release(&sandbox->filter);
@@ -219,14 +226,41 @@ static struct private_network *network_of(struct sandbox *sandbox, const struct 
 	return &sandbox->owned[idmap ? 1 : 0];
 }
 
+static bool gives(const struct sandbox *sandbox, unsigned capability)
+{
+	return capabilities_of(sandbox) >> capability & 1;
+}
+
+/* In which user namespace the network is to be, and whether the steps' rights there reach it. An ordinary
+ * user's steps go one further down for its sake, unless they are to mount, which they may in ours alone. */
+static struct err *place_network(struct sandbox *sandbox, const struct idmap *idmap,
+				 struct network_opts *opts)
+{
+	opts->userns_fd = idmap ? idmap_userns(idmap) : -1;
+	if (!gives(sandbox, CAP_NET_ADMIN))
+		return NULL;
+	if (!idmap && userns_mode() != USERNS_NONE && !gives(sandbox, CAP_SYS_ADMIN)) {
+		if (sandbox->below_fd < 0)
+			TRY(idmap_open_below(&sandbox->below_fd));
+		opts->userns_fd = sandbox->below_fd;
+	}
+	opts->walled = opts->userns_fd >= 0;
+	if (!opts->walled)
+		log_info("steps with CAP_NET_ADMIN can take away what keeps them from the loopback "
+			 "of this machine");
+	return NULL;
+}
+
 static struct err *make_network(struct sandbox *sandbox, const struct idmap *idmap)
 {
 	AUTO(buf) struct buf text = BUF_INIT(RESOLV_CONF_MAX);
+	struct network_opts opts = { 0 };
 
 	TRY(private_resolv(sandbox, &text));
 	TRY(prepare(sandbox));
-	return network_start(spawner_pidfd(sandbox->spawner), idmap ? idmap_userns(idmap) : -1,
-			     &network_of(sandbox, idmap)->network);
+	opts.spawner_pidfd = spawner_pidfd(sandbox->spawner);
+	TRY(place_network(sandbox, idmap, &opts));
+	return network_start(&opts, &network_of(sandbox, idmap)->network);
 }
 
 /* With the network's lock held. What failed once is not tried again, unless it was stopped. */
@@ -467,7 +501,15 @@ static struct request_span add_filter(struct buf *buf, const struct sandbox *san
 	return span;
 }
 
-static uint32_t request_flags(const struct sandbox_spec *spec)
+/* The user namespace that the step ends up in; -1: ours. */
+static int userns_of(const struct sandbox *sandbox, const struct sandbox_spec *spec)
+{
+	if (spec->idmap)
+		return idmap_userns(spec->idmap);
+	return spec->network == SANDBOX_NETWORK_PRIVATE && !spec->insecure ? sandbox->below_fd : -1;
+}
+
+static uint32_t request_flags(const struct sandbox *sandbox, const struct sandbox_spec *spec)
 {
 	uint32_t flags = spec->network == SANDBOX_NETWORK_NONE ? REQUEST_NEW_NETWORK : 0;
 
@@ -476,7 +518,7 @@ static uint32_t request_flags(const struct sandbox_spec *spec)
 	flags |= spec->init ? REQUEST_INIT : 0;
 	flags |= userns_mode() == USERNS_SINGLE ? REQUEST_ONE_ID : 0;
 	flags |= is_overseen(spec) ? REQUEST_LISTEN : 0;
-	flags |= spec->idmap ? REQUEST_USERNS : 0;
+	flags |= userns_of(sandbox, spec) >= 0 ? REQUEST_USERNS : 0;
 	if (spec->tty)
 		return flags | REQUEST_TTY;
 	return flags | (spec->stdin_fd >= 0 ? REQUEST_STDIN : 0) |
@@ -508,7 +550,7 @@ static struct err *format_request(const struct sandbox *sandbox, const struct sa
 		.shm_size = spec->shm_size ? spec->shm_size : DEFAULT_SHM_SIZE,
 		.uid = spec->uid,
 		.gid = spec->gid,
-		.flags = request_flags(spec) | (bound ? REQUEST_NO_NEW_PRIVILEGES : 0),
+		.flags = request_flags(sandbox, spec) | (bound ? REQUEST_NO_NEW_PRIVILEGES : 0),
 	};
 
 	add_ids(spec, &request);
@@ -568,7 +610,7 @@ static struct err *hand_over(struct sandbox *sandbox, const struct sandbox_spec 
 			     const struct cgroup_leaf *leaf, int report_fd)
 {
 	struct cgroup_entry entry = { .clone_fd = -1 };
-	struct request_head head = { .flags = request_flags(spec) };
+	struct request_head head = { .flags = request_flags(sandbox, spec) };
 	const int stdio[] = { spec->stdin_fd, spec->stdout_fd, spec->stderr_fd };
 	AUTO(fd) int file_fd = -1;
 	int fds[REQUEST_FD_MAX];
@@ -589,8 +631,8 @@ static struct err *hand_over(struct sandbox *sandbox, const struct sandbox_spec 
 		fds[count++] = entry.clone_fd;
 	if (head.flags & REQUEST_JOIN_NETWORK)
 		fds[count++] = network_fd(network_of(sandbox, spec->idmap)->network);
-	if (spec->idmap)
-		fds[count++] = idmap_userns(spec->idmap);
+	if (head.flags & REQUEST_USERNS)
+		fds[count++] = userns_of(sandbox, spec);
 	for (size_t i = 0; i < entry.enter_count; i++)
 		fds[count++] = entry.enter_fds[i];
 	for (size_t i = 0; i < spec->mount_count; i++)

@@ -8,11 +8,18 @@
  *	knock own [USER]                 what is everybody's right in a network of his own: pings, and
  *	                                 ports below 1024, as USER; without one raw sockets, too
  *
+ *	knock unguard                    take the filters off the interface, and change the one in each network
+ *	                                 that this one has a number for
+ *
  * Linked statically; it is all that is in its image.
  */
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/netlink.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
@@ -111,6 +118,49 @@ static int frames(void)
 	return 0;
 }
 
+static void ask(const char *what, void *request, size_t len)
+{
+	struct {
+		struct nlmsghdr head;
+		struct nlmsgerr error;
+		char rest[1024];
+	} answer = { 0 };
+	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+
+	if (send(fd, request, len, 0) < 0 || recv(fd, &answer, sizeof(answer), 0) < 0)
+		abort();
+	printf("%s: %s\n", what, strerror(-answer.error.error));
+	close(fd);
+}
+
+static int unguard(void)
+{
+	struct {
+		struct nlmsghdr head;
+		struct tcmsg message;
+	} filter = {
+		.head = { sizeof(filter), RTM_DELQDISC, NLM_F_REQUEST | NLM_F_ACK, 1, 0 },
+		.message = { .tcm_ifindex = (int)if_nametoindex("tap0"),
+			     .tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0),
+			     .tcm_parent = TC_H_CLSACT },
+	};
+	struct {
+		struct nlmsghdr head;
+		struct ifinfomsg message;
+		struct rtattr where;
+		int number;
+	} lower = {
+		.head = { sizeof(lower), RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK, 1, 0 },
+		.message = { .ifi_index = 2, .ifi_change = IFF_UP },
+		.where = { RTA_LENGTH(sizeof(int)), IFLA_TARGET_NETNSID },
+	};
+
+	ask("own", &filter, sizeof(filter));
+	for (; lower.number < 3; lower.number++)
+		ask("other", &lower, sizeof(lower));
+	return 0;
+}
+
 static int own(const char *user)
 {
 	const unsigned id = user ? (unsigned)strtoul(user, NULL, 10) : 0;
@@ -136,6 +186,8 @@ int main(int argc, char **argv)
 		return forge(argv[2], argv[3], argv[4]);
 	if (argc == 2 && strcmp(argv[1], "frames") == 0)
 		return frames();
+	if (argc == 2 && strcmp(argv[1], "unguard") == 0)
+		return unguard();
 	if (argc >= 2 && strcmp(argv[1], "own") == 0)
 		return own(argv[2]);
 	return 2;

@@ -247,3 +247,26 @@ everything() {
 		[[ $output != *"port 80"* && $output != *socket* ]]
 	done
 }
+
+@test "who may administer the network of a step does not reach the loopback of this machine either" {
+	cairn build -q --network none -t app .
+	attack='busybox ip link >/dev/null; knock unguard; knock forge 127.0.0.1 $0 198.19.255.2; knock to 10.9.9.9 $1'
+	for without in /nothing "$(command -v pasta)"; do
+		# shellcheck disable=SC2016 # the inner shell expands it
+		run -0 elsewhere -w "$without" bash -c 'cairn run --network private --cap-add NET_ADMIN app \
+			sh -c "$0" "$INSIDE" "$OUTSIDE"' "$attack"
+		says "other: Operation not permitted"
+		says "the host, 0 on its loopback"
+		[[ $output != *Success* && $output != *127.0.0.1* ]]
+	done
+	rm -rf store
+	# shellcheck disable=SC2016
+	run -0 elsewhere with_tun as_nobody bash -c 'cairn build -q --network none -t app . && cairn run \
+		--network private --cap-add NET_ADMIN app sh -c "knock own; $0" "$INSIDE" "$OUTSIDE"' "$attack"
+	says "other: Operation not permitted"
+	says "the host, 0 on its loopback"
+	[[ $output != *Success* && $output != *127.0.0.1* && $output != *enied* ]]
+	# as whom it cannot be kept from that, it is said
+	run -0 elsewhere cairn run --userns host --network private --cap-add NET_ADMIN app knock own
+	says "steps with CAP_NET_ADMIN can take away"
+}
