@@ -11,6 +11,7 @@
 #	make lint           house rules, format, clang-tidy, shellcheck
 #	make bench          measure, against buildah in the same run
 #	make kills          kill -9 at every call of every command that changes something
+#	make soak           sixteen processes at once and kill -9, for SECONDS=600
 #	make real DIR=...   build the Recipes of public projects that are checked out there
 #	make powercut       cut the power at every flush of a disk, as root
 #	make install        PREFIX=/usr/local DESTDIR=
@@ -167,6 +168,11 @@ kills: all $(KILLS)/stepper
 	@python3 -B tests/kills/kills.py --jobs $(JOBS) --every 10 --ordinary $(KILLS)/stepper \
 		$B/$(PROGRAM) $(SCENES)
 
+# SEED=... does the same again, as far as that goes.
+soak: all
+	@sh tests/install.sh build test
+	@python3 -B tests/kills/soak.py --seconds $(or $(SECONDS),600) $(SEED:%=--seed %) $B/$(PROGRAM)
+
 # JUDGE=yes builds each with buildah, too.
 real:
 	@sh tests/install.sh build test
@@ -229,6 +235,6 @@ help:
 clean:
 	rm -rf build
 
-.PHONY: all demo check units check-unit check-e2e check-golden sanitize fuzz fuzz-run bench kills powercut real lint man install install-man help clean
+.PHONY: all demo check units check-unit check-e2e check-golden sanitize fuzz fuzz-run bench kills soak powercut real lint man install install-man help clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(SPAWNER_OBJ:.o=.d) $(B)/cli/main.d $(KILLS)/stepper.d $(UNITS:=.d) $(FUZZ:=.d)
