@@ -26,6 +26,7 @@
 #include "cli/table.h"
 #include "overlay/capability.h"
 #include "overlay/detached.h"
+#include "overlay/driver.h"
 #include "overlay/mount.h"
 #include "overlay/sandbox.h"
 #include "overlay/seccomp.h"
@@ -193,24 +194,72 @@ static struct err *try_way(struct patient *patient, enum overlay_way way)
 	return NULL;
 }
 
-static void try_overlay(struct patient *patient)
+/* How the kernel is told which directories are meant. */
+static const char *overlay_way(struct patient *patient)
 {
 	static const char *const names[] = {
 		[OVERLAY_BY_FD] = "overlayfs, layers by descriptor",
 		[OVERLAY_BY_PATH] = "overlayfs, layers by path",
 		[OVERLAY_BY_STRING] = "overlayfs, mounted apart",
 	};
-	struct err *err = NULL;
 
-	for (int way = OVERLAY_BY_FD; way <= OVERLAY_BY_STRING; way++) {
+	for (int way = OVERLAY_BY_FD; way < OVERLAY_BY_STRING; way++) {
+		struct err *err = try_way(patient, (enum overlay_way)way);
+
+		if (!err)
+			return names[way];
 		err_free(err);
-		err = try_way(patient, (enum overlay_way)way);
-		if (!err) {
-			note(patient, "storage", STATE_GOOD, NULL, xstrdup(names[way]));
-			return;
-		}
 	}
-	note(patient, "storage", STATE_BAD, err, NULL);
+	return names[OVERLAY_BY_STRING];
+}
+
+/* What is in use, and why it is not the best. */
+static void note_driver(struct patient *patient, enum driver asked, enum driver best,
+			const struct driver_answers *answers)
+{
+	const enum driver driver = asked != DRIVER_AUTO ? asked : best;
+	const struct driver_answer *answer = &answers->at[driver];
+	const char *why = answers->at[DRIVER_OVERLAY].reason;
+
+	if (driver == DRIVER_AUTO || !answer->works)
+		note(patient, "storage", STATE_BAD,
+		     err_new(ERR_UNSUPPORTED, "%s: %s", driver_names[driver],
+			     answer->reason ? answer->reason : "nothing works here"),
+		     NULL);
+	else if (driver == DRIVER_OVERLAY)
+		note(patient, "storage", STATE_GOOD, NULL,
+		     xasprintf("overlay: %s", overlay_way(patient)));
+	else if (asked != DRIVER_AUTO)
+		note(patient, "storage", STATE_GOOD, NULL,
+		     xasprintf("%s, as asked", driver_names[driver]));
+	else
+		note(patient, "storage", STATE_MISSING,
+		     err_new(ERR_UNSUPPORTED,
+			     "%s, which is slower than overlay (%s): a store on ext4, xfs, btrfs or "
+			     "tmpfs, by --root, in a container on a volume, helps",
+			     driver_names[driver], why),
+		     NULL);
+}
+
+/* All of them are tried, whatever is known from earlier: who has mended something wants to see it. */
+static void try_storage(struct patient *patient)
+{
+	AUTO(driver_answers) struct driver_answers answers = { 0 };
+	enum driver best;
+	struct err *err = driver_try_all(patient->store, &answers, &best);
+
+	if (err) {
+		note(patient, "storage", STATE_BAD, err, NULL);
+		return;
+	}
+	note_driver(patient, (enum driver)store_driver(patient->store), best, &answers);
+	for (int driver = DRIVER_OVERLAY; driver < DRIVER_COUNT; driver++) {
+		const struct driver_answer *answer = &answers.at[driver];
+
+		note(patient, driver_names[driver], STATE_MISSING,
+		     answer->works ? NULL : err_new(ERR_UNSUPPORTED, "%s", answer->reason),
+		     xstrdup(driver_describe(patient->store, (enum driver)driver)));
+	}
 }
 
 static struct err *open_cache(struct patient *patient, int *ret_fd)
@@ -321,7 +370,7 @@ static void find_facts(struct patient *patient)
 	look_at_user(patient);
 	look_at_store(patient);
 	if (patient->store)
-		try_overlay(patient);
+		try_storage(patient);
 	look_at_programs(patient);
 }
 

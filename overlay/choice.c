@@ -30,6 +30,7 @@
 #include "base/str.h"
 #include "base/userns.h"
 #include "overlay/fuse.h"
+#include "overlay/merge.h"
 #include "overlay/mount.h"
 #include "overlay/skeleton.h"
 #include "overlay/walk.h"
@@ -322,6 +323,22 @@ struct err *driver_of(struct store *store, enum driver *ret)
 	if (store_choose_driver(store, driver) && driver != DRIVER_OVERLAY)
 		tell((enum driver)driver, &answers);
 	return NULL;
+}
+
+const char *driver_describe(struct store *store, enum driver driver)
+{
+	AUTO(fd) int fd = -1;
+	struct err *err;
+
+	if (driver == DRIVER_OVERLAY)
+		return "the kernel stacks layers";
+	if (driver == DRIVER_FUSE)
+		return "a program stacks layers";
+	err = file_open_dir(store_fd(store), ".", &fd);
+	err_free(err); /* then it shares nothing */
+	return fd >= 0 && merge_can_share(fd) ?
+		       "copies share their data with the layers (reflink)" :
+		       "copies take the space of the layers once more";
 }
 
 struct err *driver_try_all(struct store *store, struct driver_answers *ret, enum driver *ret_best)

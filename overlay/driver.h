@@ -65,6 +65,9 @@ void driver_answers_release(struct driver_answers *answers);
 struct err *driver_try_all(struct store *store, struct driver_answers *ret, enum driver *ret_best)
 	MUST_USE;
 
+/* What one that works does here, for people: static text. */
+const char *driver_describe(struct store *store, enum driver driver);
+
 /* A tree that nobody writes to; as overlay_mount(). */
 struct err *driver_view(struct store *store, const struct overlay_spec *spec, int *ret_fd) MUST_USE;
 

@@ -428,3 +428,15 @@ struct err *merge_layers(const struct merge *what, int dest_fd)
 	TRY(fill(&m, &root));
 	return merge_dress(root_fd, true, dest_fd);
 }
+
+#define TRIAL_SIZE 8192
+
+bool merge_can_share(int dir_fd)
+{
+	static const char zeros[TRIAL_SIZE];
+	AUTO(fd) int from = openat(dir_fd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+	AUTO(fd) int to = openat(dir_fd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+
+	return from >= 0 && to >= 0 && write(from, zeros, sizeof(zeros)) == sizeof(zeros) &&
+	       ioctl(to, FICLONE, from) == 0;
+}

@@ -32,6 +32,9 @@ struct merge {
 /* Into the empty directory `dest_fd`. ERR_UNSUPPORTED above MERGE_DEPTH_MAX; paths are in every error. */
 struct err *merge_layers(const struct merge *what, int dest_fd) MUST_USE;
 
+/* Whether files of this directory's file system can share their data: tried with one that is made in it. */
+bool merge_can_share(int dir_fd);
+
 /* Give a directory owner, mode, time and attributes of another one, which is in a layer or in a view;
  * those that it has stay if the other lacks them. */
 struct err *merge_dress(int from_fd, bool layer, int to_fd) MUST_USE;
