@@ -27,6 +27,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/process.h"
+#include "base/subid.h"
 #include "base/vec.h"
 
 #define SUBUID "/etc/subuid"
@@ -139,26 +140,51 @@ static void add_map(struct strings *argv, uint32_t own, const struct userns_rang
 	}
 }
 
-/* The command that maps our ids, or nothing and the reason why there is none. */
-static struct err *plan_map(const char *tool, const char *rules, const char *user, uint32_t own,
-			    struct strings *argv)
+/* Our ranges by one of the two files; none with the reason why. */
+static struct err *read_ranges(const char *rules, const char *user,
+			       struct userns_range ret[static USERNS_RANGES_MAX], size_t *ret_count)
 {
 	AUTO(buf) struct buf text = BUF_INIT(RULES_MAX);
-	struct userns_range ranges[USERNS_RANGES_MAX];
-	AUTO(mem) char *pid = xasprintf("%ld", (long)getpid());
 	struct err *err = file_read(AT_FDCWD, rules, RULES_MAX, &text);
-	size_t count;
 
 	if (err_kind(err) != ERR_NOT_FOUND)
 		TRY(err);
 	else
 		err_free(err);
-	count = userns_parse_ranges(buf_str(&text), user, getuid(), ranges);
-	if (!count) {
+	*ret_count = userns_parse_ranges(buf_str(&text), user, getuid(), ret);
+	if (!*ret_count)
 		snprintf(reason, sizeof(reason), "%s has no line for %s", rules,
 			 user ? user : "this user");
+	return NULL;
+}
+
+/* Our ranges, from wherever this machine keeps them. */
+static struct err *find_ranges(const char *rules, const char *user,
+			       struct userns_range ret[static USERNS_RANGES_MAX], size_t *ret_count)
+{
+	AUTO(mem) char *source = subid_source();
+
+	if (!source || !user)
+		return read_ranges(rules, user, ret, ret_count);
+	*ret_count = subid_ask(user, strcmp(rules, SUBGID) == 0, ret);
+	if (!*ret_count)
+		snprintf(reason, sizeof(reason),
+			 "getsubids has no %s of %s ('subid: %.32s' in /etc/nsswitch.conf)",
+			 strcmp(rules, SUBGID) == 0 ? "groups" : "ids", user, source);
+	return NULL;
+}
+
+/* The command that maps our ids, or nothing and the reason why there is none. */
+static struct err *plan_map(const char *tool, const char *rules, const char *user, uint32_t own,
+			    struct strings *argv)
+{
+	struct userns_range ranges[USERNS_RANGES_MAX];
+	AUTO(mem) char *pid = xasprintf("%ld", (long)getpid());
+	size_t count = 0;
+
+	TRY(find_ranges(rules, user, ranges, &count));
+	if (!count)
 		return NULL;
-	}
 	strings_push(argv, tool);
 	strings_push(argv, pid);
 	add_map(argv, own, ranges, count);

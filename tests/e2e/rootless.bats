@@ -246,3 +246,45 @@ give_place() {
 nobody_left() {
 	! pgrep -l -u "$RL_USER"
 }
+
+# A source of subordinate ids besides the files, as libsubid loads it: everybody has 4000000 to 4065535.
+subid_library() {
+	${CC:-cc} -shared -fPIC -o libsubid_cairntest.so -x c - <<-'END'
+		#include <stdlib.h>
+		struct range { unsigned long start, count; };
+		int shadow_subid_has_any_range(const char *o, int t, _Bool *r) { return *r = 1, 0; }
+		int shadow_subid_has_range(const char *o, unsigned long s, unsigned long c, int t, _Bool *r)
+		{
+			return *r = s >= 4000000 && s + c <= 4065536, 0;
+		}
+		int shadow_subid_find_subid_owners(unsigned long i, int t, unsigned **u, int *n) { return *n = 0; }
+		int shadow_subid_list_owner_ranges(const char *o, int t, struct range **r, int *n)
+		{
+			*r = malloc(sizeof(**r));
+			**r = (struct range){ 4000000, 65536 };
+			return *n = 1, 0;
+		}
+		void shadow_subid_free(void *p) { free(p); }
+	END
+}
+
+@test "where nsswitch.conf names another source of subordinate ids it is asked" {
+	need getsubids cc
+	chmod 755 "$BATS_TEST_TMPDIR" "$RL_HOME"
+	subid_library
+	mkdir -m 755 up work
+	mv libsubid_cairntest.so up
+	sed '/^subid/d' /etc/nsswitch.conf >nsswitch && echo 'subid: cairntest' >>nsswitch
+	chmod 644 nsswitch
+	libraries=$(dirname "$(ldconfig -p | sed -n 's/.*libc\.so\.6.* => //p' | head -n 1)")
+	elsewhere() {
+		unshare -m bash -ec 'mount --bind nsswitch /etc/nsswitch.conf
+			[ -z "$1" ] || mount -t overlay -o "lowerdir=$1,upperdir=up,workdir=work" none "$1"
+			setpriv --reuid 65534 --regid 65534 --clear-groups env HOME=/nonexistent CAIRN_ROOT=/nonexistent "$2" info' \
+			- "$1" "$RL_HOME/cairn"
+	}
+	run elsewhere "$(realpath "$libraries")"
+	says "root of a user namespace, with subordinate ids"
+	run elsewhere ""
+	says "getsubids has no ids of nobody ('subid: cairntest' in /etc/nsswitch.conf)"
+}
