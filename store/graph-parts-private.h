@@ -14,6 +14,7 @@ struct holder_found {
 	enum holder_kind kind;
 	const char *path; /* copied */
 	struct stat st;   /* of it: what it takes, and when it was last used */
+	bool settled;     /* when `st` was asked for, and it was read after that */
 	const char *name; /* of an image with one, borrowed for the call */
 	char keeps[66];   /* "L<lid>" or "B<hex>"; "" for nothing */
 };
@@ -29,8 +30,10 @@ struct err *graph_add_holder(struct graph *graph, const struct holder_found *fou
 bool graph_knows(const struct graph *graph, const char *path, ino_t inode,
 		 const struct timespec *changed);
 
-/* Whether what has this time had rested for long enough that a later change shows in it. */
-bool graph_is_settled(const struct timespec *changed);
+/* Whether what has this time has rested for long enough that a later change shows in it. */
+bool graph_is_settled(const struct graph *graph, const struct timespec *changed);
+/* Learn what the times of the store's file system are worth. */
+void graph_learn_clock(struct graph *graph);
 
 /* Read names, images without one, steps and files of the web: whatever is new or has been replaced
  * since the last time. */

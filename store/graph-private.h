@@ -77,7 +77,9 @@ struct graph {
 	struct map pins;  /* lines of living leases, "L <lid>" */
 	VEC(struct shelf) shelves;
 	uint32_t stamp;
-	bool loaded; /* all objects are known: another one has come since */
+	bool loaded;   /* all objects are known: another one has come since */
+	bool exact;    /* the file system stamps what changes with this machine's clock, finely */
+	uint32_t read; /* how many holders were read, ever */
 	const char
 		*named; /* the image whose documents are being read, borrowed; NULL: no named one */
 };
@@ -115,6 +117,8 @@ struct err *graph_measure(struct graph *graph) MUST_USE;
 /* The holder keeps nothing any more. */
 void graph_drop(struct graph *graph, struct holder *holder);
 
+/* Without any lock: read what has come since, so that graph_refresh() has little to do. */
+struct err *graph_prepare(struct graph *graph) MUST_USE;
 /* The caller holds the prune lock exclusively: find what has come since, and who lives. */
 struct err *graph_refresh(struct graph *graph) MUST_USE;
 /* As of the last refresh, and good until the lock is given up: whether a living process uses it. */

@@ -20,6 +20,8 @@
 
 #define LEASE_MAX ((size_t)64 * 1024 * 1024)
 #define BLOCK 512
+#define FEW 64 /* holders, which are read in a few milliseconds */
+#define PREPARE_TURNS 16
 
 void graph_release(struct graph *graph)
 {
@@ -367,9 +369,10 @@ struct err *graph_add_holder(struct graph *graph, const struct holder_found *fou
 	holder->inode = found->st.st_ino;
 	holder->used = found->st.st_mtim;
 	holder->changed = found->st.st_ctim;
-	holder->settled = graph_is_settled(&found->st.st_ctim);
+	holder->settled = found->settled;
 	holder->bytes = (uint64_t)found->st.st_blocks * BLOCK;
 	graph->stamp++;
+	graph->read++;
 	return kept ? hold(graph, holder, kept - 1) : NULL;
 }
 
@@ -387,6 +390,7 @@ bool graph_knows(const struct graph *graph, const char *path, ino_t inode,
 struct err *graph_load(struct store *store, struct graph *graph)
 {
 	graph->store = store;
+	graph_learn_clock(graph);
 	TRY(load_blobs(graph));
 	TRY(load_layers(graph));
 	graph->loaded = true;
@@ -483,6 +487,18 @@ static struct err *spread_pins(struct graph *graph)
 	vec_release(&user.objects);
 	vec_release(&used);
 	return err;
+}
+
+struct err *graph_prepare(struct graph *graph)
+{
+	for (unsigned turn = 0; turn < PREPARE_TURNS; turn++) {
+		const uint32_t before = graph->read;
+
+		TRY(graph_load_shelves(graph));
+		if (graph->read - before < FEW)
+			break;
+	}
+	return NULL;
 }
 
 struct err *graph_refresh(struct graph *graph)

@@ -3,7 +3,9 @@
  *
  * The files of a shelf are replaced by rename and never written in place, so the time of its
  * directory tells whether anything in it is new. That time has the grain of the kernel's clock: a
- * directory that was changed shortly before it was read is read again.
+ * directory that was changed shortly before it was read is read again. How shortly depends on the
+ * file system: one of this machine takes its times from CLOCK_REALTIME_COARSE, so a time that lies
+ * before that clock is never given again. Others may keep whole seconds, or the time of a server.
  */
 
 #include "store/graph-parts-private.h"
@@ -11,8 +13,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/vfs.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -23,7 +28,8 @@
 #include "store/web_record.h"
 
 #define BLOCK 512
-#define REST_SECONDS 1 /* after which a later change shows */
+#define REST_SECONDS 1                      /* after which a later change shows, */
+#define REST_NS ((int64_t)50 * 1000 * 1000) /* and where times are exact */
 #define TEMP_SECONDS (24 * 60 * 60)
 #define WEB_MAX ((size_t)64 * 1024)
 
@@ -123,6 +129,7 @@ static struct err *read_holder(struct graph *graph, struct holder_found *found)
 
 	if (fstatat(graph->store->root_fd, found->path, &found->st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? NULL : err_sys("look at %s", found->path);
+	found->settled = graph_is_settled(graph, &found->st.st_ctim); /* asked before it is read */
 	switch (found->kind) {
 	case HOLDER_NAME:
 		return add_ref(graph, found);
@@ -143,11 +150,29 @@ static struct err *read_holder(struct graph *graph, struct holder_found *found)
 
 /* ---- one directory ---- */
 
-bool graph_is_settled(const struct timespec *changed)
+void graph_learn_clock(struct graph *graph)
 {
-	const struct timespec now = clock_now();
+	static const unsigned long exact[] = { EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC,
+					       TMPFS_MAGIC, F2FS_SUPER_MAGIC };
+	struct statfs fs;
 
-	return changed->tv_sec + REST_SECONDS < now.tv_sec;
+	if (fstatfs(graph->store->root_fd, &fs) < 0)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(exact); i++)
+		graph->exact = graph->exact || (unsigned long)fs.f_type == exact[i];
+}
+
+/* An ext4 with small inodes keeps whole seconds. */
+bool graph_is_settled(const struct graph *graph, const struct timespec *changed)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	if (!graph->exact || !changed->tv_nsec)
+		return changed->tv_sec + REST_SECONDS < now.tv_sec;
+	return (int64_t)(now.tv_sec - changed->tv_sec) * 1000000000 + now.tv_nsec -
+		       changed->tv_nsec >
+	       REST_NS;
 }
 
 /* What is taken for known by mistake may lose what it keeps. That is no harm but to a name, of which
@@ -203,7 +228,7 @@ static struct err *visit_shelf(struct graph *graph, struct shelf *shelf)
 	    st.st_mtim.tv_nsec == shelf->changed.tv_nsec)
 		return NULL;
 	shelf->changed = st.st_mtim;
-	shelf->settled = graph_is_settled(&st.st_mtim); /* asked before it is read */
+	shelf->settled = graph_is_settled(graph, &st.st_mtim); /* asked before it is read */
 	return read_shelf(graph, shelf->path, shelf->kind);
 }
 

@@ -4,8 +4,9 @@
  * Three passes. Without any lock the graph of the store is read, and it is chosen what
  * goes. Then, in windows of the exclusive prune lock, holders are taken out of view,
  * and after them the objects that nobody keeps any more. Every window begins with
- * what has changed since: what was used or is used now stays. Windows are short, and
- * between two of them everybody else gets the lock.
+ * what has changed since: what was used or is used now stays. Most of that is read
+ * just before the lock is asked for, so that windows are short; between two of them
+ * everybody else gets the lock.
  *
  * Whatever goes is one rename to the trash, so a prune that dies anywhere has only
  * deleted less: a holder may have gone before its objects, never the other way round.
@@ -148,6 +149,7 @@ static void choose(struct prune *prune, uint64_t rubbish)
 
 static struct err *window_open(struct prune *prune)
 {
+	TRY(graph_prepare(&prune->graph));
 	TRY(lock_file(prune->store->root_fd, "lock/prune", LOCK_EXCLUSIVE, &prune->lock));
 	prune->began = clock_monotonic();
 	return graph_refresh(&prune->graph);
@@ -339,12 +341,15 @@ static struct err *measure_store(struct store *store, uint64_t *ret)
 static struct err *learn_who_lives(struct prune *prune)
 {
 	AUTO(lock) struct lock hold = LOCK_INIT;
+	struct err *err;
 
-	if (prune->opts->dry_run)
+	if (prune->opts->dry_run) {
 		TRY(store_hold(prune->store, &hold));
-	else
-		TRY(lock_file(prune->store->root_fd, "lock/prune", LOCK_EXCLUSIVE, &hold));
-	return graph_refresh(&prune->graph);
+		return graph_refresh(&prune->graph);
+	}
+	err = window_open(prune);
+	window_close(prune);
+	return err;
 }
 
 static struct err *look(struct prune *prune)

@@ -3,9 +3,10 @@
 # Prints a line per file, the output of what fails, and last "N passed, N failed, N skipped".
 #
 # $TEST_JOBS files run at a time; unless it is set two more than there are processors, for much of an
-# end-to-end test is waiting. What one prints appears when it has ended, in one piece. Bats files begin before programs, which are short, and
-# those that have a line "# run.sh: first" before the others. Each has a session of its own, so that
-# ^C reaches this script alone, which then ends all that it started, with all descendants.
+# end-to-end test is waiting. What one prints appears when it has ended, in one piece. Bats files
+# begin before programs, which are short, and those that have a line "# run.sh: first" before the
+# others. Each has a session of its own, so that ^C reaches this script alone, which then ends all
+# that it started, with all descendants.
 set -u
 jobs=${TEST_JOBS:-$(($(nproc) + 2))}
 dir=$(mktemp -d)

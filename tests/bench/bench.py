@@ -7,7 +7,7 @@ whole process tree that was waited for. Runs of the tools alternate, so that a c
 machine's mood hits both; of buildah's slow ones there is one. On a busy machine compare CPU
 seconds. Peak memory comes from one more run, under time(1); without that program it cannot be
 less than this script's own. System calls are counted by strace, in a run of their own.
-Pushes and pulls are those of transfer.py.
+Pushes and pulls are those of transfer.py, the lock of prune that of prune.py.
 Needs root.
 """
 
@@ -24,11 +24,13 @@ import tempfile
 import time
 from collections import namedtuple
 
+import prune
 import transfer
 
 WORKLOADS = {}
 Workload = namedtuple("Workload", "function runs peer_runs budget_ms files data")
 DATA = 64 * 1024 * 1024
+PRUNE_LOCK = "prune-lock"
 
 
 def workload(runs, peer_runs=1, budget_ms=None, files=0, data=0):
@@ -386,7 +388,7 @@ def measure_transfers(names, program, top):
 
 def main():
     program = os.path.abspath(sys.argv[1])
-    names = sys.argv[2:] or list(WORKLOADS) + transfer.WORKLOADS
+    names = sys.argv[2:] or [*WORKLOADS, *transfer.WORKLOADS, PRUNE_LOCK]
     transfers = [name for name in names if name in transfer.WORKLOADS]
     top = tempfile.mkdtemp(prefix="cairn-bench-")
     disk = os.path.join(top, "disk")
@@ -400,7 +402,7 @@ def main():
         tools = [Cairn(program, mount)]
         if shutil.which("buildah"):
             tools.append(Buildah(mount))
-        for name in (name for name in names if name not in transfers):
+        for name in (name for name in names if name in WORKLOADS):
             base = make_base(top, WORKLOADS[name].data)
             results[name] = measure(name, tools, mount, base)
             show(name, results[name])
@@ -409,6 +411,8 @@ def main():
             table(results)
         if transfers:
             results.update(measure_transfers(transfers, program, mount))
+        if PRUNE_LOCK in names:
+            results[PRUNE_LOCK] = prune.measure(program, mount)
         digests = reproducible(program, mount, make_base(top))
         print(f"\nbuilt twice with SOURCE_DATE_EPOCH: {' and '.join(digests)}")
     finally:

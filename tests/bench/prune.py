@@ -3,7 +3,9 @@
 
 The store, made below DIR, has 2,000 images with names (each a manifest, a config and a blob of its
 own) and 4,000 blobs that nobody keeps. Printed are the times of a dry run, of the prune and of one
-more, and the longest time for which the lock was held, of which the budget is 20 ms.
+more, and the longest time for which the lock was held, of which the budget is 20 ms. That is done
+twice: when the names have rested, and in the moment after all of them were given. `make bench
+WORKLOADS=prune-lock` does it on a disk of its own.
 """
 
 import hashlib
@@ -51,17 +53,28 @@ def prune(program, root, *options):
     return held
 
 
+def measure(program, top):
+    """A row for each: the longest hold of the prune that removes all rubbish, and of the next."""
+    rows = {}
+    for rest in (3, 0):
+        root = os.path.join(top, "prune-store")
+        subprocess.run([program, "--root", root, "images"], check=True, stdout=subprocess.DEVNULL)
+        for i in range(RUBBISH):
+            put(root, b"rubbish %d" % i, LAYER)
+        for i in range(IMAGES):
+            put_image(root, i)
+        print("names that have rested:" if rest else "names that were just given:", flush=True)
+        time.sleep(rest)
+        held = [prune(program, root), prune(program, root, "--dry-run"), prune(program, root)]
+        rows["rested" if rest else "fresh"] = {"lock_held_ms": max(held), "budget_ms": BUDGET_MS}
+        shutil.rmtree(root)
+    return rows
+
+
 def main():
-    program, root = sys.argv[1], os.path.join(sys.argv[2], "prune-store")
-    subprocess.run([program, "--root", root, "images"], check=True, stdout=subprocess.DEVNULL)
-    for i in range(IMAGES):
-        put_image(root, i)
-    for i in range(RUBBISH):
-        put(root, b"rubbish %d" % i, LAYER)
-    time.sleep(3)  # names that were just given are read again by every window
-    held = [prune(program, root, "--dry-run"), prune(program, root), prune(program, root)]
-    shutil.rmtree(root)
-    return max(held) > BUDGET_MS
+    rows = measure(sys.argv[1], sys.argv[2])
+    return max(row["lock_held_ms"] for row in rows.values()) > BUDGET_MS
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -170,6 +170,40 @@ TEST(a_name_that_was_moved_keeps_what_it_leads_to_now)
 	assert_false(goes(&graph, &two.digest));
 }
 
+/* Give the name to an image that nothing else keeps. */
+static void name_alone(const struct descriptor *image)
+{
+	bool known;
+
+	assert_ok(ref_set(store, APP, image));
+	assert_ok(id_forget(store, image, &known));
+}
+
+TEST(a_name_that_is_moved_while_all_is_read_keeps_what_it_leads_to_now)
+{
+	struct descriptor config, images[2] = { put_image("amd64", "one", &config) };
+	struct descriptor layers[2] = { put_text(MEDIA_OCI_LAYER, "one") };
+
+	images[1] = put_image("amd64", "two", &config);
+	layers[1] = put_text(MEDIA_OCI_LAYER, "two");
+	name_alone(&images[1]);
+	for (size_t turn = 0; turn < 10; turn++) {
+		AUTO(graph) struct graph graph = { 0 };
+
+		name_alone(&images[turn % 2]);
+		load(&graph);
+		assert_ok(graph_prepare(&graph));
+		/* within a tick of the clock, and with numbers of inodes that were just given up */
+		for (size_t i = 1; i < 4; i++)
+			name_alone(&images[(turn + i) % 2]);
+		room_reopen();
+		graph.store = store;
+		assert_ok(graph_refresh(&graph));
+		assert_false(goes(&graph, &layers[(turn + 1) % 2].digest));
+		assert_true(goes(&graph, &layers[turn % 2].digest));
+	}
+}
+
 /* Pins a manifest, says so, and lives until it is told to end. */
 struct neighbour {
 	int said[2], told[2];
@@ -286,6 +320,7 @@ int main(void)
 		ROOM_TEST(whatever_kind_of_document_a_name_leads_to_keeps_what_it_names),
 		ROOM_TEST(a_new_name_of_a_new_manifest_keeps_an_old_layer),
 		ROOM_TEST(a_name_that_was_moved_keeps_what_it_leads_to_now),
+		ROOM_TEST(a_name_that_is_moved_while_all_is_read_keeps_what_it_leads_to_now),
 		ROOM_TEST(what_a_living_process_has_pinned_stays_with_all_that_it_leads_to),
 		ROOM_TEST(pins_that_cannot_be_read_end_everything),
 		ROOM_TEST(nothing_goes_before_what_leads_to_it),
