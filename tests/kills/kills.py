@@ -74,7 +74,7 @@ def must(good, text):
 
 def remove(path):
     """Whoever flushes what a command has left may still be at work in it."""
-    for _ in range(500):
+    for _ in range(3000):
         shutil.rmtree(path, ignore_errors=True)
         if not os.path.lexists(path):
             return
@@ -274,7 +274,7 @@ class World:
     def wait_idle(self):
         """Everybody is gone; what the dead have left goes with the next who takes a lease."""
         left = []
-        for turn in range(500):
+        for turn in range(3000):
             if turn == 5:
                 self.call(["prune", "--filter", "type=log", "--older-than", "1000d"])
             left = [os.path.join(place, name) for place in ("leases", "tmp")

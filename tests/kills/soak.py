@@ -334,7 +334,7 @@ def judge(soak):
     """What must be so at the end."""
     world = soak.world
     left = children()
-    for _ in range(300):
+    for _ in range(600):
         if len(left) <= 1:
             break
         time.sleep(0.1)

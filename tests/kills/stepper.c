@@ -7,7 +7,7 @@
  * run under ptrace and with a seccomp filter that stops them at the calls of the table below: those
  * that change files, names, mounts, locks, namespaces or processes, or that send. They are counted
  * over all of them. As the n-th is entered the first process is killed, or with -a every one at
- * once. What is left after the first one's end has so many seconds (20) to end by itself.
+ * once. What is left after the first one's end has so many seconds (60) to end by itself.
  *
  * REPORT gets one line: the calls that were counted; `killed` or `ended`; the exit code of the
  * command (128 and the signal, if one ended it); how many processes were left and had to be killed;
@@ -408,7 +408,7 @@ int main(int argc, char **argv)
 {
 	struct sigaction action = { .sa_handler = on_alarm }; /* and waitpid(2) is cut short */
 	const char *user = NULL;
-	unsigned patience = 20;
+	unsigned patience = 60;
 	size_t left;
 	FILE *report;
 	pid_t first;
