@@ -31,6 +31,7 @@
 #include "cli/limits.h"
 #include "cli/network.h"
 #include "cli/output.h"
+#include "cli/publish.h"
 #include "cli/relay.h"
 #include "cli/security.h"
 #include "cli/transfer.h"
@@ -45,15 +46,16 @@
 
 #define FAILED 125
 
-static const char *const networks[] = { "host", "private", "none", NULL };
-static const enum sandbox_network network_of[] = { SANDBOX_NETWORK_HOST, SANDBOX_NETWORK_PRIVATE,
-						   SANDBOX_NETWORK_NONE };
+/* The first one is that of who does not say; if ports are published it is private. */
+static const char *const networks[] = { "default", "host", "private", "none", NULL };
+static const enum sandbox_network network_of[] = { SANDBOX_NETWORK_HOST, SANDBOX_NETWORK_HOST,
+						   SANDBOX_NETWORK_PRIVATE, SANDBOX_NETWORK_NONE };
 
 struct run_values {
-	struct strings env, devices, device_dirs, volumes, mounts, tmpfs;
+	struct strings env, devices, device_dirs, volumes, mounts, tmpfs, ports;
 	const char *entrypoint, *user, *workdir, *platform;
 	int network, pull, userns;
-	bool interactive, tty, rm, read_only, init, print;
+	bool interactive, tty, rm, read_only, init, print, publish_all;
 	struct limit_values limits;
 	struct security_values security;
 	struct dns_values dns;
@@ -83,6 +85,10 @@ static const struct option options[] = {
 		    "run nothing, but print how it would run, as a document of the runtime-spec"),
 	OPTION_WORD(struct run_values, pull, 0, "pull", pull_policy_names,
 		    "when to ask the registry for the image (default: missing)"),
+	OPTION_LIST(struct run_values, ports, 'p', "publish", "[[ADDRESS:]PORT:]PORT[/udp]",
+		    "let a port of this machine lead to one of the container"),
+	OPTION_FLAG(struct run_values, publish_all, 'P', "publish-all",
+		    "the same for each port that the image exposes"),
 	OPTION_FLAG(struct run_values, read_only, 0, "read-only",
 		    "let the command write to nothing but what is mounted"),
 	OPTION_FLAG(struct run_values, rm, 0, "rm", "nothing: the container is always removed"),
@@ -206,6 +212,8 @@ struct container {
 	struct limits limits;
 	struct security security;
 	struct resolver_wishes resolver;
+	struct publish ports;
+	enum sandbox_network network; /* as it is wanted */
 	struct volumes devices;
 	struct attachments attachments;
 	struct attached attached;
@@ -242,6 +250,7 @@ static void container_auto_(struct container *c)
 	volumes_release(&c->devices);
 	user_release(&c->user);
 	strings_release(&c->env);
+	publish_release(&c->ports);
 	limits_release(&c->limits);
 	security_release(&c->security);
 }
@@ -305,6 +314,24 @@ static struct err *read_attachments(const struct run_values *values, struct atta
 	return NULL;
 }
 
+/* Which network it is to be, and which ports lead there. */
+static struct err *read_ports(const struct run_values *values, struct container *c)
+{
+	const bool asked = values->ports.len > 0 || values->publish_all;
+
+	c->network = network_of[values->network];
+	if (asked && values->network != 0 && c->network != SANDBOX_NETWORK_PRIVATE)
+		return err_note(err_new(ERR_USAGE,
+					"option --publish: no port leads to --network %s",
+					networks[values->network]),
+				"Leave --network out, or say --network private.");
+	if (asked)
+		c->network = SANDBOX_NETWORK_PRIVATE;
+	vec_foreach (&values->ports, text)
+		TRY(option_refuse(publish_add(&c->ports, *text), "--publish"));
+	return NULL;
+}
+
 /* In the order of their targets, so that one may lie in another. */
 static int compare_targets(const void *a, const void *b)
 {
@@ -364,8 +391,7 @@ static struct err *open_container(struct store *store, const struct image *image
 
 	c->pool = pool_new(pool_default_threads());
 	TRY(step_userns_open((enum step_userns)values->userns, &c->security.sandbox,
-			     network_of[values->network] != SANDBOX_NETWORK_HOST, store,
-			     &c->idmap));
+			     c->network != SANDBOX_NETWORK_HOST, store, &c->idmap));
 	TRY(stack_of_image(store, image, c->pool, NULL, &c->stack));
 	TRY(stack_begin_layer(&c->stack, store, &c->layer));
 	TRY(layer_begin(store, &c->holder));
@@ -382,6 +408,7 @@ static struct err *open_container(struct store *store, const struct image *image
 	sandbox_limit(c->sandbox, &c->limits.resources);
 	sandbox_secure(c->sandbox, &c->security.sandbox);
 	sandbox_resolve(c->sandbox, &c->resolver);
+	sandbox_publish(c->sandbox, c->ports.at, c->ports.len);
 	return NULL;
 }
 
@@ -413,8 +440,7 @@ static struct err *make_spec(struct container *c, const struct image *image,
 	spec->gid = c->user.gid;
 	spec->groups = c->user.groups;
 	spec->group_count = c->user.group_count;
-	TRY(sandbox_choose_network(c->sandbox, c->idmap, network_of[values->network],
-				   &spec->network, &reason));
+	TRY(sandbox_choose_network(c->sandbox, c->idmap, c->network, &spec->network, &reason));
 	spec->mounts = c->mounts;
 	spec->mount_count = c->mount_count;
 	spec->shm_size = c->limits.shm_size;
@@ -500,11 +526,15 @@ static struct err *run_run(struct cli *cli, void *arg, struct strings *operands)
 	TRY(dns_read(&values->dns, &container.resolver));
 	TRY(read_devices(values, &container.devices));
 	TRY(read_attachments(values, &container.attachments));
+	TRY(read_ports(values, &container));
 	cli->exit_code = FAILED;
 	TRY(cli_be_root());
 	TRY(cli_open_store(cli, &store));
 	TRY(image_fetch_open(store, operands->at[0], values->platform, &how, &image));
 	TRY(make_argv(image, values, operands, &argv));
+	if (values->publish_all)
+		TRY(publish_add_exposed(&container.ports, image_setting(image, "ExposedPorts")));
+	TRY(publish_choose(&container.ports));
 	TRY(open_container(store, image, values, &container));
 	if (values->print) {
 		TRY(describe_container(values, image, &container, &argv));
@@ -523,6 +553,7 @@ const struct cli_command command_run = {
 		 "if the command cannot be executed, 127 if it is not there.",
 	.examples = "cairn run app\n"
 		    "cairn run -it debian:bookworm bash\n"
+		    "cairn run -p 8080:80 app\n"
 		    "cairn run -e DEBUG=1 -u nobody --network none app make test",
 	.options = options,
 	.option_count = ARRAY_SIZE(options),

@@ -5,11 +5,13 @@
 #ifndef OVERLAY_NETWORK_PRIVATE_H
 #define OVERLAY_NETWORK_PRIVATE_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/mem.h"
 
 struct err;
+struct network_opts;
 
 /* Of RFC 2544, for tests of devices: no network of anybody's has these, as 10.0.2.0/24 is that of
  * many a virtual machine. */
@@ -60,6 +62,7 @@ struct err *link_wall(const struct link *outer, int index, const struct link *in
 struct network_tool {
 	const char *name;
 	const char *const *argv; /* it finds the namespace at NETWORK_PLACE */
+	bool publishes;          /* ports, by the options of pasta */
 };
 
 /* Where the program finds the namespace, in a mount namespace of its own: some close every descriptor
@@ -76,10 +79,10 @@ struct carrier {
 
 #define CARRIER_INIT ((struct carrier){ .pidfd = -1, .error_fd = -1 })
 
-/* Start it among the processes of `spawner_pidfd`, with which it ends. ERR_NOT_FOUND if it is not
- * installed. */
+/* Start it among the processes of the spawner, with which it ends, with the ports of `opts`. ERR_NOT_FOUND
+ * if it is not installed. */
 struct err *carrier_start(const struct network_tool *tool, const struct link *link,
-			  int spawner_pidfd, struct carrier *ret) MUST_USE;
+			  const struct network_opts *opts, struct carrier *ret) MUST_USE;
 /* Wait until it has brought the network up, or has failed: then the error has its last words. */
 struct err *carrier_wait(const struct carrier *carrier, const char *name, const struct link *link,
 			 int *ret_index) MUST_USE;

@@ -19,7 +19,9 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "base/str.h"
+#include "base/vec.h"
 #include "overlay/network-private.h"
+#include "overlay/network.h"
 
 #define USUAL_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define DEVICE "/dev/net/tun"
@@ -27,7 +29,7 @@
 #define ASK_MS 100 /* how soon it is noticed that a scope was stopped */
 #define WORDS_MAX ((size_t)4096)
 
-/* No port of either side is forwarded, and no address stands for the host's loopback. As root it would
+/* No port is forwarded but those that are published, and no address stands for the host's loopback. As root it would
  * become nobody, who may not enter the namespace. */
 static const char *const pasta[] = {
 	"pasta",
@@ -47,10 +49,6 @@ static const char *const pasta[] = {
 	"--dns-forward",
 	NETWORK_RESOLVER,
 	"--no-map-gw",
-	"-t",
-	"none",
-	"-u",
-	"none",
 	"-T",
 	"none",
 	"-U",
@@ -77,8 +75,8 @@ static const char *const slirp4netns[] = {
 };
 
 const struct network_tool network_tools[] = {
-	{ "pasta", pasta },
-	{ "slirp4netns", slirp4netns },
+	{ "pasta", pasta, true },
+	{ "slirp4netns", slirp4netns, false },
 	{ 0 },
 };
 
@@ -109,6 +107,42 @@ static struct err *check_device(void)
 
 	return fd < 0 ? err_new(ERR_UNSUPPORTED, "cannot open " DEVICE ": %s", strerror(errno)) :
 			NULL;
+}
+
+/* -t or -u for each port of a kind, or that there are none. */
+static void add_ports(const struct network_opts *opts, bool udp, struct strings *ret)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < opts->port_count; i++) {
+		const struct network_port *port = &opts->ports[i];
+
+		if (port->udp != udp)
+			continue;
+		strings_push(ret, udp ? "-u" : "-t");
+		vec_push(ret, xasprintf("%s%s%u:%u", port->address, port->address[0] ? "/" : "",
+					port->host, port->container));
+		any = true;
+	}
+	if (!any) {
+		strings_push(ret, udp ? "-u" : "-t");
+		strings_push(ret, "none");
+	}
+}
+
+static struct err *make_argv(const struct network_tool *tool, const struct network_opts *opts,
+			     struct strings *ret)
+{
+	if (opts->port_count && !tool->publishes)
+		return err_new(ERR_UNSUPPORTED, "%s publishes no ports for us, pasta does",
+			       tool->name);
+	for (size_t i = 0; tool->argv[i]; i++)
+		strings_push(ret, tool->argv[i]);
+	if (tool->publishes) {
+		add_ports(opts, false, ret);
+		add_ports(opts, true, ret);
+	}
+	return NULL;
 }
 
 /* What the child, which shares our memory, makes of itself. */
@@ -195,17 +229,20 @@ static struct err *open_pipe(int *ret_ours, int *ret_its)
 }
 
 struct err *carrier_start(const struct network_tool *tool, const struct link *link,
-			  int spawner_pidfd, struct carrier *ret)
+			  const struct network_opts *opts, struct carrier *ret)
 {
 	AUTO(mem) char *path = NULL;
 	AUTO(fd) int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	AUTO(fd) int error_fd = -1;
 	AUTO(fd) int ns_fd = fcntl(link->ns_fd, F_DUPFD_CLOEXEC, NAMESPACE_FD + 1);
-	struct launch l = { .argv = tool->argv, .spawner_pidfd = spawner_pidfd, .carrier = ret };
+	AUTO(strings) struct strings argv = { 0 };
+	struct launch l = { .spawner_pidfd = opts->spawner_pidfd, .carrier = ret };
 	pthread_t thread;
 
 	TRY(find_program(tool->name, &path));
 	TRY(check_device());
+	TRY(make_argv(tool, opts, &argv));
+	l.argv = (const char *const *)strings_argv(&argv);
 	if (null_fd < 0 || ns_fd < 0)
 		return err_sys("open /dev/null");
 	TRY(open_pipe(&ret->error_fd, &error_fd));

@@ -30,7 +30,7 @@ static struct err *try_tool(const struct network_tool *tool, const struct networ
 		.link = LINK_INIT, .inner = LINK_INIT, .carrier = CARRIER_INIT, .tool = tool
 	};
 	TRY(link_open(opts->walled ? -1 : opts->userns_fd, &network->link));
-	TRY(carrier_start(tool, &network->link, opts->spawner_pidfd, &network->carrier));
+	TRY(carrier_start(tool, &network->link, opts, &network->carrier));
 	TRY(carrier_wait(&network->carrier, tool->name, &network->link, &index));
 	TRY(link_guard(&network->link, index));
 	if (opts->walled) {

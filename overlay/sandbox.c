@@ -67,6 +67,8 @@ struct sandbox {
 	struct sandbox_resources resources;
 	struct sandbox_security security;
 	struct resolver_wishes wishes;
+	const struct network_port *ports; /* borrowed */
+	size_t port_count;
 
 	pthread_mutex_t network_lock;    /* before `lock`: making a network takes long */
 	struct private_network owned[2]; /* by our user namespace, and by that of the steps */
@@ -194,6 +196,12 @@ void sandbox_resolve(struct sandbox *sandbox, const struct resolver_wishes *wish
 	sandbox->wishes = *wishes;
 }
 
+void sandbox_publish(struct sandbox *sandbox, const struct network_port *ports, size_t count)
+{
+	sandbox->ports = ports;
+	sandbox->port_count = count;
+}
+
 /* The host's resolv.conf; a machine without one has an empty one. */
 static struct err *read_resolv(struct buf *ret)
 {
@@ -245,6 +253,9 @@ static struct err *place_network(struct sandbox *sandbox, const struct idmap *id
 		opts->userns_fd = sandbox->below_fd;
 	}
 	opts->walled = opts->userns_fd >= 0;
+	if (opts->walled && opts->port_count)
+		return err_new(ERR_UNSUPPORTED,
+			       "no port leads to who has CAP_NET_ADMIN of its own network");
 	if (!opts->walled)
 		log_info("steps with CAP_NET_ADMIN can take away what keeps them from the loopback "
 			 "of this machine");
@@ -259,6 +270,8 @@ static struct err *make_network(struct sandbox *sandbox, const struct idmap *idm
 	TRY(private_resolv(sandbox, &text));
 	TRY(prepare(sandbox));
 	opts.spawner_pidfd = spawner_pidfd(sandbox->spawner);
+	opts.ports = sandbox->ports;
+	opts.port_count = sandbox->port_count;
 	TRY(place_network(sandbox, idmap, &opts));
 	return network_start(&opts, &network_of(sandbox, idmap)->network);
 }

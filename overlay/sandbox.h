@@ -76,6 +76,10 @@ enum sandbox_network {
 struct resolver_wishes;
 void sandbox_resolve(struct sandbox *sandbox, const struct resolver_wishes *wishes);
 
+/* Ports of this machine that lead into private networks, before the first step. Borrowed likewise. */
+struct network_port;
+void sandbox_publish(struct sandbox *sandbox, const struct network_port *ports, size_t count);
+
 /* A private network, or the default, will be wanted for steps with `idmap` (NULL: without): begin to
  * make it, on a thread. */
 void sandbox_expect_network(struct sandbox *sandbox, const struct idmap *idmap);

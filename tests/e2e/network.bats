@@ -270,3 +270,30 @@ everything() {
 	run -0 elsewhere cairn run --userns host --network private --cap-add NET_ADMIN app knock own
 	says "steps with CAP_NET_ADMIN can take away"
 }
+
+@test "a published port leads to the container, and one that is taken is named" {
+	echo 'EXPOSE 80' >>Recipe
+	cairn build -q --network none -t app .
+	# shellcheck disable=SC2016 # the inner shell expands it
+	run -0 elsewhere bash -c '
+		cairn run -P app sh -c "echo hello >/index.html; exec busybox httpd -f -p 80 -h /" >log 2>&1 3>&- &
+		server=$!
+		port() { sed -n "s/.*0\.0\.0\.0:\([0-9]*\).*/\1/p" log; }
+		for _ in $(seq 600); do [ -z "$(port)" ] || break; sleep 0.05; done
+		for address in 10.9.9.9 127.0.0.1; do
+			for _ in $(seq 600); do
+				! said=$(busybox wget -qO- "http://$address:$(port)/" 2>/dev/null) || break
+				sleep 0.05
+			done
+			echo "$address says $said"
+		done
+		! cairn run -p "127.0.0.1:$(port):1" app knock own || exit 1
+		kill -KILL $server
+		wait $server || true'
+	says "10.9.9.9 says hello"
+	says "127.0.0.1 says hello"
+	says "publish port "
+	says "on 127.0.0.1: Address already in use"
+	fails 2 cairn run -p 80:80 --network none app true
+	says "no port leads to --network none"
+}

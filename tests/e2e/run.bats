@@ -66,7 +66,7 @@ image_with() {
 	fails 125 cairn run -u : app true
 	says "':' names neither a user nor a group"
 	fails 2 cairn run --network foo app true
-	says "option --network: 'foo' is none of: host, private, none"
+	says "option --network: 'foo' is none of: default, host, private, none"
 	fails 2 cairn run
 	fails 2 cairn run --nothing app
 }
