@@ -159,7 +159,7 @@ static struct err *run_rmi(struct cli *cli, void *arg, struct strings *operands)
 	TRY(remove_names(store, &removal.names));
 	vec_foreach (&removal.nameless, target)
 		TRY(remove_nameless(store, target));
-	return NULL;
+	return id_sync(store);
 }
 
 const struct cli_command command_rmi = {

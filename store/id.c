@@ -193,6 +193,13 @@ static struct err *make_shelf(struct store *store, const char *path)
 	return NULL;
 }
 
+static void note_dirty(struct store *store, const struct digest *id)
+{
+	pthread_mutex_lock(&store->lock);
+	store->ids_dirty[id->bytes[0] / 8] |= (uint8_t)(1u << id->bytes[0] % 8);
+	pthread_mutex_unlock(&store->lock);
+}
+
 /* Make a link where there may be another one. */
 static struct err *replace_link(struct store *store, const char *target, const char *path)
 {
@@ -207,13 +214,6 @@ static struct err *replace_link(struct store *store, const char *target, const c
 	if (renameat(tmp_fd, temp, store->root_fd, path) == 0)
 		return NULL;
 	return err_sys("rename a link to %s", path); /* what is left goes with the lease */
-}
-
-static void note_dirty(struct store *store, const struct digest *id)
-{
-	pthread_mutex_lock(&store->lock);
-	store->ids_dirty[id->bytes[0] / 8] |= (uint8_t)(1u << id->bytes[0] % 8);
-	pthread_mutex_unlock(&store->lock);
 }
 
 struct err *id_put(struct store *store, const struct digest *id, const struct digest *target)
@@ -280,6 +280,7 @@ static struct err *remove_link(struct store *store, const struct digest *id,
 		return NULL;
 	if (unlinkat(store->root_fd, path, 0) < 0 && errno != ENOENT)
 		return err_sys("delete %s", path);
+	note_dirty(store, id);
 	return NULL;
 }
 

@@ -60,8 +60,8 @@ struct err *id_remember(struct store *store, const struct descriptor *target) MU
 struct err *id_forget(struct store *store, const struct descriptor *target, bool *ret_known)
 	MUST_USE;
 
-/* Flush what id_put() of this process made: for an image without a name, of which nothing else
- * tells. Cheap if there is nothing. */
+/* Flush what id_put() and id_forget() of this process changed: for images without a name, of which
+ * nothing else tells. Cheap if there is nothing. */
 struct err *id_sync(struct store *store) MUST_USE;
 
 static inline void id_matches_auto_(struct id_matches *matches)

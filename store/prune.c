@@ -416,10 +416,10 @@ struct err *prune_set_limit(struct store *store, uint64_t bytes)
 	AUTO(mem) char *text = xasprintf("%ju\n", (uintmax_t)bytes);
 
 	if (bytes != PRUNE_NO_LIMIT)
-		return store_write(store, "limit", str_of(text), 0600, FILE_DURABLE);
-	if (unlinkat(store->root_fd, "limit", 0) < 0 && errno != ENOENT)
+		TRY(store_write(store, "limit", str_of(text), 0600, FILE_DURABLE));
+	else if (unlinkat(store->root_fd, "limit", 0) < 0 && errno != ENOENT)
 		return err_sys("delete the limit");
-	return NULL;
+	return store_sync_dir(store, ".");
 }
 
 static struct err *read_limit(struct store *store, uint64_t *ret)

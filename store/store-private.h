@@ -59,7 +59,7 @@ struct store {
 	struct map pinned;       /* guarded by lock: "<kind><name>" of every pin written */
 	struct lids unsynced;    /* guarded by lock: layers that had no `synced` marker yet */
 	struct map unsynced_set; /* guarded by lock: these and those of earlier flushes, to ask */
-	uint8_t ids_dirty[32];   /* guarded by lock: a bit for each ids/XX with a new link */
+	uint8_t ids_dirty[32];   /* guarded by lock: a bit for each ids/XX with a changed link */
 
 	int flusher_fd;               /* guarded by flusher_lock: its socket, -1 before it runs */
 	pthread_mutex_t flusher_lock; /* held while it is started and talked to: rarely, so I/O

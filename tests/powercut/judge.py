@@ -10,7 +10,7 @@ import json
 import os
 
 from disk import MNT_DETACH, MS_BIND, MS_NOATIME, Loop, call, mount
-from work import canonical, read_refs
+from work import LIMIT, canonical, read_refs, read_values
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
@@ -22,6 +22,7 @@ class Promise:
         self.sure = {}     # digest, or None for absent, by name
         self.busy = {}     # by number of a command that is at work: its first mark
         self.ids = set()   # images without a name that were built
+        self.gone = set()  # and those of which that was taken back
         self.said = 0      # commands that reported success
 
     def learn(self, mark):
@@ -29,8 +30,12 @@ class Promise:
             self.busy[mark["begin"]] = mark
             if mark["argv"][0] == "prune":
                 self.ids = set()
+            if mark["argv"][0] == "rmi":
+                self.ids -= set(mark["argv"])
             return
-        del self.busy[mark["done"]]
+        argv = self.busy.pop(mark["done"])["argv"]
+        if argv[0] == "rmi":
+            self.gone |= {word for word in argv if word.startswith("sha256:")}
         self.sure.update(mark["values"])
         self.said += 1
         if mark["id"]:
@@ -76,6 +81,9 @@ def check_names(root, promise, ends):
     wrong = []
     refs = read_refs(root) if os.path.isdir(root + "/refs") else {}
     allowed = promise.allowed(ends)
+    limit = read_values(root).get(LIMIT) if refs else None
+    if limit not in allowed.pop(LIMIT, {None}):
+        wrong.append(f"the limit is {limit}")
     for name in sorted(allowed.keys() | refs.keys()):
         digest, size = refs.get(name, (None, 0))
         if digest not in allowed.get(name, {None}):
@@ -124,6 +132,10 @@ def check_store(scene, root, promise, ends, number):
         code, _, said = scene.run(root, "inspect", image)
         if code:
             wrong.append(f"image {image}: {said}")
+    for image in promise.gone:
+        code, _, _ = scene.run(root, "inspect", image)
+        if code != 3:
+            wrong.append(f"image {image} was removed, and inspect ends with {code}")
     notes = check_check(scene, root, wrong, "at first")
     repeat(scene, root, promise, ends, refs, wrong)
     if number % 2 == 0:
@@ -144,8 +156,7 @@ def repeat(scene, root, promise, ends, refs, wrong):
         if mark["argv"][0] == "tag" and canonical(mark["argv"][1]) not in refs:
             continue  # what it names was pruned, or is not here yet
         code, _, said = scene.run(root, *mark["argv"])
-        now = read_refs(root)
-        values = {name: now.get(name, (None, 0))[0] for name in mark["names"]}
+        values = {name: read_values(root).get(name) for name in mark["names"]}
         if code or values != ends[number]["values"]:
             wrong.append(f"again {' '.join(mark['argv'])}: exit code {code}, {values}: {said}")
 

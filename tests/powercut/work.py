@@ -19,6 +19,7 @@ import urllib.parse
 
 from disk import die_with_parent
 
+LIMIT = "the limit of the store"  # is kept as a name is
 BUILD = ["build", "-q", "--network", "none"]
 APPLETS = ("sh cat echo ls md5sum find xargs sort rm mkdir seq ln chmod chown mv stat true "
            "sed").split()
@@ -175,6 +176,7 @@ class Scene:
             [app("app", n + 1)],
             [(["pull", "-q", "--policy", "always", other], [other], None)],
             [app(None, n + 2)],
+            [(["rmi", self.ids["app", n + 2], "-f"], [], None)],
             [(self.build("flat", n, "--squash"), ["flat"], self.ids["flat", n])],
             [(["pull", "-q", remote], [remote], None)],
             [(self.build("zip", n, "--compression", "gzip", "--force-compression", "--no-cache"),
@@ -184,6 +186,7 @@ class Scene:
              (["tag", "flat", f"third:{n}"], [f"third:{n}"], None)],
             [(["rmi", "-f", "app", f"pulled{n}"], ["app", f"pulled{n}"], None)],
             [(["prune", "--all"], [], None)],
+            [(["prune", "--limit", f"{n}GB"], [LIMIT], None)],
             [(["tag", "one", "app"], ["app"], None)],
             [app("app", n, "--no-cache")],
             [(["rmi", "-f", "one", "two", "flat"], ["one", "two", "flat"], None)],
@@ -195,6 +198,8 @@ class Scene:
 
 def canonical(name):
     """As names are kept, for those that are used here."""
+    if name == LIMIT:
+        return name
     if "/" not in name:
         name = "docker.io/library/" + name
     return name if ":" in name.rpartition("/")[2] else name + ":latest"
@@ -212,6 +217,17 @@ def read_refs(root):
         if ref.get("name") == urllib.parse.unquote(file):
             found[ref["name"]] = ref["digest"], ref["size"]
     return found
+
+
+def read_values(root):
+    """The digest of each name, and the limit."""
+    values = {name: digest for name, (digest, _) in read_refs(root).items()}
+    try:
+        with open(root + "/limit") as file:
+            values[LIMIT] = file.read()
+    except FileNotFoundError:
+        pass
+    return values
 
 
 # ---- the recording ----
@@ -252,8 +268,7 @@ def record(scene, disk, place, seed):
                     raise SystemExit(f"cairn {' '.join(arguments)}: {said}")
                 if want and out.strip() != want:
                     raise SystemExit(f"cairn {' '.join(arguments)}: {out.strip()}, not {want}")
-                refs = read_refs(root)
-                values = {name: refs.get(name, (None, 0))[0] for name in names}
+                values = {name: read_values(root).get(name) for name in names}
                 disk.mark(json.dumps({"done": number, "values": values,
                                       "id": want if want and not names else None}))
             # The flusher of a build goes on for a moment, or is overtaken by the next command.
