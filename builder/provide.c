@@ -78,6 +78,7 @@ struct run_site execution_run_site(struct execution *ex, const struct mounts *mo
 				  .script = ex->plan->recipe->script,
 				  .hosts = hosts_of(ex->plan->opts),
 				  .shm_size = ex->plan->opts->shm_size,
+				  .log_limit = ex->plan->opts->log_limit,
 				  .ulimits = ex->plan->opts->ulimits,
 				  .mounts = mounts };
 }

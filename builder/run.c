@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "builder/clip.h"
 #include "builder/events.h"
 #include "builder/mounts.h"
 #include "builder/secrets.h"
@@ -37,15 +38,30 @@ struct stream {
 struct output {
 	struct stream streams[2];
 	int log_fd; /* owned; -1: no log */
+	struct clip clip;
+	bool clipped; /* and that was told */
 	struct tail tail;
 	/* who hears the lines: the listener of the build, and the tail */
 	struct build_events kept, both;
 	const struct build_events *pair[2];
 };
 
-static void output_init(struct output *out, const struct build_events *events, unsigned step)
+/* What passes the clip. The log is written first; losing it on a full disk must not lose the step, whose own
+ * writes will fail loudly enough. */
+static void keep_output(void *self, unsigned stream, struct str bytes)
+{
+	struct output *out = self;
+
+	if (out->log_fd >= 0)
+		err_free(file_write_all(out->log_fd, bytes.at, bytes.len, "log"));
+	event_lines_feed(&out->streams[stream].lines, bytes);
+}
+
+static void output_init(struct output *out, const struct build_events *events, unsigned step,
+			uint64_t limit)
 {
 	*out = (struct output){ .log_fd = -1 };
+	out->clip = (struct clip){ .limit = limit, .pass = keep_output, .self = out };
 	out->kept = tail_listener(&out->tail);
 	out->pair[0] = events;
 	out->pair[1] = &out->kept;
@@ -64,11 +80,21 @@ static inline void output_auto_(struct output *out)
 	}
 	if (out->log_fd >= 0)
 		close(out->log_fd);
+	clip_release(&out->clip);
 	tail_release(&out->tail);
 }
 
-/* Take what one stream has. The log is written first and whole; losing it on a full disk must not
- * lose the step, whose own writes will fail loudly enough. */
+static void tell_clipped(struct output *out, const char *text)
+{
+	const struct event_lines *lines = &out->streams[0].lines;
+
+	out->clipped = text;
+	events_emit(lines->events, &(struct build_event){ .kind = EVENT_STEP_PROGRESS,
+							  .step = lines->step,
+							  .text = text });
+}
+
+/* Take what one stream has. */
 static void take(struct output *out, struct stream *stream)
 {
 	UNCLEARED char chunk[READ_CHUNK];
@@ -81,12 +107,10 @@ static void take(struct output *out, struct stream *stream)
 		stream->fd = -1;
 		return;
 	}
-	if (out->log_fd >= 0) {
-		struct err *err = file_write_all(out->log_fd, chunk, (size_t)got, "log");
-
-		err_free(err);
-	}
-	event_lines_feed(&stream->lines, (struct str){ chunk, (size_t)got });
+	clip_feed(&out->clip, (unsigned)(stream - out->streams),
+		  (struct str){ chunk, (size_t)got });
+	if (out->clip.tail.len && !out->clipped)
+		tell_clipped(out, "too much output: only the last of it is kept");
 }
 
 /* Wait up to `timeout` for output or the end. `*ret_ended` says that the command has ended. */
@@ -121,6 +145,9 @@ static void drain(struct output *out)
 			if (out->streams[i].fd >= 0 && fds[i].revents)
 				take(out, &out->streams[i]);
 	}
+	clip_end(&out->clip);
+	if (out->clipped)
+		tell_clipped(out, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(out->streams); i++)
 		event_lines_end(&out->streams[i].lines);
 }
@@ -322,11 +349,11 @@ static struct err *note_userns(struct err *err, const struct run_site *site,
 }
 
 static struct err *failure(const struct run_site *site, const struct plan_step *step, int root_fd,
-			   const struct sandbox_result *result, const struct tail *output)
+			   const struct sandbox_result *result, const struct output *output)
 {
 	const struct position *at = &step->instruction->position;
 	AUTO(mem) char *path = site->journal ? journal_log_path(site->journal, step->number) : NULL;
-	AUTO(mem) char *tail = tail_text(output);
+	AUTO(mem) char *tail = tail_text(&output->tail);
 	char oom[SANDBOX_OOM_SIZE];
 	struct err *err;
 
@@ -349,7 +376,8 @@ static struct err *failure(const struct run_site *site, const struct plan_step *
 	if (tail)
 		err = note_userns(err, site, step, tail);
 	if (path && tail)
-		err = err_note(err, "\nthe whole of it: %s", path);
+		err = err_note(err, "\n%s: %s",
+			       output->clip.lost_bytes ? "more of it" : "the whole of it", path);
 	return err;
 }
 
@@ -361,7 +389,7 @@ struct err *run_step(const struct run_site *site, struct plan_step *step, int ro
 	struct sandbox_result result;
 	bool ended = false;
 
-	output_init(&out, site->events, step->number);
+	output_init(&out, site->events, step->number, site->log_limit);
 	*ret_code = 0;
 	if (site->journal)
 		TRY(journal_open_log(site->journal, step->number, &out.log_fd));
@@ -376,5 +404,5 @@ struct err *run_step(const struct run_site *site, struct plan_step *step, int ro
 	*ret_code = result.code;
 	step->memory_peak = result.memory_peak;
 	step->cpu_time = result.cpu_us * 1000;
-	return result.code ? failure(site, step, root_fd, &result, &out.tail) : NULL;
+	return result.code ? failure(site, step, root_fd, &result, &out) : NULL;
 }

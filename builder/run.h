@@ -29,13 +29,14 @@ struct run_site {
 	const struct script *script;   /* for the excerpt of a failure */
 	char *const *hosts;            /* lines for /etc/hosts, NULL-terminated; NULL: none */
 	uint64_t shm_size;             /* 0: the usual */
+	uint64_t log_limit;            /* of output, as builder/clip.h has it */
 	const struct ulimits *ulimits; /* NULL: the usual */
 	const struct idmap *idmap;     /* of its root and mounts, or NULL */
 	const struct mounts *mounts;   /* what it finds, and variables; NULL: nothing */
 };
 
 /* Run a RUN step in the merged root `root_fd` (from overlay_mount(); used up). Both output streams
- * go whole to the step's log and, line by line, to the listener. A command that fails is
+ * go to the step's log and, line by line, to the listener, but for what is too much (builder/clip.h). A command that fails is
  * ERR_INVALID with its exit code in the text, which `*ret_code` has too, and place, excerpt and
  * last lines of output in its notes. ERR_CANCELLED, with the command killed, if cancel_check() says
  * so meanwhile. */

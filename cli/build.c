@@ -15,6 +15,7 @@
 #include "builder/build.h"
 #include "builder/cdi.h"
 #include "builder/check.h"
+#include "builder/clip.h"
 #include "builder/context_spec.h"
 #include "builder/fetch.h"
 #include "builder/hosts.h"
@@ -450,6 +451,21 @@ static mode_t set_umask_aside(void)
 	return umask(022);
 }
 
+/* How much of a step's output is kept: as BuildKit has it, -1 is all of it. */
+static struct err *read_log_limit(uint64_t *ret)
+{
+	const char *text = getenv("BUILDKIT_STEP_LOG_MAX_SIZE");
+	struct err *err;
+
+	if (!text || !text[0])
+		return NULL;
+	*ret = CLIP_UNLIMITED;
+	if (strcmp(text, "-1") == 0)
+		return NULL;
+	err = num_parse(str_of(text), 1, INT64_MAX, ret);
+	return err ? err_wrap(option_refuse(err, NULL), "BUILDKIT_STEP_LOG_MAX_SIZE") : NULL;
+}
+
 static struct err *read_request(struct build_values *values, const struct strings *operands,
 				struct request *ret)
 {
@@ -457,6 +473,7 @@ static struct err *read_request(struct build_values *values, const struct string
 
 	TRY(refuse_unknown(values));
 	TRY(read_context(operands, &opts->context));
+	TRY(read_log_limit(&opts->log_limit));
 	TRY(build_args_read(&values->build_args, ret->args));
 	TRY(read_contexts(&values->contexts, ret));
 	TRY(read_secrets(&values->secrets, ret));

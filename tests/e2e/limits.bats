@@ -266,3 +266,34 @@ sweeps() {
 	equal "$(cairn run --network none --shm-size 1m --ulimit nofile=99 base \
 		sh -c 'df -k /dev/shm | tail -n 1 | xargs | cut -d" " -f2; ulimit -n' | xargs)" "1024 99"
 }
+
+@test "of a step that writes very much the beginning and the end are kept, and what lies between is counted" {
+	local log
+	import_base
+	cat >Recipe <<-'END'
+		FROM base
+		RUN echo first; yes 0123456789abcde | head -c 2000000; echo; head -c 2000000 /dev/zero | tr '\0' x; echo last; exit 3
+	END
+	BUILDKIT_STEP_LOG_MAX_SIZE=1000 fails 1 build_in .
+	says "exit code 3"
+	log=$(echo "$CAIRN_ROOT"/builds/*/*.log)
+	says "more of it: $log"
+	[ "$(head -n 1 "$log")" = first ]
+	[ "$(tail -c 5 "$log")" = last ]
+	grep -aq '^\[[0-9]* lines ([0-9]* bytes) of output were dropped here\]$' "$log"
+	# on the disk it is bounded, and so is what is shown
+	[ "$(stat -c %s "$log")" -lt 1300000 ]
+	[ "$(du -sb "$CAIRN_ROOT/builds" | cut -f 1)" -lt 3000000 ]
+	[ "${#output}" -lt 1400000 ]
+	fails 2 env BUILDKIT_STEP_LOG_MAX_SIZE=much cairn build .
+	says BUILDKIT_STEP_LOG_MAX_SIZE
+	# what nobody has limited has 16 MiB and an end of one, and what has no limit all
+	printf 'FROM base\nRUN head -c 19000000 /dev/zero | tr "\\0" x; exit 3\n' >Recipe
+	rm -r "$CAIRN_ROOT/builds"
+	fails 1 build_in . -q
+	log=$(echo "$CAIRN_ROOT"/builds/*/*.log)
+	[ "$(stat -c %s "$log")" -gt 17800000 ] && [ "$(stat -c %s "$log")" -lt 18000000 ]
+	rm -r "$CAIRN_ROOT/builds"
+	BUILDKIT_STEP_LOG_MAX_SIZE=-1 fails 1 build_in . -q
+	equal "$(cat "$CAIRN_ROOT"/builds/*/*.log | wc -c)" 19000000
+}
