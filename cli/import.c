@@ -2,17 +2,22 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/stream.h"
+#include "builder/fetch.h"
 #include "cli/commands-private.h"
 #include "cli/epoch.h"
 #include "cli/output.h"
+#include "overlay/unpack.h"
+#include "registry/download.h"
 #include "registry/reference.h"
 #include "registry/rootfs.h"
+#include "store/image.h"
 #include "store/ref.h"
 #include "store/store.h"
 
@@ -50,8 +55,11 @@ static struct err *read_values(const struct import_values *values, struct rootfs
 	return NULL;
 }
 
-static struct err *open_tar(const char *path, struct source **ret)
+/* `*ret_bytes`: what it may become, like the layer of an image. Of what comes through a pipe only the layer
+ * that it has become is held to that. */
+static struct err *open_tar(const char *path, struct source **ret, uint64_t *ret_bytes)
 {
+	struct stat st;
 	int fd = -1;
 
 	if (strcmp(path, "-") == 0) {
@@ -61,8 +69,21 @@ static struct err *open_tar(const char *path, struct source **ret)
 	} else {
 		TRY(file_open(AT_FDCWD, path, O_RDONLY | O_NOCTTY, 0, FILE_ANYWHERE, &fd));
 	}
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		*ret_bytes = unpack_limits((uint64_t)st.st_size).bytes;
 	*ret = source_from_fd(fd, path);
 	return NULL;
+}
+
+/* What is no layer has no name: as what is pulled, it becomes a tree first. */
+static struct err *try_image(struct store *store, const struct descriptor *manifest,
+			     const struct platform *platform)
+{
+	const struct taker taker = fetch_taker(store);
+	AUTO(image) struct image *image = NULL;
+
+	TRY(image_open(store, manifest, platform, &image));
+	return taker.finish(taker.self, image);
 }
 
 static struct err *run_import(struct cli *cli, void *values, struct strings *operands)
@@ -77,10 +98,12 @@ static struct err *run_import(struct cli *cli, void *values, struct strings *ope
 
 	TRY(read_values(values, &opts));
 	TRY(option_refuse(reference_normalize(operands->at[1], &name), NULL));
+	TRY(cli_be_root());
 	TRY(cli_open_store(cli, &store));
-	TRY(open_tar(path, &tar));
+	TRY(open_tar(path, &tar, &opts.bytes));
 	opts.name = strcmp(path, "-") == 0 ? "FILE" : path;
 	TRY(err_wrap(rootfs_import(store, tar, &opts, &manifest, &config), "import %s", path));
+	TRY(err_wrap(try_image(store, &manifest, &opts.platform), "import %s", path));
 	TRY(ref_set(store, name, &manifest));
 	output_text(digest_format(&config.digest, id));
 	return NULL;

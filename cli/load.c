@@ -2,9 +2,11 @@
 
 #include "base/err.h"
 #include "base/vec.h"
+#include "builder/fetch.h"
 #include "cli/commands-private.h"
 #include "cli/output.h"
 #include "registry/archive.h"
+#include "registry/download.h"
 #include "registry/reference.h"
 #include "store/store.h"
 
@@ -23,11 +25,14 @@ static struct err *run_load(struct cli *cli, void *arg, struct strings *operands
 	AUTO(loaded_list) struct loaded_list list = { 0 };
 	AUTO(store) struct store *store = NULL;
 	AUTO(mem) char *name = NULL;
+	struct taker taker;
 
 	if (values->name)
 		TRY(option_refuse(reference_normalize(values->name, &name), "--name"));
+	TRY(cli_be_root());
 	TRY(cli_open_store(cli, &store));
-	TRY(archive_load(store, operands->at[0], name, &list));
+	taker = fetch_taker(store);
+	TRY(archive_load(store, operands->at[0], name, &taker, &list));
 	vec_foreach (&list, loaded) {
 		AUTO(mem) char *familiar = reference_shorten(loaded->name);
 

@@ -10,10 +10,12 @@
 #include "base/vec.h"
 #include "registry/docker_load.h"
 #include "registry/docker_save.h"
+#include "registry/download.h"
 #include "registry/layout.h"
 #include "registry/members.h"
 #include "registry/pack.h"
 #include "registry/reference.h"
+#include "store/image.h"
 #include "store/ref.h"
 
 const char *const archive_format_names[] = { "oci-archive", "oci-dir", "docker-archive", NULL };
@@ -225,13 +227,27 @@ struct err *archive_load_unnamed(struct store *store, const char *path, const ch
 	return NULL;
 }
 
+static struct err *finish(struct store *store, const struct taker *taker,
+			  const struct loaded *loaded)
+{
+	AUTO(image) struct image *image = NULL;
+
+	if (!taker || !taker->finish)
+		return NULL;
+	TRY(image_open(store, &loaded->target, &loaded->platform, &image));
+	return taker->finish(taker->self, image);
+}
+
 struct err *archive_load(struct store *store, const char *path, const char *name,
-			 struct loaded_list *ret)
+			 const struct taker *taker, struct loaded_list *ret)
 {
 	AUTO(loaded_list) struct loaded_list list = { 0 };
 
 	TRY(load_path(store, path, NULL, &list));
 	TRY(err_wrap(settle_names(&list, path, name), "load %s", path));
+	vec_foreach (&list, loaded)
+		TRY(err_wrap(finish(store, taker, loaded), "load %s: image %s", path,
+			     loaded->name));
 	vec_foreach (&list, loaded)
 		TRY(ref_set(store, loaded->name, &loaded->target));
 	*ret = list;

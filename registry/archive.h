@@ -18,6 +18,7 @@
 
 struct err;
 struct store;
+struct taker;
 
 enum archive_format { ARCHIVE_OCI, ARCHIVE_OCI_DIR, ARCHIVE_DOCKER };
 
@@ -33,10 +34,12 @@ struct err *archive_save(struct store *store, enum archive_format format, const 
  * has there; `name` (canonical, or NULL) replaces the names of an archive of one image. A name that
  * is only a tag, as layouts may have it, belongs to the repository that the path is called. `ret`
  * lists them by their canonical names. ERR_INVALID, with `name` in the notes, for an image without
- * a name, and for two images of one name. Nothing has a name before everything is whole.
+ * a name, and for two images of one name. Nothing has a name before everything is whole, and before
+ * `taker` (NULL: nobody; registry/download.h) has finished each image; of an index the one for this host, if it is
+ * there.
  */
 struct err *archive_load(struct store *store, const char *path, const char *name,
-			 struct loaded_list *ret) MUST_USE;
+			 const struct taker *taker, struct loaded_list *ret) MUST_USE;
 
 /*
  * Bring the blobs into the store and name nothing: the images as the archive calls them, NULL where

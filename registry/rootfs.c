@@ -61,9 +61,10 @@ static struct source *keep_head(struct source *inner, struct str *head)
 /* ---- the layer ---- */
 
 /* Read a tar to its end: all of it passes through `src`, and is one. `*ret_entries` counts them. */
-static struct err *read_tar(struct source *src, uint64_t *ret_entries)
+static struct err *read_tar(struct source *src, uint64_t bytes, uint64_t *ret_entries)
 {
-	AUTO(tar_reader) struct tar_reader *tar = tar_reader_new(src, NULL);
+	const struct tar_limits limits = { .bytes = bytes };
+	AUTO(tar_reader) struct tar_reader *tar = tar_reader_new(src, &limits);
 	const struct tar_entry *entry = NULL;
 
 	for (*ret_entries = 0;; ++*ret_entries) {
@@ -76,13 +77,13 @@ static struct err *read_tar(struct source *src, uint64_t *ret_entries)
 }
 
 /* The same, of what may be something else. */
-static struct err *read_any(struct source *src, const char *name)
+static struct err *read_any(struct source *src, uint64_t bytes, const char *name)
 {
 	char room[FOREIGN_HEAD];
 	struct str head = { room, 0 };
 	AUTO(source) struct source *plain = keep_head(source_slice(src, UINT64_MAX), &head);
 	uint64_t entries;
-	struct err *err = read_tar(plain, &entries);
+	struct err *err = read_tar(plain, bytes, &entries);
 	struct err *kind;
 
 	if (!err)
@@ -110,7 +111,7 @@ static struct err *put_layer(struct store *store, struct source *tar,
 	chain = sink_hash(codec_sink(sink_borrow(blob_sink(writer)), &opts->compression, workers),
 			  &ret->diff_id, NULL);
 	plain = source_tee(plain, chain);
-	TRY(read_any(plain, opts->name ? opts->name : "-"));
+	TRY(read_any(plain, opts->bytes, opts->name ? opts->name : "-"));
 	TRY(sink_finish(chain));
 	TRY(blob_commit(writer, NULL, &ret->blob.digest, &ret->blob.size));
 	snprintf(ret->blob.media_type, sizeof(ret->blob.media_type), "%s",

@@ -25,6 +25,7 @@ struct rootfs_opts {
 	struct compression compression; /* of the blob */
 	unsigned workers;               /* threads that compress; 0: one per CPU */
 	struct timespec created;
+	uint64_t bytes;   /* that the tar may have, with the holes of its files; 0: the usual */
 	const char *name; /* of the tar, for a remedy; NULL: none is known */
 };
 
