@@ -12,6 +12,7 @@
 #	make bench          measure, against buildah in the same run
 #	make kills          kill -9 at every call of every command that changes something
 #	make soak           sixteen processes at once and kill -9, for SECONDS=600
+#	make races          mounts against a parallel writer, 200 steps of each kind
 #	make real DIR=...   build the Recipes of public projects that are checked out there
 #	make powercut       cut the power at every flush of a disk, as root
 #	make install        PREFIX=/usr/local DESTDIR=
@@ -173,6 +174,11 @@ soak: all
 	@sh tests/install.sh build test
 	@python3 -B tests/kills/soak.py --seconds $(or $(SECONDS),600) $(SEED:%=--seed %) $B/$(PROGRAM)
 
+races:
+	@sh tests/install.sh build test
+	@$(MAKE) --no-print-directory all
+	@RACES=200 PATH=$(CURDIR)/$B:$$PATH bats tests/e2e/races.bats
+
 # JUDGE=yes builds each with buildah, too.
 real:
 	@sh tests/install.sh build test
@@ -235,6 +241,6 @@ help:
 clean:
 	rm -rf build
 
-.PHONY: all demo check units check-unit check-e2e check-golden sanitize fuzz fuzz-run bench kills soak powercut real lint man install install-man help clean
+.PHONY: all demo check units check-unit check-e2e check-golden sanitize fuzz fuzz-run bench kills soak races powercut real lint man install install-man help clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(SPAWNER_OBJ:.o=.d) $(B)/cli/main.d $(KILLS)/stepper.d $(UNITS:=.d) $(FUZZ:=.d)
