@@ -14,6 +14,7 @@
 #	make soak           sixteen processes at once and kill -9, for SECONDS=600
 #	make races          mounts against a parallel writer, 200 steps of each kind
 #	make real DIR=...   build the Recipes of public projects that are checked out there
+#	make storage        each storage driver on many file systems, as root
 #	make powercut       cut the power at every flush of a disk, as root
 #	make install        PREFIX=/usr/local DESTDIR=
 #	make help           this text
@@ -168,6 +169,11 @@ kills: all $(KILLS)/stepper
 	@python3 -B tests/kills/kills.py --jobs $(JOBS) $(KILLS)/stepper $B/$(PROGRAM) $(SCENES)
 	@python3 -B tests/kills/kills.py --jobs $(JOBS) --every 10 --ordinary $(KILLS)/stepper \
 		$B/$(PROGRAM) $(SCENES)
+
+storage:
+	@sh tests/install.sh build test
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@PATH=$(CURDIR)/$B:$$PATH bats tests/storage
 
 # SEED=... does the same again, as far as that goes.
 soak: all

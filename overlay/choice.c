@@ -40,6 +40,7 @@
 #define CACHE_FILE "storage"
 #define CACHE_MAX ((size_t)16 * 1024)
 #define REASON_MAX 1000
+#define KEPT_TIME 1000 /* of a directory in the trial */
 /* Drivers that are taken for not working: for tests. */
 #define REFUSE_VARIABLE "CAIRN_STORAGE_REFUSE"
 
@@ -90,35 +91,47 @@ static struct err *make_file(int dir_fd, const char *name)
 /* What the trial finds. */
 static struct err *make_lower(int fs_fd)
 {
-	AUTO(fd) int fd = -1;
+	static const struct timespec times[2] = { { .tv_sec = KEPT_TIME }, { .tv_sec = KEPT_TIME } };
+	AUTO(fd) int dir_fd = -1, kept_fd = -1;
 
 	TRY(make_file(fs_fd, "gone"));
 	TRY(make_file(fs_fd, "old"));
-	TRY(file_make_dirs(fs_fd, "dir", 0755, &fd));
-	return make_file(fd, "below");
+	TRY(file_make_dirs(fs_fd, "dir", 0755, &dir_fd));
+	TRY(make_file(dir_fd, "below"));
+	TRY(file_make_dirs(fs_fd, "kept", 0755, &kept_fd));
+	TRY(make_file(kept_fd, "file"));
+	return futimens(kept_fd, times) < 0 ? err_sys("set a time") : NULL;
 }
 
 /* What a step does most often that needs the help of a driver: delete, rename, make anew. */
 static struct err *work_on(int root_fd)
 {
+	AUTO(fd) int fd = -1;
+
 	if (unlinkat(root_fd, "gone", 0) < 0 || unlinkat(root_fd, "dir/below", 0) < 0)
 		return err_sys("delete a file");
 	if (unlinkat(root_fd, "dir", AT_REMOVEDIR) < 0 || mkdirat(root_fd, "dir", 0755) < 0)
 		return err_sys("make a directory anew");
 	if (renameat(root_fd, "old", root_fd, "new") < 0)
 		return err_sys("rename a file");
+	fd = openat(root_fd, "kept/file", O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "x", 1) != 1)
+		return err_sys("change a file");
 	return NULL;
 }
 
+/* A directory in which a file is written has the time that it had. */
 static struct err *note_entry(void *arg, const struct walk_entry *entry)
 {
+	if (str_is(str_of(entry->tar.path), "kept/") && entry->tar.mtime != KEPT_TIME)
+		return err_new(ERR_UNSUPPORTED, "times of directories are lost");
 	buf_addf(arg, "%s ", entry->tar.path);
 	return NULL;
 }
 
 static struct err *judge(int upper_fd, int below_fd)
 {
-	static const char expected[] = ".wh.gone .wh.old dir/ dir/.wh.below new ";
+	static const char expected[] = ".wh.gone .wh.old dir/ dir/.wh.below kept/ kept/file new ";
 	const struct walk_opts opts = { .below_fd = below_fd };
 	AUTO(buf) struct buf seen = BUF_INIT((size_t)4096);
 
