@@ -266,13 +266,16 @@ struct err *source_policy_parse(const char *name, struct str text, struct source
 /* ---- judging ---- */
 
 struct subject {
-	char *identifier;
-	char *has[ATTRIBUTES]; /* NULL: it has none */
+	char *identifier; /* as rules know it */
+	char *given;      /* as the last rule that changed it spelt it; NULL: none did */
+	char *(*plain)(const char *); /* makes the one out of the other; NULL: they are the same */
+	char *has[ATTRIBUTES];        /* NULL: it has none */
 };
 
 static void subject_auto_(struct subject *subject)
 {
 	free(subject->identifier);
+	free(subject->given);
 	for (size_t i = 0; i < ATTRIBUTES; i++)
 		free(subject->has[i]);
 }
@@ -302,15 +305,25 @@ static bool fits(const struct rule *rule, const struct subject *subject, char **
 	return policy_pattern_fits(rule->pattern, subject->identifier, rule->becomes, ret_becomes);
 }
 
-/* Takes ownership of `becomes`, which may be NULL. Whether anything is another than before. */
-static bool convert(const struct rule *rule, char *becomes, struct subject *subject)
+/* The next rules see the plain form of it, however the rule spells it. Whether that is another one. */
+static bool rename_subject(struct subject *subject, const char *becomes)
 {
-	bool changed = becomes && strcmp(becomes, subject->identifier) != 0;
+	AUTO(mem) char *plain = subject->plain ? subject->plain(becomes) : xstrdup(becomes);
 
-	if (becomes) {
-		free(subject->identifier);
-		subject->identifier = becomes;
-	}
+	if (strcmp(plain, subject->identifier) == 0)
+		return false;
+	free(subject->identifier);
+	free(subject->given);
+	subject->identifier = STEAL(plain);
+	subject->given = xstrdup(becomes);
+	return true;
+}
+
+/* `becomes` may be NULL. Whether anything is another than before. */
+static bool convert(const struct rule *rule, const char *becomes, struct subject *subject)
+{
+	bool changed = becomes && rename_subject(subject, becomes);
+
 	for (size_t i = 0; i < ATTRIBUTES; i++) {
 		const char *has = subject->has[i];
 
@@ -342,7 +355,7 @@ static struct err *judge_once(const struct source_policy *policy, struct subject
 	*ret_changed = false;
 	for (size_t i = 0; i < policy->rules.len; i++) {
 		const struct rule *rule = &policy->rules.at[i];
-		char *becomes = NULL;
+		AUTO(mem) char *becomes = NULL;
 
 		if (!fits(rule, subject, &becomes))
 			continue;
@@ -506,8 +519,7 @@ static char *plain_url(const char *text)
 struct err *source_policy_web(const struct source_policy *policy, const char *url,
 			      const struct digest *want, struct policy_web *ret)
 {
-	AUTO(subject) struct subject subject = { .identifier = plain_url(url) };
-	AUTO(mem) char *before = xstrdup(subject.identifier);
+	AUTO(subject) struct subject subject = { .identifier = plain_url(url), .plain = plain_url };
 	char text[DIGEST_TEXT_SIZE];
 
 	if (want)
@@ -516,15 +528,12 @@ struct err *source_policy_web(const struct source_policy *policy, const char *ur
 		TRY(judge(policy, &subject));
 	if (policy && !is_web(subject.identifier))
 		return wrong_kind(policy, "a file of the web", &subject);
-	if (strcmp(before, subject.identifier) == 0) { /* as it was written, with its login */
-		free(subject.identifier);
-		subject.identifier = xstrdup(url);
-	}
 	ret->has_checksum = subject.has[HTTP_CHECKSUM] != NULL;
 	if (ret->has_checksum)
 		TRY(err_wrap(digest_parse(subject.has[HTTP_CHECKSUM], &ret->checksum),
 			     "http.checksum"));
-	ret->url = STEAL(subject.identifier);
+	ret->url = xstrdup(subject.given ? subject.given :
+					   url); /* as it was written, with its login */
 	return NULL;
 }
 

@@ -161,6 +161,27 @@ TEST(a_denial_holds_for_every_spelling)
 	assert_string_equal(other.url, "https://u@evil.example:444/x");
 }
 
+TEST(what_a_rule_makes_of_a_url_is_judged_however_it_is_spelt)
+{
+	AUTO(source_policy)
+	struct source_policy *policy = policy_of(CONVERT(
+		"https://a.example/*", "WILDCARD",
+		"\"identifier\":\"https://evil.example:443/$1\"") "," RULE("DENY",
+									   "https://evil.example/*"));
+	AUTO(source_policy)
+	struct source_policy *endless = policy_of(CONVERT(
+		"https://a.example/*", "WILDCARD", "\"identifier\":\"https://a.example:/b/$1\""));
+	AUTO(source_policy)
+	struct source_policy *spelt = policy_of(CONVERT(
+		"https://a.example/*", "WILDCARD", "\"identifier\":\"https://B.example:443/$1\""));
+	AUTO(policy_web) struct policy_web web = { 0 };
+
+	assert_fails(source_policy_web(policy, "https://a.example/x", NULL, &web), ERR_DENIED);
+	assert_fails(source_policy_web(endless, "https://a.example/x", NULL, &web), ERR_INVALID);
+	assert_ok(source_policy_web(spelt, "https://a.example/x", NULL, &web));
+	assert_string_equal(web.url, "https://B.example:443/x");
+}
+
 TEST(a_login_is_not_carried_elsewhere)
 {
 	AUTO(source_policy)
@@ -329,6 +350,7 @@ int main(void)
 		cmocka_unit_test(a_denial_names_the_rule),
 		cmocka_unit_test(a_file_of_the_web_gets_another_place_and_a_checksum),
 		cmocka_unit_test(a_denial_holds_for_every_spelling),
+		cmocka_unit_test(what_a_rule_makes_of_a_url_is_judged_however_it_is_spelt),
 		cmocka_unit_test(a_login_is_not_carried_elsewhere),
 		cmocka_unit_test(what_is_too_long_to_judge_is_denied),
 		cmocka_unit_test(constraints_look_at_attributes),
