@@ -52,6 +52,8 @@ static struct err *set_target(struct attachment *a, struct str text)
 	if (!str_starts(text, "/") || !path_add(&clean, text, PATH_STAYS) || clean.len == 0)
 		return err_new(ERR_INVALID, "'%.*s' is no absolute path below '/'",
 			       text.len < 200 ? (int)text.len : 200, text.at);
+	if (str_is(buf_str(&clean), "proc")) /* programs trust what they find there */
+		return err_new(ERR_INVALID, "'/proc' is the container's own and cannot be covered");
 	free(a->target);
 	a->target = xasprintf("/%.*s", STR_ARG(buf_str(&clean)));
 	return NULL;

@@ -287,6 +287,9 @@ static struct err *find_network(struct sandbox *sandbox, const struct idmap *idm
 		if (err_kind(err) == ERR_CANCELLED)
 			return err;
 		found->none = err;
+		if (!err)
+			log_debug("steps are in a private network, by %s",
+				  network_tool_name(found->network));
 	}
 	return NULL;
 }

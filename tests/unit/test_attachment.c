@@ -81,6 +81,8 @@ TEST(what_cannot_be_meant_is_refused)
 	} cases[] = {
 		{ attachments_add_volume, "", ERR_INVALID },
 		{ attachments_add_volume, "/dev:rel", ERR_INVALID },
+		{ attachments_add_volume, "/dev:/proc", ERR_INVALID },
+		{ attachments_add_tmpfs, "//proc/.", ERR_INVALID },
 		{ attachments_add_volume, "/no/such/file:/x", ERR_NOT_FOUND },
 		{ attachments_add_volume, "-n:/x", ERR_INVALID },
 		{ attachments_add_volume, "n:/x:size=1m", ERR_INVALID },
