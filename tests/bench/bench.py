@@ -7,7 +7,8 @@ whole process tree that was waited for. Runs of the tools alternate, so that a c
 machine's mood hits both; of buildah's slow ones there is one. On a busy machine compare CPU
 seconds. Peak memory comes from one more run, under time(1); without that program it cannot be
 less than this script's own. System calls are counted by strace, in a run of their own.
-Pushes and pulls are those of transfer.py, the lock of prune that of prune.py.
+Pushes and pulls are those of transfer.py, the lock of prune that of prune.py,
+the cost of one step that of steps.py.
 Needs root.
 """
 
@@ -25,12 +26,14 @@ import time
 from collections import namedtuple
 
 import prune
+import steps
 import transfer
 
 WORKLOADS = {}
 Workload = namedtuple("Workload", "function runs peer_runs budget_ms files data")
 DATA = 64 * 1024 * 1024
 PRUNE_LOCK = "prune-lock"
+STEPS = "steps"
 
 
 def workload(runs, peer_runs=1, budget_ms=None, files=0, data=0):
@@ -388,7 +391,7 @@ def measure_transfers(names, program, top):
 
 def main():
     program = os.path.abspath(sys.argv[1])
-    names = sys.argv[2:] or [*WORKLOADS, *transfer.WORKLOADS, PRUNE_LOCK]
+    names = sys.argv[2:] or [*WORKLOADS, *transfer.WORKLOADS, PRUNE_LOCK, STEPS]
     transfers = [name for name in names if name in transfer.WORKLOADS]
     top = tempfile.mkdtemp(prefix="cairn-bench-")
     disk = os.path.join(top, "disk")
@@ -413,6 +416,9 @@ def main():
             results.update(measure_transfers(transfers, program, mount))
         if PRUNE_LOCK in names:
             results[PRUNE_LOCK] = prune.measure(program, mount)
+        if STEPS in names:
+            results[STEPS] = steps.measure(program, mount, make_base(top))
+            steps.show(results[STEPS])
         digests = reproducible(program, mount, make_base(top))
         print(f"\nbuilt twice with SOURCE_DATE_EPOCH: {' and '.join(digests)}")
     finally:
