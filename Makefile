@@ -223,6 +223,8 @@ man: $(MAN)
 install: all $(SHELLS:%=$B/completions/%)
 	install -D -m 755 $B/$(PROGRAM) $(DESTDIR)$(PREFIX)/bin/$(PROGRAM)
 	ln -sf $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/build
+	install -d $(DESTDIR)$(PREFIX)/share/cairn
+	sed 's|@PREFIX@|$(PREFIX)|g' share/apparmor.in >$(DESTDIR)$(PREFIX)/share/cairn/apparmor
 	install -D -m 644 $B/completions/bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/cairn
 	ln -sf cairn $(DESTDIR)$(PREFIX)/share/bash-completion/completions/build
 	install -D -m 644 $B/completions/zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_cairn

@@ -295,8 +295,8 @@ static struct err *explain(const char *what)
 				     "as root.");
 	if (reads("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"))
 		return err_note(err,
-				"AppArmor restricts user namespaces here: give cairn a profile "
-				"with the rule 'userns,', or set "
+				"AppArmor restricts user namespaces here: install the profile "
+				"that comes with cairn (share/cairn/apparmor says how), or set "
 				"kernel.apparmor_restrict_unprivileged_userns to 0 with "
 				"sysctl(8), or run as root.");
 	return err_note(err, "Inside a container it must allow user namespaces: podman does with "

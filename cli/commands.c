@@ -1,10 +1,13 @@
 /* cli/commands.c - the table of commands, in the order in which help shows them. */
 
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/text.h"
@@ -15,6 +18,7 @@
 #include "store/store.h"
 
 #define DRIVER_VARIABLE "CAIRN_STORAGE_DRIVER"
+#define MOUNTS_MAX ((size_t)4 * 1024 * 1024)
 
 /* clang-format off */
 const struct cli_command *const commands[] = {
@@ -91,8 +95,30 @@ struct err *cli_be_root(void)
 	return userns_enter();
 }
 
+/* Whether a part of /proc is covered, as containers do; a place that is made for a mount is none. */
+static bool proc_is_covered(void)
+{
+	AUTO(buf) struct buf text = BUF_INIT(MOUNTS_MAX);
+	AUTO(err) struct err *err = file_read(AT_FDCWD, "/proc/self/mountinfo", MOUNTS_MAX, &text);
+	struct str rest = err ? STR("") : buf_str(&text);
+
+	while (rest.len) {
+		struct str line = str_cut(&rest, '\n'), where = { 0 };
+
+		for (int i = 0; i < 5; i++)
+			where = str_cut(&line, ' ');
+		if (str_starts(where, "/proc/") && !str_is(where, "/proc/sys/fs/binfmt_misc"))
+			return true;
+	}
+	return false;
+}
+
 void cli_tell_ids(void)
 {
+	if (userns_mode() != USERNS_NONE && proc_is_covered())
+		log_warn(
+			"parts of /proc are hidden here, as in most containers: steps have the same "
+			"/proc, and see the processes in it");
 	if (userns_mode() == USERNS_SINGLE)
 		log_warn(
 			"this user has one id alone (%s): owners are recorded for the layers, but in "

@@ -106,6 +106,21 @@ static void mount_top(const struct step *step, int fd, const char *name)
 	close(target_fd);
 }
 
+/* A user namespace may mount a /proc only where one is seen whole. Within a container that hides parts
+ * of it a step has the container's, with what is hidden there, and sees its processes. */
+static int clone_host_proc(const struct step *step)
+{
+	const int failed = errno;
+	int fd = kernel_clone_tree(step->base_fd, BASE_PROC);
+
+	if (failed != EPERM || fd < 0 ||
+	    kernel_mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, QUIET) < 0) {
+		errno = failed;
+		step_fail(step, STAGE_MOUNT, "proc");
+	}
+	return fd;
+}
+
 void tree_enter(struct step *step)
 {
 	static const char *const options[] = { "mode", "0755", "size", "16m", NULL };
@@ -116,7 +131,9 @@ void tree_enter(struct step *step)
 	    kernel_attach(step->root_fd, step->base_fd, BASE_ROOT) < 0 ||
 	    fchdir(step->root_fd) < 0 || kernel_pivot_root(".", ".") < 0)
 		step_fail(step, STAGE_ROOT, NULL);
-	step->proc_fd = make_fs(step, "proc", NULL, QUIET);
+	step->proc_fd = try_fs("proc", NULL, QUIET);
+	if (step->proc_fd < 0)
+		step->proc_fd = clone_host_proc(step);
 	mount_top(step, step->proc_fd, "proc");
 }
 

@@ -288,3 +288,32 @@ subid_library() {
 	run elsewhere ""
 	says "getsubids has no ids of nobody ('subid: cairntest' in /etc/nsswitch.conf)"
 }
+
+@test "where parts of /proc are hidden a step has that /proc, and it is said" {
+	give_context <<-'EOF'
+		FROM base
+		RUN test "$(cat /proc/self/comm)" = cat && test -z "$(cat /proc/interrupts)" && ! touch /proc/sys/kernel/x && echo /proc/[0-9]* >/seen
+		RUN ! cat /proc/[0-9]*/environ 2>/dev/null | grep -q CANARY_OF_THE_BUILDER
+	EOF
+	export -f user
+	CANARY_OF_THE_BUILDER=1 run -0 unshare -m bash -ec 'mount --bind /dev/null /proc/interrupts && user env CANARY_OF_THE_BUILDER=1 cairn build -q -t app context'
+	says "parts of /proc are hidden here"
+	user cairn run app grep -qw "/proc/$$" /seen # our own process, in the same /proc
+}
+
+@test "what forbids user namespaces is named with its remedy" {
+	chmod 755 "$RL_HOME"
+	# sysctl NAME VALUE: the user's command fails, on a machine with that setting
+	forbidden() {
+		setpriv --reuid "$RL_USER" --regid "$RL_USER" --init-groups unshare --user --map-root-user --mount sh -ec \
+			"echo 0 >/proc/sys/user/max_user_namespaces
+			mount -t tmpfs none /proc/sys && mkdir /proc/sys/kernel && echo $2 >/proc/sys/kernel/$1
+			exec setpriv --bounding-set=-all --inh-caps=-all env CAIRN_ROOT=$RL_HOME/off $RL_HOME/cairn export x"
+	}
+	run forbidden apparmor_restrict_unprivileged_userns 1
+	equal "$status" 4
+	says "AppArmor restricts user namespaces here: install the profile"
+	run forbidden unprivileged_userns_clone 0
+	equal "$status" 4
+	says "kernel.unprivileged_userns_clone to 1"
+}
