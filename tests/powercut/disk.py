@@ -56,6 +56,7 @@ def as_child(work):
     nothing that is the parent's to do, such as cleaning up."""
     code = 1
     try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         die_with_parent()
         work()
         code = 0
