@@ -329,9 +329,12 @@ struct err *driver_of(struct store *store, enum driver *ret)
 	if (news)
 		remember(store, &answers);
 	if (driver == DRIVER_COUNT)
-		return err_new(ERR_UNSUPPORTED,
-			       "no storage driver works here: overlay: %s; copy: %s",
-			       answers.at[DRIVER_OVERLAY].reason, answers.at[DRIVER_COPY].reason);
+		return err_note(err_new(ERR_UNSUPPORTED,
+					"no storage driver works here: overlay: %s; copy: %s",
+					answers.at[DRIVER_OVERLAY].reason,
+					answers.at[DRIVER_COPY].reason),
+				"Name a directory on ext4, xfs, btrfs or tmpfs with --root or "
+				"CAIRN_ROOT; in a container, one on a volume.");
 	*ret = (enum driver)driver;
 	if (store_choose_driver(store, driver) && driver != DRIVER_OVERLAY)
 		tell((enum driver)driver, &answers);
