@@ -72,22 +72,16 @@ refuses() {
 }
 
 # Rows are NAME | text.
-@test "a layer that is not what it should be is refused when it is unpacked" {
+@test "a layer that is not what it should be gives no image a name" {
 	local name text
 	while IFS='|' read -r name text; do
 		name=${name// /}
 		echo "== $name"
 		rm -rf layout "$CAIRN_ROOT"
 		image_layout layout "$name" >/dev/null
-		cairn load layout
-		fails 1 cairn export -o out.tar "layout:$name"
+		fails 1 cairn load layout
 		says "${text# }"
-		[ ! -e out.tar ]
-		if [ "$(id -u)" -eq 0 ]; then
-			fails 125 cairn run "layout:$name" true
-			says "${text# }"
-			equal "$(ls "$CAIRN_ROOT/layers")" ""
-		fi
+		equal "$(cairn images -q)$(ls "$CAIRN_ROOT/layers")" ""
 	done <<-'END'
 		wrong-diff-id | but the image's config says
 		zstd-window   | window
