@@ -99,7 +99,8 @@ static struct err *add_operand(struct store *store, const char *text, bool force
 
 	if (!err)
 		err = ref_get(store, name, &target);
-	if (!err) {
+	if (!err || err_kind(err) == ERR_SYSTEM) { /* what cannot be read can be deleted */
+		err_free(err);
 		strings_push(&ret->names, name);
 		return NULL;
 	}

@@ -239,7 +239,7 @@ static struct err *find_fault(struct examine *exam, const char *lid, struct verd
 	char path[STORE_PATH_SIZE];
 	bool found = false;
 
-	if (!file_exists(exam->store->root_fd, meta_path(lid, ".", path)))
+	if (store_is_gone(exam->store, meta_path(lid, ".", path)))
 		return NULL;
 	TRY(store_read(exam->store, meta_path(lid, "meta", path), META_MAX, &text, &found));
 	if (!found) {
@@ -253,7 +253,7 @@ static struct err *find_fault(struct examine *exam, const char *lid, struct verd
 		judge_text(ret, err_text(err));
 	else if (strcmp(record.meta.lid, lid) != 0)
 		judge_text(ret, "the record is that of another layer");
-	else if (!file_exists(exam->store->root_fd, meta_path(lid, "fs", path)))
+	else if (store_is_gone(exam->store, meta_path(lid, "fs", path)))
 		judge_text(ret, "it has no tree");
 	return NULL;
 }
@@ -349,9 +349,10 @@ static struct err *judge_step(struct examine *exam, const char *path, struct ver
 		judge_text(ret, err_text(err));
 	else if (strcmp(store_hex_path("", &record.key, hex), strrchr(path, '/') + 1) != 0)
 		judge_text(ret, "it is the record of another step");
-	else if (record.lid[0] &&
-		 !file_exists(exam->store->root_fd, meta_path(record.lid, ".", layer)))
+	else if (record.lid[0] && store_is_gone(exam->store, meta_path(record.lid, ".", layer))) {
 		ret->what = xasprintf("its layer %s is not in the store", record.lid);
+		ret->harmless = true; /* a layer whose flush failed is discarded */
+	}
 	return NULL;
 }
 
@@ -438,10 +439,10 @@ static bool leads_somewhere(struct examine *exam, const char *path)
 	const char *rest = target;
 
 	if (readlinkat(exam->store->root_fd, path, target, sizeof(target) - 1) < 0)
-		return false;
+		return errno != ENOENT && errno != EINVAL; /* then it cannot be told */
 	while (strncmp(rest, "../", 3) == 0)
 		rest += 3;
-	return file_exists(exam->store->root_fd, rest);
+	return !store_is_gone(exam->store, rest);
 }
 
 static struct err *examine_link(struct examine *exam, const char *path)
@@ -451,7 +452,7 @@ static struct err *examine_link(struct examine *exam, const char *path)
 	struct examine_finding *finding;
 
 	TRY(store_hold(exam->store, &hold));
-	if (leads_somewhere(exam, path) || !file_exists(exam->store->root_fd, path))
+	if (leads_somewhere(exam, path) || store_is_gone(exam->store, path))
 		return NULL;
 	object = xasprintf("link %s", path);
 	finding = examine_tell(exam, object, path, xstrdup("it leads nowhere"), NULL);

@@ -5,6 +5,7 @@
  * everything must be there. Documents were hashed before: what is read here is what it should be.
  */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -334,7 +335,7 @@ static struct err *examine_image(struct examine *exam, const char *file)
 		bool found = false;
 
 		if (fstatat(exam->store->root_fd, place, &before, AT_SYMLINK_NOFOLLOW) < 0)
-			return NULL;
+			return errno == ENOENT ? NULL : err_sys("look at %s", place);
 		TRY(read_ref(exam, place, &found, &ref));
 		err = found ? examine_ref(exam, place, &ref, &wrong) :
 			      examine_unreadable(exam, file);

@@ -41,6 +41,19 @@ char *store_hex_path(const char *dir, const struct digest *digest, char buf[stat
 	return buf;
 }
 
+bool store_is_gone(const struct store *store, const char *path)
+{
+	struct stat st;
+
+	return fstatat(store->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
+	       (errno == ENOENT || errno == ENOTDIR);
+}
+
+bool store_is_lost(const struct err *err)
+{
+	return err_errno(err) == EIO || err_errno(err) == EUCLEAN || err_errno(err) == EBADMSG;
+}
+
 /* Errors that speak of this one file, and not of the machine or the process. */
 static bool is_unreadable(const struct err *err)
 {
@@ -49,9 +62,7 @@ static bool is_unreadable(const struct err *err)
 	case ERR_INVALID: /* too large, no regular file */
 		return true;
 	case ERR_SYSTEM:
-		return err_errno(err) == EIO || err_errno(err) == EUCLEAN ||
-		       err_errno(err) == EBADMSG || err_errno(err) == ELOOP ||
-		       err_errno(err) == ENXIO;
+		return store_is_lost(err) || err_errno(err) == ELOOP || err_errno(err) == ENXIO;
 	default:
 		return false;
 	}

@@ -80,8 +80,13 @@ static struct err *load_blobs(struct graph *graph)
 	vec_foreach (&names, name) {
 		struct stat st;
 
-		if (strlen(*name) != 64 || fstatat(dir_fd, *name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		if (strlen(*name) != 64)
 			continue;
+		if (fstatat(dir_fd, *name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+			if (errno != ENOENT)
+				return err_sys("look at blob %s", *name);
+			continue;
+		}
 		add_object(graph, OBJECT_BLOB, *name)->bytes = (uint64_t)st.st_blocks * BLOCK;
 	}
 	return NULL;
@@ -239,7 +244,11 @@ static struct err *open_document(struct graph *graph, const char *path, bool *re
 		return errno == ENOENT ? NULL : err_sys("open %s", path);
 	if (fstat(fd, &st) < 0)
 		return err_sys("look at %s", path);
-	if (st.st_size > (off_t)IMAGE_DOCUMENT_MAX || pread(fd, &first, 1, 0) != 1 || first != '{')
+	if (st.st_size == 0 || st.st_size > (off_t)IMAGE_DOCUMENT_MAX)
+		return NULL;
+	if (pread(fd, &first, 1, 0) < 0)
+		return err_sys("read %s", path);
+	if (first != '{')
 		return NULL;
 	*ret = true;
 	return file_read_fd(fd, path, IMAGE_DOCUMENT_MAX, text);
@@ -434,7 +443,7 @@ static struct err *read_leases(struct graph *graph)
 		bool dead = false;
 
 		snprintf(path, sizeof(path), "leases/%.64s", *id);
-		if (!file_exists(graph->store->root_fd, path))
+		if (store_is_gone(graph->store, path))
 			continue; /* it would be made */
 		TRY(lock_try_file(graph->store->root_fd, path, LOCK_EXCLUSIVE, &lock, &dead));
 		if (dead)

@@ -25,7 +25,7 @@ bool graph_link_is_loose(const struct graph *graph, const char *path)
 	while (strncmp(rest, "../", 3) == 0)
 		rest += 3;
 	snprintf(below, sizeof(below), "%s", rest);
-	if (!file_exists(graph->store->root_fd, below))
+	if (store_is_gone(graph->store, below))
 		return true;
 	name = strrchr(below, '/');
 	is_layer = strncmp(below, "layers/", strlen("layers/")) == 0;

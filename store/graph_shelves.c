@@ -60,7 +60,7 @@ static struct err *add_ref(struct graph *graph, struct holder_found *found)
 	struct err *added;
 	bool is_there;
 
-	TRY(store_read(graph->store, found->path, REF_MAX, &text, &is_there));
+	TRY(ref_read(graph->store, found->path, &text, &is_there));
 	if (!is_there)
 		return NULL;
 	err = ref_parse(buf_str(&text), &ref);
@@ -85,6 +85,8 @@ static struct err *read_id(struct graph *graph, struct holder_found *found, bool
 	ssize_t len = readlinkat(graph->store->root_fd, found->path, target, sizeof(target) - 1);
 	const char *name = strrchr(target, '/');
 
+	if (len < 0 && errno != ENOENT && errno != EINVAL)
+		return err_sys("read link %s", found->path);
 	*ret_is_holder = len > 0 && name && strcmp(name + 1, hex) == 0;
 	snprintf(found->keeps, sizeof(found->keeps), "B%.64s", hex);
 	return NULL;
@@ -203,7 +205,7 @@ static struct err *read_shelf(struct graph *graph, const char *path, enum holder
 	if (!dir)
 		return err_sys("read %s", path);
 	(void)STEAL_FD(fd); /* closedir() closes it */
-	while (!err && (entry = readdir(dir))) {
+	while (!err && (errno = 0, entry = readdir(dir))) {
 		char file[REF_PATH_SIZE + 16];
 		struct holder_found found = { .kind = kind, .path = file };
 
@@ -213,6 +215,8 @@ static struct err *read_shelf(struct graph *graph, const char *path, enum holder
 		if (!is_known(graph, dirfd(dir), entry, &found))
 			err = read_holder(graph, &found);
 	}
+	if (!err && errno)
+		err = err_sys("read %s", path);
 	closedir(dir);
 	return err;
 }

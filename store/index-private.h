@@ -43,9 +43,11 @@ bool index_splice(struct str text, const char *name, const struct descriptor *ta
 
 /* Write index.json as it will be after the change of one ref, which is to follow. Its bytes are
  * flushed, its name is not yet. `held` is lock/index. `text`, empty and of INDEX_MAX, then holds
- * what was written. */
+ * what was written; if a name was left out of it as its ref could not be read, `*ret_whole` is false,
+ * and it is not to be settled. */
 struct err *index_render(struct store *store, const struct lock *held, const char *name,
-			 const struct descriptor *target, struct buf *text) MUST_USE;
+			 const struct descriptor *target, struct buf *text, bool *ret_whole)
+	MUST_USE;
 
 /* Write index.json anew from the refs as they are; its name is not flushed. The caller holds
  * lock/index. */

@@ -221,11 +221,12 @@ static void change_list(struct ref_list *list, const char *name, const struct de
 
 /* The text of all refs, of which one (if `name` is not NULL) is about to change. */
 static struct err *render_anew(struct store *store, const char *name,
-			       const struct descriptor *target, struct buf *text)
+			       const struct descriptor *target, struct buf *text, bool *ret_whole)
 {
 	AUTO(ref_list) struct ref_list list = { 0 };
 
 	TRY(ref_list(store, &list));
+	*ret_whole = !list.partial;
 	if (name)
 		change_list(&list, name, target);
 	index_format(&list, text);
@@ -292,7 +293,7 @@ static struct err *has_twin(struct store *store, const char *name, bool *ret)
 		if (strcmp(twin, name) == 0 || strlen(twin) > REF_NAME_MAX)
 			continue;
 		TRY(ref_path(twin, path));
-		*ret = *ret || file_exists(store->root_fd, path);
+		*ret = *ret || !store_is_gone(store, path);
 	}
 	return NULL;
 }
@@ -322,14 +323,16 @@ static struct err *write_view(struct store *store, const struct buf *text)
 }
 
 struct err *index_render(struct store *store, const struct lock *held, const char *name,
-			 const struct descriptor *target, struct buf *text)
+			 const struct descriptor *target, struct buf *text, bool *ret_whole)
 {
 	bool done = false;
+
+	*ret_whole = true;
 
 	TRY(try_splice(store, held, name, target, text, &done));
 	if (!done) {
 		buf_reset(text);
-		TRY(render_anew(store, name, target, text));
+		TRY(render_anew(store, name, target, text, ret_whole));
 	}
 	return write_view(store, text);
 }
@@ -337,7 +340,8 @@ struct err *index_render(struct store *store, const struct lock *held, const cha
 struct err *index_renew(struct store *store)
 {
 	AUTO(buf) struct buf text = BUF_INIT(INDEX_MAX);
+	bool whole;
 
-	TRY(render_anew(store, NULL, NULL, &text));
+	TRY(render_anew(store, NULL, NULL, &text, &whole));
 	return write_view(store, &text);
 }

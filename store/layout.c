@@ -106,7 +106,7 @@ static struct err *check_empty(struct store *store)
 
 	TRY(file_list(store->root_fd, ".", &names));
 	/* Asked after listing: whoever makes a store makes lock/ first. */
-	begun = file_exists(store->root_fd, "lock");
+	begun = !store_is_gone(store, "lock");
 	vec_foreach (&names, name) {
 		if (strcmp(*name, "lost+found") == 0 || strcmp(*name, "store.json") == 0)
 			continue;

@@ -2,6 +2,7 @@
 
 #include "store/meta-private.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -157,8 +158,12 @@ struct err *meta_find(struct store *store, const char *lid, bool *ret_found,
 		log_debug("%s: %s; the layer counts as absent", path, err_text(err));
 	if (err || !is_trusted(store, &record))
 		return NULL;
-	if (fstatat(store->root_fd, meta_path(lid, "fs", path), &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    !S_ISDIR(st.st_mode)) {
+	if (fstatat(store->root_fd, meta_path(lid, "fs", path), &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (errno != ENOENT && errno != ENOTDIR)
+			return err_sys("look at %s", path);
+		st.st_mode = 0;
+	}
+	if (!S_ISDIR(st.st_mode)) {
 		log_debug("layers/%s has no tree; it counts as absent", lid);
 		return NULL;
 	}

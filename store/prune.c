@@ -261,7 +261,7 @@ static struct err *drop_if_chosen(struct prune *prune, size_t index)
 
 	if (!holder->chosen || holder->dropped)
 		return NULL;
-	if (!file_exists(prune->store->root_fd, holder->path)) { /* somebody else has deleted it */
+	if (store_is_gone(prune->store, holder->path)) { /* somebody else has deleted it */
 		graph_drop(&prune->graph, holder);
 		return NULL;
 	}

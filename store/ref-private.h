@@ -24,6 +24,11 @@
 /* "refs/<encoded name>" in `buf`. ERR_INVALID for what cannot be a name. */
 struct err *ref_path(const char *name, char buf[static REF_PATH_SIZE]) MUST_USE;
 
+/* The bytes of refs/<encoded name>: `*ret_found` is false for what is absent or no such file. A disk
+ * that does not give them back is an error (store_is_lost()): an image must not be lost for it. */
+struct err *ref_read(struct store *store, const char *path, struct buf *buf, bool *ret_found)
+	MUST_USE;
+
 /* Read the document of a ref; `ret->name` is the caller's. ERR_CORRUPT or ERR_INVALID for what is
  * none. */
 struct err *ref_parse(struct str text, struct ref *ret) MUST_USE;

@@ -142,6 +142,18 @@ static inline void ref_auto_(struct ref *ref)
 	ref_release(ref);
 }
 
+struct err *ref_read(struct store *store, const char *path, struct buf *buf, bool *ret_found)
+{
+	struct err *err = file_read(store->root_fd, path, REF_MAX, buf);
+
+	*ret_found = !err;
+	if (err_kind(err) != ERR_NOT_FOUND && err_kind(err) != ERR_INVALID &&
+	    err_errno(err) != ELOOP && err_errno(err) != ENXIO)
+		return err;
+	err_free(err); /* absent, or nothing that we made */
+	return NULL;
+}
+
 /* The ref in this file, if there is a good one. */
 static struct err *load(struct store *store, const char *path, bool *ret_found, struct ref *ret)
 {
@@ -151,7 +163,7 @@ static struct err *load(struct store *store, const char *path, bool *ret_found, 
 	bool found;
 
 	*ret_found = false;
-	TRY(store_read(store, path, REF_MAX, &text, &found));
+	TRY(ref_read(store, path, &text, &found));
 	if (!found)
 		return NULL;
 	err = ref_parse(buf_str(&text), ret);
@@ -211,6 +223,19 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(left->name, right->name);
 }
 
+/* One name whose file the disk does not give back is no reason to have none of the others. */
+static struct err *load_or_warn(struct store *store, const char *path, bool *ret_found,
+				struct ref *ret)
+{
+	struct err *err = load(store, path, ret_found, ret);
+
+	if (!store_is_lost(err))
+		return err;
+	log_warn("%s/%s is left out: %s", store_path(store), path, err_text(err));
+	err_free(err);
+	return NULL;
+}
+
 struct err *ref_list(struct store *store, struct ref_list *ret)
 {
 	AUTO(ref_list) struct ref_list list = { 0 };
@@ -223,7 +248,8 @@ struct err *ref_list(struct store *store, struct ref_list *ret)
 		bool found = false;
 
 		snprintf(path, sizeof(path), "refs/%s", *file);
-		TRY(load(store, path, &found, &ref));
+		TRY(load_or_warn(store, path, &found, &ref));
+		list.partial = list.partial || !found;
 		if (found)
 			vec_push(&list, ref);
 	}
@@ -281,7 +307,7 @@ static struct err *set(struct store *store, const char *name, const struct descr
 {
 	AUTO(buf) struct buf view = BUF_INIT(INDEX_MAX);
 	AUTO(lock) struct lock lock = LOCK_INIT;
-	bool done = false;
+	bool done = false, whole = false;
 
 	TRY(is_set(store, name, target, &done));
 	if (done)
@@ -294,11 +320,12 @@ static struct err *set(struct store *store, const char *name, const struct descr
 	TRY(is_set(store, name, target, &done)); /* meanwhile, by another */
 	if (done)
 		return NULL;
-	TRY(index_render(store, &lock, name, target, &view));
+	TRY(index_render(store, &lock, name, target, &view, &whole));
 	TRY(write_ref(store, name, target));
 	TRY(store_sync_dir(store, "refs"));
 	TRY(store_sync_dir(store, "."));
-	index_settle(store, &lock);
+	if (whole)
+		index_settle(store, &lock);
 	return NULL;
 }
 
@@ -308,13 +335,15 @@ struct err *ref_set(struct store *store, const char *name, const struct descript
 }
 
 /* The view without the name. On a full disk the image is deleted all the same, and the view
- * follows when there is room: `*ret_rendered` is false then. */
+ * follows when there is room: `*ret_rendered` is false then, and also where a name was left out. */
 static struct err *unlist(struct store *store, const struct lock *held, const char *name,
 			  struct buf *view, bool *ret_rendered)
 {
-	struct err *err = index_render(store, held, name, NULL, view);
+	struct err *err = index_render(store, held, name, NULL, view, ret_rendered);
 
-	*ret_rendered = !err;
+	if (!err)
+		return NULL;
+	*ret_rendered = false;
 	if (err_errno(err) != ENOSPC && err_errno(err) != EDQUOT)
 		return err;
 	log_warn("index.json still lists the image: %s", err_text(err));
@@ -345,9 +374,9 @@ struct err *ref_delete(struct store *store, const char *name)
 
 	TRY(ref_path(name, path));
 	TRY(lock_file(store->root_fd, "lock/index", LOCK_EXCLUSIVE, &lock));
-	if (!file_exists(store->root_fd, path))
+	if (store_is_gone(store, path))
 		return absent(name);
-	TRY(load(store, path, &readable, &ref));
+	TRY(load_or_warn(store, path, &readable, &ref));
 	TRY(unlist(store, &lock, name, &view, &rendered));
 	if (unlinkat(store->root_fd, path, 0) < 0 && errno != ENOENT)
 		return err_sys("delete %s", path);

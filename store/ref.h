@@ -14,6 +14,7 @@
 #ifndef STORE_REF_H
 #define STORE_REF_H
 
+#include <stdbool.h>
 #include <time.h>
 
 #include "base/mem.h"
@@ -33,7 +34,7 @@ struct ref {
  * nothing. */
 struct err *ref_set(struct store *store, const char *name, const struct descriptor *target)
 	MUST_USE;
-/* ERR_NOT_FOUND "no image 'name' in the store". */
+/* ERR_NOT_FOUND "no image 'name' in the store". One that is there and cannot be read is ERR_SYSTEM. */
 struct err *ref_get(struct store *store, const char *name, struct descriptor *ret) MUST_USE;
 /* ERR_NOT_FOUND if there is no such name. Blobs and layers stay until a prune; an image whose last
  * name it was loses its ids (store/id.h). */
@@ -42,9 +43,10 @@ struct err *ref_delete(struct store *store, const char *name) MUST_USE;
 struct ref_list {
 	struct ref *at; /* sorted by name */
 	size_t len, cap;
+	bool partial; /* some were left out */
 };
 
-/* All names. One whose file cannot be read is left out, with a warning. */
+/* All names. One whose file is damaged or lost is left out, with a warning. */
 struct err *ref_list(struct store *store, struct ref_list *ret) MUST_USE;
 void ref_list_release(struct ref_list *list);
 

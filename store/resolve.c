@@ -42,19 +42,22 @@ static bool has_prefix(const struct digest *digest, struct str prefix)
 	return strncmp(strchr(text, ':') + 1, prefix.at, prefix.len) == 0;
 }
 
-/* True if the image does have an id that begins like this: its own digest, or its config's. */
-static bool is_id_of(struct store *store, const struct descriptor *target, struct str prefix)
+/* Whether the image does have an id that begins like this: its own digest, or its config's. */
+static struct err *is_id_of(struct store *store, const struct descriptor *target, struct str prefix,
+			    bool *ret)
 {
 	struct digest config;
 	struct err *err;
 
-	if (has_prefix(&target->digest, prefix))
-		return true;
+	*ret = has_prefix(&target->digest, prefix);
+	if (*ret)
+		return NULL;
 	err = image_config_digest(store, target, &config);
-	if (!err)
-		return has_prefix(&config, prefix);
-	err_free(err); /* an image that cannot be read has no id that anybody could mean */
-	return false;
+	if (err_kind(err) == ERR_SYSTEM)
+		return err;
+	*ret = !err && has_prefix(&config, prefix);
+	err_free(err); /* an image that is damaged has no id that anybody could mean */
+	return NULL;
 }
 
 /* The descriptor of an image whose manifest or index has this digest, if it is one. */
@@ -136,7 +139,7 @@ static struct err *find_id(struct store *store, struct str prefix, bool *ret_fou
 	if (matches.len == 1)
 		TRY(describe(store, &matches.at[0].target, ret_found, ret));
 	if (*ret_found)
-		*ret_found = is_id_of(store, ret, prefix);
+		return is_id_of(store, ret, prefix, ret_found);
 	return NULL;
 }
 

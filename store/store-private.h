@@ -116,6 +116,14 @@ struct err *store_pin(struct store *store, const struct pin *pins, size_t count)
 struct err *store_read(struct store *store, const char *path, size_t max, struct buf *buf,
 		       bool *ret_found) MUST_USE;
 
+/* Whether it is known that there is nothing at this path: not if it cannot be told, for want of
+ * memory or because the disk does not answer. What somebody may need is deleted by this answer, never
+ * by that of file_exists(). */
+bool store_is_gone(const struct store *store, const char *path);
+
+/* Whether the disk did not give back what it holds of a file (EIO, EUCLEAN, EBADMSG). */
+bool store_is_lost(const struct err *err);
+
 /* The same, only opened, for reading: `*ret_fd` is -1 for an absent one. */
 struct err *store_open_record(struct store *store, const char *path, int *ret_fd) MUST_USE;
 

@@ -96,6 +96,15 @@ static struct err *absolute_path(const char *root, char **ret)
 	return NULL;
 }
 
+struct err *store_note_full(struct err *err, const char *detail)
+{
+	return err_note(err,
+			"the disk%s is full%s%s%s: 'cairn prune' gives back what nothing needs, "
+			"--root or CAIRN_ROOT names a store on another disk",
+			err_errno(err) == EDQUOT ? ", or your share of it," : "",
+			detail ? " (" : "", detail ? detail : "", detail ? ")" : "");
+}
+
 /* What a person can do about a directory that cannot be used. */
 static struct err *advise(struct err *err)
 {
@@ -105,10 +114,6 @@ static struct err *advise(struct err *err)
 	case EROFS:
 		return err_note(err,
 				"name a directory that you can write with --root or CAIRN_ROOT");
-	case ENOSPC:
-	case EDQUOT:
-		return err_note(err, "free some space, or name another directory with --root or "
-				     "CAIRN_ROOT");
 	default:
 		return err;
 	}

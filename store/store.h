@@ -93,4 +93,8 @@ static inline void store_auto_(struct store **store)
 	store_close(*store);
 }
 
+/* Say what can be done about a full disk or a quota that is used up, in the one wording that there is.
+ * `detail` ("4096 bytes are free") may be NULL. */
+struct err *store_note_full(struct err *err, const char *detail) MUST_USE;
+
 #endif

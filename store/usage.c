@@ -101,8 +101,12 @@ struct err *usage_add(struct usage *usage, int dir_fd, const char *path, uint64_
 	TRY(count(&walk, dir_fd, path));
 	while (walk.levels.len) {
 		DIR *dir = vec_last(&walk.levels)->dir;
-		const struct dirent *entry = readdir(dir);
+		const struct dirent *entry;
 
+		errno = 0;
+		entry = readdir(dir);
+		if (!entry && errno)
+			return err_sys("list %s", path);
 		if (!entry) {
 			closedir(dir);
 			walk.levels.len--;
