@@ -158,6 +158,9 @@ struct err *spawner_fault(struct spawner *spawner)
 	struct report report;
 	ssize_t got = recv(spawner->control_fd, &report, sizeof(report), MSG_DONTWAIT);
 
+	/* Told once where a request was not read any more; what it said before is behind that. */
+	if (got < 0 && errno == ECONNRESET)
+		got = recv(spawner->control_fd, &report, sizeof(report), MSG_DONTWAIT);
 	if (got == sizeof(report))
 		return report_error(&report);
 	return err_new(ERR_INTERNAL, "spawner: ended without a word, killed by somebody?");

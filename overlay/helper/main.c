@@ -235,7 +235,9 @@ static bool receive(struct arrival *arrival)
 	do
 		got = recvmsg(CONTROL_FD, &msg, MSG_CMSG_CLOEXEC);
 	while (got < 0 && errno == EINTR);
-	if (got <= 0)
+	if (got < 0)
+		give_up("request");
+	if (got == 0)
 		return false;
 
 	cmsg = CMSG_FIRSTHDR(&msg);

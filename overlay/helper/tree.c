@@ -222,7 +222,7 @@ static void make_device(const struct step *step, size_t i)
 		    makedev(devices[i].major, devices[i].minor)) == 0)
 		fd = kernel_clone_mount(step->private_fd, name);
 	else
-		fd = clone_host_device(step, i);
+		fd = errno == EPERM ? clone_host_device(step, i) : -1;
 	if (fd < 0 || kernel_attach(fd, step->dev_fd, name) < 0)
 		step_fail(step, STAGE_DEVICE, name);
 	close(fd);
@@ -454,6 +454,8 @@ static void furnish_sys(const struct step *step)
 	const bool insecure = step->request->flags & REQUEST_INSECURE;
 	int sys_fd = try_fs("sysfs", NULL, QUIET | (insecure ? 0 : MOUNT_ATTR_RDONLY));
 
+	if (sys_fd < 0 && errno != EPERM)
+		step_fail(step, STAGE_MOUNT, "sysfs");
 	if (sys_fd < 0)
 		sys_fd = clone_host_sys(step);
 	mount_top(step, sys_fd, "sys");
