@@ -398,7 +398,8 @@ struct sink *gzip_sink(struct sink *inner, int level, unsigned workers)
 	g->inner = inner;
 	g->level = level;
 	g->compressor = libdeflate_alloc_compressor(level);
-	assert(g->compressor); /* NULL is out of memory, or a level that was not checked */
+	if (!g->compressor) /* the level was checked */
+		mem_exhausted();
 	g->bound = libdeflate_gzip_compress_bound(g->compressor, MEMBER);
 	g->helper_limit = workers < CODEC_WORKERS ? workers : CODEC_WORKERS;
 	g->place_count = g->helper_limit + 2; /* one to fill, one ready for whoever is free next */

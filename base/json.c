@@ -10,6 +10,17 @@
 
 #define PATH_TEXT_MAX 4096
 
+/* A document that there is no memory for would look like one that is damaged. */
+static void *take_memory(size_t size)
+{
+	return xrealloc(NULL, size, 1);
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+	json_set_alloc_funcs(take_memory, free);
+}
+
 /* ---- reading ---- */
 
 /* How deep and how many, counted before anything is built. Exact as far as the text is JSON: the

@@ -100,10 +100,8 @@ void *xrealloc(void *p, size_t count, size_t size)
 {
 	void *again = reallocarray(p, count ? count : 1, size ? size : 1);
 
-	if (!again) {
-		fputs("out of memory\n", stderr);
-		abort();
-	}
+	if (!again)
+		mem_exhausted();
 	return again;
 }
 

@@ -90,7 +90,8 @@ struct source *zstd_source(struct source *inner)
 	z->inner = inner;
 	readahead_init(&z->in, inner);
 	z->context = ZSTD_createDCtx();
-	assert(z->context); /* NULL is out of memory */
+	if (!z->context)
+		mem_exhausted();
 	ZSTD_DCtx_setParameter(z->context, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG);
 	return source_new(&ops, z);
 }
@@ -205,7 +206,8 @@ struct sink *zstd_sink(struct sink *inner, int level, unsigned workers)
 		.gathered = xrealloc(NULL, GATHER, 1),
 		.out = xrealloc(NULL, ZSTD_CStreamOutSize(), 1),
 	};
-	assert(z->context); /* NULL is out of memory */
+	if (!z->context)
+		mem_exhausted();
 	set(z, ZSTD_c_compressionLevel, level);
 	set(z, ZSTD_c_jobSize, job_size(level));
 	set(z, ZSTD_c_checksumFlag, 1);

@@ -290,9 +290,11 @@ struct err *tree_changed(const struct tree_node *node)
 struct err *tree_expect_unchanged(const struct tree_node *node, int fd)
 {
 	struct stat st;
-	bool same = fstat(fd, &st) == 0 && st.st_ino == node->ino && st.st_dev == node->dev &&
-		    st.st_mode == node->mode;
+	bool same;
 
+	if (fstat(fd, &st) < 0)
+		return err_sys("look at '%s'", node->name);
+	same = st.st_ino == node->ino && st.st_dev == node->dev && st.st_mode == node->mode;
 	/* A name more or less changes a time, too: the layers of a copied view get and lose them. */
 	if (same && !S_ISDIR(st.st_mode))
 		same = (uint64_t)st.st_size == node->size && same_time(st.st_mtim, node->mtime) &&

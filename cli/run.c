@@ -528,6 +528,7 @@ static struct err *run_run(struct cli *cli, void *arg, struct strings *operands)
 	TRY(read_attachments(values, &container.attachments));
 	TRY(read_ports(values, &container));
 	cli->exit_code = FAILED;
+	mem_exhausted_code(FAILED);
 	TRY(cli_be_root());
 	TRY(cli_open_store(cli, &store));
 	TRY(image_fetch_open(store, operands->at[0], values->platform, &how, &image));

@@ -234,6 +234,11 @@ static struct err *start_loop(struct lane *lane, const struct curl *curl)
 		curl->multi_setopt(lane->multi, CURLMOPT_MAXCONNECTS, IDLE_CONNECTIONS);
 		curl->multi_setopt(lane->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
 	}
+	/* Without the descriptors for it the library goes on, but nobody could wake the loop. */
+	if (curl->multi_wakeup(lane->multi) != CURLM_OK) {
+		errno = EMFILE;
+		return err_sys("make what wakes the network's thread");
+	}
 	TRY(start_thread(lane));
 	lane->is_running = true;
 	return NULL;

@@ -70,8 +70,15 @@ static void ask_realloc(void)
 
 TEST(running_out_of_memory_ends_the_program)
 {
-	assert_int_not_equal(end_of_child(ask_calloc), 0);
-	assert_int_not_equal(end_of_child(ask_realloc), 0);
+	int status = end_of_child(ask_calloc);
+
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 1);
+	mem_exhausted_code(125);
+	status = end_of_child(ask_realloc);
+	mem_exhausted_code(1);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 125);
 }
 
 TEST(a_descriptor_is_closed_at_the_end_of_its_scope)
