@@ -23,6 +23,7 @@
 #include "overlay/sandbox.h"
 #include "overlay/user.h"
 #include "store/journal.h"
+#include "store/store.h"
 
 #define READ_CHUNK 65536
 #define POLL_MS 100  /* how soon a step notices that another one failed */
@@ -306,17 +307,17 @@ struct err *run_describe(const struct run_site *site, struct plan_step *step, in
 static struct err *note_full_disk(struct err *err, int root_fd)
 {
 	struct statvfs disk;
+	AUTO(mem) char *detail = NULL;
 	uint64_t left;
 
 	if (fstatvfs(root_fd, &disk) < 0)
 		return err;
 	left = (uint64_t)disk.f_bavail * disk.f_frsize;
 	if (left < SPACE_LEAST)
-		return err_note(err, "the disk of the store is full: %ju bytes are free",
-				(uintmax_t)left);
-	if (disk.f_files > 0 && disk.f_favail == 0)
-		return err_note(err, "the disk of the store is full: no more files fit on it");
-	return err;
+		detail = xasprintf("%ju bytes are free", (uintmax_t)left);
+	else if (disk.f_files > 0 && disk.f_favail == 0)
+		detail = xstrdup("no more files fit on it");
+	return detail ? store_note_full(err, detail) : err;
 }
 
 /* Whether a step was in the host's network; asked after it ran, when all is chosen. */

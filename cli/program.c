@@ -2,6 +2,7 @@
 
 #include "cli/program.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "cli/help.h"
 #include "cli/message.h"
 #include "cli/term.h"
+#include "store/store.h"
 
 static void print_error(const struct err *err, const struct cli_command *command)
 {
@@ -194,6 +196,8 @@ int cli_main(int argc, char *const *argv)
 	fflush(stdout);
 	if (err_kind(err) == ERR_CANCELLED && cancel_signal())
 		return 128 + cancel_signal();
+	if (err_errno(err) == ENOSPC || err_errno(err) == EDQUOT)
+		err = store_note_full(STEAL(err), NULL);
 	print_error(err, command);
 	return cli.exit_code ? cli.exit_code : exit_code_of(err);
 }
