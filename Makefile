@@ -13,6 +13,7 @@
 #	make kills          kill -9 at every call of every command that changes something
 #	make soak           sixteen processes at once and kill -9, for SECONDS=600
 #	make races          mounts against a parallel writer, 200 steps of each kind
+#	make faults         every system call of every command fails, each in its turn
 #	make real DIR=...   build the Recipes of public projects that are checked out there
 #	make storage        each storage driver on many file systems, as root
 #	make powercut       cut the power at every flush of a disk, as root
@@ -152,6 +153,24 @@ fuzz-run: $(FUZZ)
 	@set -e; for f in $(FUZZ); do mkdir -p $$f.corpus; \
 		echo "$$f"; $$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 $$f.corpus \
 		$$(ls -d tests/fuzz/corpus/$${f##*/fuzz_} 2>/dev/null); done
+
+# The injector is a program of its own, without our archive, and what lets the n-th allocation fail is
+# preloaded. SWEEP='--cases tag,pull --errors EIO' for some alone.
+FAULTS := $B/tests/faults
+.PHONY: faults
+
+$(FAULTS)/inject: tests/faults/inject.c
+	@mkdir -p $(@D)
+	$(call SAY,CC)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -o $@ $<
+
+$(FAULTS)/starve.so: tests/faults/starve.c
+	@mkdir -p $(@D)
+	$(call SAY,CC)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -fPIC -shared -o $@ $<
+
+faults: all $(FAULTS)/inject $(FAULTS)/starve.so
+	@sh tests/install.sh build test
+	@python3 -B tests/faults/sweep.py --jobs $(JOBS) $(SWEEP) $B/$(PROGRAM) $(FAULTS)/inject
+	@python3 -B tests/faults/starve.py $B/$(PROGRAM) $(FAULTS)/starve.so
 
 bench:
 	@sh tests/install.sh build bench

@@ -14,6 +14,7 @@ code 1.
 """
 
 import fcntl
+import functools
 import gzip
 import hashlib
 import json
@@ -63,6 +64,7 @@ def blob(descriptor, what):
     return data
 
 
+@functools.lru_cache(maxsize=200)  # for who verifies many stores with the same layers
 def plain(data, media_type):
     if media_type.endswith("+gzip") or media_type.endswith(".gzip"):
         return gzip.decompress(data)
@@ -234,5 +236,6 @@ def main():
     return 1 if wrong else 0
 
 
-root = sys.argv[1]
-sys.exit(main())
+if __name__ == "__main__":
+    root = sys.argv[1]
+    sys.exit(main())
