@@ -140,7 +140,7 @@ static struct err *read_names(int dir_fd, const char *path, struct strings *ret)
 	const struct dirent *entry;
 
 	if (!dir) {
-		struct err *err = err_sys("read directory '%s'", path);
+		struct err *err = err_sys("read directory '%s'", path[0] ? path : "/");
 
 		if (fd >= 0)
 			close(fd);
@@ -151,7 +151,7 @@ static struct err *read_names(int dir_fd, const char *path, struct strings *ret)
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			strings_push(ret, entry->d_name);
 	if (errno) {
-		struct err *err = err_sys("read directory '%s'", path);
+		struct err *err = err_sys("read directory '%s'", path[0] ? path : "/");
 
 		closedir(dir);
 		return err;

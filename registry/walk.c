@@ -47,14 +47,11 @@ void walk_release(struct walk *walk)
 	vec_release(&walk->manifests);
 }
 
-static bool is_there(const struct walk *walk, const struct descriptor *d, const char *name)
+static struct err *is_there(const struct walk *walk, const struct descriptor *d, const char *name,
+			    bool *ret)
 {
-	bool found = false;
-
-	if (walk->members)
-		return members_find(walk->members, name) != NULL;
-	err_free(blob_find(walk->store, &d->digest, &found, NULL)); /* not found is what matters */
-	return found;
+	*ret = walk->members && members_find(walk->members, name);
+	return walk->members ? NULL : blob_find(walk->store, &d->digest, ret, NULL);
 }
 
 static struct err *check_document(const struct descriptor *d, struct str text)
@@ -94,7 +91,7 @@ static struct err *want(struct walk *walk, const struct descriptor *d, bool *ret
 
 	if (++walk->steps > STEPS_MAX)
 		return err_new(ERR_INVALID, "the layout has more than %d descriptors", STEPS_MAX);
-	*ret_there = is_there(walk, d, name);
+	TRY(is_there(walk, d, name, ret_there));
 	if (!*ret_there || map_has(&walk->wanted, str_of(name)))
 		return NULL;
 	copy = xcalloc(1, sizeof(*copy));

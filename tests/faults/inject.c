@@ -217,13 +217,16 @@ static bool memory_read(pid_t pid, uint64_t from, void *to, size_t len, size_t *
 	return got >= 0;
 }
 
+/* A file in memory is none: it has no disk to be full. */
 static bool is_file(const struct call *call, unsigned arg)
 {
-	char path[64];
+	char path[64], target[16] = "";
 	struct stat st;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)call->pid, (int)call->args[arg]);
-	return stat(path, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode));
+	return readlink(path, target, sizeof(target) - 1) > 0 &&
+	       strncmp(target, "/memfd:", 7) != 0 && stat(path, &st) == 0 &&
+	       (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode));
 }
 
 /* Who creates may find no room, who writes a medium that cannot be written. */

@@ -52,7 +52,9 @@ EPOCH = "1700000000"
 SAYS = {
     "EIO": ["cannot be read"],
     "EAGAIN": ["not enough memory"],
-    "ENOMEM": ["not enough memory", "error: out of memory\n", "Resource temporarily unavailable"],
+    # The last: libcurl does not say why it went without a descriptor.
+    "ENOMEM": ["not enough memory", "error: out of memory\n", "Resource temporarily unavailable",
+               "what wakes the network's thread"],
 }
 
 
