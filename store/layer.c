@@ -280,7 +280,7 @@ static struct err *no_layer(struct store *store, const char *lid)
 	char path[STORE_PATH_SIZE];
 
 	if (store_id_is_valid(str_of(lid)) && !store_is_gone(store, meta_path(lid, "meta", path)))
-		return err_note(err_new(ERR_CORRUPT, "layer %.40s cannot be read", lid),
+		return err_note(err_new(ERR_CORRUPT, "layer %.40s: its record cannot be read", lid),
 				"run the command again: what cannot be read is made anew");
 	return err_new(ERR_NOT_FOUND, "layer %.40s is not in the store", lid);
 }

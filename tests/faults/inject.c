@@ -352,7 +352,10 @@ static void describe(const struct call *call, const struct rule *rule, char text
 	memset(text, 0, PATH_SIZE);
 	if (by_path)
 		memory_read(call->pid, call->args[1], text, PATH_SIZE - 1, &len);
-	by_path = by_path && text[0]; /* of an empty path the descriptor counts */
+	if (!text[0]) { /* of an empty path the descriptor counts */
+		memset(text, 0, PATH_SIZE);
+		by_path = false;
+	}
 	snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)call->pid, (int)call->args[0]);
 	if (!by_path && readlink(link, text, PATH_SIZE - 1) < 0)
 		text[0] = '\0';

@@ -45,7 +45,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ERRORS = ["ENOSPC", "EDQUOT", "EROFS", "EIO", "EMFILE", "ENOMEM", "EAGAIN", "EINTR", "ENOLCK"]
 STAY = ["ENOSPC", "EROFS", "EIO", "EMFILE", "ENOMEM"]  # what may go on, once it has begun
 SECONDS = 20  # how long a run may take; it takes a fraction of one
-CODES = {0, 1, 3, 4, 5, 125}
+CODES = {0, 1, 3, 4, 5, 125, 126}
 EPOCH = "1700000000"
 
 # What an error may be called besides its own text.
