@@ -274,14 +274,8 @@ struct err *layer_seal(struct layer_stage *stage, const struct digest *chain,
 
 /* ---- using and amending ---- */
 
-/* It counts as absent: it is, or there is no record of it that can be read and trusted. */
-static struct err *no_layer(struct store *store, const char *lid)
+static struct err *no_layer(const char *lid)
 {
-	char path[STORE_PATH_SIZE];
-
-	if (store_id_is_valid(str_of(lid)) && !store_is_gone(store, meta_path(lid, "meta", path)))
-		return err_note(err_new(ERR_CORRUPT, "layer %.40s: its record cannot be read", lid),
-				"run the command again: what cannot be read is made anew");
 	return err_new(ERR_NOT_FOUND, "layer %.40s is not in the store", lid);
 }
 
@@ -297,7 +291,7 @@ struct err *layer_open(struct store *store, const char *lid, int *ret_fd,
 	TRY(store_hold(store, &hold));
 	TRY(meta_find(store, lid, &found, &record));
 	if (!found)
-		return no_layer(store, lid);
+		return no_layer(lid);
 	TRY(file_open_dir(store->root_fd, meta_path(lid, "fs", path), &fd));
 	TRY(pin_layer(store, lid));
 	*ret_fd = STEAL_FD(fd);
@@ -311,7 +305,7 @@ struct err *layer_open_dir(struct store *store, const char *lid, int *ret_fd)
 	char path[STORE_PATH_SIZE];
 
 	if (!store_id_is_valid(str_of(lid)))
-		return no_layer(store, lid);
+		return no_layer(lid);
 	return file_open_dir(store->root_fd, meta_path(lid, ".", path), ret_fd);
 }
 
@@ -346,7 +340,7 @@ static struct err *rewrite_record(struct store *store, const struct layer_meta *
 
 	TRY(meta_find(store, meta->lid, &found, &record));
 	if (!found)
-		return no_layer(store, meta->lid);
+		return no_layer(meta->lid);
 	TRY(meta_format(&record, &before));
 	amend(&record.meta, meta);
 	TRY(meta_format(&record, &after));
