@@ -57,15 +57,19 @@ static struct err *make_mounts(struct execution *ex, struct plan_step *step, int
 }
 
 /* With one id alone what a step makes is everybody's until it is said whose it is. */
-static struct err *settle_owners(const struct plan_step *step, int view_fd,
-				 const struct layer_stage *layer)
+static struct err *settle_owners(const struct execution *ex, const struct plan_step *step,
+				 int view_fd, const struct layer_stage *layer)
 {
 	AUTO(user) struct user user = { 0 };
+	enum driver driver;
 
 	if (userns_mode() != USERNS_SINGLE)
 		return NULL;
 	TRY(user_resolve(view_fd, str_of(step->user), &user));
-	return err_wrap(owner_settle(layer->fs_fd, user.uid, user.gid), "record owners");
+	TRY(driver_of(ex->plan->store, &driver));
+	return err_wrap(owner_settle(layer->fs_fd, driver == DRIVER_OVERLAY ? -1 : view_fd,
+				     user.uid, user.gid),
+			"record owners");
 }
 
 struct run_site execution_run_site(struct execution *ex, const struct mounts *mounts)
@@ -100,7 +104,7 @@ static struct err *do_run(struct execution *ex, struct plan_step *step, const st
 	TRY((ex->opts->run ? ex->opts->run : run_step)(&site, step, root_fd, ret_code));
 	TRY(script_wrap(mounted_settle(mounted), ex->plan->recipe->script,
 			&step->instruction->position));
-	return settle_owners(step, view_fd, layer);
+	return settle_owners(ex, step, view_fd, layer);
 }
 
 /* The ids of --chown: a number alone stands for the group, too; a name for its own group. */

@@ -57,8 +57,9 @@ bool owner_find_record(const char *path, bool follow, mode_t mode, uid_t *ret_ui
 /*
  * What a step made in the upper directory `fs_fd` of its layer, and nobody gave to anybody, belongs to
  * `uid` and `gid`, or to the group of a directory with a set-gid bit: with one id alone the kernel could
- * not say so. What was copied up keeps what it has.
+ * not say so. What was copied up keeps what it has: overlayfs marks it, and where something else stacks
+ * the layers it is what `below_fd`, a view of what lies below (-1: overlayfs), has under the same name.
  */
-struct err *owner_settle(int fs_fd, uid_t uid, gid_t gid) MUST_USE;
+struct err *owner_settle(int fs_fd, int below_fd, uid_t uid, gid_t gid) MUST_USE;
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "overlay/owner.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/xattr.h>
@@ -24,6 +25,7 @@ struct above {
 };
 
 struct settling {
+	int below_fd; /* -1: the mark tells */
 	uid_t uid;
 	gid_t gid;
 	struct {
@@ -72,13 +74,25 @@ static void name_it(char buf[static PATH_SIZE], const struct walk_entry *entry)
 		snprintf(buf, PATH_SIZE, "/proc/self/fd/%d/.", entry->fd);
 }
 
+/* Whether it is the step's, and not a copy of what lies below. */
+static bool is_new(const struct settling *s, const char *path, const struct walk_entry *entry)
+{
+	struct stat st;
+	char value;
+
+	if (lgetxattr(path, ORIGIN, &value, 0) >= 0)
+		return false;
+	return s->below_fd < 0 ||
+	       fstatat(s->below_fd, entry->tar.path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	       (st.st_mode & S_IFMT) != (entry->st->st_mode & S_IFMT);
+}
+
 static struct err *settle(void *arg, const struct walk_entry *entry)
 {
 	struct settling *s = arg;
 	uid_t uid = 0;
 	gid_t gid = 0, wanted = s->gid;
 	char path[PATH_SIZE];
-	char value;
 
 	go_up(s, entry->tar.path);
 	if (s->above.len > 0 && vec_last(&s->above)->passes_on)
@@ -86,7 +100,7 @@ static struct err *settle(void *arg, const struct walk_entry *entry)
 	name_it(path, entry);
 	if (s->above.len > 0 && (s->uid || wanted) &&
 	    !owner_find_record(path, false, entry->st->st_mode, &uid, &gid) &&
-	    lgetxattr(path, ORIGIN, &value, 0) < 0) {
+	    is_new(s, path, entry)) {
 		uid = s->uid;
 		gid = wanted;
 		if (!owner_record(path, false, entry->st->st_mode, uid, gid))
@@ -99,11 +113,13 @@ static struct err *settle(void *arg, const struct walk_entry *entry)
 	return NULL;
 }
 
-struct err *owner_settle(int fs_fd, uid_t uid, gid_t gid)
+struct err *owner_settle(int fs_fd, int below_fd, uid_t uid, gid_t gid)
 {
 	const struct walk_opts opts = { .flat = true, .bare = true, .below_fd = -1 };
 	AUTO(settling)
-	struct settling settling = { .uid = uid, .gid = gid, .path = BUF_INIT((size_t)2 * 4096) };
+	struct settling settling = {
+		.below_fd = below_fd, .uid = uid, .gid = gid, .path = BUF_INIT((size_t)2 * 4096)
+	};
 
 	return walk(fs_fd, &opts, settle, &settling);
 }

@@ -154,6 +154,10 @@ give_place() {
 	SOURCE_DATE_EPOCH=1 cairn import there/base.tar base >/dev/null
 	equal "$theirs" "$(SOURCE_DATE_EPOCH=1 cairn build -q --userns host -t app there)"
 	equal "$(alone digest app)" "$(cairn digest app)"
+	# the same where files are copied instead of stacked
+	export CAIRN_STORAGE_DRIVER=copy
+	equal "$(alone build -q --no-cache .)" "$(SOURCE_DATE_EPOCH=1 cairn build -q --userns host --no-cache there)"
+	unset CAIRN_STORAGE_DRIVER
 	alone export -q -o theirs.tar app 2>/dev/null || alone export -o theirs.tar app >/dev/null
 	listing=$(tar --numeric-owner -tvf there/theirs.tar)
 	for line in "crw--w---- 9/10 .* 1,3 .* etc/device" "brw-.* 0/0 .* 7,8 .* etc/block" "prw.* 3/4 .* etc/fifo" \
