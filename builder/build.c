@@ -172,6 +172,7 @@ struct build {
 	struct part *parts;  /* owned; of each platform, in the order of the options */
 	struct plan **plans; /* owned: theirs */
 	size_t count;
+	atomic_uint isolation_told; /* by the executions, one after another (builder/run.h) */
 };
 
 static void build_release(struct build *build)
@@ -499,7 +500,8 @@ static struct err *look_up(struct build *build, struct build_result *ret)
 static struct err *perform(struct build *build, struct build_result *ret)
 {
 	const bool image = wants_image(&build->opts);
-	const struct execute_opts exec = { .blobs = image || caches_take_layers(&build->opts),
+	const struct execute_opts exec = { .isolation_told = &build->isolation_told,
+					   .blobs = image || caches_take_layers(&build->opts),
 					   .events = &build->events,
 					   .journal = build->journal };
 

@@ -202,6 +202,12 @@ static void set_details(json_t *object, const struct build_event *event)
 		if (event->total)
 			set_number(object, "total", event->total);
 		break;
+	case EVENT_ISOLATION:
+		set_text(object, "userns", event->userns);
+		set_text(object, "network", event->network);
+		set_text(object, "carrier", event->carrier);
+		set_text(object, "storage", event->storage);
+		break;
 	case EVENT_STEP_LOG:
 		set_text(object, "stream", event->stream == BUILD_STDERR ? "stderr" : "stdout");
 		set_bytes(object, "text", "base64", event->bytes);
@@ -249,6 +255,7 @@ void event_format_json(const struct build_event *event, uint64_t at, struct buf 
 		[EVENT_TRANSFER_PROGRESS] = "transfer-progress",
 		[EVENT_TRANSFER_END] = "transfer-end",
 		[EVENT_STEP_BEGIN] = "step-begin",
+		[EVENT_ISOLATION] = "isolation",
 		[EVENT_STEP_LOG] = "log",
 		[EVENT_STEP_PROGRESS] = "progress",
 		[EVENT_STEP_END] = "step-end",

@@ -12,7 +12,8 @@
  * step found in the cache has both too. A step that never began has neither, and is
  * counted by BUILD_END as the difference. BUILD_PLAN comes once, before all steps, when it
  * is known what there is to do: base images are fetched before it. A build whose Recipe
- * is refused has none.
+ * is refused has none. ISOLATION is told of the first RUN that runs, once it does, and again only of one
+ * that runs in another way; a build whose RUNs are all cached has none.
  *
  * event_format_json() is the one spelling of events as JSON lines, for
  * `--progress json` and for builds/<id>/events.jsonl; cairn-build(1) documents it.
@@ -34,6 +35,7 @@ enum build_event_kind {
 	EVENT_TRANSFER_PROGRESS, /* transfer, verb, name, done, total */
 	EVENT_TRANSFER_END,      /* transfer, verb, name, status, duration, done, text */
 	EVENT_STEP_BEGIN,        /* step, platform, stage, index, count, inputs, text */
+	EVENT_ISOLATION,         /* step, userns, network, carrier, storage */
 	EVENT_STEP_LOG,          /* step, stream, bytes */
 	EVENT_STEP_PROGRESS,     /* step, text, done, total */
 	EVENT_STEP_END,  /* step, status, duration, exit_code, memory_peak, cpu_time, text */
@@ -72,6 +74,13 @@ struct build_event {
 	 * NULL: no longer.
 	 * STEP_END, TRANSFER_END, BUILD_END: why it failed, in one line, or NULL. WARNING: the remark. */
 	const char *text;
+
+	/* How a RUN is kept apart: root of whom it is ("private": of a user namespace by idmapped layers;
+	 * "host": of the machine; "ranges": of a namespace of subordinate ids; "single": of one id), its
+	 * network ("private", "host", "none"), what carries it ("pasta"; NULL: nothing) and the storage
+	 * driver (overlay/driver.h). */
+	const char *userns, *network, *carrier, *storage;
+
 	const char *rule;    /* of a lint, "StageNameCasing"; NULL for other warnings */
 	const char *excerpt; /* of a lint: the lines that it is about, marked; else NULL */
 

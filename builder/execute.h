@@ -14,6 +14,7 @@
 #ifndef BUILDER_EXECUTE_H
 #define BUILDER_EXECUTE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/mem.h"
@@ -34,6 +35,7 @@ struct execute_opts {
 	bool blobs;                        /* the target's layers are wanted as blobs */
 	const struct build_events *events; /* may be NULL */
 	struct journal *journal;           /* may be NULL */
+	atomic_uint *isolation_told;       /* of the whole build, zero at first; NULL: not told */
 	bool describes;                    /* nothing is done: of execute_describe() */
 	/* Runs a command; NULL: run_step(). Tests put in their own. */
 	struct err *(*run)(const struct run_site *site, struct plan_step *step, int root_fd,

@@ -76,6 +76,8 @@ struct run_site execution_run_site(struct execution *ex, const struct mounts *mo
 {
 	return (struct run_site){ .sandbox = ex->sandbox,
 				  .network_told = &ex->network_told,
+				  .isolation_told = ex->opts->isolation_told,
+				  .store = ex->plan->store,
 				  .hostname = ex->plan->hostname,
 				  .events = ex->opts->events,
 				  .journal = ex->opts->journal,

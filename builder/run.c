@@ -14,12 +14,14 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/userns.h"
 #include "builder/clip.h"
 #include "builder/events.h"
 #include "builder/mounts.h"
 #include "builder/secrets.h"
 #include "builder/tail.h"
 #include "builder/ulimit.h"
+#include "overlay/driver.h"
 #include "overlay/sandbox.h"
 #include "overlay/user.h"
 #include "store/journal.h"
@@ -220,6 +222,39 @@ static struct err *choose_network(const struct run_site *site, const struct plan
 	return NULL;
 }
 
+/* Tell in which way a step that has been started is kept apart, once for each way. */
+static struct err *tell_isolation(const struct run_site *site, const struct plan_step *step,
+				  enum sandbox_network network)
+{
+	static const char *const users[] = {
+		[USERNS_NONE] = "host",
+		[USERNS_RANGES] = "ranges",
+		[USERNS_SINGLE] = "single",
+	};
+	static const char *const networks[] = {
+		[SANDBOX_NETWORK_HOST] = "host",
+		[SANDBOX_NETWORK_NONE] = "none",
+		[SANDBOX_NETWORK_PRIVATE] = "private",
+	};
+	const unsigned way = 1U << (2 * network + (site->idmap ? 1 : 0));
+	enum driver driver;
+
+	if (!site->isolation_told || atomic_fetch_or(site->isolation_told, way) & way)
+		return NULL;
+	TRY(driver_of(site->store, &driver));
+	events_emit(site->events,
+		    &(struct build_event){
+			    .kind = EVENT_ISOLATION,
+			    .step = step->number,
+			    .userns = site->idmap ? "private" : users[userns_mode()],
+			    .network = networks[network],
+			    .carrier = network == SANDBOX_NETWORK_PRIVATE ?
+					       sandbox_network_carrier(site->sandbox, site->idmap) :
+					       NULL,
+			    .storage = driver_names[driver] });
+	return NULL;
+}
+
 /* What the sandbox is asked for, but for root, output and network. Borrows all of it; `env` is filled. */
 static void make_spec(const struct run_site *site, struct plan_step *step, const struct user *user,
 		      struct strings *env, struct sandbox_spec *spec)
@@ -267,7 +302,7 @@ static struct err *start(const struct run_site *site, struct plan_step *step, in
 	make_spec(site, step, &user, &env, &spec);
 	err = sandbox_start(site->sandbox, &spec, ret);
 	wipe(&env);
-	return err;
+	return err ? err : tell_isolation(site, step, spec.network);
 }
 
 /* The ids of a user that nobody has made yet. */

@@ -18,11 +18,14 @@ struct journal;
 struct mounts;
 struct sandbox;
 struct script;
+struct store;
 struct ulimits;
 
 struct run_site {
 	struct sandbox *sandbox;
 	atomic_flag *network_told; /* set once it was said that the network is the host's */
+	atomic_uint *isolation_told; /* ways that were told of, run_step()'s own; NULL: nobody is told */
+	struct store *store;
 	const struct build_events *events;
 	struct journal *journal;
 	const char *hostname;          /* NULL: the usual one */

@@ -46,6 +46,9 @@ static void add_header(const struct ui_model *model, struct term_size size, uint
 		buf_addf(&line, "%u step%s", model->steps, model->steps == 1 ? "" : "s");
 	if (model->cached > 0)
 		buf_addf(&line, ", %u cached", model->cached);
+	if (model->ended && model->isolation)
+		buf_addf(&line, ", %s%s", model->isolation,
+			 model->mixed ? ", and in other ways" : "");
 	add_line(out, paint(model, TERM_BOLD), buf_str(&line), size);
 }
 

@@ -26,6 +26,30 @@ void ui_label(const struct build_event *event, struct buf *out)
 	text_escape(out, str_of(event->text), NULL);
 }
 
+void ui_isolation(const struct build_event *event, bool brief, struct buf *out)
+{
+	static const struct {
+		const char *name, *text;
+	} users[] = {
+		{ "private", "in a user namespace" },
+		{ "host", "as root of this machine" },
+		{ "ranges", "rootless" },
+		{ "single", "rootless with one id" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(users); i++)
+		if (strcmp(event->userns, users[i].name) == 0)
+			buf_adds(out, users[i].text);
+	if (strcmp(event->network, "none") == 0)
+		buf_adds(out, ", no network");
+	else
+		buf_addf(out, ", %s network", event->network);
+	if (event->carrier && !brief)
+		buf_addf(out, " (%s)", event->carrier);
+	if (!brief || strcmp(event->storage, "overlay") != 0)
+		buf_addf(out, ", %s", event->storage);
+}
+
 static char *escaped_or_null(const char *text)
 {
 	return text ? text_escaped(str_of(text)) : NULL;
@@ -109,6 +133,17 @@ static void add_transferred(struct ui_step *step, const struct build_event *even
 	step->total = event->total;
 }
 
+static void add_isolation(struct ui_model *model, const struct build_event *event)
+{
+	AUTO(buf) struct buf text = BUF_INIT(LABEL_MAX);
+
+	ui_isolation(event, true, &text);
+	if (model->isolation)
+		model->mixed = true;
+	else
+		model->isolation = buf_steal(&text);
+}
+
 void ui_model_apply(struct ui_model *model, const struct build_event *event)
 {
 	struct ui_step *step = step_at(model, place_of(event));
@@ -129,6 +164,8 @@ void ui_model_apply(struct ui_model *model, const struct build_event *event)
 		begin_step(model, step, event);
 	} else if (event->kind == EVENT_STEP_END || event->kind == EVENT_TRANSFER_END) {
 		end_step(model, step, event);
+	} else if (event->kind == EVENT_ISOLATION) {
+		add_isolation(model, event);
 	} else if (event->kind == EVENT_STEP_LOG) {
 		add_log(model, step, event->bytes);
 	} else if (event->kind == EVENT_STEP_PROGRESS) {
@@ -156,4 +193,5 @@ void ui_model_release(struct ui_model *model)
 	}
 	vec_release(&model->at);
 	vec_release(&model->order);
+	free(model->isolation);
 }

@@ -36,6 +36,8 @@ struct ui_model {
 	unsigned steps;            /* in the plan */
 	unsigned finished, cached; /* of them */
 	unsigned failed;
+	char *isolation; /* of the steps that ran, of the first in its way; NULL: none did */
+	bool mixed;      /* and of others in another way */
 	/* Steps and transfers alike; of both kinds this is what is drawn. */
 	VEC(unsigned) order;    /* places in `at`, as they began */
 	VEC(struct ui_step) at; /* step n at 2n, transfer n at 2n + 1 */
@@ -49,5 +51,9 @@ const char *ui_step_line(const struct ui_step *step, unsigned back);
 
 /* "[build 2/5] RUN make", one line, escaped; for other displays too. */
 void ui_label(const struct build_event *event, struct buf *out);
+
+/* How steps are kept apart: "in a user namespace, private network (pasta), overlay"; `brief`: without
+ * what only who looks for it wants to know. */
+void ui_isolation(const struct build_event *event, bool brief, struct buf *out);
 
 #endif

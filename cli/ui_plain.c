@@ -114,6 +114,11 @@ void ui_plain_format(struct ui_plain *plain, const struct build_event *event, st
 		ui_label(event, out);
 		buf_addc(out, '\n');
 		break;
+	case EVENT_ISOLATION:
+		buf_addf(out, "#%u ", event->step);
+		ui_isolation(event, false, out);
+		buf_addc(out, '\n');
+		break;
 	case EVENT_STEP_LOG:
 		add_log(step, event, out);
 		break;

@@ -271,6 +271,15 @@ static void begin_build(struct ui_raw *raw, const struct build_event *event, str
 		     event->when, out);
 }
 
+/* A status that is done at once: clients show it below its vertex. */
+static void format_isolation(struct ui_raw *raw, const struct build_event *event, struct buf *out)
+{
+	AUTO(buf) struct buf text = BUF_INIT(NAME_MAX_);
+
+	ui_isolation(event, false, &text);
+	write_status(raw, place_of(event), text.at, event, true, out);
+}
+
 static void format_work(struct ui_raw *raw, const struct build_event *event, struct buf *out)
 {
 	const char *what = event->text ? event->text : event->name;
@@ -301,6 +310,9 @@ void ui_raw_format(struct ui_raw *raw, const struct build_event *event, struct t
 	case EVENT_STEP_PROGRESS:
 	case EVENT_TRANSFER_PROGRESS:
 		format_work(raw, event, out);
+		break;
+	case EVENT_ISOLATION:
+		format_isolation(raw, event, out);
 		break;
 	case EVENT_STEP_LOG:
 		write_log(raw, event, out);

@@ -341,6 +341,17 @@ struct err *sandbox_choose_network(struct sandbox *sandbox, const struct idmap *
 	return NULL;
 }
 
+const char *sandbox_network_carrier(struct sandbox *sandbox, const struct idmap *idmap)
+{
+	const struct private_network *found = network_of(sandbox, idmap);
+	const char *name;
+
+	pthread_mutex_lock(&sandbox->network_lock);
+	name = found->network ? network_tool_name(found->network) : NULL;
+	pthread_mutex_unlock(&sandbox->network_lock);
+	return name;
+}
+
 pid_t sandbox_spawner_pid(struct sandbox *sandbox)
 {
 	pid_t pid;

@@ -93,6 +93,9 @@ struct err *sandbox_choose_network(struct sandbox *sandbox, const struct idmap *
 				   enum sandbox_network wanted, enum sandbox_network *ret,
 				   const char **ret_reason) MUST_USE;
 
+/* What carries the private network of steps with `idmap`, "pasta"; NULL if they have none. */
+const char *sandbox_network_carrier(struct sandbox *sandbox, const struct idmap *idmap);
+
 /* Something that the step finds at a place of its own. */
 struct sandbox_mount {
 	int fd;             /* a detached mount (overlay/detached.h); it is used up: one per run */

@@ -21,7 +21,7 @@ failing_build() {
 	need jq
 	failing_build
 	equal "$(jq -r .event events | tr '\n' ' ')" "build-begin build-plan step-begin step-end $(
-	)step-begin log log step-end warning warning build-end "
+	)step-begin isolation log log step-end warning warning build-end "
 	jq -e 'has("at") and (.at | type) == "number"' events >/dev/null
 	equal "$(jq -c 'select(.event == "build-begin") | .format' events)" 1
 	equal "$(jq -c 'select(.event == "build-plan") | [.stages, .steps]' events)" '[1,2]'

@@ -41,9 +41,10 @@ terminal() {
 	grep -qE "^$number DONE [0-9.]+m?s$" <<<"$plain"
 	grep -qE 'bell \\x07 colour red title  bytes \\xff$' <<<"$plain"
 	[[ $plain != *$'\033'* ]]
+	equal "$(grep -cE '^#[0-9]+ (in a user namespace|as root of this machine), host network, ' <<<"$plain")" 1
 	run -0 --separate-stderr build --network host --progress plain -t a context
 	[[ $stderr == *CACHED* ]]
-	[[ $stderr != *DONE* ]]
+	[[ $stderr != *DONE* && $stderr != *", host network"* ]]
 	# a pipe is no terminal: the same without being asked
 	run -0 --separate-stderr build --network host --no-cache context
 	grep -qE '^#[0-9]+ DONE' <<<"$stderr"
@@ -98,7 +99,7 @@ terminal() {
 	end=${output##*$'\033[?25l'}
 	[[ $end == *"[stage-0 1/2] RUN echo first"* ]]
 	[[ $end == *"[stage-0 2/2] RUN true"* ]]
-	[[ $end == *"built  "*" 2 steps"* ]]
+	[[ $end == *"built  "*" 2 steps, "*", host network"* ]]
 	unset NO_COLOR
 	run -0 terminal 60x20 "expect built" build --network host -t live context
 	[[ $output == *$'\033[34m cached'* ]]
@@ -150,6 +151,7 @@ terminal() {
 	jq -r '.logs[]?.data' events | while read -r data; do base64 -d <<<"$data"; done |
 		grep -qa "$(printf 'bytes \377')"
 	jq -r '.statuses[]?.id' events | grep -qx "exporting config $(cat id)"
+	equal "$(jq -r '.statuses[]? | select(.completed).id' events | grep -c ', host network, ')" 1
 	# the same again is cached
 	build --network host --progress rawjson -t a context 2>events >id
 	jq -se '[.[].vertexes[]? | select(.completed and (.name | startswith("["))) | select(.name | startswith("[internal]") | not) | .cached] | all and length == 2' events >/dev/null

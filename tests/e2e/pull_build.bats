@@ -190,7 +190,7 @@ blob_gets() {
 	printf 'FROM %s/base:1\nRUN true\n' "$R" >context/Recipe
 	build --network host --progress json context 2>events
 	equal "$(jq -r .event events | grep -v -e '^log' -e transfer-progress | tr '\n' ' ')" \
-		"build-begin transfer-begin transfer-end build-plan step-begin step-end build-end "
+		"build-begin transfer-begin transfer-end build-plan step-begin isolation step-end build-end "
 	equal "$(jq -c 'select(.event == "transfer-end") | [.transfer, .verb, .name, .status, .done > 0]' events)" \
 		"[1,\"pull\",\"$R/base:1\",\"done\",true]"
 }

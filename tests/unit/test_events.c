@@ -96,7 +96,7 @@ TEST(both_listeners_of_a_tee_hear_everything)
 	events_emit(&one, &(struct build_event){ .kind = EVENT_BUILD_END });
 	events_emit(NULL, &(struct build_event){ .kind = EVENT_BUILD_END });
 	assert_string_equal(first.at, "0|");
-	assert_string_equal(second.at, "0|10|");
+	assert_string_equal(second.at, "0|11|");
 }
 
 TEST(events_read_as_documented)
@@ -142,6 +142,21 @@ TEST(events_read_as_documented)
 		  "\"count\":5,\"text\":\"RUN make\"}" },
 		{ { .kind = EVENT_STEP_BEGIN, .step = 1, .text = "load context" },
 		  "{\"event\":\"step-begin\",\"at\":5,\"step\":1,\"text\":\"load context\"}" },
+		{ { .kind = EVENT_ISOLATION,
+		    .step = 3,
+		    .userns = "private",
+		    .network = "private",
+		    .carrier = "pasta",
+		    .storage = "overlay" },
+		  "{\"event\":\"isolation\",\"at\":5,\"step\":3,\"userns\":\"private\","
+		  "\"network\":\"private\",\"carrier\":\"pasta\",\"storage\":\"overlay\"}" },
+		{ { .kind = EVENT_ISOLATION,
+		    .step = 3,
+		    .userns = "single",
+		    .network = "none",
+		    .storage = "copy" },
+		  "{\"event\":\"isolation\",\"at\":5,\"step\":3,\"userns\":\"single\","
+		  "\"network\":\"none\",\"storage\":\"copy\"}" },
 		{ { .kind = EVENT_STEP_LOG,
 		    .step = 3,
 		    .stream = BUILD_STDERR,

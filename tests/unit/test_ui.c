@@ -182,6 +182,50 @@ TEST(the_end_lists_every_step)
 	ui_model_release(&model);
 }
 
+TEST(the_end_tells_how_steps_were_kept_apart)
+{
+	static const struct {
+		struct build_event event;
+		const char *plain, *end;
+	} cases[] = {
+		{ { .userns = "private",
+		    .network = "private",
+		    .carrier = "pasta",
+		    .storage = "overlay" },
+		  "#3 in a user namespace, private network (pasta), overlay\n",
+		  "built  1.0s, in a user namespace, private network\n" },
+		{ { .userns = "host", .network = "host", .storage = "overlay" },
+		  "#3 as root of this machine, host network, overlay\n",
+		  "built  1.0s, as root of this machine, host network\n" },
+		{ { .userns = "ranges", .network = "none", .storage = "fuse-overlayfs" },
+		  "#3 rootless, no network, fuse-overlayfs\n",
+		  "built  1.0s, rootless, no network, fuse-overlayfs\n" },
+		{ { .userns = "single", .network = "none", .storage = "copy" },
+		  "#3 rootless with one id, no network, copy\n",
+		  "built  1.0s, rootless with one id, no network, copy\n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct ui_model model = { 0 };
+		struct ui_plain plain = { 0 };
+		AUTO(buf) struct buf lines = BUF_INIT(65536);
+		AUTO(buf) struct buf end = BUF_INIT(65536);
+		struct build_event event = cases[i].event;
+
+		event.kind = EVENT_ISOLATION;
+		event.step = 3;
+		ui_plain_format(&plain, &event, &lines);
+		assert_string_equal(lines.at, cases[i].plain);
+		ui_model_apply(&model, &event);
+		ui_model_apply(&model,
+			       &(struct build_event){ .kind = EVENT_BUILD_END, .duration = S });
+		ui_summary(&model, (struct term_size){ 80, 24 }, 0, &end);
+		assert_string_equal(end.at, cases[i].end);
+		ui_plain_release(&plain);
+		ui_model_release(&model);
+	}
+}
+
 TEST(colours_are_closed_where_they_are_opened)
 {
 	struct ui_model model = { .colours = true };
@@ -438,6 +482,7 @@ int main(void)
 		cmocka_unit_test(a_frame_shows_what_is_pulled),
 		cmocka_unit_test(lines_tell_what_is_pulled),
 		cmocka_unit_test(the_end_lists_every_step),
+		cmocka_unit_test(the_end_tells_how_steps_were_kept_apart),
 		cmocka_unit_test(colours_are_closed_where_they_are_opened),
 		cmocka_unit_test(no_frame_is_larger_than_its_terminal),
 		cmocka_unit_test(plain_tells_one_event_a_line),
