@@ -48,7 +48,8 @@ class Kitchen:
                               check=False)
 
     def fresh(self):
-        shutil.rmtree(self.work / "store")
+        while (self.work / "store").exists():  # the flush after the build may make a file yet
+            shutil.rmtree(self.work / "store", ignore_errors=True)
         subprocess.run(["cp", "-a", self.work / "template", self.work / "store"], check=True)
 
     def starve(self, argv, number, goes_on):
@@ -108,7 +109,7 @@ def main():
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--on", action="store_true")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="cairn-starve-") as work:
+    with tempfile.TemporaryDirectory(prefix="cairn-starve-", ignore_cleanup_errors=True) as work:
         kitchen = Kitchen(options.program, options.preload, pathlib.Path(work))
         wrong = sum(sweep(kitchen, name, options.every, options.on) for name in options.commands)
     return 1 if wrong else 0

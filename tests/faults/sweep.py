@@ -68,6 +68,15 @@ class Wrong(Exception):
     pass
 
 
+def remove(path):
+    """A tree in which what goes on after a command, the flush of its layers, may make a file yet."""
+    for _ in range(500):
+        shutil.rmtree(path, ignore_errors=True)
+        if not path.exists():
+            return
+        time.sleep(0.02)
+
+
 def run(argv, env, cwd, **more):
     return subprocess.run(argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True,
                           timeout=60, check=False, **more)
@@ -214,7 +223,7 @@ class Point:
         self.only = ""
 
     def prepare(self):
-        shutil.rmtree(self.place, ignore_errors=True)
+        remove(self.place)
         self.place.mkdir()
         subprocess.run(["cp", "-a", self.scene.template / self.case.store, self.store], check=True)
         for name in ("context", "first", "app.tar"):
@@ -458,7 +467,7 @@ def main():
                         sweep.sweep(name, error, mode)
     finally:
         scene.close()
-        shutil.rmtree(work, ignore_errors=True)
+        remove(work)
     if options.messages:
         with open(options.messages, "w", encoding="utf-8") as file:
             for (name, error, text), (mode, hits) in sorted(sweep.messages.items()):
