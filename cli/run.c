@@ -496,8 +496,8 @@ static struct err *run_container(struct cli *cli, const struct run_values *value
 	struct sandbox_result result = { 0 };
 	char text[SANDBOX_OOM_SIZE];
 
-	TRY(relay_new(values->interactive, values->tty, &spec, &relay));
 	TRY(make_spec(c, image, values, argv, &spec));
+	TRY(relay_new(values->interactive, values->tty, &spec, &relay)); /* asks for spec.idmap */
 	TRY(sandbox_start(c->sandbox, &spec, &run));
 	TRY(relay_run(relay, run, &result));
 	cli->exit_code = result.code;

@@ -33,6 +33,16 @@ TEST(text_is_printed_into_memory_of_its_size)
 	assert_int_equal(strlen(wide), 5000);
 }
 
+#ifdef __SANITIZE_ADDRESS__
+/* As libc does it, instead of ending the program itself. */
+const char *__asan_default_options(void);
+
+const char *__asan_default_options(void)
+{
+	return "allocator_may_return_null=1";
+}
+#endif
+
 /* How a child ends that asks `ask` for more than there is. */
 static int end_of_child(void (*ask)(void))
 {
