@@ -109,6 +109,20 @@ static struct err *check_device(void)
 			NULL;
 }
 
+/* Releases of pasta reckon the way back of a datagram past the end of their table if it comes to a smaller
+ * port, and take what lies there for ports of this machine's loopback to be let out of the namespace. They
+ * do not tell which release they are. */
+static struct err *check_port(const struct network_port *port)
+{
+	if (!port->udp || port->container >= port->host)
+		return NULL;
+	return err_new(
+		ERR_UNSUPPORTED,
+		"port %u of udp cannot lead to %u: pasta opens others if it leads to a smaller "
+		"one; the same number at both ends works",
+		port->host, port->container);
+}
+
 /* -t or -u for each port of a kind, or that there are none. */
 static void add_ports(const struct network_opts *opts, bool udp, struct strings *ret)
 {
@@ -136,6 +150,8 @@ static struct err *make_argv(const struct network_tool *tool, const struct netwo
 	if (opts->port_count && !tool->publishes)
 		return err_new(ERR_UNSUPPORTED, "%s publishes no ports for us, pasta does",
 			       tool->name);
+	for (size_t i = 0; i < opts->port_count; i++)
+		TRY(check_port(&opts->ports[i]));
 	for (size_t i = 0; tool->argv[i]; i++)
 		strings_push(ret, tool->argv[i]);
 	if (tool->publishes) {

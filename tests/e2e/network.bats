@@ -294,6 +294,10 @@ everything() {
 	says "127.0.0.1 says hello"
 	says "publish port "
 	says "on 127.0.0.1: Address already in use"
+	# where pasta would open others of the loopback
+	fails 125 elsewhere cairn run -p 18433:3/udp app true
+	says "port 18433 of udp cannot lead to 3"
+	run -0 elsewhere cairn run -p 18433-18434:18433-18434/udp app sh -c '! busybox netstat -lnu | busybox grep :'
 	fails 2 cairn run -p 80:80 --network none app true
 	says "no port leads to --network none"
 }
