@@ -393,6 +393,19 @@ static const struct asked *find_call(const struct seccomp_data *data)
 	return NULL;
 }
 
+/* For who answers about memory and ids. */
+struct waiting {
+	const struct overseer *overseer;
+	uint64_t id;
+};
+
+static bool is_waiting(const void *arg)
+{
+	const struct waiting *waiting = arg;
+
+	return still_asked(waiting->overseer, waiting->id);
+}
+
 static int64_t answer(const struct overseer *overseer, const struct seccomp_notif *question)
 {
 	const struct seccomp_data *data = &question->data;
@@ -402,7 +415,10 @@ static int64_t answer(const struct overseer *overseer, const struct seccomp_noti
 	if (!call)
 		return -ENOSYS;
 	if (call->what < ASK_CHOWN) {
+		const struct waiting waiting = { overseer, question->id };
 		const struct pretence_question asked = {
+			.still_asked = is_waiting,
+			.arg = &waiting,
 			.call = (enum pretence_call)call->what,
 			.narrow = call->narrow,
 			.pid = (pid_t)question->pid,

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/vec.h"
@@ -156,7 +155,13 @@ static pid_t process_of(pid_t thread)
 	return process;
 }
 
-static int keep(struct pretence *pretence, pid_t process, const struct belief *belief)
+static bool is_still_asked(const struct pretence_question *q)
+{
+	return !q->still_asked || q->still_asked(q->arg);
+}
+
+static int keep(struct pretence *pretence, const struct pretence_question *q, pid_t process,
+		const struct belief *belief)
 {
 	struct believer new = { .pid = process, .belief = *belief };
 
@@ -166,6 +171,10 @@ static int keep(struct pretence *pretence, pid_t process, const struct belief *b
 	new.pidfd = (int)syscall(SYS_pidfd_open, process, 0);
 	if (new.pidfd < 0)
 		return -EAGAIN;
+	if (!is_still_asked(q)) {
+		close(new.pidfd);
+		return -EINTR;
+	}
 	vec_push(&pretence->believers, new);
 	return 0;
 }
@@ -223,14 +232,20 @@ static int set_three(struct ids *ids, bool may, const uint32_t wanted[static 3])
 
 /* ---- memory of theirs ---- */
 
-static bool transfer(pid_t pid, bool out, uint64_t address, void *data, size_t len)
+/* The descriptor holds on to the memory, whoever gets the number of the thread afterwards. Less than `len`
+ * bytes that can be reached are a failure. */
+static bool transfer(const struct pretence_question *q, bool out, uint64_t address, void *data,
+		     size_t len)
 {
-	const struct iovec here = { .iov_base = data, .iov_len = len };
-	const struct iovec there = { .iov_base = (void *)(uintptr_t)address, /* NOLINT */
-				     .iov_len = len };
-	const ssize_t got = out ? process_vm_writev(pid, &here, 1, &there, 1, 0) :
-				  process_vm_readv(pid, &here, 1, &there, 1, 0);
+	char path[32];
+	AUTO(fd) int fd = -1;
+	ssize_t got;
 
+	snprintf(path, sizeof(path), "%d/mem", (int)q->pid);
+	fd = open(path, (out ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	if (fd < 0 || address > INT64_MAX || !is_still_asked(q))
+		return false;
+	got = out ? pwrite(fd, data, len, (off_t)address) : pread(fd, data, len, (off_t)address);
 	return got == (ssize_t)len;
 }
 
@@ -247,7 +262,7 @@ static int put_ids(const struct pretence_question *q, uint64_t address, const ui
 	}
 	if (count == 0)
 		return 0;
-	return transfer(q->pid, true, address, q->narrow ? (void *)narrow : (void *)wide,
+	return transfer(q, true, address, q->narrow ? (void *)narrow : (void *)wide,
 			count * (q->narrow ? sizeof(narrow[0]) : sizeof(wide[0]))) ?
 		       0 :
 		       -EFAULT;
@@ -274,9 +289,9 @@ static int set_groups(const struct pretence_question *q, struct belief *belief)
 		return -EPERM;
 	if (asked > 65536)
 		return -EINVAL;
-	if (count > 0 && !transfer(q->pid, false, q->args[1],
-				   q->narrow ? (void *)narrow : (void *)belief->groups,
-				   count * (q->narrow ? sizeof(narrow[0]) : sizeof(uint32_t))))
+	if (count > 0 &&
+	    !transfer(q, false, q->args[1], q->narrow ? (void *)narrow : (void *)belief->groups,
+		      count * (q->narrow ? sizeof(narrow[0]) : sizeof(uint32_t))))
 		return -EFAULT;
 	for (size_t i = 0; q->narrow && i < count; i++)
 		belief->groups[i] = narrow[i];
@@ -371,7 +386,7 @@ int64_t pretence_answer(struct pretence *pretence, const struct pretence_questio
 	if (!is_change(q->call)) {
 		/* the ancestor may be gone when it asks again */
 		if (!own && now != &pretence->first)
-			(void)keep(pretence, process, &next);
+			(void)keep(pretence, q, process, &next);
 		return tell(q, &next);
 	}
 	failed = change(q, &next);
@@ -383,5 +398,5 @@ int64_t pretence_answer(struct pretence *pretence, const struct pretence_questio
 	}
 	if (pretence->believers.len == 0)
 		process = process_of(q->pid);
-	return process > 0 ? keep(pretence, process, &next) : -EAGAIN;
+	return process > 0 ? keep(pretence, q, process, &next) : -EAGAIN;
 }

@@ -46,6 +46,10 @@ struct pretence_question {
 	bool narrow;
 	pid_t pid;
 	const uint64_t *args;
+	/* Whether the thread still waits for the answer; asked after its memory or itself was opened by its
+	 * number, which another may have been given since. NULL: it does. */
+	bool (*still_asked)(const void *arg);
+	const void *arg;
 };
 
 struct pretence;
@@ -55,7 +59,7 @@ struct pretence *pretence_new(const gid_t *groups, size_t count) MUST_USE;
 void pretence_free(struct pretence *pretence);
 DEFINE_AUTO(pretence)
 
-/* What the call returns: not negative, or -errno. The working directory is /proc. */
+/* What the call returns: not negative, or -errno; -EINTR if nobody waits for it. The working directory is /proc. */
 int64_t pretence_answer(struct pretence *pretence, const struct pretence_question *question);
 
 #endif

@@ -189,12 +189,43 @@ TEST(a_child_believes_what_its_parent_did)
 		;
 }
 
+static bool nobody_waits(const void *arg)
+{
+	(void)arg;
+	return false;
+}
+
+/* Its number may be another's already. */
+TEST(nothing_is_written_for_who_waits_no_more)
+{
+	AUTO(pretence) struct pretence *pretence = pretence_new(NULL, 0);
+	uint32_t ids[3] = { 7, 7, 7 };
+	const uint64_t places[6] = { (uintptr_t)&ids[0], (uintptr_t)&ids[1], (uintptr_t)&ids[2] };
+	const uint64_t wanted[6] = { 1000 };
+	struct pretence_question question = {
+		.call = PRETENCE_GETRESUID,
+		.pid = getpid(),
+		.args = places,
+		.still_asked = nobody_waits,
+	};
+
+	assert_true(pretence_answer(pretence, &question) < 0);
+	assert_int_equal(ids[0] + ids[1] + ids[2], 21);
+	question.call = PRETENCE_SETUID;
+	question.args = wanted;
+	assert_int_equal(pretence_answer(pretence, &question), -EINTR);
+	assert_int_equal(ask(pretence, PRETENCE_GETUID, 0, 0, 0), 0);
+	assert_int_equal(ask(pretence, PRETENCE_GETRESUID, places[0], places[1], places[2]), 0);
+	assert_int_equal(ids[0] + ids[1] + ids[2], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ids_change_as_the_kernel_changes_them),
 		cmocka_unit_test(groups_are_kept_and_only_root_changes_them),
 		cmocka_unit_test(a_child_believes_what_its_parent_did),
+		cmocka_unit_test(nothing_is_written_for_who_waits_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, in_proc, NULL);
