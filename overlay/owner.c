@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/capability.h>
 #include <pthread.h>
@@ -58,6 +59,53 @@ bool owner_recorded(void)
 bool owner_lacks_devices(void)
 {
 	return owner_recorded();
+}
+
+/* The kernel takes 340 lines, each of up to 33 characters. */
+#define MAP_LINES 340
+#define MAP_SIZE 16384
+
+/* The ids that there are in our namespace. */
+struct id_map {
+	struct {
+		uint32_t first, count;
+	} at[MAP_LINES];
+	size_t len;
+	bool unknown;
+};
+
+static pthread_once_t maps_read = PTHREAD_ONCE_INIT;
+static struct id_map uid_map, gid_map;
+
+static void read_map(const char *path, struct id_map *map)
+{
+	AUTO(buf) struct buf text = BUF_INIT(MAP_SIZE);
+	AUTO(err) struct err *err = file_read(AT_FDCWD, path, MAP_SIZE, &text);
+	struct str rest = err ? STR("") : buf_str(&text);
+
+	while (rest.len && map->len < MAP_LINES) {
+		AUTO(mem) char *line = str_dup(str_cut(&rest, '\n'));
+
+		if (sscanf(line, "%" SCNu32 " %*u %" SCNu32, &map->at[map->len].first,
+			   &map->at[map->len].count) == 2)
+			map->len++;
+	}
+	map->unknown = map->len == 0;
+}
+
+static void read_maps(void)
+{
+	read_map("/proc/self/uid_map", &uid_map);
+	read_map("/proc/self/gid_map", &gid_map);
+}
+
+/* Whether a file can truly have it; where that is not known nothing that is recorded is believed. */
+static bool is_mapped(const struct id_map *map, uint32_t id)
+{
+	for (size_t i = 0; i < map->len; i++)
+		if (id >= map->at[i].first && id - map->at[i].first < map->at[i].count)
+			return true;
+	return map->unknown;
 }
 
 /* A name in an open directory, as a path for calls that take no descriptor. */
@@ -195,6 +243,9 @@ struct err *owner_set_at(int dir_fd, const char *name, uid_t uid, gid_t gid)
 	const char *path = path_of(buf, dir_fd, name);
 	struct stat st;
 
+	/* What stands for a device has to stay root's, or it would stand for none. */
+	if (owner_recorded() && lgetxattr(path, DEVICE, NULL, 0) >= 0)
+		return owner_record(path, false, S_IFREG, uid, gid) ? NULL : no_record("owner");
 	if (fchownat(dir_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) == 0) {
 		if (owner_recorded()) /* of what is no file chown(2) takes the other form away */
 			(void)lremovexattr(path, OWNER);
@@ -210,20 +261,21 @@ struct err *owner_set_at(int dir_fd, const char *name, uid_t uid, gid_t gid)
 /* ---- reading ---- */
 
 /* "c 1:3". A whiteout is no device. */
-static void take_device(const char *text, ssize_t len, struct stat *st)
+static bool take_device(const char *text, ssize_t len, struct stat *st)
 {
 	uint64_t major_nr, minor_nr;
 	mode_t type;
 
 	if (len < 3 || (text[0] != 'c' && text[0] != 'b') || text[1] != ' ')
-		return;
+		return false;
 	type = text[0] == 'c' ? S_IFCHR : S_IFBLK;
 	if (!parse_pair((struct str){ text + 2, (size_t)len - 2 }, 0xfffff, &major_nr, &minor_nr) ||
 	    major_nr > 0xfff || (type == S_IFCHR && !major_nr && !minor_nr))
-		return;
+		return false;
 	st->st_mode = type | (st->st_mode & ~(mode_t)S_IFMT);
 	st->st_rdev = makedev((unsigned)major_nr, (unsigned)minor_nr);
 	st->st_size = 0;
+	return true;
 }
 
 /* What fgetxattr(2) and lgetxattr(2) say of a file that has no such attribute. */
@@ -234,8 +286,41 @@ static struct err *check_read(ssize_t len)
 	return err_sys("read the record of an owner");
 }
 
+/* What is recorded of a file. */
+struct record {
+	bool has_owner;
+	uid_t uid;
+	gid_t gid;
+	ssize_t device_len;
+	char device[64];
+};
+
+/*
+ * Where the users of a step are several to the kernel, each can write attributes to his own files. So only
+ * those of root's files count, and of these only what could be said in no other way: an id that is not
+ * mapped, or a device. With one id alone it is owner_settle() that clears what a user wrote.
+ */
+static void believe(const struct record *record, struct stat *st)
+{
+	const bool alone = userns_mode() == USERNS_SINGLE;
+	bool is_device;
+
+	if (!alone && st->st_uid != 0)
+		return;
+	pthread_once(&maps_read, read_maps);
+	is_device = S_ISREG(st->st_mode) && take_device(record->device, record->device_len, st);
+	if (!record->has_owner)
+		return;
+	if (!alone && !is_device && is_mapped(&uid_map, record->uid) &&
+	    is_mapped(&gid_map, record->gid))
+		return;
+	st->st_uid = record->uid;
+	st->st_gid = record->gid;
+}
+
 struct err *owner_stat(int fd, struct stat *st)
 {
+	struct record record = { .device_len = -1 };
 	char text[64];
 	ssize_t len;
 
@@ -243,36 +328,42 @@ struct err *owner_stat(int fd, struct stat *st)
 		return NULL;
 	len = fgetxattr(fd, OWNER, text, sizeof(text));
 	TRY(check_read(len));
-	(void)parse_owner(text, len, &st->st_uid, &st->st_gid);
-	if (!S_ISREG(st->st_mode))
-		return NULL;
-	len = fgetxattr(fd, DEVICE, text, sizeof(text));
-	TRY(check_read(len));
-	take_device(text, len, st);
+	record.has_owner = parse_owner(text, len, &record.uid, &record.gid);
+	if (S_ISREG(st->st_mode)) {
+		record.device_len = fgetxattr(fd, DEVICE, record.device, sizeof(record.device));
+		TRY(check_read(record.device_len));
+	}
+	believe(&record, st);
 	return NULL;
 }
 
 struct err *owner_stat_at(int dir_fd, const char *name, struct stat *st)
 {
-	char buf[PATH_SIZE], text[64];
+	struct record record = { .device_len = -1 };
+	char buf[PATH_SIZE];
 	const char *path;
-	ssize_t len;
 
 	if (!owner_recorded())
 		return NULL;
 	path = path_of(buf, dir_fd, name);
 	errno = 0;
-	if (!owner_find_record(path, false, st->st_mode, &st->st_uid, &st->st_gid) && errno)
+	record.has_owner = owner_find_record(path, false, st->st_mode, &record.uid, &record.gid);
+	if (!record.has_owner && errno)
 		TRY(check_read(-1));
-	if (!S_ISREG(st->st_mode))
-		return NULL;
-	len = lgetxattr(path, DEVICE, text, sizeof(text));
-	TRY(check_read(len));
-	take_device(text, len, st);
+	if (S_ISREG(st->st_mode)) {
+		record.device_len = lgetxattr(path, DEVICE, record.device, sizeof(record.device));
+		TRY(check_read(record.device_len));
+	}
+	believe(&record, st);
 	return NULL;
 }
 
 /* ---- devices ---- */
+
+bool owner_forget_device(const char *path)
+{
+	return lremovexattr(path, DEVICE) == 0 || errno == ENODATA || errno == EOPNOTSUPP;
+}
 
 static struct err *record_device(int dir_fd, const char *name, mode_t mode, dev_t number)
 {

@@ -13,7 +13,9 @@
  *
  * overlayfs copies all three up with the file, and rename(2) keeps them: what a later step changes
  * keeps its owner. None of them enters or leaves a blob (overlay/xattr.h): whoever reads a tree asks
- * owner_stat(). As root of the machine nothing is recorded, and no record is read.
+ * owner_stat(). As root of the machine nothing is recorded, and no record is read. In a namespace of several ids
+ * a record counts only on a file that is root's (who writes them), and an owner only if one of the two ids is not
+ * mapped there: whoever else owns a file can write attributes to it, and owners that are mapped are true ones.
  */
 #ifndef OVERLAY_OWNER_H
 #define OVERLAY_OWNER_H
@@ -53,12 +55,15 @@ struct err *owner_make_device(int dir_fd, const char *name, mode_t mode, dev_t n
 bool owner_record(const char *path, bool follow, mode_t mode, uid_t uid, gid_t gid);
 /* What is recorded there; false if nothing is, and the two are as they were. */
 bool owner_find_record(const char *path, bool follow, mode_t mode, uid_t *ret_uid, gid_t *ret_gid);
+/* No device is recorded there any more, of something that is no directory. False, with errno. */
+bool owner_forget_device(const char *path);
 
 /*
  * What a step made in the upper directory `fs_fd` of its layer, and nobody gave to anybody, belongs to
  * `uid` and `gid`, or to the group of a directory with a set-gid bit: with one id alone the kernel could
  * not say so. What was copied up keeps what it has: overlayfs marks it, and where something else stacks
  * the layers it is what `below_fd`, a view of what lies below (-1: overlayfs), has under the same name.
+ * Only a step of root is overseen: what another has recorded itself is overwritten, and devices are none.
  */
 struct err *owner_settle(int fs_fd, int below_fd, uid_t uid, gid_t gid) MUST_USE;
 

@@ -75,7 +75,8 @@ static void name_it(char buf[static PATH_SIZE], const struct walk_entry *entry)
 }
 
 /* Whether it is the step's, and not a copy of what lies below. */
-static bool is_new(const struct settling *s, const char *path, const struct walk_entry *entry)
+static bool is_new(const struct settling *s, const char *path, mode_t mode,
+		   const struct walk_entry *entry)
 {
 	struct stat st;
 	char value;
@@ -84,27 +85,32 @@ static bool is_new(const struct settling *s, const char *path, const struct walk
 		return false;
 	return s->below_fd < 0 ||
 	       fstatat(s->below_fd, entry->tar.path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	       (st.st_mode & S_IFMT) != (entry->st->st_mode & S_IFMT);
+	       (st.st_mode & S_IFMT) != (mode & S_IFMT);
 }
 
 static struct err *settle(void *arg, const struct walk_entry *entry)
 {
 	struct settling *s = arg;
-	uid_t uid = 0;
-	gid_t gid = 0, wanted = s->gid;
+	uid_t uid;
+	gid_t gid, wanted = s->gid;
+	mode_t mode = entry->st->st_mode;
 	char path[PATH_SIZE];
 
 	go_up(s, entry->tar.path);
 	if (s->above.len > 0 && vec_last(&s->above)->passes_on)
 		wanted = vec_last(&s->above)->gid;
 	name_it(path, entry);
+	if (S_ISCHR(mode) ||
+	    S_ISBLK(mode)) /* with one id alone there are none but those that are recorded */
+		mode = S_IFREG;
 	if (s->above.len > 0 && (s->uid || wanted) &&
-	    !owner_find_record(path, false, entry->st->st_mode, &uid, &gid) &&
-	    is_new(s, path, entry)) {
-		uid = s->uid;
+	    (s->uid || !owner_find_record(path, false, mode, &uid, &gid)) &&
+	    is_new(s, path, mode, entry)) {
 		gid = wanted;
-		if (!owner_record(path, false, entry->st->st_mode, uid, gid))
+		if (!owner_record(path, false, mode, s->uid, gid))
 			return err_sys("record the owner");
+		if (s->uid && S_ISREG(mode) && !owner_forget_device(path))
+			return err_sys("take the record of a device away");
 	} else {
 		gid = entry->st->st_gid;
 	}

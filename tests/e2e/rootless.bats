@@ -197,6 +197,40 @@ give_place() {
 	done
 }
 
+@test "a step under a USER forges no file of root's and no device" {
+	need setfattr
+	give_place
+	mkdir -m 777 tree/work
+	# setfattr of the machine, with what it is linked to
+	for file in $(command -v setfattr) $(ldd "$(command -v setfattr)" | grep -o '/[^ ]*'); do
+		mkdir -p "tree/$(dirname "$file")"
+		cp -L "$file" "tree/$file"
+	done
+	tar -C tree --sort=name --mtime=@0 --numeric-owner -cf there/tools.tar .
+	cat >there/Recipe <<-'EOF'
+		FROM tools
+		USER 1000
+		RUN cd /work && cp /bin/busybox su && chmod 4755 su && setfattr -n user.cairn.owner -v 0:0 su && \
+			mkdir d && setfattr -n user.cairn.owner -v 0:0 d && \
+			touch disk other && chmod 666 disk && setfattr -n user.cairn.device -v "b 8:0" disk && \
+			setfattr -n user.cairn.device -v "c 1:1" other && setfattr -n user.cairn.owner -v 0:6 other
+	EOF
+	mkdir there/ctx && cp there/Recipe there/ctx && chmod -R a+rX there
+	for as in alone "user cairn"; do
+		(
+			[ "$as" = alone ] || cd there
+			$as import tools.tar tools
+			$as build --progress plain -t app ctx
+			$as export -o "$([ "$as" = alone ] || echo "$RL_HOME/")forged.tar" app
+		) >log 2>&1 || fail "$(tail -n 20 log)"
+		[ "$as" = alone ] && out=there/forged.tar || out=$RL_HOME/forged.tar
+		equal "$(tar --numeric-owner -tvf "$out" | awk '$6 ~ "^(./)?work/." {print $1, $2, $6}' | sed 's,[.]/,,' | sort)" "$(
+			printf '%s\n' "-rw-r--r-- 1000/1000 work/other" "-rw-rw-rw- 1000/1000 work/disk" \
+				"-rwsr-xr-x 1000/1000 work/su" "drwxr-xr-x 1000/1000 work/d/" | sort
+		)"
+	done
+}
+
 @test "where only newgidmap fails a user builds alone, and hears why" {
 	EPOCH=1
 	give_context <<<'FROM plain'
