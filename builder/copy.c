@@ -266,6 +266,10 @@ static struct err *copy_file(struct copier *c, const struct item *item, const st
 {
 	bool done;
 
+	if (whiteout_reserved(name)) /* before the store can take it for one of its own */
+		return err_new(ERR_INVALID,
+			       "'%s%s%s' cannot be in a layer: it would be a whiteout there",
+			       place->path, place->path[0] ? "/" : "", name);
 	TRY(make_room(place, name));
 	TRY(link_again(c, item->node, place, name, &done));
 	if (done)

@@ -288,7 +288,7 @@ static bool hides(int dir_fd, const char *name)
 		return true; /* it has something else */
 	snprintf(mark, sizeof(mark), ".wh.%s", name);
 	return fstatat(dir_fd, mark, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       whiteout_mark(mark, &st, &hidden) == WHITEOUT_FILE;
+	       whiteout_mark(dir_fd, mark, &st, &hidden) == WHITEOUT_FILE;
 }
 
 /* Directories that are open until they are merged. */
@@ -367,7 +367,7 @@ static struct err *take_name(struct merging *m, struct level *level, size_t i, c
 
 	if (fstatat(level->fds[i], name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys("look at '%s'", name);
-	if (whiteout_reserved(name) && whiteout_mark(name, &st, &hidden) != WHITEOUT_NONE) {
+	if (whiteout_mark(level->fds[i], name, &st, &hidden) != WHITEOUT_NONE) {
 		map_put(&level->known, str_of(hidden), &decided);
 		return NULL;
 	}

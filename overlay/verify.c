@@ -134,7 +134,7 @@ static bool whiteout_holds(int fs_fd, struct str line)
 	if (fstatat(dir_fd, name + 4, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return whiteout_is(&st) || opaque;
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return whiteout_mark(name, &st, &hidden) == WHITEOUT_FILE;
+		return whiteout_mark(dir_fd, name, &st, &hidden) == WHITEOUT_FILE;
 	return opaque;
 }
 

@@ -110,10 +110,10 @@ static void level_auto_(struct level *level)
 /* ---- names ---- */
 
 /* A name of a layer that reads as a whiteout in a blob, and may be one here. */
-static void check_mark(const struct stat *st, struct name *name, bool *ret_there)
+static void check_mark(int dir_fd, const struct stat *st, struct name *name, bool *ret_there)
 {
 	const char *hidden;
-	enum whiteout_kind kind = whiteout_mark(name->text, st, &hidden);
+	enum whiteout_kind kind = whiteout_mark(dir_fd, name->text, st, &hidden);
 
 	*ret_there = kind != WHITEOUT_OPAQUE; /* that is asked of the directory */
 	if (kind != WHITEOUT_FILE)
@@ -139,7 +139,7 @@ static struct err *check_name(int dir_fd, bool layer, struct name *name, bool *r
 	name->type = (unsigned char)IFTODT(st.st_mode);
 	name->whiteout = whiteout_is(&st);
 	if (reserved)
-		check_mark(&st, name, ret_there);
+		check_mark(dir_fd, &st, name, ret_there);
 	return NULL;
 }
 

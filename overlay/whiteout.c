@@ -16,6 +16,7 @@
 #define PREFIX ".wh."
 #define OPAQUE_NAME ".wh..wh..opq"
 #define OPAQUE_XATTR "user.overlay.opaque"
+#define MARK_XATTR "user.overlay.cairn-mark"
 
 /* Where overlayfs keeps its own xattrs: below the first with userxattr, else below the second. */
 static const char *const private_prefix[] = { "user.overlay.", "trusted.overlay." };
@@ -52,12 +53,34 @@ bool whiteout_is(const struct stat *st)
 	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
 }
 
-enum whiteout_kind whiteout_mark(const char *name, const struct stat *st, const char **ret_name)
+/* Whether the file system, or who lets us use it, does not know the usual spelling. */
+static bool is_refusal(int error)
+{
+	return error == EPERM || error == EOPNOTSUPP || error == ENOSYS || error == EINVAL;
+}
+
+/* Whether the file `fd` was made by make_mark(). Steps and contexts can have files that look like
+ * marks; the attribute they cannot give. Where there are no attributes, nothing but this program
+ * writes to layers (overlay/driver.h), and it makes no other file of such a name. */
+static bool is_proven(int fd)
+{
+	char value;
+	ssize_t len = fgetxattr(fd, MARK_XATTR, &value, sizeof(value));
+
+	return len < 0 ? is_refusal(errno) : len == 1 && value == 'y';
+}
+
+enum whiteout_kind whiteout_mark(int dir_fd, const char *name, const struct stat *st,
+				 const char **ret_name)
 {
 	enum whiteout_kind kind = WHITEOUT_NONE;
+	AUTO(fd) int fd = -1;
 
 	if (!S_ISREG(st->st_mode) || (st->st_mode & 07777) || st->st_size ||
 	    !whiteout_reserved(name))
+		return WHITEOUT_NONE;
+	fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || !is_proven(fd))
 		return WHITEOUT_NONE;
 	err_free(whiteout_parse(name, &kind, ret_name)); /* what hides nothing is no mark */
 	return kind;
@@ -65,17 +88,13 @@ enum whiteout_kind whiteout_mark(const char *name, const struct stat *st, const 
 
 static struct err *make_mark(int dir_fd, const char *name)
 {
-	AUTO(fd) int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0);
+	AUTO(fd)
+	int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
-	if (fd < 0 || fchmod(fd, 0) < 0)
+	if (fd < 0 || (fsetxattr(fd, MARK_XATTR, "y", 1, 0) < 0 && !is_proven(fd)) ||
+	    fchmod(fd, 0) < 0)
 		return err_sys("make '%s'", name);
 	return NULL;
-}
-
-/* Whether the file system, or who lets us use it, does not know the usual spelling. */
-static bool is_refusal(int error)
-{
-	return error == EPERM || error == EOPNOTSUPP || error == ENOSYS || error == EINVAL;
 }
 
 static struct err *hide_by_mark(int dir_fd, const char *name)

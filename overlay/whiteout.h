@@ -6,8 +6,9 @@
  * store (overlayfs, mounted with userxattr): a character device 0:0 called NAME;
  * a directory with the xattr user.overlay.opaque = "y". Where the file system of the
  * store can hold neither, because it is itself an overlay or knows no attributes,
- * they are marks: files called as in blobs, empty and of mode 0. Overlayfs does not
- * read them, so it is no storage driver there (overlay/driver.h). Every other xattr
+ * they are marks: files called as in blobs, empty and of mode 0, with an xattr that
+ * overlayfs lets nobody set (user.overlay.cairn-mark) if there can be any. Overlayfs does
+ * not read them, so it is no storage driver there (overlay/driver.h). Every other xattr
  * user.overlay.* and trusted.overlay.* is overlayfs's own: it is never written
  * to a blob, and one found in a blob is escaped on unpacking (user.overlay.X ->
  * user.overlay.overlay.X), so that no layer can speak to the kernel.
@@ -33,8 +34,10 @@ struct err *whiteout_parse(const char *name, enum whiteout_kind *ret, const char
 bool whiteout_reserved(const char *name);
 
 bool whiteout_is(const struct stat *st); /* a character device 0:0 */
-/* What a file of a layer with these data is as a mark; as whiteout_parse(). */
-enum whiteout_kind whiteout_mark(const char *name, const struct stat *st, const char **ret_name);
+/* What the file `name` of a layer's directory, with these data, is as a mark; as whiteout_parse(). A
+ * file that only looks like one, as a step can make it, is none. */
+enum whiteout_kind whiteout_mark(int dir_fd, const char *name, const struct stat *st,
+				 const char **ret_name);
 /* ERR_SYSTEM with EEXIST if the name is taken. */
 struct err *whiteout_make(int dir_fd, const char *name) MUST_USE;
 struct err *whiteout_set_opaque(int dir_fd) MUST_USE;

@@ -68,6 +68,25 @@ drivers() {
 	done
 }
 
+@test "neither a step nor COPY can make a whiteout of a file of that name" {
+	need_root
+	mkdir -p fs/{bin,tmp} evil
+	cp "$(command -v busybox)" fs/bin/busybox
+	for name in sh chmod; do ln -s busybox fs/bin/$name; done
+	echo f >fs/f
+	touch evil/.wh.f
+	chmod 0 evil/.wh.f
+	for driver in overlay copy; do
+		export CAIRN_STORAGE_DRIVER=$driver CAIRN_ROOT=$BATS_TEST_TMPDIR/$driver
+		for line in 'RUN : >/.wh.f && chmod 0 /.wh.f' 'RUN : >/tmp/.wh..wh..opq && chmod 0 /tmp/.wh..wh..opq' \
+			'COPY evil /' 'COPY evil/.wh.f /tmp/'; do
+			printf '%s\n' 'FROM scratch' 'COPY fs /' "$line" >Recipe
+			fails 1 build
+			says 'cannot be in a layer: it would be a whiteout there'
+		done
+	done
+}
+
 @test "for an ordinary user, too" {
 	need_root
 	recipe

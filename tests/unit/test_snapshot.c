@@ -5,9 +5,12 @@
 #include <errno.h>
 #include <sys/xattr.h>
 
+#include "base/err.h"
+#include "base/stream.h"
 #include "overlay/diff.h"
 #include "overlay/merge.h"
 #include "overlay/snapshot.h"
+#include "overlay/whiteout.h"
 #include "tests/unit/tmp.h"
 
 #define NOW "300" /* what times of the test become */
@@ -228,14 +231,36 @@ TEST(marks_are_whiteouts_too)
 	AUTO(fd) int below = tree_unpacked(tmp_fd, "below", F("a") F("b") D("o") F("o/p"));
 	AUTO(fd) int layer = tree_unpacked(tmp_fd, "layer", F("b"));
 	AUTO(fd) int dest = tree_make(tmp_fd, "dest");
+	AUTO(fd) int mark = openat(layer, ".wh.a", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	const int fds[] = { layer, below };
 	const struct merge merge = { .layer_fds = fds, .count = 2, .root_fd = layer };
 	AUTO(buf) struct buf got = BUF_INIT(BUF_MAX);
 
-	assert_true(put(layer, ".wh.a", "", 0) && fchmodat(layer, ".wh.a", 0, 0) == 0);
+	assert_int_equal(fsetxattr(mark, "user.overlay.cairn-mark", "y", 1, 0), 0);
+	assert_int_equal(fchmod(mark, 0), 0);
 	assert_ok(merge_layers(&merge, dest));
 	tree_text(&got, dest, false);
 	assert_text("hidden", &got, F("b") D("o") F("o/p"));
+}
+
+TEST(what_only_looks_like_a_mark_is_none)
+{
+	AUTO(fd) int layer = tree_make(tmp_fd, "layer");
+	const char *names[] = { ".wh.a", ".wh..wh..opq" };
+	const struct diff_opts opts = { .below_fd = -1 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		AUTO(sink) struct sink *nowhere = sink_null();
+		struct diff_result result;
+		const char *hidden;
+		struct stat st;
+
+		assert_true(put(layer, names[i], "", 0) && fchmodat(layer, names[i], 0, 0) == 0);
+		assert_int_equal(fstatat(layer, names[i], &st, 0), 0);
+		assert_int_equal(whiteout_mark(layer, names[i], &st, &hidden), WHITEOUT_NONE);
+		assert_fails(diff_write(layer, &opts, nowhere, &result), ERR_INVALID);
+		assert_int_equal(unlinkat(layer, names[i], 0), 0);
+	}
 }
 
 int main(void)
@@ -246,6 +271,7 @@ int main(void)
 		cmocka_unit_test(layers_merge_as_overlayfs_shows_them),
 		cmocka_unit_test(holes_and_attributes_are_copied),
 		cmocka_unit_test(marks_are_whiteouts_too),
+		cmocka_unit_test(what_only_looks_like_a_mark_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
