@@ -352,11 +352,13 @@ bounded() {
 	eventually 60 part_is_here 9900000
 	kill -9 "$job"
 	wait "$job" || equal "$?" 137
-	here=$(stat -c %s "$CAIRN_ROOT"/partial/*)
+	# The config may have been under way as well: 281 bytes, not looked at here.
+	here=$(stat -c %s "$CAIRN_ROOT/partial/${LAYER#*:}")
 	LAYOUT=big faulty ''
 	pull
 	pulled "$(cat digest)"
-	equal "$(responses f 'map(select(.event == "response" and .status == 206).sent) | add')" \
+	equal "$(responses f 'map(select(.event == "response" and .status == 206 and
+			.sent > 1000).sent) | add')" \
 		"$(($(stat -c %s "$CAIRN_ROOT/blobs/sha256/${LAYER#*:}") - here))"
 }
 
