@@ -268,6 +268,6 @@ help:
 clean:
 	rm -rf build
 
-.PHONY: all demo check units check-unit check-e2e check-golden sanitize fuzz fuzz-run bench kills soak races powercut real lint man install install-man help clean
+.PHONY: all demo check units check-unit check-e2e check-golden sanitize fuzz fuzz-run bench kills soak races powercut storage real lint man install install-man help clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(SPAWNER_OBJ:.o=.d) $(B)/cli/main.d $(KILLS)/stepper.d $(UNITS:=.d) $(FUZZ:=.d)
