@@ -8,10 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/err.h"
+#include "base/str.h"
 
 #define BORROWER_STACK ((size_t)64 * 1024)
 
@@ -42,6 +45,22 @@ struct err *process_borrow(int (*run)(void *arg), void *arg, int flags, pid_t *r
 	if (pid < 0)
 		return err_sys("clone a process");
 	*ret_pid = pid;
+	return NULL;
+}
+
+char *program_find(const char *name, const char *path)
+{
+	struct str rest = str_of(path);
+
+	while (rest.at) {
+		struct str dir = str_cut(&rest, ':');
+		AUTO(mem) char *file = xasprintf("%.*s/%s", STR_ARG(dir), name);
+		struct stat st;
+
+		if (str_starts(dir, "/") && stat(file, &st) == 0 && S_ISREG(st.st_mode) &&
+		    access(file, X_OK) == 0)
+			return STEAL(file);
+	}
 	return NULL;
 }
 

@@ -1,5 +1,5 @@
 /*
- * base/process.h - how processes end, and handles that cannot mean another one.
+ * base/process.h - where programs are, how processes end, and handles that cannot mean another one.
  */
 #ifndef BASE_PROCESS_H
 #define BASE_PROCESS_H
@@ -33,6 +33,13 @@ struct process_end process_decode(int wait_status);
 /* "SIGKILL"; "signal 77" for one without a name. Static or in `buf`. */
 #define SIGNAL_NAME_SIZE 16
 const char *signal_name(int number, char buf[static SIGNAL_NAME_SIZE]);
+
+/* Where distributions put programs, as a PATH. */
+#define PROGRAM_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* The file of a program in `path`, a list of directories as PATH is one (NULL: an empty one), owned by
+ * the caller; NULL if it is in none of them. Parts that are no absolute paths are passed over. */
+char *program_find(const char *name, const char *path) MUST_USE;
 
 /* Wait for a child by its pidfd and reap it. */
 struct err *process_wait(int pidfd, struct process_end *ret) MUST_USE;

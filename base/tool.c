@@ -43,25 +43,13 @@ static const char *variable(const struct tool *tool, const char *name)
 	return NULL;
 }
 
-/* Parts of PATH that are no absolute paths are passed over. */
 static struct err *find_path(const struct tool *tool, char **ret)
 {
-	struct str rest = str_of(variable(tool, "PATH"));
 	const char *name = tool->argv[0];
 
-	if (name[0] == '/') {
-		*ret = xstrdup(name);
+	*ret = name[0] == '/' ? xstrdup(name) : program_find(name, variable(tool, "PATH"));
+	if (*ret)
 		return NULL;
-	}
-	while (rest.at) {
-		struct str dir = str_cut(&rest, ':');
-		AUTO(mem) char *path = xasprintf("%.*s/%s", STR_ARG(dir), name);
-
-		if (path[0] == '/' && dir.len > 0 && access(path, X_OK) == 0) {
-			*ret = STEAL(path);
-			return NULL;
-		}
-	}
 	return err_new(ERR_NOT_FOUND, "the program '%s' is not in the PATH", name);
 }
 

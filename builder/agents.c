@@ -104,20 +104,13 @@ SYSTEM_CALLS_ONLY static int run_launch(void *arg)
 	return 127;
 }
 
-static struct err *find_program(const char *name, char **ret)
+static struct err *find(const char *name, char **ret)
 {
 	const char *path = getenv("PATH");
-	struct str rest = str_of(path ? path : "/usr/bin:/bin");
 
-	while (rest.at) {
-		struct str dir = str_cut(&rest, ':');
-		AUTO(mem) char *file = xasprintf("%.*s/%s", STR_ARG(dir), name);
-
-		if (file[0] == '/' && dir.len > 0 && access(file, X_OK) == 0) {
-			*ret = STEAL(file);
-			return NULL;
-		}
-	}
+	*ret = program_find(name, path ? path : "/usr/bin:/bin");
+	if (*ret)
+		return NULL;
 	return err_note(err_new(ERR_NOT_FOUND, "the program %s is not in the PATH", name),
 			"Keys of --ssh need it: install the OpenSSH client, or give the socket of "
 			"an agent that runs already.");
@@ -140,7 +133,7 @@ static struct err *start_program(const char *name, char *const *argv, struct lau
 	AUTO(fd) int null_fd = -1;
 	pid_t pid;
 
-	TRY(find_program(name, &path));
+	TRY(find(name, &path));
 	TRY(open_null(&null_fd));
 	launch->path = path;
 	launch->argv = argv;

@@ -20,31 +20,22 @@
 #include "overlay/mount.h"
 #include "overlay/skeleton.h"
 
-#define USUAL_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define LIST_MAX ((size_t)64 * 1024) /* of the option that names the layers */
 #define SAID_MAX ((size_t)4096)
 
 /* ---- the program ---- */
 
 /* Where it is; NULL if it is nowhere. Owned by the caller. */
-static char *find_program(void)
+static char *find(void)
 {
 	const char *path = getenv("PATH");
-	struct str rest = str_of(path && *path ? path : USUAL_PATH);
 
-	while (rest.at) {
-		struct str dir = str_cut(&rest, ':');
-		AUTO(mem) char *file = xasprintf("%.*s/" FUSE_PROGRAM, STR_ARG(dir));
-
-		if (dir.len > 0 && dir.at[0] == '/' && access(file, X_OK) == 0)
-			return STEAL(file);
-	}
-	return NULL;
+	return program_find(FUSE_PROGRAM, path && *path ? path : PROGRAM_PATH);
 }
 
 bool fuse_is_installed(void)
 {
-	AUTO(mem) char *path = find_program();
+	AUTO(mem) char *path = find();
 
 	return path != NULL;
 }
@@ -225,7 +216,7 @@ static struct err *start_on(const struct overlay_spec *spec, const char *path, i
 
 struct err *fuse_mount(const struct overlay_spec *spec, int *ret_fd)
 {
-	AUTO(mem) char *path = find_program();
+	AUTO(mem) char *path = find();
 	AUTO(fd) int fuse_fd = -1;
 	AUTO(fd) int said_fd = -1;
 	AUTO(fd) int root_fd = -1;

@@ -23,7 +23,6 @@
 #include "overlay/network-private.h"
 #include "overlay/network.h"
 
-#define USUAL_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define DEVICE "/dev/net/tun"
 #define WAIT_NS ((uint64_t)30 * 1000000000)
 #define ASK_MS 100 /* how soon it is noticed that a scope was stopped */
@@ -82,22 +81,13 @@ const struct network_tool network_tools[] = {
 
 /* ---- starting ---- */
 
-static struct err *find_program(const char *name, char **ret)
+static struct err *find(const char *name, char **ret)
 {
 	const char *own = secure_getenv("PATH");
-	AUTO(mem) char *path = xasprintf("%s:" USUAL_PATH, own ? own : "");
-	struct str rest = str_of(path);
+	AUTO(mem) char *path = xasprintf("%s:" PROGRAM_PATH, own ? own : "");
 
-	while (rest.at) {
-		struct str dir = str_cut(&rest, ':');
-		AUTO(mem) char *file = xasprintf("%.*s/%s", STR_ARG(dir), name);
-
-		if (file[0] == '/' && dir.len > 0 && access(file, X_OK) == 0) {
-			*ret = STEAL(file);
-			return NULL;
-		}
-	}
-	return err_new(ERR_NOT_FOUND, "%s is not installed", name);
+	*ret = program_find(name, path);
+	return *ret ? NULL : err_new(ERR_NOT_FOUND, "%s is not installed", name);
 }
 
 /* Every program needs it, and tells less well that it cannot be had. */
@@ -176,7 +166,7 @@ struct launch {
 
 SYSTEM_CALLS_ONLY static const char *become_carrier(const struct launch *l)
 {
-	static const char *const environment[] = { "PATH=" USUAL_PATH, NULL };
+	static const char *const environment[] = { "PATH=" PROGRAM_PATH, NULL };
 	static const unsigned char usual[64]; /* a struct sigaction of the kernel's, all 0 */
 	static const uint64_t none;
 	static const char namespace_path[] = "/proc/self/fd/3";
@@ -255,7 +245,7 @@ struct err *carrier_start(const struct network_tool *tool, const struct link *li
 	struct launch l = { .spawner_pidfd = opts->spawner_pidfd, .carrier = ret };
 	pthread_t thread;
 
-	TRY(find_program(tool->name, &path));
+	TRY(find(tool->name, &path));
 	TRY(check_device());
 	TRY(make_argv(tool, opts, &argv));
 	l.argv = (const char *const *)strings_argv(&argv);

@@ -51,20 +51,14 @@ static struct err *check_suffix(const char *suffix)
 	return suffix[0] ? NULL : err_new(ERR_INVALID, "a credential helper without a name");
 }
 
-/* The program's path, owned. Parts of PATH that are no absolute paths are passed over. */
-static struct err *find_program(const struct credential_helper *helper, char **ret)
+/* The program's path, owned. */
+static struct err *find(const struct credential_helper *helper, char **ret)
 {
-	struct str rest = str_of(config_variable(helper->paths, "PATH"));
+	AUTO(mem) char *name = xasprintf(PREFIX "%s", helper->suffix);
 
-	while (rest.at) {
-		struct str dir = str_cut(&rest, ':');
-		AUTO(mem) char *path = xasprintf("%.*s/" PREFIX "%s", STR_ARG(dir), helper->suffix);
-
-		if (path[0] == '/' && dir.len > 0 && access(path, X_OK) == 0) {
-			*ret = STEAL(path);
-			return NULL;
-		}
-	}
+	*ret = program_find(name, config_variable(helper->paths, "PATH"));
+	if (*ret)
+		return NULL;
 	return err_new(ERR_DENIED, "the credential helper " PREFIX "%s is not in the PATH",
 		       helper->suffix);
 }
@@ -160,7 +154,7 @@ static struct err *start(struct run *run, const char *verb, struct str input)
 	pid_t pid = -1;
 
 	TRY(check_suffix(run->helper->suffix));
-	TRY(find_program(run->helper, &program));
+	TRY(find(run->helper, &program));
 	TRY(make_input(input, &in));
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return err_sys("make a pipe");

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/process.h"
+#include "tests/unit/tmp.h"
 
 /* A child that exits with `code` or, if `number` is not 0, kills itself. Its pidfd. */
 static int start_child(int code, int number)
@@ -100,6 +101,40 @@ TEST(a_borrowed_child_shares_memory_and_has_ended_on_return)
 		     ERR_SYSTEM);
 }
 
+TEST(a_program_is_a_file_that_can_be_run_in_an_absolute_directory)
+{
+	AUTO(mem)
+	char *path = xasprintf("::%s/none:bin:%s/dir:%s/bad:%s/bin:%s/bin2", tmp_path, tmp_path,
+			       tmp_path, tmp_path, tmp_path);
+	AUTO(mem) char *want = xasprintf("%s/bin/tool", tmp_path);
+	AUTO(mem) char *found = NULL;
+	/* a directory of the name, a file that nobody runs, and two that are right */
+	static const char *const dirs[] = { "dir/tool", "bad", "bin", "bin2" };
+	static const struct {
+		const char *path;
+		mode_t mode;
+	} files[] = { { "bad/tool", 0644 }, { "bin/tool", 0755 }, { "bin2/tool", 0755 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		AUTO(fd) int fd = -1;
+
+		assert_ok(file_make_dirs(tmp_fd, dirs[i], 0755, &fd));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		AUTO(fd)
+		int fd = openat(tmp_fd, files[i].path, O_WRONLY | O_CREAT, files[i].mode);
+
+		assert_true(fd >= 0);
+	}
+	assert_int_equal(fchdir(tmp_fd), 0);
+	found = program_find("tool", path);
+	assert_string_equal(found, want);
+	assert_null(program_find("tool", "bin"));
+	assert_null(program_find("tool", "/none:"));
+	assert_null(program_find("tool", ""));
+	assert_null(program_find("tool", NULL));
+}
+
 TEST(names_signals)
 {
 	char buf[SIGNAL_NAME_SIZE];
@@ -116,8 +151,9 @@ int main(void)
 		cmocka_unit_test(decodes_the_status_of_wait),
 		cmocka_unit_test(a_signal_for_one_that_is_gone_is_no_error),
 		cmocka_unit_test(a_borrowed_child_shares_memory_and_has_ended_on_return),
+		cmocka_unit_test(a_program_is_a_file_that_can_be_run_in_an_absolute_directory),
 		cmocka_unit_test(names_signals),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);
 }
