@@ -4,15 +4,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/cancel.h"
+#include "base/clock.h"
 #include "base/err.h"
-#include "base/file.h"
 #include "base/process.h"
 #include "base/str.h"
 #include "base/vec.h"
@@ -21,7 +28,8 @@
 #include "overlay/skeleton.h"
 
 #define LIST_MAX ((size_t)64 * 1024) /* of the option that names the layers */
-#define SAID_MAX ((size_t)4096)
+#define SAID_MAX 4096
+#define ASK_MS 100 /* how soon it is noticed that a scope was stopped */
 
 /* ---- the program ---- */
 
@@ -83,15 +91,52 @@ static void reap(void)
 	pthread_mutex_unlock(&running.lock);
 }
 
-static struct err *start_program(struct start *start)
-{
-	pid_t pid;
+/* One that has not yet shown that it works. */
+struct program {
+	pid_t pid; /* 0 once it was waited for, or is among the running */
+	int pidfd; /* owned */
+	int said_fd;
+};
 
-	reap();
-	TRY(err_wrap(process_borrow(run_program, start, 0, &pid, NULL), FUSE_PROGRAM));
+/* It and what it has started: nobody has the other end of the mount then. */
+static void end_program(struct program *program, int *ret_status)
+{
+	kill(-program->pid, SIGKILL);
+	err_free(process_signal(program->pidfd, SIGKILL)); /* if it leads no group yet */
+	while (waitpid(program->pid, ret_status, __WALL) < 0 && errno == EINTR)
+		;
+	program->pid = 0;
+}
+
+static void program_auto_(struct program *program)
+{
+	int status;
+
+	if (program->pid > 0)
+		end_program(program, &status);
+	if (program->pidfd >= 0)
+		close(program->pidfd);
+	if (program->said_fd >= 0)
+		close(program->said_fd);
+}
+
+static void let_run(struct program *program)
+{
 	pthread_mutex_lock(&running.lock);
-	vec_push(&running.pids, pid);
+	vec_push(&running.pids, program->pid);
 	pthread_mutex_unlock(&running.lock);
+	program->pid = 0;
+}
+
+/* A file in memory that does not grow: what is said beyond it is lost. */
+static struct err *make_said(int *ret_fd)
+{
+	*ret_fd = memfd_create(FUSE_PROGRAM, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (*ret_fd < 0)
+		return err_sys("make a memory file");
+	if (ftruncate(*ret_fd, SAID_MAX) < 0 ||
+	    fcntl(*ret_fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) < 0)
+		return err_sys("set up a memory file");
 	return NULL;
 }
 
@@ -179,20 +224,8 @@ static struct err *make_mount(int fuse_fd, bool writable, int *ret_fd)
 	return *ret_fd < 0 ? err_sys("fuse: fsmount") : NULL;
 }
 
-/* Why the program has ended: the last line that it said. */
-static struct err *explain(int said_fd)
-{
-	AUTO(buf) struct buf said = BUF_INIT(SAID_MAX);
-	struct str text, last = { 0 };
-
-	err_free(file_read_fd(said_fd, "its words", SAID_MAX, &said));
-	for (text = str_trim(buf_str(&said)); text.len;)
-		last = str_cut(&text, '\n');
-	return err_new(ERR_UNSUPPORTED, FUSE_PROGRAM " has ended: %.*s", STR_ARG(last));
-}
-
 static struct err *start_on(const struct overlay_spec *spec, const char *path, int fuse_fd,
-			    int said_fd)
+			    struct program *ret)
 {
 	AUTO(buf) struct buf layers = BUF_INIT(LIST_MAX);
 	AUTO(handed) struct handed handed = { 0 };
@@ -208,19 +241,117 @@ static struct err *start_on(const struct overlay_spec *spec, const char *path, i
 	TRY(hand(&handed, fuse_fd, &fd));
 	snprintf(target, sizeof(target), "/dev/fd/%d", fd);
 	args[3] = layers.at;
-	TRY(hand(&handed, said_fd, &start.said_fd));
+	TRY(make_said(&ret->said_fd));
+	TRY(hand(&handed, ret->said_fd, &start.said_fd));
 	start.fd_count = handed.count - 1; /* without that */
 	start.argv = (char *const *)(const void *)args;
-	return start_program(&start);
+	reap();
+	return err_wrap(process_borrow(run_program, &start, CLONE_PIDFD, &ret->pid, &ret->pidfd),
+			FUSE_PROGRAM);
+}
+
+/* ---- until it works ---- */
+
+unsigned fuse_patience = 30000;
+
+/* Whether the line ends with a reason that will pass: the program knows errors as the system tells them. */
+static bool will_pass(struct str line)
+{
+	static const int passing[] = { ENOMEM, ENFILE, EMFILE, EAGAIN, EINTR, ENOSPC, EDQUOT, EIO };
+
+	for (size_t i = 0; i < ARRAY_SIZE(passing); i++)
+		if (str_ends(line, strerror(passing[i])))
+			return true;
+	return false;
+}
+
+/* Why the program has ended: the last line that it said. */
+static struct err *explain(const struct program *program, int status)
+{
+	const struct process_end end = process_decode(status);
+	char said[SAID_MAX + 1], name[SIGNAL_NAME_SIZE];
+	ssize_t got = pread(program->said_fd, said, SAID_MAX, 0);
+	struct str text, last = { 0 };
+
+	said[got > 0 ? got : 0] = '\0';
+	for (text = str_trim(str_of(said)); text.len;)
+		last = str_cut(&text, '\n');
+	if (end.signal)
+		return err_new(ERR_SYSTEM, FUSE_PROGRAM " was ended by %s",
+			       signal_name(end.signal, name));
+	if (!last.len)
+		return err_new(ERR_UNSUPPORTED, FUSE_PROGRAM " has ended, with code %d", end.code);
+	return err_new(will_pass(last) ? ERR_SYSTEM : ERR_UNSUPPORTED,
+		       FUSE_PROGRAM " has ended: %.*s", STR_ARG(last));
+}
+
+/* Looks at the mount, which takes until the program answers, or has ended. */
+struct look {
+	int root_fd, done_fd; /* borrowed; the second one is an eventfd */
+	bool seen;
+};
+
+static void *look_on_thread(void *arg)
+{
+	static const uint64_t one = 1;
+	struct look *look = arg;
+	struct stat st;
+	ssize_t rung;
+
+	look->seen = fstatat(look->root_fd, "", &st, AT_EMPTY_PATH) == 0;
+	rung = write(look->done_fd, &one, sizeof(one)); /* cannot fail: the counter is 0 */
+	(void)rung;
+	return NULL;
+}
+
+/* Until somebody has looked, but not for ever. */
+static struct err *await_look(const struct look *look)
+{
+	const uint64_t end = clock_monotonic() + fuse_patience * UINT64_C(1000000);
+	struct pollfd polled[] = { { .fd = look->done_fd, .events = POLLIN },
+				   { .fd = cancel_fd(), .events = POLLIN } };
+
+	while (!polled[0].revents) {
+		TRY(cancel_check());
+		if (clock_monotonic() > end)
+			return err_new(ERR_SYSTEM,
+				       FUSE_PROGRAM " does not begin to work, for %u seconds",
+				       fuse_patience / 1000);
+		if (poll(polled, ARRAY_SIZE(polled), ASK_MS) < 0 && errno != EINTR)
+			return err_sys("wait for " FUSE_PROGRAM);
+	}
+	return NULL;
+}
+
+static struct err *await_program(struct program *program, int root_fd)
+{
+	AUTO(fd) int done_fd = eventfd(0, EFD_CLOEXEC);
+	struct look look = { .root_fd = root_fd, .done_fd = done_fd };
+	pthread_t thread;
+	struct err *err;
+	int status = 0;
+
+	if (done_fd < 0)
+		return err_sys("make an event");
+	errno = pthread_create(&thread, NULL, look_on_thread, &look);
+	if (errno)
+		return err_sys("start a thread");
+	err = await_look(&look);
+	if (err)
+		end_program(program, &status); /* then the look fails */
+	pthread_join(thread, NULL);
+	if (err || look.seen)
+		return err;
+	end_program(program, &status);
+	return explain(program, status);
 }
 
 struct err *fuse_mount(const struct overlay_spec *spec, int *ret_fd)
 {
 	AUTO(mem) char *path = find();
 	AUTO(fd) int fuse_fd = -1;
-	AUTO(fd) int said_fd = -1;
 	AUTO(fd) int root_fd = -1;
-	struct stat st;
+	AUTO(program) struct program program = { .pidfd = -1, .said_fd = -1 };
 
 	if (!path)
 		return err_new(ERR_UNSUPPORTED, FUSE_MISSING);
@@ -229,14 +360,11 @@ struct err *fuse_mount(const struct overlay_spec *spec, int *ret_fd)
 	fuse_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	if (fuse_fd < 0)
 		return err_sys("open /dev/fuse");
-	said_fd = memfd_create(FUSE_PROGRAM, MFD_CLOEXEC);
-	if (said_fd < 0)
-		return err_sys("make a memory file");
 	TRY(make_mount(fuse_fd, spec->upper_fd > 0, &root_fd));
-	TRY(start_on(spec, path, fuse_fd, said_fd));
+	TRY(start_on(spec, path, fuse_fd, &program));
 	close(STEAL_FD(fuse_fd)); /* the program's is the only one: without it nobody waits */
-	if (fstatat(root_fd, "", &st, AT_EMPTY_PATH) < 0)
-		return explain(said_fd);
+	TRY(await_program(&program, root_fd));
+	let_run(&program);
 	*ret_fd = STEAL_FD(root_fd);
 	return NULL;
 }

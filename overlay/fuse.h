@@ -26,8 +26,11 @@ struct overlay_spec;
 
 bool fuse_is_installed(void);
 
+extern unsigned fuse_patience; /* milliseconds that it has to begin its work; less in tests */
+
 /* As overlay_mount(). ERR_UNSUPPORTED with the reason if there is no program or no /dev/fuse, or with an
- * idmap, which the program cannot show. */
+ * idmap, which the program cannot show. ERR_SYSTEM without an errno for what another try may
+ * not meet: it was killed, was short of something, or does not begin to work. */
 struct err *fuse_mount(const struct overlay_spec *spec, int *ret_fd) MUST_USE;
 
 /* Spell the upper directory of such a mount, to which nobody writes any more, as overlayfs would have
