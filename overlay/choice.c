@@ -9,7 +9,7 @@
  *	copy ok
  *
  * The first line is what the answers are for: with another one there are none. A driver
- * that was not tried has no line. Nobody locks the file: it appears whole, and who finds none
+ * that was not tried, or did not work for a reason that may pass, has no line. Nobody locks the file: it appears whole, and who finds none
  * tries for himself.
  */
 
@@ -91,7 +91,8 @@ static struct err *make_file(int dir_fd, const char *name)
 /* What the trial finds. */
 static struct err *make_lower(int fs_fd)
 {
-	static const struct timespec times[2] = { { .tv_sec = KEPT_TIME }, { .tv_sec = KEPT_TIME } };
+	static const struct timespec times[2] = { { .tv_sec = KEPT_TIME },
+						  { .tv_sec = KEPT_TIME } };
 	AUTO(fd) int dir_fd = -1, kept_fd = -1;
 
 	TRY(make_file(fs_fd, "gone"));
@@ -184,6 +185,30 @@ static bool is_refused(enum driver driver)
 	return false;
 }
 
+/* What says that nothing can be done in the store now, by any driver. */
+static bool is_fatal(const struct err *err)
+{
+	static const int numbers[] = {
+		EROFS, ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM, EAGAIN, ESTALE
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		if (err_errno(err) == numbers[i])
+			return true;
+	return err_kind(err) == ERR_CANCELLED;
+}
+
+/* What says nothing about what comes of the next try. */
+static bool is_passing(const struct err *err)
+{
+	static const int numbers[] = { 0, EINTR, EIO, EBUSY, ETIMEDOUT, ENOBUFS };
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		if (err_kind(err) == ERR_SYSTEM && err_errno(err) == numbers[i])
+			return true;
+	return false;
+}
+
 /* Only what says that the store cannot be used at all is an error. */
 static struct err *ask(struct store *store, enum driver driver, struct driver_answer *answer)
 {
@@ -191,12 +216,12 @@ static struct err *ask(struct store *store, enum driver driver, struct driver_an
 				  err_new(ERR_UNSUPPORTED, REFUSE_VARIABLE " refuses it") :
 				  try_driver(store, driver);
 
-	if (err_kind(err) == ERR_CANCELLED || err_errno(err) == EROFS || err_errno(err) == ENOSPC ||
-	    err_errno(err) == EDQUOT || err_errno(err) == EMFILE || err_errno(err) == ENOMEM)
+	if (is_fatal(err))
 		return err;
 	free(answer->reason);
 	answer->tried = true;
 	answer->works = !err;
+	answer->passing = is_passing(err);
 	answer->reason = err ? xasprintf("%.*s", REASON_MAX, err_text(err)) : NULL;
 	for (char *c = answer->reason; c && *c; c++)
 		*c = (char)(*c == '\n' ? ' ' : *c);
@@ -263,7 +288,7 @@ static struct err *write_answers(struct store *store, const struct driver_answer
 	for (int i = DRIVER_OVERLAY; i < DRIVER_COUNT; i++) {
 		const struct driver_answer *answer = &answers->at[i];
 
-		if (answer->tried)
+		if (answer->tried && !answer->passing)
 			buf_addf(&text, "%s %s%s%s\n", driver_names[i], answer->works ? "ok" : "no",
 				 answer->works ? "" : " ", answer->works ? "" : answer->reason);
 	}

@@ -52,6 +52,7 @@ struct err *driver_of(struct store *store, enum driver *ret) MUST_USE;
 /* What trying one came to. */
 struct driver_answer {
 	bool tried, works;
+	bool passing; /* it does not for a reason that may be gone next time: not remembered */
 	char *reason; /* owned; why it does not, one line */
 };
 

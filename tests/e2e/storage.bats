@@ -130,6 +130,31 @@ drivers() {
 	umount over
 }
 
+@test "an answer that may be another one next time is not kept, and nobody waits for a program for ever" {
+	need_root
+	need fuse-overlayfs
+	printf 'FROM scratch\nCOPY Recipe /\nCOPY Recipe /again\n' >Recipe
+	mkdir over lower upper work bin
+	mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work over
+	export CAIRN_ROOT=$PWD/over/store
+	printf '#!/bin/sh\necho "no: Cannot allocate memory" >&2\nexit 1\n' >bin/fuse-overlayfs
+	chmod +x bin/fuse-overlayfs
+	run -0 env PATH="$PWD/bin:$PATH" cairn build --no-cache -f Recipe .
+	says "storage driver copy"
+	says "fuse-overlayfs: fuse-overlayfs has ended: no: Cannot allocate memory"
+	equal "$(sed 1d over/store/cache/storage | cut -d ' ' -f 1,2 | xargs)" "overlay no copy ok"
+	run -0 cairn build --no-cache -f Recipe .
+	says "storage driver fuse-overlayfs"
+	number=$(own_number)
+	printf '#!/bin/sh\nexec sleep %s\n' "$number" >bin/fuse-overlayfs
+	PATH=$PWD/bin:$PATH cairn build --no-cache -f Recipe . >out 2>&1 3>&- &
+	eventually 20 sleeps "$number"
+	kill -TERM $!
+	wait $! && false || equal $? 143
+	sleeps_not "$number"
+	umount over
+}
+
 @test "what was tried is kept until the machine is another" {
 	need_root
 	printf 'FROM scratch\nCOPY Recipe /\nCOPY Recipe /again\n' >Recipe
