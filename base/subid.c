@@ -2,15 +2,14 @@
 
 #include "base/subid.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/tool.h"
 
 #define NSSWITCH "/etc/nsswitch.conf"
 #define NSSWITCH_MAX ((size_t)64 * 1024)
@@ -84,44 +83,23 @@ char *subid_source(void)
 	return err ? NULL : subid_parse_source(buf_str(&text));
 }
 
-/* Its complaints are nobody's. */
-static void run(const char *user, bool groups, int out_fd)
+unsigned subid_patience = 5000;
+
+size_t subid_ask(const char *user, bool groups, struct userns_range ret[static USERNS_RANGES_MAX],
+		 bool *ret_silent)
 {
 	const char *const argv[] = { "getsubids", groups ? "-g" : user, groups ? user : NULL,
 				     NULL };
-	const int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	AUTO(buf) struct buf out = BUF_INIT(ANSWER_MAX);
+	AUTO(tool_end) struct tool_end end = { 0 };
+	const struct tool tool = { .argv = argv,
+				   .environment = (const char *const *)environ,
+				   .dir_fd = -1,
+				   .out_fd = -1,
+				   .out = &out,
+				   .silence = subid_patience };
+	AUTO(err) struct err *err = tool_run(&tool, &end);
 
-	dup2(null_fd, 0);
-	dup2(out_fd, 1);
-	dup2(null_fd, 2);
-	execvp(argv[0], (char *const *)(uintptr_t)argv); /* NOLINT */
-	_exit(127);
-}
-
-size_t subid_ask(const char *user, bool groups, struct userns_range ret[static USERNS_RANGES_MAX])
-{
-	char text[ANSWER_MAX];
-	size_t len = 0;
-	ssize_t got = 1;
-	int ends[2], status = 0;
-	pid_t pid;
-
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return 0;
-	pid = fork();
-	if (pid == 0)
-		run(user, groups, ends[1]);
-	close(ends[1]);
-	while (got > 0 && len < sizeof(text)) {
-		do
-			got = read(ends[0], text + len, sizeof(text) - len);
-		while (got < 0 && errno == EINTR);
-		len += got > 0 ? (size_t)got : 0;
-	}
-	close(ends[0]); /* whoever says too much has no reader any more */
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (pid < 0 || status != 0)
-		return 0;
-	return subid_parse_answer((struct str){ text, len }, ret);
+	*ret_silent = err_kind(err) == ERR_NETWORK;
+	return err || end.code ? 0 : subid_parse_answer(buf_str(&out), ret);
 }

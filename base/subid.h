@@ -24,8 +24,11 @@ size_t subid_parse_answer(struct str text, struct userns_range ret[static USERNS
 
 /* As subid_parse_source(), of this machine; NULL also if that cannot be read. */
 char *subid_source(void) MUST_USE;
-/* The ranges of users or, with `groups`, of groups that `user` has, by getsubids. None if it fails. For a
- * process of one thread. */
-size_t subid_ask(const char *user, bool groups, struct userns_range ret[static USERNS_RANGES_MAX]);
+/* The ranges of users or, with `groups`, of groups that `user` has, by getsubids. None if it fails, or says
+ * nothing for so long that nobody waits for it (`*ret_silent`). */
+size_t subid_ask(const char *user, bool groups, struct userns_range ret[static USERNS_RANGES_MAX],
+		 bool *ret_silent);
+
+extern unsigned subid_patience; /* milliseconds; less in tests */
 
 #endif

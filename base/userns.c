@@ -163,13 +163,15 @@ static struct err *find_ranges(const char *rules, const char *user,
 			       struct userns_range ret[static USERNS_RANGES_MAX], size_t *ret_count)
 {
 	AUTO(mem) char *source = subid_source();
+	bool silent;
 
 	if (!source || !user)
 		return read_ranges(rules, user, ret, ret_count);
-	*ret_count = subid_ask(user, strcmp(rules, SUBGID) == 0, ret);
+	*ret_count = subid_ask(user, strcmp(rules, SUBGID) == 0, ret, &silent);
 	if (!*ret_count)
 		snprintf(reason, sizeof(reason),
-			 "getsubids has no %s of %s ('subid: %.32s' in /etc/nsswitch.conf)",
+			 "getsubids %s %s of %s ('subid: %.32s' in /etc/nsswitch.conf)",
+			 silent ? "says nothing of the" : "has no",
 			 strcmp(rules, SUBGID) == 0 ? "groups" : "ids", user, source);
 	return NULL;
 }
