@@ -20,6 +20,7 @@
 #include "builder/mounts.h"
 #include "builder/plan-private.h"
 #include "builder/run.h"
+#include "overlay/copies.h"
 #include "overlay/diff.h"
 #include "overlay/driver.h"
 #include "overlay/owner.h"
@@ -57,18 +58,13 @@ static struct err *make_mounts(struct execution *ex, struct plan_step *step, int
 }
 
 /* With one id alone what a step makes is everybody's until it is said whose it is. */
-static struct err *settle_owners(const struct execution *ex, const struct plan_step *step,
-				 int view_fd, const struct layer_stage *layer)
+static struct err *settle_owners(const struct plan_step *step, int view_fd,
+				 const struct layer_stage *layer, const struct copies *copies)
 {
 	AUTO(user) struct user user = { 0 };
-	enum driver driver;
 
-	if (userns_mode() != USERNS_SINGLE)
-		return NULL;
 	TRY(user_resolve(view_fd, str_of(step->user), &user));
-	TRY(driver_of(ex->plan->store, &driver));
-	return err_wrap(owner_settle(layer->fs_fd, driver == DRIVER_OVERLAY ? -1 : view_fd,
-				     user.uid, user.gid),
+	return err_wrap(owner_settle(layer->fs_fd, view_fd, copies, user.uid, user.gid),
 			"record owners");
 }
 
@@ -96,6 +92,8 @@ static struct err *do_run(struct execution *ex, struct plan_step *step, const st
 	const struct idmap *idmap = step->insecure ? NULL : ex->idmap;
 	struct stack mapped = *stack; /* borrows the layers */
 	struct run_site site = execution_run_site(ex, &mounts);
+	const bool alone = userns_mode() == USERNS_SINGLE;
+	AUTO(copies) struct copies copies = { 0 };
 	AUTO(mounted) struct mounted *mounted = NULL;
 	AUTO(fd) int root_fd = -1;
 
@@ -104,9 +102,9 @@ static struct err *do_run(struct execution *ex, struct plan_step *step, const st
 	TRY(stack_mount(&mapped, layer, &ex->skeleton, mounts_points_fd(&mounts), &root_fd,
 			&mounted));
 	TRY((ex->opts->run ? ex->opts->run : run_step)(&site, step, root_fd, ret_code));
-	TRY(script_wrap(mounted_settle(mounted), ex->plan->recipe->script,
+	TRY(script_wrap(mounted_settle(mounted, alone ? &copies : NULL), ex->plan->recipe->script,
 			&step->instruction->position));
-	return settle_owners(ex, step, view_fd, layer);
+	return alone ? settle_owners(step, view_fd, layer, mounted ? &copies : NULL) : NULL;
 }
 
 /* The ids of --chown: a number alone stands for the group, too; a name for its own group. */

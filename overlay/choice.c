@@ -161,7 +161,7 @@ static struct err *try_stack(enum driver driver, struct layer_stage *lower,
 	TRY(driver_mount_by(driver, &spec, &root_fd, &mounted));
 	TRY(work_on(root_fd));
 	close(STEAL_FD(root_fd));
-	TRY(mounted_settle(mounted));
+	TRY(mounted_settle(mounted, NULL));
 	return judge(upper->fs_fd, lower->fs_fd);
 }
 

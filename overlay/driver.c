@@ -175,11 +175,13 @@ struct err *driver_mount(struct store *store, const struct overlay_spec *spec, i
 	return driver_mount_by(driver, spec, ret_fd, ret);
 }
 
-struct err *mounted_settle(struct mounted *mounted)
+struct err *mounted_settle(struct mounted *mounted, struct copies *copies)
 {
 	if (!mounted)
 		return NULL;
 	if (mounted->driver == DRIVER_FUSE)
-		return fuse_settle(mounted->upper_fd, mounted->lower_fds, mounted->lower_count);
-	return snapshot_move_changes(mounted->snapshot, mounted->tree_fd, mounted->upper_fd);
+		return fuse_settle(mounted->upper_fd, mounted->lower_fds, mounted->lower_count,
+				   copies);
+	return snapshot_move_changes(mounted->snapshot, mounted->tree_fd, mounted->upper_fd,
+				     copies);
 }

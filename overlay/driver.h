@@ -26,6 +26,7 @@
 
 #include "base/mem.h"
 
+struct copies;
 struct err;
 struct mounted;
 struct overlay_spec;
@@ -79,8 +80,9 @@ struct err *driver_mount(struct store *store, const struct overlay_spec *spec, i
 			 struct mounted **ret) MUST_USE;
 
 /* All that was written is in the upper directory, as a layer has it. Once, when nobody writes any more,
- * while the upper is open. NULL is fine. ERR_INVALID for what no layer can have. */
-struct err *mounted_settle(struct mounted *mounted) MUST_USE;
+ * while the upper is open. NULL is fine. ERR_INVALID for what no layer can have. What was brought up from
+ * below is added to `copies` (NULL if nobody asks), which has to be all zero. */
+struct err *mounted_settle(struct mounted *mounted, struct copies *copies) MUST_USE;
 void mounted_free(struct mounted *mounted);
 DEFINE_AUTO(mounted)
 

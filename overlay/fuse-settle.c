@@ -23,6 +23,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "overlay/copies.h"
 #include "overlay/merge.h"
 #include "overlay/whiteout.h"
 
@@ -34,6 +35,7 @@ struct settling {
 	size_t lower_count;
 	struct buf path; /* of the directory at hand; empty at the root */
 	unsigned depth;
+	struct copies *copies; /* may be NULL */
 };
 
 /* What is learned of a directory. */
@@ -113,7 +115,8 @@ static struct err *settle_mark(struct level *level, const char *name, const stru
 
 static struct err *settle_dir(struct settling *s, int dir_fd, const char *name, bool *ret_below);
 
-static struct err *settle_file(struct level *level, const char *name, const struct stat *st)
+static struct err *settle_file(struct settling *s, struct level *level, const char *name,
+			       const struct stat *st)
 {
 	AUTO(fd) int fd = -1;
 	bool opaque, copied = false;
@@ -125,6 +128,8 @@ static struct err *settle_file(struct level *level, const char *name, const stru
 		TRY(strip(fd, &opaque, &copied));
 	}
 	level->changed = level->changed || !copied;
+	if (copied)
+		copies_add(s->copies, st->st_ino);
 	return NULL;
 }
 
@@ -138,7 +143,7 @@ static struct err *settle_name(struct settling *s, struct level *level, const ch
 	if (whiteout_reserved(name))
 		return settle_mark(level, name, &st);
 	if (!S_ISDIR(st.st_mode))
-		return err_wrap(settle_file(level, name, &st), "'%s'", name);
+		return err_wrap(settle_file(s, level, name, &st), "'%s'", name);
 	TRY(settle_dir(s, level->fd, name, &below));
 	level->changed = level->changed || !below;
 	return NULL;
@@ -171,6 +176,8 @@ static struct err *finish(const struct settling *s, const struct level *level, b
 	struct timespec before;
 
 	*ret_below = !level->opaque && find_below(s, &before);
+	if (*ret_below)
+		copies_add(s->copies, level->st.st_ino);
 	if (level->opaque)
 		TRY(whiteout_set_opaque(level->fd));
 	if (*ret_below && !level->changed)
@@ -215,11 +222,13 @@ static struct err *settle_dir(struct settling *s, int dir_fd, const char *name, 
 	return NULL;
 }
 
-struct err *fuse_settle(int upper_fd, const int *lower_fds, size_t lower_count)
+struct err *fuse_settle(int upper_fd, const int *lower_fds, size_t lower_count,
+			struct copies *copies)
 {
 	AUTO(settling)
 	struct settling s = { .lower_fds = lower_fds,
 			      .lower_count = lower_count,
+			      .copies = copies,
 			      .path = BUF_INIT((size_t)1 << 20) };
 	AUTO(fd) int fd = openat(upper_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct level level = { .fd = fd };

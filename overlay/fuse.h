@@ -18,6 +18,7 @@
 
 #include "base/mem.h"
 
+struct copies;
 struct err;
 struct overlay_spec;
 
@@ -34,7 +35,8 @@ extern unsigned fuse_patience; /* milliseconds that it has to begin its work; le
 struct err *fuse_mount(const struct overlay_spec *spec, int *ret_fd) MUST_USE;
 
 /* Spell the upper directory of such a mount, to which nobody writes any more, as overlayfs would have
- * left it. `lower_fds` are those of the mount. */
-struct err *fuse_settle(int upper_fd, const int *lower_fds, size_t lower_count) MUST_USE;
+ * left it. `lower_fds` are those of the mount; `copies` (may be NULL) learns of regular files and directories. */
+struct err *fuse_settle(int upper_fd, const int *lower_fds, size_t lower_count,
+			struct copies *copies) MUST_USE;
 
 #endif

@@ -26,6 +26,7 @@
 
 #include "base/mem.h"
 
+struct copies;
 struct err;
 
 /* Attributes whose names begin so are ours alone. */
@@ -61,10 +62,13 @@ bool owner_forget_device(const char *path);
 /*
  * What a step made in the upper directory `fs_fd` of its layer, and nobody gave to anybody, belongs to
  * `uid` and `gid`, or to the group of a directory with a set-gid bit: with one id alone the kernel could
- * not say so. What was copied up keeps what it has: overlayfs marks it, and where something else stacks
- * the layers it is what `below_fd`, a view of what lies below (-1: overlayfs), has under the same name.
+ * not say so. What was copied up from `below_fd`, a view of what lies below, keeps what it has: it is in
+ * `copies`, or overlayfs has marked it (NULL). Neither can tell of links, fifos, and files of several names: of the
+ * former those count as copied that have a record, or the time of what has the name below; of the latter those
+ * that have its record. So a link of root's that another user renames becomes his.
  * Only a step of root is overseen: what another has recorded itself is overwritten, and devices are none.
  */
-struct err *owner_settle(int fs_fd, int below_fd, uid_t uid, gid_t gid) MUST_USE;
+struct err *owner_settle(int fs_fd, int below_fd, const struct copies *copies, uid_t uid, gid_t gid)
+	MUST_USE;
 
 #endif

@@ -8,13 +8,15 @@
 #include <sys/xattr.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "overlay/copies.h"
 #include "overlay/walk.h"
 
 #define PATH_SIZE 320
 
-/* overlayfs gives it to all that it copies up, even where it does not know from what. */
+/* overlayfs gives it to what it copies up, but for links, fifos and files of several names. */
 #define ORIGIN "user.overlay.origin"
 
 /* A directory on the way to where the walk stands. */
@@ -25,7 +27,8 @@ struct above {
 };
 
 struct settling {
-	int below_fd; /* -1: the mark tells */
+	int below_fd;
+	const struct copies *copies; /* NULL: the mark tells */
 	uid_t uid;
 	gid_t gid;
 	struct {
@@ -74,58 +77,91 @@ static void name_it(char buf[static PATH_SIZE], const struct walk_entry *entry)
 		snprintf(buf, PATH_SIZE, "/proc/self/fd/%d/.", entry->fd);
 }
 
+/* Whether it is a copy as far as can be seen. A link or fifo has a record, which no user can write to it, or is
+ * as old as what stands there below; a file has the same record as one of several names, of which overlayfs
+ * copies one without a mark. */
+static bool looks_copied(const struct settling *s, const char *path, mode_t type,
+			 const struct walk_entry *entry)
+{
+	uid_t uid, below_uid;
+	gid_t gid, below_gid;
+	struct stat st;
+	char below[PATH_SIZE];
+	AUTO(fd) int fd = -1;
+
+	if (type != S_IFREG && owner_find_record(path, false, type, &uid, &gid))
+		return true;
+	err_free(file_open(s->below_fd, entry->tar.path, O_PATH | O_NOFOLLOW, 0, FILE_NO_LINKS,
+			   &fd)); /* it need not be there */
+	if (fd < 0 || fstat(fd, &st) < 0 || (st.st_mode & S_IFMT) != type)
+		return false;
+	if (type != S_IFREG)
+		return st.st_mtim.tv_sec == entry->st->st_mtim.tv_sec &&
+		       st.st_mtim.tv_nsec == entry->st->st_mtim.tv_nsec;
+	snprintf(below, sizeof(below), "/proc/self/fd/%d", fd);
+	return st.st_nlink > 1 && owner_find_record(below, true, type, &below_uid, &below_gid) &&
+	       owner_find_record(path, false, type, &uid, &gid) && uid == below_uid &&
+	       gid == below_gid;
+}
+
 /* Whether it is the step's, and not a copy of what lies below. */
-static bool is_new(const struct settling *s, const char *path, mode_t mode,
+static bool is_new(const struct settling *s, const char *path, mode_t type,
 		   const struct walk_entry *entry)
 {
-	struct stat st;
-	char value;
+	const bool markable = type == S_IFREG || type == S_IFDIR;
 
-	if (lgetxattr(path, ORIGIN, &value, 0) >= 0)
+	if (s->copies ? copies_have(s->copies, entry->st->st_ino) :
+			markable && lgetxattr(path, ORIGIN, NULL, 0) >= 0)
 		return false;
-	return s->below_fd < 0 ||
-	       fstatat(s->below_fd, entry->tar.path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	       (st.st_mode & S_IFMT) != (mode & S_IFMT);
+	if (s->copies ? s->copies->complete || markable : type == S_IFDIR)
+		return true;
+	return !looks_copied(s, path, type, entry);
+}
+
+/* What it is on the disk: what stands for a device is an empty file. */
+static mode_t type_of(const struct walk_entry *entry)
+{
+	const mode_t type = entry->st->st_mode & S_IFMT;
+
+	return type == S_IFCHR || type == S_IFBLK ? S_IFREG : type;
 }
 
 static struct err *settle(void *arg, const struct walk_entry *entry)
 {
 	struct settling *s = arg;
-	uid_t uid;
-	gid_t gid, wanted = s->gid;
-	mode_t mode = entry->st->st_mode;
+	const mode_t type = type_of(entry);
+	gid_t found, gid = s->gid;
 	char path[PATH_SIZE];
+	uid_t uid;
 
 	go_up(s, entry->tar.path);
 	if (s->above.len > 0 && vec_last(&s->above)->passes_on)
-		wanted = vec_last(&s->above)->gid;
+		gid = vec_last(&s->above)->gid;
 	name_it(path, entry);
-	if (S_ISCHR(mode) ||
-	    S_ISBLK(mode)) /* with one id alone there are none but those that are recorded */
-		mode = S_IFREG;
-	if (s->above.len > 0 && (s->uid || wanted) &&
-	    (s->uid || !owner_find_record(path, false, mode, &uid, &gid)) &&
-	    is_new(s, path, mode, entry)) {
-		gid = wanted;
-		if (!owner_record(path, false, mode, s->uid, gid))
+	if (s->above.len > 0 && (s->uid || gid) &&
+	    (s->uid || !owner_find_record(path, false, type, &uid, &found)) &&
+	    is_new(s, path, type, entry)) {
+		if (!owner_record(path, false, type, s->uid, gid))
 			return err_sys("record the owner");
-		if (s->uid && S_ISREG(mode) && !owner_forget_device(path))
+		if (s->uid && type == S_IFREG && !owner_forget_device(path))
 			return err_sys("take the record of a device away");
 	} else {
 		gid = entry->st->st_gid;
 	}
-	if (S_ISDIR(entry->st->st_mode))
+	if (type == S_IFDIR)
 		go_down(s, entry, gid);
 	return NULL;
 }
 
-struct err *owner_settle(int fs_fd, int below_fd, uid_t uid, gid_t gid)
+struct err *owner_settle(int fs_fd, int below_fd, const struct copies *copies, uid_t uid, gid_t gid)
 {
 	const struct walk_opts opts = { .flat = true, .bare = true, .below_fd = -1 };
 	AUTO(settling)
-	struct settling settling = {
-		.below_fd = below_fd, .uid = uid, .gid = gid, .path = BUF_INIT((size_t)2 * 4096)
-	};
+	struct settling settling = { .below_fd = below_fd,
+				     .copies = copies,
+				     .uid = uid,
+				     .gid = gid,
+				     .path = BUF_INIT((size_t)2 * 4096) };
 
 	return walk(fs_fd, &opts, settle, &settling);
 }

@@ -17,8 +17,10 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/map.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "overlay/copies.h"
 #include "overlay/merge.h"
 #include "overlay/whiteout.h"
 #include "overlay/xattr.h"
@@ -32,7 +34,7 @@
 struct node {
 	const char *name;
 	uint64_t ino;
-	struct statx_timestamp changed; /* of a directory: when it was made, 0 if nobody knows */
+	struct statx_timestamp made;    /* 0 if nobody knows */
 	struct statx_timestamp touched; /* the time of its last change */
 	bool is_dir;
 	struct node *children; /* by name */
@@ -69,14 +71,18 @@ static struct err *open_dir(int dir_fd, const char *name, int *ret_fd)
 
 /* ---- taking ---- */
 
+/* When a file was made; 0 where the file system does not know. */
+static struct statx_timestamp made_at(const struct statx *st)
+{
+	return st->stx_mask & STATX_BTIME ? st->stx_btime : (struct statx_timestamp){ 0 };
+}
+
 static void fill_in(struct snapshot *snapshot, struct node *node, const struct statx *st)
 {
 	node->ino = st->stx_ino;
 	node->is_dir = S_ISDIR(st->stx_mode);
 	node->touched = st->stx_ctime;
-	if (node->is_dir)
-		node->changed =
-			st->stx_mask & STATX_BTIME ? st->stx_btime : (struct statx_timestamp){ 0 };
+	node->made = made_at(st);
 	if (compare_times(&node->touched, &snapshot->last) > 0)
 		snapshot->last = node->touched;
 }
@@ -163,6 +169,58 @@ void snapshot_free(struct snapshot *snapshot)
 	free(snapshot);
 }
 
+/* ---- what was there before ---- */
+
+/* Whether it is the same file, under whatever name; its inode may be another's by now. */
+static bool is_same(const struct node *before, const struct statx *st)
+{
+	const struct statx_timestamp made = made_at(st);
+
+	return st->stx_ino == before->ino && before->is_dir == S_ISDIR(st->stx_mode) &&
+	       compare_times(&made, &before->made) == 0;
+}
+
+/* What has changed, on its way into a layer. */
+struct moving {
+	struct map before;     /* inode -> node: all that was there, if somebody wants the copies */
+	struct copies *copies; /* may be NULL */
+};
+
+static void moving_auto_(struct moving *moving)
+{
+	map_release(&moving->before, NULL);
+}
+
+static struct str inode_key(const uint64_t *inode)
+{
+	return (struct str){ (const char *)inode, sizeof(*inode) };
+}
+
+static void index_nodes(struct moving *moving, const struct node *dir)
+{
+	for (size_t i = 0; i < dir->count; i++) {
+		struct node *node = &dir->children[i];
+
+		map_put(&moving->before, inode_key(&node->ino), node);
+		index_nodes(moving, node);
+	}
+}
+
+/* Remember it if it is no file that the step made. */
+static struct err *note_copy(const struct moving *moving, int dir_fd, const char *name)
+{
+	const struct node *before;
+	struct statx st;
+
+	if (!moving->copies)
+		return NULL;
+	TRY(look(dir_fd, name, &st));
+	before = map_get(&moving->before, inode_key(&(uint64_t){ st.stx_ino }));
+	if (before && is_same(before, &st))
+		copies_add(moving->copies, st.stx_ino);
+	return NULL;
+}
+
 /* ---- what was moved ---- */
 
 static struct err *escape(int dir_fd, const char *name)
@@ -179,10 +237,10 @@ static struct err *escape(int dir_fd, const char *name)
 	return xattrs_escape(fd);
 }
 
-static struct err *adopt_dir(int fd, unsigned depth);
+static struct err *adopt_dir(const struct moving *moving, int fd, unsigned depth);
 
 /* Something new that is now in the layer: nothing in it may speak to overlayfs. */
-static struct err *adopt(int dir_fd, const char *name, unsigned depth)
+static struct err *adopt(const struct moving *moving, int dir_fd, const char *name, unsigned depth)
 {
 	AUTO(fd) int fd = -1;
 	struct stat st;
@@ -197,13 +255,14 @@ static struct err *adopt(int dir_fd, const char *name, unsigned depth)
 			       "'%s': a character device 0:0 would be a whiteout in a layer", name);
 	if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
 		TRY(escape(dir_fd, name));
+	TRY(note_copy(moving, dir_fd, name));
 	if (!S_ISDIR(st.st_mode))
 		return NULL;
 	TRY(open_dir(dir_fd, name, &fd));
-	return adopt_dir(fd, depth + 1);
+	return adopt_dir(moving, fd, depth + 1);
 }
 
-static struct err *adopt_dir(int fd, unsigned depth)
+static struct err *adopt_dir(const struct moving *moving, int fd, unsigned depth)
 {
 	AUTO(strings) struct strings names = { 0 };
 
@@ -213,7 +272,7 @@ static struct err *adopt_dir(int fd, unsigned depth)
 	TRY(cancel_check());
 	TRY(file_list(fd, ".", &names));
 	vec_foreach (&names, name)
-		TRY(adopt(fd, *name, depth));
+		TRY(adopt(moving, fd, *name, depth));
 	return NULL;
 }
 
@@ -221,6 +280,7 @@ static struct err *adopt_dir(int fd, unsigned depth)
 
 /* A directory of the tree, and its like in the layer, which is made when something has to be in it. */
 struct place {
+	const struct moving *moving;
 	struct place *up; /* NULL for the root */
 	const char *name;
 	int from_fd;
@@ -236,6 +296,18 @@ static void place_auto_(struct place *place)
 		close(place->upper_fd);
 }
 
+/* It stands for one that was there before. */
+static struct err *note_dir(const struct place *place)
+{
+	struct statx st;
+
+	if (!place->moving->copies)
+		return NULL;
+	TRY(look(place->upper_fd, "", &st));
+	copies_add(place->moving->copies, st.stx_ino);
+	return NULL;
+}
+
 static struct err *need_upper(struct place *place)
 {
 	if (place->upper_fd >= 0)
@@ -244,7 +316,8 @@ static struct err *need_upper(struct place *place)
 	if (mkdirat(place->up->upper_fd, place->name, 0700) < 0)
 		return err_sys("make the directory '%s'", place->name);
 	place->owned = true;
-	return open_dir(place->up->upper_fd, place->name, &place->upper_fd);
+	TRY(open_dir(place->up->upper_fd, place->name, &place->upper_fd));
+	return note_dir(place);
 }
 
 static struct err *note_times(struct place *place)
@@ -286,7 +359,7 @@ static struct err *move(struct place *place, const char *name, bool was)
 	TRY(need_upper(place));
 	if (renameat(place->from_fd, name, place->upper_fd, name) < 0)
 		return err_sys("move '%s'", name);
-	TRY(adopt(place->upper_fd, name, place->depth));
+	TRY(adopt(place->moving, place->upper_fd, name, place->depth));
 	if (!was || fstatat(place->upper_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    !S_ISDIR(st.st_mode))
 		return NULL;
@@ -298,11 +371,7 @@ static struct err *compare_dir(struct place *place, const struct node *before);
 
 static bool is_same_dir(const struct node *before, const struct statx *st)
 {
-	const struct statx_timestamp unknown = { 0 };
-
-	return S_ISDIR(st->stx_mode) && before->is_dir && st->stx_ino == before->ino &&
-	       compare_times(st->stx_mask & STATX_BTIME ? &st->stx_btime : &unknown,
-			     &before->changed) == 0;
+	return S_ISDIR(st->stx_mode) && is_same(before, st);
 }
 
 static struct err *compare_subdir(struct place *up, const struct node *before,
@@ -310,9 +379,11 @@ static struct err *compare_subdir(struct place *up, const struct node *before,
 {
 	AUTO(fd) int fd = -1;
 	AUTO(place)
-	struct place place = {
-		.up = up, .name = before->name, .upper_fd = -1, .depth = up->depth + 1
-	};
+	struct place place = { .moving = up->moving,
+			       .up = up,
+			       .name = before->name,
+			       .upper_fd = -1,
+			       .depth = up->depth + 1 };
 
 	TRY(open_dir(up->from_fd, before->name, &fd));
 	place.from_fd = fd;
@@ -361,16 +432,22 @@ static struct err *compare_dir(struct place *place, const struct node *before)
 	return NULL;
 }
 
-struct err *snapshot_move_changes(const struct snapshot *snapshot, int dir_fd, int upper_fd)
+struct err *snapshot_move_changes(const struct snapshot *snapshot, int dir_fd, int upper_fd,
+				  struct copies *copies)
 {
 	AUTO(fd) int from_fd = -1;
 	AUTO(fd) int to_fd = -1;
-	struct place root = { .name = "." };
+	AUTO(moving) struct moving moving = { .before = MAP_INIT, .copies = copies };
+	struct place root = { .moving = &moving, .name = "." };
 
 	TRY(open_dir(dir_fd, ".", &from_fd));
 	TRY(open_dir(upper_fd, ".", &to_fd));
 	root.from_fd = from_fd;
 	root.upper_fd = to_fd;
+	if (copies) {
+		copies->complete = true;
+		index_nodes(&moving, &snapshot->root);
+	}
 	TRY(note_times(&root));
 	TRY(err_wrap(compare_dir(&root, &snapshot->root), "find the changes of a step"));
 	return dress(&root);

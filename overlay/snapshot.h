@@ -1,9 +1,9 @@
 /*
  * overlay/snapshot.h - what has changed in a directory tree since it was looked at.
  *
- * A snapshot remembers of every file its inode and the time of its last change, which
- * the kernel sets whenever content, owner, mode, attributes, name or links change, and
- * which nobody can set; of directories also when they were made. What differs in one of
+ * A snapshot remembers of every file its inode, when it was made, and the time of its last change,
+ * which the kernel sets whenever content, owner, mode, attributes, name or links change, and
+ * which nobody can set. What differs in one of
  * them has changed, and nothing has to be read again. Taking a snapshot ends when the
  * clock of the file system has gone on: what changes from then on has another time.
  *
@@ -22,6 +22,7 @@
 
 #include "base/mem.h"
 
+struct copies;
 struct err;
 struct snapshot;
 
@@ -33,8 +34,9 @@ DEFINE_AUTO(snapshot)
 
 /* Move what has changed since into `upper_fd`, an empty directory on the same file system, and give
  * that the attributes of the tree's root. The tree is of no use afterwards. ERR_INVALID for what a
- * layer cannot have: a character device 0:0, a name that would be a whiteout. */
-struct err *snapshot_move_changes(const struct snapshot *snapshot, int dir_fd, int upper_fd)
-	MUST_USE;
+ * layer cannot have: a character device 0:0, a name that would be a whiteout. What was in the tree when
+ * the snapshot was taken, and is changed or renamed, is added to `copies` (may be NULL). */
+struct err *snapshot_move_changes(const struct snapshot *snapshot, int dir_fd, int upper_fd,
+				  struct copies *copies) MUST_USE;
 
 #endif

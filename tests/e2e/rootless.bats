@@ -168,6 +168,52 @@ give_place() {
 	equal "$(alone run app sh -c 'test -f /etc/device && id -u' 2>/dev/null)" 0
 }
 
+@test "with one id alone what a user replaces is his, and what he writes to is whose it was" {
+	EPOCH=1
+	give_place
+	mkdir -m 777 tree/work tree/work/{dir,gone} tree/work/swap
+	for name in written replaced roots moved removed first dir/in gone/in; do
+		echo "$name" >"tree/work/$name" && chmod 666 "tree/work/$name" && chown 5:6 "tree/work/$name"
+	done
+	chown 0:0 tree/work/roots tree/work/gone/in
+	ln tree/work/first tree/work/second
+	ln -s a tree/work/link1 && ln -s a tree/work/link2 && ln -s a tree/work/link3 && chown -h 5:6 tree/work/link[13]
+	mknod -m 666 tree/work/null c 1 3 && mknod -m 666 tree/work/zero c 1 5 && chown 9:10 tree/work/null
+	install -d -m 2777 -o 5 -g 6 tree/work/shared && echo x >tree/work/shared/x && mknod tree/work/shared/tty c 5 0
+	chown -h 5:6 tree/work/dir
+	# a link to a place of the machine, where a link of that name and time is
+	mkdir -m 755 machine && ln -s x machine/trap && touch -h -d @1000 machine/trap && ln -s "$PWD/machine" tree/work/way
+	tar -C tree --sort=name --mtime=@0 --numeric-owner -cf there/base.tar .
+	cat >there/Recipe <<-'EOF'
+		FROM base
+		RUN chmod 600 /work/shared/tty && echo y >>/work/shared/x && mknod /work/shared/p p
+		USER 1000:1001
+		RUN cd /work && echo more >>written && echo more >>second && echo new >n && mv n replaced && rm roots && echo new >roots && \
+			mv moved moved2 && rm removed && rm dir/in && echo new >dir/in && rm -r gone && mkdir gone && echo new >gone/in
+		RUN cd /work && mv null null2 && rm zero && touch zero && mv link1 link1b && rm link2 && ln -s a link2 && rm link3 && ln -s b link3
+		RUN cd /work && rm way && mkdir way && ln -s x way/trap && touch -h -d @1000 way/trap && rm shared/x && echo z >shared/x
+		FROM scratch
+		COPY --from=0 /work /work
+	EOF
+	SOURCE_DATE_EPOCH=1 cairn import there/base.tar base >/dev/null
+	alone import base.tar base >/dev/null
+	mknod -m 666 there/fuse c 10 229
+	export -f alone
+	for driver in overlay copy fuse-overlayfs; do
+		[ $driver != fuse-overlayfs ] || command -v fuse-overlayfs >/dev/null || continue
+		ours=$(SOURCE_DATE_EPOCH=1 cairn build -q --userns host -t app there)
+		theirs=$(CAIRN_STORAGE_DRIVER=$driver EPOCH=1 unshare -m bash -ec 'mount --bind there/fuse /dev/fuse; alone build -q --no-cache -t app .')
+		[ "$theirs" = "$ours" ] || diff <(cairn export -o - app | tar --numeric-owner -tvf -) \
+			<(alone export -o - app 2>/dev/null | tar --numeric-owner -tvf -)
+		equal "$theirs" "$ours"
+		# the copy driver writes to all names of a file; fuse-overlayfs forgets set-gid bits and the attributes of links
+		case $driver in
+		overlay) sed -i 's/ && echo more >>second//' there/Recipe ;;
+		copy) sed -i '/shared.tty/d; s/ && mv link1 link1b//; s/ && rm shared.x .*//' there/Recipe ;;
+		esac
+	done
+}
+
 @test "nobody forges an owner or a device by the attributes that record them" {
 	need setfattr
 	give_place

@@ -138,7 +138,7 @@ TEST(the_upper_directory_is_that_of_overlayfs)
 		assert_ok(snapshot_take(copy, work, &snapshot));
 		if (!s->change(copy))
 			fail_msg("%s: %s", s->what, strerror(errno));
-		assert_ok(snapshot_move_changes(snapshot, copy, upper));
+		assert_ok(snapshot_move_changes(snapshot, copy, upper, NULL));
 		assert_ok(diff_clamp_times(upper, 300));
 		tree_text(&got, upper, false);
 		assert_text(s->what, &got, s->upper);
@@ -159,7 +159,7 @@ TEST(what_no_layer_can_have_is_refused)
 			assert_int_equal(mknodat(copy, "d/x", S_IFCHR, 0), 0);
 		else
 			assert_true(put(copy, "d/.wh.x", "", 0));
-		assert_fails(snapshot_move_changes(snapshot, copy, upper), ERR_INVALID);
+		assert_fails(snapshot_move_changes(snapshot, copy, upper, NULL), ERR_INVALID);
 	}
 }
 
