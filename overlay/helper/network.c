@@ -34,21 +34,35 @@ static void set_sysctl(int proc_fd, const char *path, const char *value)
 	close(fd);
 }
 
+/* A socket of where we are at `place_fd`, which is the parent's to close; no other descriptor is left. */
+static int put_socket(int place_fd)
+{
+	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int error;
+
+	if (fd < 0)
+		return errno;
+	error = dup3(fd, place_fd, O_CLOEXEC) < 0 ? errno : 0;
+	close(fd);
+	return error;
+}
+
 /* The child: 0, or errno. */
 static int make(int userns_fd, int proc_fd, int place_fd)
 {
 	struct ifreq request = { .ifr_name = "lo" };
-	int fd;
+	int error;
 
 	if (setns(userns_fd, CLONE_NEWUSER) < 0 || unshare(CLONE_NEWNET) < 0)
 		return errno;
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || dup3(fd, place_fd, O_CLOEXEC) < 0 || ioctl(fd, SIOCGIFFLAGS, &request) < 0)
+	error = put_socket(place_fd);
+	if (error)
+		return error;
+	if (ioctl(place_fd, SIOCGIFFLAGS, &request) < 0)
 		return errno;
 	request.ifr_flags = (short)(request.ifr_flags | IFF_UP);
-	if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
+	if (ioctl(place_fd, SIOCSIFFLAGS, &request) < 0)
 		return errno;
-	close(fd);
 	set_sysctl(proc_fd, "sys/net/ipv4/ping_group_range", IDMAP_ALL_GROUPS);
 	set_sysctl(proc_fd, "sys/net/ipv4/ip_unprivileged_port_start", "0");
 	return 0;
