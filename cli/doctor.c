@@ -24,6 +24,7 @@
 #include "cli/commands-private.h"
 #include "cli/output.h"
 #include "cli/table.h"
+#include "cli/trials.h"
 #include "overlay/capability.h"
 #include "overlay/detached.h"
 #include "overlay/driver.h"
@@ -63,6 +64,7 @@ struct finding {
 struct patient {
 	struct cli *cli;
 	struct store *store; /* NULL if it cannot be opened */
+	struct err *closed;  /* why not; owned */
 	VEC(struct finding) findings;
 };
 
@@ -71,6 +73,7 @@ static inline void patient_auto_(struct patient *patient)
 	vec_foreach (&patient->findings, finding)
 		free(finding->text);
 	vec_release(&patient->findings);
+	err_free(patient->closed);
 	store_close(patient->store);
 }
 
@@ -86,10 +89,8 @@ static void note(struct patient *patient, const char *name, enum state state, st
 	if (!err)
 		return;
 	free(finding->text);
-	finding->text = err_notes(err) ? xasprintf("%s: %s", err_text(err), err_notes(err)) :
+	finding->text = err_notes(err) ? xasprintf("%s\n%s", err_text(err), err_notes(err)) :
 					 xstrdup(err_text(err));
-	for (char *c = finding->text; *c; c++)
-		*c = (char)(*c == '\n' ? ' ' : *c);
 	err_free(err);
 }
 
@@ -120,14 +121,13 @@ static void look_at_store(struct patient *patient)
 {
 	char free_space[TEXT_SIZE_MAX];
 	struct statvfs fs;
-	struct err *err = cli_open_store(patient->cli, &patient->store);
 
-	if (!err && fstatvfs(store_fd(patient->store), &fs) < 0)
-		err = err_sys("look at the file system of %s", store_path(patient->store));
-	if (err) {
-		note(patient, "store", STATE_BAD, err, NULL);
+	patient->closed = cli_open_store(patient->cli, &patient->store);
+	if (!patient->closed && fstatvfs(store_fd(patient->store), &fs) < 0)
+		patient->closed =
+			err_sys("look at the file system of %s", store_path(patient->store));
+	if (patient->closed)
 		return;
-	}
 	note(patient, "store", STATE_GOOD, NULL,
 	     xasprintf("%s, %s free", store_path(patient->store),
 		       text_size((uint64_t)fs.f_bavail * fs.f_frsize, free_space)));
@@ -280,6 +280,33 @@ static void try_filter(struct patient *patient)
 	seccomp_program_release(&program);
 }
 
+static void try_network(struct patient *patient)
+{
+	AUTO(fd) int cache_fd = -1;
+	char *text = NULL;
+	struct err *err = open_cache(patient, &cache_fd);
+
+	if (!err)
+		err = trial_network(cache_fd, &text);
+	note(patient, "network", STATE_MISSING, err, text);
+}
+
+static void try_userns(struct patient *patient)
+{
+	char *text = NULL;
+	struct err *err = trial_userns(patient->store, &text);
+
+	note(patient, "userns", STATE_MISSING, err, text);
+}
+
+static void try_transfers(struct patient *patient)
+{
+	char *text = NULL;
+	struct err *err = trial_transfers(&text);
+
+	note(patient, "transfers", STATE_MISSING, err, text);
+}
+
 /* Run this machine's own `true` as a step would run, on a read-only view of its own tree. */
 static struct err *run_true(struct patient *patient, const struct sandbox_resources *resources)
 {
@@ -344,6 +371,13 @@ static void show_json(const struct patient *patient)
 	output_json(array);
 }
 
+static void add_line(struct table *table, struct str line)
+{
+	AUTO(mem) char *text = str_dup(line);
+
+	table_cell(table, text);
+}
+
 static void show(const struct patient *patient, const struct doctor_values *values, bool states)
 {
 	AUTO(table) struct table table = { .columns = states ? 3 : 2 };
@@ -353,10 +387,17 @@ static void show(const struct patient *patient, const struct doctor_values *valu
 		return;
 	}
 	vec_foreach (&patient->findings, finding) {
+		struct str rest = str_of(finding->text);
+
 		if (states)
 			table_cell(&table, state_name(finding->state));
 		table_cell(&table, finding->name);
-		table_cell(&table, finding->text);
+		add_line(&table, str_cut(&rest, '\n'));
+		while (rest.at) { /* below it, under an empty name */
+			for (size_t i = 1; i < table.columns; i++)
+				table_cell(&table, "");
+			add_line(&table, str_cut(&rest, '\n'));
+		}
 	}
 	table_print(&table);
 }
@@ -369,9 +410,13 @@ static void find_facts(struct patient *patient)
 	look_at_kernel(patient);
 	look_at_user(patient);
 	look_at_store(patient);
-	if (patient->store)
+	if (patient->store) {
 		try_storage(patient);
+		try_userns(patient);
+		try_network(patient);
+	}
 	look_at_programs(patient);
+	try_transfers(patient);
 }
 
 static struct err *run_info(struct cli *cli, void *arg, struct strings *operands)
@@ -380,8 +425,9 @@ static struct err *run_info(struct cli *cli, void *arg, struct strings *operands
 
 	(void)operands;
 	find_facts(&patient);
-	show(&patient, arg, false);
-	return NULL;
+	if (err_kind(patient.closed) != ERR_USAGE)
+		show(&patient, arg, false);
+	return STEAL(patient.closed);
 }
 
 static struct err *run_doctor(struct cli *cli, void *arg, struct strings *operands)
@@ -391,6 +437,10 @@ static struct err *run_doctor(struct cli *cli, void *arg, struct strings *operan
 
 	(void)operands;
 	find_facts(&patient);
+	if (err_kind(patient.closed) == ERR_USAGE)
+		return STEAL(patient.closed);
+	if (patient.closed)
+		note(&patient, "store", STATE_BAD, STEAL(patient.closed), NULL);
 	if (patient.store) {
 		try_filter(&patient);
 		try_step(&patient);
@@ -407,8 +457,8 @@ const struct cli_command command_info = {
 	.summary = "show what cairn works with here",
 	.operands = "",
 	.about =
-		"Show the version, the store, who builds and how layers are stacked, as it is found "
-		"by trying.",
+		"Show the version, the store, who builds, how layers are stacked and what carries a "
+		"private network, as it is found by trying.",
 	.examples = "cairn info\n"
 		    "cairn info --format json",
 	.options = options,

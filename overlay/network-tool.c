@@ -94,9 +94,16 @@ static struct err *find(const char *name, char **ret)
 static struct err *check_device(void)
 {
 	AUTO(fd) int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+	const int error = errno;
 
-	return fd < 0 ? err_new(ERR_UNSUPPORTED, "cannot open " DEVICE ": %s", strerror(errno)) :
-			NULL;
+	if (fd >= 0)
+		return NULL;
+	return err_note(
+		err_new(ERR_UNSUPPORTED, "cannot open " DEVICE ": %s", strerror(error)),
+		error == EACCES ?
+			"Let users open it, as distributions do: chmod 666 " DEVICE :
+			"Load its module: modprobe tun. A container gets it by --device " DEVICE
+			".");
 }
 
 /* Releases of pasta reckon the way back of a datagram past the end of their table if it comes to a smaller
@@ -138,8 +145,8 @@ static struct err *make_argv(const struct network_tool *tool, const struct netwo
 			     struct strings *ret)
 {
 	if (opts->port_count && !tool->publishes)
-		return err_new(ERR_UNSUPPORTED, "%s publishes no ports for us, pasta does",
-			       tool->name);
+		return err_note(err_new(ERR_UNSUPPORTED, "%s publishes no ports", tool->name),
+				"Install pasta (package passt), which does.");
 	for (size_t i = 0; i < opts->port_count; i++)
 		TRY(check_port(&opts->ports[i]));
 	for (size_t i = 0; tool->argv[i]; i++)

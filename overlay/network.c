@@ -42,13 +42,37 @@ static struct err *try_tool(const struct network_tool *tool, const struct networ
 	return NULL;
 }
 
+/* What helps, of the notes of `err`, once. */
+static void add_notes(struct buf *notes, const struct err *err)
+{
+	const char *text = err_notes(err);
+
+	if (text && !str_is(buf_str(notes), text))
+		buf_addf(notes, "%s%s", notes->len ? "\n" : "", text);
+}
+
+/* The reasons of all programs that were tried. */
+static struct err *refuse(struct buf *reasons, struct buf *notes)
+{
+	struct err *err;
+
+	TRY(buf_check(reasons, "the reasons"));
+	TRY(buf_check(notes, "the notes"));
+	err = err_new(ERR_UNSUPPORTED, "%.*s", (int)reasons->len, reasons->at);
+	return notes->len ? err_note(err, "%.*s", (int)notes->len, notes->at) : err;
+}
+
 struct err *network_start(const struct network_opts *opts, struct network **ret)
 {
 	AUTO(buf) struct buf reasons = BUF_INIT((size_t)4096);
+	AUTO(buf) struct buf notes = BUF_INIT((size_t)4096);
 
 	for (const struct network_tool *tool = network_tools; tool->name; tool++) {
-		AUTO(err) struct err *err = try_tool(tool, opts, ret);
+		AUTO(err) struct err *err = NULL;
 
+		if (opts->port_count && !tool->publishes && reasons.len)
+			continue; /* which is not what is wrong */
+		err = try_tool(tool, opts, ret);
 		if (!err)
 			return NULL;
 		if (err_kind(err) == ERR_CANCELLED)
@@ -56,11 +80,14 @@ struct err *network_start(const struct network_opts *opts, struct network **ret)
 		if (err_kind(err) != ERR_NOT_FOUND &&
 		    !str_is(buf_str(&reasons), err_text(err))) /* the same one for both */
 			buf_addf(&reasons, "%s%s", reasons.len ? "; " : "", err_text(err));
+		if (err_kind(err) != ERR_NOT_FOUND)
+			add_notes(&notes, err);
 	}
-	if (!reasons.len)
-		return err_new(ERR_UNSUPPORTED, "neither pasta nor slirp4netns is installed");
-	TRY(buf_check(&reasons, "the reasons"));
-	return err_new(ERR_UNSUPPORTED, "%.*s", (int)reasons.len, reasons.at);
+	if (reasons.len)
+		return refuse(&reasons, &notes);
+	return err_note(err_new(ERR_UNSUPPORTED, "neither pasta nor slirp4netns is installed"),
+			"Install pasta (package passt)%s.",
+			opts->port_count ? "" : " or slirp4netns");
 }
 
 void network_free(struct network *network)

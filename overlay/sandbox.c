@@ -315,6 +315,14 @@ void sandbox_expect_network(struct sandbox *sandbox, const struct idmap *idmap)
 	sandbox->expected = pthread_create(&sandbox->maker, NULL, expect, sandbox) == 0;
 }
 
+/* Of what is kept for whoever asks next. */
+static struct err *refuse_network(const struct err *none)
+{
+	struct err *err = err_new(ERR_UNSUPPORTED, "no private network: %s", err_text(none));
+
+	return err_notes(none) ? err_note(err, "%s", err_notes(none)) : err;
+}
+
 struct err *sandbox_choose_network(struct sandbox *sandbox, const struct idmap *idmap,
 				   enum sandbox_network wanted, enum sandbox_network *ret,
 				   const char **ret_reason)
@@ -335,7 +343,7 @@ struct err *sandbox_choose_network(struct sandbox *sandbox, const struct idmap *
 		return NULL;
 	}
 	if (wanted == SANDBOX_NETWORK_PRIVATE)
-		return err_new(ERR_UNSUPPORTED, "no private network: %s", err_text(found->none));
+		return refuse_network(found->none);
 	*ret = SANDBOX_NETWORK_HOST;
 	*ret_reason = err_text(found->none);
 	return NULL;

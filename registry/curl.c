@@ -18,6 +18,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "registry/http.h"
 
 #define LIBRARY "libcurl.so.4"
 #define OLDEST 0x075500 /* 7.85.0: CURLOPT_PROTOCOLS_STR */
@@ -115,5 +116,17 @@ struct err *curl_load(const struct curl **ret)
 	if (outcome != LOADED)
 		return err_note(err_new(ERR_UNSUPPORTED, "%s", texts[outcome]), REMEDY);
 	*ret = &table;
+	return NULL;
+}
+
+struct err *http_library(char **ret)
+{
+	const curl_version_info_data *info;
+	const struct curl *curl;
+
+	TRY(curl_load(&curl));
+	info = curl->version_info(CURLVERSION_NOW);
+	*ret = xasprintf("libcurl %s, %s%s", info->version, info->ssl_version,
+			 curl->has_http2 ? ", HTTP/2" : "");
 	return NULL;
 }

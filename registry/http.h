@@ -38,6 +38,10 @@ enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DE
 
 const char *http_method_name(enum http_method method); /* "GET" */
 
+/* What requests travel by, "libcurl 7.88.1, OpenSSL/3.0.17, HTTP/2"; owned. ERR_UNSUPPORTED with a remedy if there
+ * is none. */
+struct err *http_library(char **ret) MUST_USE;
+
 struct http_feed;
 
 /* What a request carries; all zero is nothing. One of the three. */

@@ -119,17 +119,18 @@ static struct err *advise(struct err *err)
 	}
 }
 
+/* Every error names the path, and once. */
 static struct err *open_in_place(struct store *store)
 {
 	struct err *err = file_make_dirs(AT_FDCWD, store->path, 0700, &store->root_fd);
 	struct stat st;
 
 	if (!err)
-		return layout_open(store);
+		return err_wrap(layout_open(store), "store %s", store->path);
 	if (stat(store->path, &st) < 0 || S_ISDIR(st.st_mode))
-		return err;
+		return err_wrap(err, "store");
 	err_free(err); /* it says so too, but in other words */
-	return err_new(ERR_INVALID, "it is not a directory");
+	return err_new(ERR_INVALID, "store %s: it is not a directory", store->path);
 }
 
 static struct store *store_new(void)
@@ -153,7 +154,7 @@ struct err *store_open(const char *root, struct store **ret)
 
 	TRY(absolute_path(root, &store->path));
 	TRY(learn_boot_id(store));
-	TRY(advise(err_wrap(open_in_place(store), "store %s", store->path)));
+	TRY(advise(open_in_place(store)));
 	*ret = STEAL(store);
 	return NULL;
 }
