@@ -83,10 +83,13 @@ static void show_text(const struct examine_report *report)
 
 		output_text(line);
 	}
-	printf("%ju blobs, %ju layers, %ju steps and %ju images looked at: %ju wrong, %ju repaired\n",
+	printf("%ju blobs, %ju layers, %ju steps and %ju images looked at: %ju wrong, %ju repaired",
 	       (uintmax_t)report->blobs, (uintmax_t)report->layers, (uintmax_t)report->steps,
 	       (uintmax_t)report->images, (uintmax_t)report->counts[EXAMINE_WRONG],
 	       (uintmax_t)report->counts[EXAMINE_REPAIRED]);
+	if (report->counts[EXAMINE_UNKNOWN])
+		printf(", %ju could not be checked", (uintmax_t)report->counts[EXAMINE_UNKNOWN]);
+	putchar('\n');
 }
 
 static struct err *run_check(struct cli *cli, void *arg, struct strings *operands)
@@ -115,7 +118,7 @@ static struct err *run_check(struct cli *cli, void *arg, struct strings *operand
 		show_json(&report);
 	else
 		show_text(&report);
-	cli->exit_code = report.counts[EXAMINE_WRONG] ? 1 : 0;
+	cli->exit_code = report.counts[EXAMINE_WRONG] || report.counts[EXAMINE_UNKNOWN];
 	return NULL;
 }
 
@@ -126,7 +129,7 @@ const struct cli_command command_check = {
 	.about =
 		"Hash every blob, compare every layer with what is known of it, read every record, "
 		"and look whether each named image is there whole. With names, only those images. "
-		"Ends with 1 if something is wrong and stays so.",
+		"Ends with 1 if something is wrong and stays so, or could not be checked.",
 	.examples = "cairn check\n"
 		    "cairn check --repair\n"
 		    "cairn check --quick app",

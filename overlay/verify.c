@@ -224,10 +224,8 @@ static struct err *compare_blob(struct store *store, int fs_fd, const struct lay
 	bool usable;
 
 	err = unpack_blob(store, &meta->blob, &stage, &result);
-	if (err_errno(err) == EROFS) { /* there is no place to unpack it */
-		err_free(err);
-		return NULL;
-	}
+	if (err_kind(err) == ERR_SYSTEM)
+		return err_wrap(err, "unpack its blob beside it");
 	TRY(forgive_blob(err, &usable));
 	if (!usable || result.dependent || !digest_equal(&result.diff_id, &meta->diff_id))
 		return NULL;

@@ -24,6 +24,10 @@ struct examine_finding *examine_tell(struct examine *exam, const char *object, c
 /* It is as it should be again, or is gone and will be made anew. */
 void examine_repaired(struct examine *exam, struct examine_finding *finding);
 void examine_note(struct examine *exam, struct examine_finding *finding);
+/* What the system refused while an object was looked at, `err`, is told of that object, and the others
+ * come next; any other error is given back. */
+struct err *examine_go_on(struct examine *exam, const char *object, const char *place,
+			  struct err *err) MUST_USE;
 
 struct err *examine_images(struct examine *exam) MUST_USE;
 

@@ -34,6 +34,7 @@ const char *examine_state_name(enum examine_state state)
 		[EXAMINE_WRONG] = "wrong",
 		[EXAMINE_REPAIRED] = "repaired",
 		[EXAMINE_NOTE] = "note",
+		[EXAMINE_UNKNOWN] = "unknown",
 	};
 
 	return names[state];
@@ -84,6 +85,23 @@ void examine_note(struct examine *exam, struct examine_finding *finding)
 	(void)exam;
 	finding->state = EXAMINE_NOTE;
 	free(STEAL(finding->remedy));
+}
+
+struct err *examine_go_on(struct examine *exam, const char *object, const char *place,
+			  struct err *err)
+{
+	const size_t told = exam->report.len;
+	const bool repair = told && strcmp(exam->report.at[told - 1].object, object) == 0 &&
+			    exam->report.at[told - 1].state == EXAMINE_WRONG;
+	char *what;
+
+	if (err_kind(err) != ERR_SYSTEM)
+		return err;
+	what = xasprintf("could not be %s: %s", repair ? "repaired" : "checked", err_text(err));
+	examine_tell(exam, object, place, what, NULL)->state =
+		err_errno(err) == EROFS ? EXAMINE_NOTE : EXAMINE_UNKNOWN;
+	err_free(err);
+	return NULL;
 }
 
 /* What is said of an object. */
@@ -183,7 +201,7 @@ static struct err *examine_blob(struct examine *exam, const char *name)
 		err_free(err);
 		return NULL;
 	}
-	TRY(err_wrap(err, "blob sha256:%s", name));
+	TRY(err);
 	exam->report.blobs++;
 	return good ? NULL : tell_blob(exam, name, path);
 }
@@ -194,9 +212,12 @@ static struct err *examine_blobs(struct examine *exam)
 
 	TRY(file_list(exam->store->root_fd, "blobs/sha256", &names));
 	vec_foreach (&names, name) {
+		AUTO(mem) char *object = xasprintf("blob sha256:%s", *name);
+		AUTO(mem) char *place = xasprintf("blobs/sha256/%s", *name);
+
 		TRY(cancel_check());
 		if (is_wanted(exam, 'B', *name))
-			TRY(examine_blob(exam, *name));
+			TRY(examine_go_on(exam, object, place, examine_blob(exam, *name)));
 	}
 	return NULL;
 }
@@ -270,7 +291,7 @@ static struct err *examine_tree(struct examine *exam, const struct layer_meta *m
 		err_free(err);
 		return NULL;
 	}
-	TRY(err_wrap(err, "layer %s", meta->lid));
+	TRY(err);
 	if (!wrong)
 		return NULL;
 	return tell_layer(exam, meta->lid, (struct verdict){ .what = xstrdup(err_text(wrong)) },
@@ -318,9 +339,12 @@ static struct err *examine_layers(struct examine *exam)
 
 	TRY(file_list(exam->store->root_fd, "layers", &names));
 	vec_foreach (&names, name) {
+		AUTO(mem) char *object = xasprintf("layer %s", *name);
+		AUTO(mem) char *place = xasprintf("layers/%s", *name);
+
 		TRY(cancel_check());
 		if (is_wanted(exam, 'L', *name))
-			TRY(examine_layer(exam, *name));
+			TRY(examine_go_on(exam, object, place, examine_layer(exam, *name)));
 	}
 	return NULL;
 }
@@ -383,9 +407,25 @@ static struct err *list(struct examine *exam, const char *dir, struct strings *r
 	return NULL;
 }
 
+typedef struct err *judge_record(struct examine *exam, const char *path, struct verdict *ret);
+
+static struct err *examine_record(struct examine *exam, const char *object, const char *path,
+				  judge_record *judge)
+{
+	struct verdict verdict = { .what = NULL };
+	struct examine_finding *finding;
+
+	TRY(judge(exam, path, &verdict));
+	if (!verdict.what)
+		return NULL;
+	finding = examine_tell(exam, object, path, verdict.what, REMAKES);
+	if (verdict.harmless)
+		examine_note(exam, finding);
+	return take_away(exam, finding, path);
+}
+
 static struct err *examine_records(struct examine *exam, const char *dir, const char *kind,
-				   struct err *(*judge)(struct examine *exam, const char *path,
-							struct verdict *ret))
+				   judge_record *judge)
 {
 	AUTO(strings) struct strings names = { 0 };
 
@@ -393,16 +433,8 @@ static struct err *examine_records(struct examine *exam, const char *dir, const 
 	vec_foreach (&names, name) {
 		AUTO(mem) char *path = xasprintf("%s/%s", dir, *name);
 		AUTO(mem) char *object = xasprintf("%s %s", kind, *name);
-		struct verdict verdict = { .what = NULL };
-		struct examine_finding *finding;
 
-		TRY(judge(exam, path, &verdict));
-		if (!verdict.what)
-			continue;
-		finding = examine_tell(exam, object, path, verdict.what, REMAKES);
-		if (verdict.harmless)
-			examine_note(exam, finding);
-		TRY(take_away(exam, finding, path));
+		TRY(examine_go_on(exam, object, path, examine_record(exam, object, path, judge)));
 	}
 	if (judge == judge_step)
 		exam->report.steps += names.len;
@@ -445,16 +477,14 @@ static bool leads_somewhere(struct examine *exam, const char *path)
 	return !store_is_gone(exam->store, rest);
 }
 
-static struct err *examine_link(struct examine *exam, const char *path)
+static struct err *examine_link(struct examine *exam, const char *object, const char *path)
 {
 	AUTO(lock) struct lock hold = LOCK_INIT;
-	AUTO(mem) char *object = NULL;
 	struct examine_finding *finding;
 
 	TRY(store_hold(exam->store, &hold));
 	if (leads_somewhere(exam, path) || store_is_gone(exam->store, path))
 		return NULL;
-	object = xasprintf("link %s", path);
 	finding = examine_tell(exam, object, path, xstrdup("it leads nowhere"), NULL);
 	examine_note(exam, finding);
 	if (!exam->opts->repair)
@@ -471,8 +501,9 @@ static struct err *examine_links_in(struct examine *exam, const char *dir)
 	TRY(list(exam, dir, &names));
 	vec_foreach (&names, name) {
 		AUTO(mem) char *path = xasprintf("%s/%s", dir, *name);
+		AUTO(mem) char *object = xasprintf("link %s", path);
 
-		TRY(examine_link(exam, path));
+		TRY(examine_go_on(exam, object, path, examine_link(exam, object, path)));
 	}
 	return NULL;
 }
@@ -491,7 +522,7 @@ static struct err *examine_links(struct examine *exam)
 
 /* ---- the view ---- */
 
-static struct err *examine_view(struct examine *exam)
+static struct err *compare_view(struct examine *exam)
 {
 	AUTO(ref_list) struct ref_list refs = { 0 };
 	AUTO(buf) struct buf want = BUF_INIT(INDEX_MAX), have = BUF_INIT(INDEX_MAX);
@@ -516,6 +547,11 @@ static struct err *examine_view(struct examine *exam)
 	TRY(store_sync_dir(exam->store, "."));
 	examine_repaired(exam, finding);
 	return NULL;
+}
+
+static struct err *examine_view(struct examine *exam)
+{
+	return examine_go_on(exam, "view index.json", "index.json", compare_view(exam));
 }
 
 /* ---- all of it ---- */

@@ -10,6 +10,8 @@
  *
  * What the death of a process may leave (a link that leads nowhere, a view that is one change ahead), or a
  * power cut (a layer or step that never reached the disk: it is as absent), is no damage: it is a note.
+ *
+ * One thing that cannot be checked hides none of the others: it is told, and counted.
  */
 #ifndef STORE_EXAMINE_H
 #define STORE_EXAMINE_H
@@ -30,10 +32,11 @@ enum examine_state {
 	EXAMINE_WRONG,    /* and still so */
 	EXAMINE_REPAIRED, /* it was wrong */
 	EXAMINE_NOTE,     /* not as it should be, and no harm */
+	EXAMINE_UNKNOWN,  /* it could not be checked: a full disk, one that does not answer */
 	EXAMINE_STATES,
 };
 
-/* "wrong", "repaired", "note": a literal. */
+/* "wrong", "repaired", "note", "unknown": a literal. */
 const char *examine_state_name(enum examine_state state);
 
 struct examine_finding {
@@ -74,8 +77,8 @@ static inline void examine_report_auto_(struct examine_report *report)
 	examine_report_release(report);
 }
 
-/* Others may work in the store meanwhile. Fails as the file system does, and ERR_NOT_FOUND for a name that
- * there is not; what is wrong in the store is no error. */
+/* Others may work in the store meanwhile. Fails if the store cannot even be listed, and ERR_NOT_FOUND for a
+ * name that there is not; what is wrong in the store is no error. */
 struct err *examine_run(struct store *store, const struct examine_opts *opts,
 			struct examine_report *ret) MUST_USE;
 

@@ -358,8 +358,13 @@ struct err *examine_images(struct examine *exam)
 	AUTO(strings) struct strings files = { 0 };
 
 	TRY(file_list(exam->store->root_fd, "refs", &files));
-	vec_foreach (&files, file)
+	vec_foreach (&files, file) {
+		AUTO(mem) char *name = decode(*file);
+		AUTO(mem) char *object = xasprintf("image %s", name ? index_familiar(name) : *file);
+		AUTO(mem) char *place = xasprintf("refs/%s", *file);
+
 		if (is_asked_for(exam, *file))
-			TRY(examine_image(exam, *file));
+			TRY(examine_go_on(exam, object, place, examine_image(exam, *file)));
+	}
 	return NULL;
 }

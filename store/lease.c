@@ -20,6 +20,9 @@
  * The file is visible before it is locked. A sweeper that comes in between takes
  * it for dead and deletes it; so the owner looks, with the lock held, whether the
  * file still has a name, and otherwise makes another.
+ *
+ * A full disk has no room for a lease, nor for one more pin. Whoever only reads
+ * goes on all the same: it holds the prune lock, shared, until the end.
  */
 
 #include <errno.h>
@@ -203,6 +206,7 @@ void lease_drop(struct store *store)
 	int tmp_fd = atomic_load(&store->tmp_fd);
 	char path[STORE_PATH_SIZE];
 
+	lease_let_go(store);
 	if (lease_fd < 0)
 		return;
 	if (tmp_fd >= 0) {
@@ -255,6 +259,45 @@ static void note_pinned(struct store *store, struct str lines)
 	pthread_mutex_unlock(&store->lock);
 }
 
+void lease_let_go(struct store *store)
+{
+	pthread_mutex_lock(&store->lease_lock);
+	lock_release(&store->keep);
+	pthread_mutex_unlock(&store->lease_lock);
+}
+
+/* For want of room for a pin: keep everything, as long as we live. The caller has the lock shared, so
+ * that it can be had once more. */
+static struct err *keep_everything(struct store *store, struct err *err)
+{
+	bool held = true;
+	struct err *second = NULL;
+
+	if (err_errno(err) != ENOSPC && err_errno(err) != EDQUOT)
+		return err;
+	pthread_mutex_lock(&store->lease_lock);
+	if (store->keep.fd < 0)
+		second = lock_try_file(store->root_fd, "lock/prune", LOCK_SHARED, &store->keep,
+				       &held);
+	pthread_mutex_unlock(&store->lease_lock);
+	if (second || !held) {
+		err_free(second);
+		return err;
+	}
+	err_free(err);
+	return NULL;
+}
+
+static struct err *write_pins(struct store *store, struct str lines)
+{
+	TRY(forgive_read_only(store, ensure_lease(store, false)));
+	if (atomic_load(&store->read_only))
+		return NULL;
+	TRY(file_write_all(atomic_load(&store->lease_fd), lines.at, lines.len, "the lease"));
+	note_pinned(store, (struct str){ lines.at + 1, lines.len - 1 });
+	return NULL;
+}
+
 struct err *store_pin(struct store *store, const struct pin *pins, size_t count)
 {
 	AUTO(buf) struct buf lines = BUF_INIT(4096);
@@ -270,10 +313,5 @@ struct err *store_pin(struct store *store, const struct pin *pins, size_t count)
 	if (lines.len == 1 || atomic_load(&store->read_only))
 		return NULL;
 	TRY(buf_check(&lines, "a list of pins"));
-	TRY(forgive_read_only(store, ensure_lease(store, false)));
-	if (atomic_load(&store->read_only))
-		return NULL;
-	TRY(file_write_all(atomic_load(&store->lease_fd), lines.at, lines.len, "the lease"));
-	note_pinned(store, (struct str){ lines.at + 1, lines.len - 1 });
-	return NULL;
+	return keep_everything(store, write_pins(store, buf_str(&lines)));
 }

@@ -98,11 +98,12 @@ static struct err *absolute_path(const char *root, char **ret)
 
 struct err *store_note_full(struct err *err, const char *detail)
 {
-	return err_note(err,
-			"the disk%s is full%s%s%s: 'cairn prune' gives back what nothing needs, "
-			"--root or CAIRN_ROOT names a store on another disk",
-			err_errno(err) == EDQUOT ? ", or your share of it," : "",
-			detail ? " (" : "", detail ? detail : "", detail ? ")" : "");
+	return err_note(
+		err,
+		"the disk%s is full%s%s%s: 'cairn prune --all' gives back all that no named "
+		"image needs, --root or CAIRN_ROOT names a store on another disk",
+		err_errno(err) == EDQUOT ? ", or your share of it," : "", detail ? " (" : "",
+		detail ? detail : "", detail ? ")" : "");
 }
 
 /* What a person can do about a directory that cannot be used. */
@@ -140,6 +141,7 @@ static struct store *store_new(void)
 	store->root_fd = -1;
 	store->opened = clock_monotonic();
 	store->flusher_fd = -1;
+	store->keep = LOCK_INIT;
 	atomic_init(&store->lease_fd, -1);
 	atomic_init(&store->tmp_fd, -1);
 	pthread_mutex_init(&store->lease_lock, NULL);

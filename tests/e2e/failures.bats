@@ -95,7 +95,7 @@ teardown() {
 	mkdir context
 	printf 'FROM base\nRUN for i in $(seq 900); do echo >/$i || exit 1; done\n' >context/Recipe
 	fails 1 build_in context
-	says "the disk is full (no more files fit on it): 'cairn prune'"
+	says "the disk is full (no more files fit on it): 'cairn prune --all'"
 	run -0 cairn prune --all # the remedy
 	in_order
 	mkdir context/d
@@ -103,7 +103,7 @@ teardown() {
 	printf 'FROM base\nCOPY d /d\n' >context/Recipe
 	fails 1 build_in context
 	says "No space left on device"
-	says "the disk is full: 'cairn prune'"
+	says "the disk is full: 'cairn prune --all'"
 	run -0 cairn prune --all # the remedy
 	in_order
 }

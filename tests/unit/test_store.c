@@ -391,6 +391,35 @@ static bool fill(struct store *mine)
 	return false;
 }
 
+/* Whether somebody could prune now. */
+static bool may_prune(const struct store *mine)
+{
+	AUTO(lock) struct lock lock = LOCK_INIT;
+	bool held = false;
+
+	err_free(lock_try_file(store_fd(mine), "lock/prune", LOCK_EXCLUSIVE, &lock, &held));
+	return held;
+}
+
+/* No byte is left: nothing can be pinned, and what is read is kept all the same. */
+static bool read_on_full_disk(struct store *mine, const struct strings *lids)
+{
+	AUTO(fd) int root_fd = fcntl(store_fd(mine), F_DUPFD_CLOEXEC, 0);
+	AUTO(fd) int fill_fd = openat(root_fd, "fill", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	CHECK(root_fd >= 0 && fill_fd >= 0);
+	while (write(fill_fd, &(char[4096]){ 0 }, 4096) > 0)
+		;
+	CHECK(may_prune(mine));
+	vec_foreach (lids, lid) {
+		AUTO(fd) int fd = -1;
+
+		CHECK_OK(layer_open(mine, *lid, &fd, NULL));
+		CHECK(!may_prune(mine));
+	}
+	return true;
+}
+
 static bool full_disk_body(void *arg)
 {
 	AUTO(mem) char *path = xasprintf("%s/store", (char *)arg);
@@ -408,13 +437,10 @@ static bool full_disk_body(void *arg)
 	CHECK(left.len == 0);
 	CHECK_OK(file_list(store_fd(mine), "layers", &left));
 	CHECK(left.len > 0);
-	vec_foreach (&left, lid) {
-		AUTO(fd) int fd = -1;
-		struct err *err = layer_open(mine, *lid, &fd, NULL);
-
-		CHECK(!err || err_errno(err) == ENOSPC); /* there may be no room for the pin */
-		err_free(err);
-	}
+	CHECK(read_on_full_disk(mine, &left));
+	store_close(STEAL(mine));
+	CHECK_OK(store_open(path, &mine));
+	CHECK(may_prune(mine)); /* what we kept is let go */
 	return true;
 }
 
