@@ -89,7 +89,8 @@ static struct err *explain(struct err *err, const struct stack *stack)
 		return err;
 	return err_note(err,
 			"The file system of the store (type 0x%lx) must be one that overlayfs can "
-			"write to, such as ext4, xfs or btrfs.",
+			"write to, such as ext4, xfs or btrfs; on others the storage drivers "
+			"fuse-overlayfs and copy work, one of which --storage-driver auto takes.",
 			(unsigned long)fs.f_type);
 }
 

@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -111,12 +113,28 @@ static struct err *hide_by_mark(int dir_fd, const char *name)
 	return err_sys("make the whiteout of '%s'", name);
 }
 
+/* A mount of fuse-overlayfs shows neither of the two spellings to anybody: what was made is not there. */
+static bool is_hiding(int dir_fd)
+{
+	struct statfs fs;
+
+	return fstatfs(dir_fd, &fs) == 0 && fs.f_type == FUSE_SUPER_MAGIC;
+}
+
 struct err *whiteout_make(int dir_fd, const char *name)
 {
 	if (mknodat(dir_fd, name, S_IFCHR, makedev(0, 0)) == 0)
 		return NULL;
 	if (is_refusal(errno))
 		return hide_by_mark(dir_fd, name);
+	if (errno == ENOENT && is_hiding(dir_fd))
+		return err_note(err_new(ERR_UNSUPPORTED,
+					"the whiteout of '%s' is hidden by the "
+					"file system of the store, as by a mount "
+					"of fuse-overlayfs",
+					name),
+				"Name a directory on another one with --root or CAIRN_ROOT; in a "
+				"container, one on a volume.");
 	return err_sys("make the whiteout of '%s'", name);
 }
 

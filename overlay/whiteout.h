@@ -38,7 +38,7 @@ bool whiteout_is(const struct stat *st); /* a character device 0:0 */
  * file that only looks like one, as a step can make it, is none. */
 enum whiteout_kind whiteout_mark(int dir_fd, const char *name, const struct stat *st,
 				 const char **ret_name);
-/* ERR_SYSTEM with EEXIST if the name is taken. */
+/* ERR_SYSTEM with EEXIST if the name is taken, ERR_UNSUPPORTED on a file system that lets nobody see it. */
 struct err *whiteout_make(int dir_fd, const char *name) MUST_USE;
 struct err *whiteout_set_opaque(int dir_fd) MUST_USE;
 struct err *whiteout_is_opaque(int dir_fd, bool *ret) MUST_USE;

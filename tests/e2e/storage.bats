@@ -127,6 +127,9 @@ drivers() {
 	run -0 cairn info
 	says "copy, which is slower than overlay"
 	says "CAIRN_STORAGE_REFUSE refuses it"
+	unset CAIRN_STORAGE_REFUSE
+	fails 1 cairn --storage-driver overlay build --no-cache -f Recipe .
+	says "--storage-driver auto"
 	umount over
 }
 

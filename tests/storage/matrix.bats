@@ -96,6 +96,10 @@ each_driver() {
 	# the program hides what whiteouts are made of: that is said, and what helps
 	run -1 env CAIRN_ROOT="$PWD/at/fuse/store" cairn build -q -f Recipe .
 	says "no storage driver works here"
+	says "is hidden by the file system of the store, as by a mount of fuse-overlayfs"
+	says "--root"
+	run -1 env CAIRN_ROOT="$PWD/at/fuse/store" cairn --storage-driver copy build -q -f Recipe .
+	says "is hidden by the file system of the store, as by a mount of fuse-overlayfs"
 	says "--root"
 }
 
