@@ -28,6 +28,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -44,10 +46,12 @@
 #define NATIVE AUDIT_ARCH_X86_64
 #define COMPAT AUDIT_ARCH_I386
 #define COMPAT_FCHOWNAT 298
+#define COMPAT_PRLIMIT 340
 #elif defined(__aarch64__)
 #define NATIVE AUDIT_ARCH_AARCH64
 #define COMPAT AUDIT_ARCH_ARM
 #define COMPAT_FCHOWNAT 325
+#define COMPAT_PRLIMIT 369
 #else
 #error "the overseer has to learn this architecture"
 #endif
@@ -84,9 +88,13 @@ static const struct asked native_calls[] = {
 	{ SYS_setgroups, PRETENCE_SETGROUPS, false },
 	{ SYS_setfsuid, PRETENCE_SETFSUID, false },
 	{ SYS_setfsgid, PRETENCE_SETFSGID, false },
+	{ SYS_capset, PRETENCE_CAPSET, false },
+	{ SYS_prctl, PRETENCE_PRCTL, false },
+	{ SYS_setrlimit, PRETENCE_SETRLIMIT, false },
+	{ SYS_prlimit64, PRETENCE_PRLIMIT, false },
 };
 
-/* Both older architectures number these alike, but for one. */
+/* Both older architectures number these alike, but for two. */
 static const struct asked compat_calls[] = {
 	{ 182, ASK_CHOWN, true },
 	{ 16, ASK_LCHOWN, true },
@@ -127,6 +135,10 @@ static const struct asked compat_calls[] = {
 	{ 206, PRETENCE_SETGROUPS, false },
 	{ 215, PRETENCE_SETFSUID, false },
 	{ 216, PRETENCE_SETFSGID, false },
+	{ 185, PRETENCE_CAPSET, false },
+	{ 172, PRETENCE_PRCTL, false },
+	{ 75, PRETENCE_SETRLIMIT, false },
+	{ COMPAT_PRLIMIT, PRETENCE_PRLIMIT, false },
 };
 
 #define PROGRAM_MAX 128
@@ -144,18 +156,73 @@ static void add(struct sock_filter instruction)
 	program.at[program.len++] = instruction;
 }
 
-/* For one architecture; what is none of it, or not asked for, falls through. A jump of BPF reaches 255
- * instructions. */
+static void load(size_t offset)
+{
+	add((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset));
+}
+
+/* A jump of BPF reaches 255 instructions. */
+static void jump_if(uint32_t value, size_t if_equal, size_t if_not)
+{
+	add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, (uint8_t)if_equal,
+					 (uint8_t)if_not));
+}
+
+/* Calls that are asked for with two values of one argument alone. */
+static const struct condition {
+	uint8_t what, arg;
+	uint32_t values[2];
+} conditions[] = {
+	{ PRETENCE_PRCTL, 0, { PR_SET_KEEPCAPS, PR_SET_SECUREBITS } },
+	{ PRETENCE_SETRLIMIT, 0, { RLIMIT_LOCKS, RLIMIT_LOCKS } },
+	{ PRETENCE_PRLIMIT, 1, { RLIMIT_LOCKS, RLIMIT_LOCKS } },
+};
+
+static const struct condition *condition_of(const struct asked *call)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(conditions); i++)
+		if (conditions[i].what == call->what)
+			return &conditions[i];
+	return NULL;
+}
+
+/* How many instructions a call takes. */
+static size_t size_of(const struct asked *call)
+{
+	return condition_of(call) ? 4 : 1;
+}
+
+/* Go to the question, `question` instructions from here, or to what comes behind it. */
+static void add_call(const struct asked *call, size_t question)
+{
+	const struct condition *when = condition_of(call);
+
+	if (!when) {
+		jump_if(call->number, question - 1, 0);
+		return;
+	}
+	jump_if(call->number, 0, 3);
+	/* the lower half: all of these architectures are little-endian */
+	load(offsetof(struct seccomp_data, args[0]) + when->arg * sizeof(uint64_t));
+	jump_if(when->values[0], question - 3, 0);
+	jump_if(when->values[1], question - 4, question - 3);
+}
+
+/* For one architecture; what is none of it, or not asked for, falls through. */
 static void add_architecture(uint32_t arch, const struct asked *calls, size_t count)
 {
-	add((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-					 offsetof(struct seccomp_data, arch)));
-	add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, arch, 0, (uint8_t)(count + 2)));
-	add((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-					 offsetof(struct seccomp_data, nr)));
+	size_t question = 1; /* how far it is from here */
+
 	for (size_t i = 0; i < count; i++)
-		add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i].number,
-						 (uint8_t)(count - 1 - i), i + 1 < count ? 0 : 1));
+		question += size_of(&calls[i]);
+	load(offsetof(struct seccomp_data, arch));
+	jump_if(arch, 0, question + 2);
+	load(offsetof(struct seccomp_data, nr));
+	for (size_t i = 0; i < count; i++) {
+		add_call(&calls[i], question);
+		question -= size_of(&calls[i]);
+	}
+	add((struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 1)); /* none of them */
 	add((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF));
 }
 
@@ -450,7 +517,9 @@ static bool serve(const struct overseer *overseer, struct seccomp_notif *questio
 	memset(response, 0, overseer->answer_size);
 	response->id = question->id;
 	result = answer(overseer, question);
-	if (result < 0)
+	if (result == PRETENCE_CONTINUE)
+		response->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+	else if (result < 0)
 		response->error = (int)result;
 	else
 		response->val = result;

@@ -4,52 +4,79 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
+#include <inttypes.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/map.h"
 #include "base/vec.h"
 
-#define GROUPS_MAX 64 /* of one process; more are left out */
-#define BELIEVERS_MAX 512
-#define ANCESTORS_MAX 64 /* how far up a belief is looked for */
+#define GROUPS_MAX 64     /* of one process; more are left out */
+#define BELIEFS_MAX 65536 /* that differ */
 #define KEEP UINT32_MAX
+
+/* The capabilities that are heeded. */
+#define CAPABILITY(number) (1U << (number))
+#define MAY_USERS CAPABILITY(CAP_SETUID)
+#define MAY_GROUPS CAPABILITY(CAP_SETGID)
+#define MAY_BITS CAPABILITY(CAP_SETPCAP)
+#define MAY_ALL (MAY_USERS | MAY_GROUPS | MAY_BITS)
 
 /* Users, or groups. */
 struct ids {
 	uint32_t real, effective, saved;
 };
 
+/* Compared as bytes: no gaps, and zeros where nothing is. */
 struct belief {
 	struct ids user, group;
+	uint32_t permitted, effective; /* capabilities */
+	uint32_t secure;               /* SECBIT_... */
+	uint32_t group_count;
 	uint32_t groups[GROUPS_MAX];
-	size_t group_count;
-};
-
-/* A process that believes something else than it did at first. */
-struct believer {
-	pid_t pid;
-	int pidfd; /* owned */
-	struct belief belief;
+	/* The program that believes so, if another will believe something else after execve(2); else 0. */
+	uint64_t program[2];
 };
 
 struct pretence {
-	struct belief first;
+	uint64_t base; /* the number of the first belief; no other pretence has it */
 	struct {
-		struct believer *at;
+		struct belief *at;
 		size_t len, cap;
-	} believers;
+	} beliefs;
+	struct map numbers; /* a belief -> its index plus one */
 };
+
+static size_t intern(struct pretence *pretence, const struct belief *belief)
+{
+	const struct str key = { (const char *)belief, sizeof(*belief) };
+	const uintptr_t known = (uintptr_t)map_get(&pretence->numbers, key);
+
+	if (known)
+		return known - 1;
+	vec_push(&pretence->beliefs, *belief);
+	map_put(&pretence->numbers, key, (void *)(uintptr_t)pretence->beliefs.len); /* NOLINT */
+	return pretence->beliefs.len - 1;
+}
 
 struct pretence *pretence_new(const gid_t *groups, size_t count)
 {
 	struct pretence *pretence = xcalloc(1, sizeof(*pretence));
+	struct belief first = { .permitted = MAY_ALL, .effective = MAY_ALL };
 
+	/* Between what anybody sets and "unlimited". Without chance it is no worse but for one step in another. */
+	(void)!getrandom(&pretence->base, sizeof(pretence->base), GRND_NONBLOCK);
+	pretence->base = UINT64_C(1) << 61 | (pretence->base >> 4 & ~(uint64_t)(BELIEFS_MAX - 1));
 	for (size_t i = 0; i < count && i < GROUPS_MAX; i++)
-		pretence->first.groups[pretence->first.group_count++] = groups[i];
+		first.groups[first.group_count++] = groups[i];
+	intern(pretence, &first);
 	return pretence;
 }
 
@@ -57,102 +84,9 @@ void pretence_free(struct pretence *pretence)
 {
 	if (!pretence)
 		return;
-	vec_foreach (&pretence->believers, believer)
-		close(believer->pidfd);
-	vec_release(&pretence->believers);
+	vec_release(&pretence->beliefs);
+	map_release(&pretence->numbers, NULL);
 	free(pretence);
-}
-
-/* ---- processes ---- */
-
-static bool is_dead(const struct believer *believer)
-{
-	struct pollfd fd = { .fd = believer->pidfd, .events = POLLIN };
-
-	return poll(&fd, 1, 0) > 0;
-}
-
-/* Forget those that are no more. */
-static void forget_dead(struct pretence *pretence)
-{
-	size_t kept = 0;
-
-	vec_foreach (&pretence->believers, believer)
-		if (is_dead(believer))
-			close(believer->pidfd);
-		else
-			pretence->believers.at[kept++] = *believer;
-	pretence->believers.len = kept;
-}
-
-static struct believer *find(struct pretence *pretence, pid_t pid)
-{
-	vec_foreach (&pretence->believers, believer)
-		if (believer->pid == pid && !is_dead(believer))
-			return believer;
-	return NULL;
-}
-
-/* The process of a thread, and its parent; 0 if it is gone. */
-static void look_up(pid_t thread, pid_t *ret_process, pid_t *ret_parent)
-{
-	char path[32], text[1024];
-	const char *process, *parent;
-	ssize_t len;
-	AUTO(fd) int fd = -1;
-
-	*ret_process = *ret_parent = 0;
-	snprintf(path, sizeof(path), "%d/status", (int)thread);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (len <= 0)
-		return;
-	text[len] = '\0';
-	process = strstr(text, "\nTgid:\t");
-	parent = strstr(text, "\nPPid:\t");
-	if (process && parent) {
-		*ret_process = (pid_t)strtol(process + 7, NULL, 10);
-		*ret_parent = (pid_t)strtol(parent + 7, NULL, 10);
-	}
-}
-
-/* What the process believes. NULL in `*ret_own` if that is not its own, but the first or an ancestor's. */
-static const struct belief *belief_of(struct pretence *pretence, pid_t thread,
-				      struct believer **ret_own, pid_t *ret_process)
-{
-	pid_t at = thread, parent;
-
-	*ret_own = NULL;
-	*ret_process = thread;
-	if (pretence->believers.len == 0)
-		return &pretence->first;
-	*ret_own = find(pretence, thread);
-	if (*ret_own)
-		return &(*ret_own)->belief;
-	for (int i = 0; i < ANCESTORS_MAX && at > 1; i++) {
-		pid_t process;
-		struct believer *found;
-
-		look_up(at, &process, &parent);
-		found = process ? find(pretence, process) : NULL;
-		if (i == 0) {
-			*ret_process = process ? process : thread;
-			*ret_own = found;
-		}
-		if (found)
-			return &found->belief;
-		at = parent;
-	}
-	return &pretence->first;
-}
-
-/* The process of the thread, if nothing is known of it yet. */
-static pid_t process_of(pid_t thread)
-{
-	pid_t process, parent;
-
-	look_up(thread, &process, &parent);
-	return process;
 }
 
 static bool is_still_asked(const struct pretence_question *q)
@@ -160,23 +94,84 @@ static bool is_still_asked(const struct pretence_question *q)
 	return !q->still_asked || q->still_asked(q->arg);
 }
 
-static int keep(struct pretence *pretence, const struct pretence_question *q, pid_t process,
-		const struct belief *belief)
-{
-	struct believer new = { .pid = process, .belief = *belief };
+/* ---- processes ---- */
 
-	forget_dead(pretence);
-	if (pretence->believers.len == BELIEVERS_MAX)
+/* Where the program of a process has its code and its stack: another one, or the same started again, has
+ * them elsewhere. 0 if they cannot be seen. */
+static void read_program(pid_t pid, uint64_t ret[static 2])
+{
+	char path[32], text[1024];
+	const char *at;
+	ssize_t len;
+	AUTO(fd) int fd = -1;
+
+	ret[0] = ret[1] = 0;
+	snprintf(path, sizeof(path), "%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (len <= 0)
+		return;
+	text[len] = '\0';
+	at = strrchr(text, ')'); /* the name before it can hold anything */
+	for (int field = 2; at && field < 26; field++)
+		at = strchr(at + 1, ' ');
+	if (at)
+		sscanf(at, "%" SCNu64 " %*u %" SCNu64, &ret[0], &ret[1]);
+}
+
+/* What is left after execve(2): see capabilities(7). */
+static struct belief after_exec(const struct belief *belief)
+{
+	struct belief next = *belief;
+	const bool is_root =
+		!(next.secure & SECBIT_NOROOT) && (next.user.real == 0 || next.user.effective == 0);
+
+	next.user.saved = next.user.effective;
+	next.group.saved = next.group.effective;
+	next.permitted = is_root ? MAY_ALL : 0;
+	next.effective = next.user.effective == 0 ? next.permitted : 0;
+	next.secure &= ~(uint32_t)SECBIT_KEEP_CAPS;
+	next.program[0] = next.program[1] = 0;
+	return next;
+}
+
+static struct belief belief_of(const struct pretence *pretence, pid_t pid)
+{
+	const struct belief *found = &pretence->beliefs.at[0];
+	uint64_t program[2];
+	struct rlimit limit;
+
+	if (pretence->beliefs.len == 1)
+		return *found;
+	if (prlimit(pid, RLIMIT_LOCKS, NULL, &limit) == 0 && limit.rlim_cur >= pretence->base &&
+	    limit.rlim_cur - pretence->base < pretence->beliefs.len)
+		found = &pretence->beliefs.at[limit.rlim_cur - pretence->base];
+	if (!found->program[0] && !found->program[1])
+		return *found;
+	read_program(pid, program);
+	return memcmp(program, found->program, sizeof(program)) == 0 ? *found : after_exec(found);
+}
+
+/* From now on the process believes this. */
+static int believe(struct pretence *pretence, const struct pretence_question *q,
+		   struct belief *belief)
+{
+	struct rlimit limit;
+	struct belief later;
+
+	belief->program[0] = belief->program[1] = 0;
+	later = after_exec(belief);
+	if (memcmp(&later, belief, sizeof(later)) != 0)
+		read_program(q->pid, belief->program);
+	if (prlimit(q->pid, RLIMIT_LOCKS, NULL, &limit) < 0)
 		return -EAGAIN;
-	new.pidfd = (int)syscall(SYS_pidfd_open, process, 0);
-	if (new.pidfd < 0)
+	if (pretence->beliefs.len >= BELIEFS_MAX)
 		return -EAGAIN;
-	if (!is_still_asked(q)) {
-		close(new.pidfd);
+	limit.rlim_cur = pretence->base + intern(pretence, belief);
+	/* What was asked is still asked a moment before, so the number is not another's. */
+	if (!is_still_asked(q))
 		return -EINTR;
-	}
-	vec_push(&pretence->believers, new);
-	return 0;
+	return prlimit(q->pid, RLIMIT_LOCKS, &limit, NULL) < 0 ? -EAGAIN : 0;
 }
 
 /* ---- the rules ---- */
@@ -282,10 +277,10 @@ static int get_groups(const struct pretence_question *q, const struct belief *be
 static int set_groups(const struct pretence_question *q, struct belief *belief)
 {
 	const uint32_t asked = (uint32_t)q->args[0];
-	const size_t count = asked < GROUPS_MAX ? asked : GROUPS_MAX;
+	const uint32_t count = asked < GROUPS_MAX ? asked : GROUPS_MAX;
 	uint16_t narrow[GROUPS_MAX];
 
-	if (belief->user.effective != 0)
+	if (!(belief->effective & MAY_GROUPS))
 		return -EPERM;
 	if (asked > 65536)
 		return -EINVAL;
@@ -295,6 +290,8 @@ static int set_groups(const struct pretence_question *q, struct belief *belief)
 		return -EFAULT;
 	for (size_t i = 0; q->narrow && i < count; i++)
 		belief->groups[i] = narrow[i];
+	for (size_t i = count; i < GROUPS_MAX; i++)
+		belief->groups[i] = 0;
 	belief->group_count = count;
 	return 0;
 }
@@ -307,6 +304,14 @@ static int get_three(const struct pretence_question *q, const struct ids *ids)
 		if (put_ids(q, q->args[i], &all[i], 1) < 0)
 			return -EFAULT;
 	return 0;
+}
+
+/* It is not theirs. */
+static int get_limit(const struct pretence_question *q)
+{
+	struct rlimit64 none = { RLIM64_INFINITY, RLIM64_INFINITY };
+
+	return !q->args[3] || transfer(q, true, q->args[3], &none, sizeof(none)) ? 0 : -EFAULT;
 }
 
 /* An id among the arguments. */
@@ -341,30 +346,111 @@ static int64_t tell(const struct pretence_question *q, const struct belief *beli
 		return get_three(q, &belief->user);
 	case PRETENCE_GETRESGID:
 		return get_three(q, &belief->group);
+	case PRETENCE_SETRLIMIT:
+		return 0;
+	case PRETENCE_PRLIMIT:
+		return get_limit(q);
 	default:
 		return get_groups(q, belief);
 	}
+}
+
+/* What a change of users does to capabilities. */
+static void fix_capabilities(const struct ids *old, struct belief *belief)
+{
+	const struct ids *new = &belief->user;
+	const bool was_root = !old->real || !old->effective || !old->saved;
+
+	if (belief->secure & SECBIT_NO_SETUID_FIXUP)
+		return;
+	if (was_root && new->real &&new->effective &&new->saved &&
+	    !(belief->secure & SECBIT_KEEP_CAPS))
+		belief->permitted = belief->effective = 0;
+	if (!old->effective && new->effective)
+		belief->effective = 0;
+	if (old->effective && !new->effective)
+		belief->effective = belief->permitted;
+}
+
+static int set_users(const struct pretence_question *q, struct belief *belief,
+		     const uint32_t ids[static 3])
+{
+	const bool may = belief->effective & MAY_USERS;
+	const struct ids old = belief->user;
+	int failed;
+
+	if (q->call == PRETENCE_SETUID)
+		failed = set_one(&belief->user, may, ids[0]);
+	else if (q->call == PRETENCE_SETREUID)
+		failed = set_two(&belief->user, may, ids[0], ids[1]);
+	else
+		failed = set_three(&belief->user, may, ids);
+	if (!failed)
+		fix_capabilities(&old, belief);
+	return failed;
+}
+
+/* Sets that the kernel will not take change nothing here. */
+static int set_capabilities(const struct pretence_question *q, struct belief *belief)
+{
+	struct __user_cap_header_struct header;
+	struct __user_cap_data_struct sets; /* the first 32 */
+	uint32_t permitted, effective;
+
+	if (!transfer(q, false, q->args[0], &header, sizeof(header)) ||
+	    (header.version != _LINUX_CAPABILITY_VERSION_1 &&
+	     header.version != _LINUX_CAPABILITY_VERSION_2 &&
+	     header.version != _LINUX_CAPABILITY_VERSION_3) ||
+	    !transfer(q, false, q->args[1], &sets, sizeof(sets)))
+		return is_still_asked(q) ? 0 : -EINTR;
+	permitted = sets.permitted & MAY_ALL;
+	effective = sets.effective & MAY_ALL;
+	if (permitted & ~belief->permitted || effective & ~permitted)
+		return -EPERM;
+	belief->permitted = permitted;
+	belief->effective = effective;
+	return 0;
+}
+
+#define SECURE_KNOWN (SECBIT_NOROOT | SECBIT_NO_SETUID_FIXUP | SECBIT_KEEP_CAPS)
+
+static int set_bits(const struct pretence_question *q, struct belief *belief)
+{
+	const uint64_t value = q->args[1];
+
+	if ((uint32_t)q->args[0] == PR_SET_SECUREBITS) {
+		if (!(belief->effective & MAY_BITS))
+			return -EPERM;
+		if (!(value & ~(uint64_t)(SECURE_ALL_BITS | SECURE_ALL_LOCKS)))
+			belief->secure = (uint32_t)value & SECURE_KNOWN;
+	} else if (value <= 1) {
+		belief->secure &= ~(uint32_t)SECBIT_KEEP_CAPS;
+		belief->secure |= value ? SECBIT_KEEP_CAPS : 0;
+	}
+	return 0;
 }
 
 /* Change `belief` as asked. */
 static int change(const struct pretence_question *q, struct belief *belief)
 {
 	const uint32_t ids[3] = { id_of(q, 0), id_of(q, 1), id_of(q, 2) };
-	const bool may = belief->user.effective == 0;
+	const bool may = belief->effective & MAY_GROUPS;
 
 	switch (q->call) {
 	case PRETENCE_SETUID:
-		return set_one(&belief->user, may, ids[0]);
+	case PRETENCE_SETREUID:
+	case PRETENCE_SETRESUID:
+		return set_users(q, belief, ids);
 	case PRETENCE_SETGID:
 		return set_one(&belief->group, may, ids[0]);
-	case PRETENCE_SETREUID:
-		return set_two(&belief->user, may, ids[0], ids[1]);
 	case PRETENCE_SETREGID:
 		return set_two(&belief->group, may, ids[0], ids[1]);
-	case PRETENCE_SETRESUID:
-		return set_three(&belief->user, may, ids);
 	case PRETENCE_SETRESGID:
 		return set_three(&belief->group, may, ids);
+	case PRETENCE_CAPSET:
+		return set_capabilities(q, belief);
+	case PRETENCE_PRCTL:
+		return set_bits(q, belief);
 	default:
 		return set_groups(q, belief);
 	}
@@ -372,31 +458,21 @@ static int change(const struct pretence_question *q, struct belief *belief)
 
 static bool is_change(enum pretence_call call)
 {
-	return call >= PRETENCE_SETUID && call <= PRETENCE_SETGROUPS;
+	return call >= PRETENCE_SETUID && call <= PRETENCE_PRCTL;
 }
 
 int64_t pretence_answer(struct pretence *pretence, const struct pretence_question *q)
 {
-	struct believer *own;
-	pid_t process;
-	const struct belief *now = belief_of(pretence, q->pid, &own, &process);
-	struct belief next = *now;
+	const struct belief now = belief_of(pretence, q->pid);
+	struct belief next = now;
 	int failed;
 
-	if (!is_change(q->call)) {
-		/* the ancestor may be gone when it asks again */
-		if (!own && now != &pretence->first)
-			(void)keep(pretence, q, process, &next);
-		return tell(q, &next);
-	}
+	if (!is_change(q->call))
+		return tell(q, &now);
 	failed = change(q, &next);
-	if (failed || memcmp(&next, now, sizeof(next)) == 0)
+	if (!failed && memcmp(&next, &now, sizeof(next)) != 0)
+		failed = believe(pretence, q, &next);
+	if (failed)
 		return failed;
-	if (own) {
-		own->belief = next;
-		return 0;
-	}
-	if (pretence->believers.len == 0)
-		process = process_of(q->pid);
-	return process > 0 ? keep(pretence, q, process, &next) : -EAGAIN;
+	return q->call == PRETENCE_CAPSET || q->call == PRETENCE_PRCTL ? PRETENCE_CONTINUE : 0;
 }

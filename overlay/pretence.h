@@ -4,11 +4,15 @@
  * No process can become another user there. Programs that drop privileges do so with a
  * handful of calls and look whether it has worked: apt gives its downloads to a user of
  * their own, daemons refuse to be root. They are told what they would be told elsewhere,
- * by the rules of credentials(7), while they stay what they are. Belief is inherited from
- * the parent, as far as it still lives when somebody asks for the first time.
+ * by the rules of credentials(7) and capabilities(7), while they stay what they are.
  *
- * One table for a step, used by one thread. Processes are known by descriptors, so that an id
- * that is given to another is not mistaken.
+ * Belief is inherited at fork and outlives whom it came from, so the kernel carries it: the number of
+ * a belief is the soft limit RLIMIT_LOCKS of the process, which Linux has not heeded since 2.4. Beliefs that
+ * are alike have one number. Processes read this limit as unlimited, and setting it does nothing (pam_limits(8) does
+ * it to all). Where the hard limit was lowered (--ulimit locks=) nobody can become another user (EAGAIN).
+ * Set-id bits are not seen: who calls su(1) as another user stays that user.
+ *
+ * One table for a step, used by one thread.
  */
 #ifndef OVERLAY_PRETENCE_H
 #define OVERLAY_PRETENCE_H
@@ -36,8 +40,12 @@ enum pretence_call {
 	PRETENCE_SETRESUID,
 	PRETENCE_SETRESGID,
 	PRETENCE_SETGROUPS,
+	PRETENCE_CAPSET,
+	PRETENCE_PRCTL, /* PR_SET_KEEPCAPS, PR_SET_SECUREBITS */
 	PRETENCE_SETFSUID,
 	PRETENCE_SETFSGID,
+	PRETENCE_SETRLIMIT, /* these two of RLIMIT_LOCKS */
+	PRETENCE_PRLIMIT,
 };
 
 /* One of them, by the thread `pid`. With `narrow` ids have 16 bits, also in its memory. */
@@ -59,7 +67,11 @@ struct pretence *pretence_new(const gid_t *groups, size_t count) MUST_USE;
 void pretence_free(struct pretence *pretence);
 DEFINE_AUTO(pretence)
 
-/* What the call returns: not negative, or -errno; -EINTR if nobody waits for it. The working directory is /proc. */
+/* The call is to be done by the kernel besides. */
+#define PRETENCE_CONTINUE INT64_MIN
+
+/* What the call returns: not negative, or -errno; -EINTR if nobody waits for it; PRETENCE_CONTINUE. The working
+ * directory is /proc. */
 int64_t pretence_answer(struct pretence *pretence, const struct pretence_question *question);
 
 #endif

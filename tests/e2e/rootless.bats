@@ -126,6 +126,15 @@ give_place() {
 	chmod 644 there/base.tar
 }
 
+# give_program NAME: to tree/, with what it is linked to
+give_program() {
+	local file
+	for file in $(command -v "$1") $(ldd "$(command -v "$1")" | grep -o '/[^ ]*'); do
+		mkdir -p "tree/$(dirname "$file")"
+		cp -L "$file" "tree/$file"
+	done
+}
+
 @test "a user with one id alone builds the image that root builds, byte for byte" {
 	EPOCH=1
 	give_place
@@ -214,6 +223,27 @@ give_place() {
 	done
 }
 
+@test "with one id alone programs give up their user and keep what capabilities they may" {
+	need setpriv
+	give_place
+	give_program setpriv
+	grep -q ^nobody: tree/etc/passwd || echo nobody:x:65534:65534::/:/bin/sh >>tree/etc/passwd
+	echo extra:x:777:nobody >>tree/etc/group
+	tar -C tree --sort=name --mtime=@0 --numeric-owner -cf there/tools.tar .
+	cat >there/Recipe <<-'EOF'
+		FROM tools
+		RUN setpriv --reuid=33 --regid=44 --clear-groups sh -c 'id -u; id -g; id -G' >/a
+		RUN setpriv --reuid nobody --init-groups sh -c 'id -u; id -G' >/b
+		RUN setpriv --reuid=33 --regid=44 --clear-groups --inh-caps=-all --bounding-set=-all id -u >/c
+		RUN setpriv --reuid=33 --regid=44 --clear-groups sh -c '! setpriv --reuid=0 true' 2>/dev/null
+		RUN setpriv --reuid=33 sh -c '(while [ ! -e /go ]; do :; done; id -u >/d) & exit 0' && touch /go && while [ ! -s /d ]; do :; done && rm /go
+	EOF
+	sed -i "s|setpriv --|$(command -v setpriv) --|g" there/Recipe # and not busybox's
+	alone import tools.tar tools
+	alone build --progress plain -t app .
+	equal "$(alone run app sh -c 'echo $(cat /a /b /c /d)')" "33 44 44 65534 0 65534 777 33 33"
+}
+
 @test "nobody forges an owner or a device by the attributes that record them" {
 	need setfattr
 	give_place
@@ -247,11 +277,7 @@ give_place() {
 	need setfattr
 	give_place
 	mkdir -m 777 tree/work
-	# setfattr of the machine, with what it is linked to
-	for file in $(command -v setfattr) $(ldd "$(command -v setfattr)" | grep -o '/[^ ]*'); do
-		mkdir -p "tree/$(dirname "$file")"
-		cp -L "$file" "tree/$file"
-	done
+	give_program setfattr
 	tar -C tree --sort=name --mtime=@0 --numeric-owner -cf there/tools.tar .
 	cat >there/Recipe <<-'EOF'
 		FROM tools

@@ -3,11 +3,15 @@
 #include "tests/unit/unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,7 +19,7 @@
 #include "overlay/pretence.h"
 
 #define CALLS 8
-#define SEQUENCES 300
+#define SEQUENCES 600
 
 /* The ids after a call, and what it returned. */
 struct outcome {
@@ -36,7 +40,24 @@ static const struct {
 	{ PRETENCE_SETUID, SYS_setuid },       { PRETENCE_SETGID, SYS_setgid },
 	{ PRETENCE_SETREUID, SYS_setreuid },   { PRETENCE_SETREGID, SYS_setregid },
 	{ PRETENCE_SETRESUID, SYS_setresuid }, { PRETENCE_SETRESGID, SYS_setresgid },
+	{ PRETENCE_PRCTL, SYS_prctl },         { PRETENCE_CAPSET, SYS_capset },
 };
+
+/* Options of prctl(2) with their values, and sets of capabilities as effective and permitted. */
+static const uint32_t options[][2] = {
+	{ PR_SET_KEEPCAPS, 1 },
+	{ PR_SET_KEEPCAPS, 0 },
+	{ PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP },
+	{ PR_SET_SECUREBITS, SECBIT_KEEP_CAPS },
+	{ PR_SET_SECUREBITS, 0 },
+};
+static const uint32_t sets[][2] = {
+	{ 1 << CAP_SETUID, 1 << CAP_SETUID },
+	{ 0, 1 << CAP_SETUID | 1 << CAP_SETGID },
+	{ 1 << CAP_SETGID, 1 << CAP_SETUID | 1 << CAP_SETGID },
+	{ 0, 0 },
+};
+static const struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 
 static uint32_t seed;
 
@@ -56,17 +77,39 @@ static void make_calls(struct call calls[static CALLS])
 		calls[i] = (struct call){ changes[which].call, changes[which].number, { 0 } };
 		for (int k = 0; k < 3; k++)
 			calls[i].ids[k] = ids[random_below(ARRAY_SIZE(ids))];
+		if (changes[which].call == PRETENCE_PRCTL)
+			memcpy(calls[i].ids, options[random_below(ARRAY_SIZE(options))],
+			       sizeof(options[0]));
+		if (changes[which].call == PRETENCE_CAPSET)
+			memcpy(calls[i].ids, sets[random_below(ARRAY_SIZE(sets))], sizeof(sets[0]));
 	}
+}
+
+/* The arguments of the call; `data` is for those of capset(2). */
+static void make_args(const struct call *call, struct __user_cap_data_struct data[static 2],
+		      uint64_t args[static 3])
+{
+	memset(data, 0, 2 * sizeof(*data));
+	data[0].effective = call->ids[0];
+	data[0].permitted = call->ids[1];
+	for (int i = 0; i < 3; i++)
+		args[i] = call->ids[i];
+	if (call->call != PRETENCE_CAPSET)
+		return;
+	args[0] = (uintptr_t)&header;
+	args[1] = (uintptr_t)data;
 }
 
 /* In a child: it cannot come back. */
 static void ask_kernel(const struct call calls[static CALLS], int fd)
 {
 	for (int i = 0; i < CALLS; i++) {
+		struct __user_cap_data_struct data[2];
 		struct outcome outcome = { 0 };
+		uint64_t args[3];
 
-		outcome.result =
-			syscall(calls[i].number, calls[i].ids[0], calls[i].ids[1], calls[i].ids[2]);
+		make_args(&calls[i], data, args);
+		outcome.result = syscall(calls[i].number, args[0], args[1], args[2], 0, 0);
 		outcome.result = outcome.result < 0 ? -errno : outcome.result;
 		syscall(SYS_getresuid, &outcome.user[0], &outcome.user[1], &outcome.user[2]);
 		syscall(SYS_getresgid, &outcome.group[0], &outcome.group[1], &outcome.group[2]);
@@ -86,9 +129,14 @@ static int64_t ask(struct pretence *pretence, enum pretence_call call, uint64_t 
 
 static struct outcome pretend(struct pretence *pretence, const struct call *call)
 {
+	struct __user_cap_data_struct data[2];
 	struct outcome outcome = { 0 };
+	uint64_t args[3];
 
-	outcome.result = ask(pretence, call->call, call->ids[0], call->ids[1], call->ids[2]);
+	make_args(call, data, args);
+	outcome.result = ask(pretence, call->call, args[0], args[1], args[2]);
+	if (outcome.result == PRETENCE_CONTINUE)
+		outcome.result = 0;
 	assert_int_equal(ask(pretence, PRETENCE_GETRESUID, (uintptr_t)&outcome.user[0],
 			     (uintptr_t)&outcome.user[1], (uintptr_t)&outcome.user[2]),
 			 0);
@@ -160,33 +208,132 @@ static int in_proc(__attribute__((unused)) void **state)
 	return chdir("/proc");
 }
 
-/* A child asks: by its own id, which nobody has seen before. */
-TEST(a_child_believes_what_its_parent_did)
+/* A child that lives until the pipe is closed. */
+static pid_t start_child(const int life[static 2])
 {
-	AUTO(pretence) struct pretence *pretence = pretence_new(NULL, 0);
-	const uint64_t args[6] = { 0 };
-	struct pretence_question question = { .call = PRETENCE_GETUID, .args = args };
-	int ends[2];
+	const pid_t pid = fork();
 	char end;
 
-	assert_int_equal(ask(pretence, PRETENCE_SETUID, 1000, 0, 0), 0);
-	assert_int_equal(pipe(ends), 0);
-	question.pid = fork();
-	if (question.pid == 0) {
-		close(ends[1]);
-		_exit(read(ends[0], &end, 1) == 0 ? 0 : 1);
+	if (pid == 0) {
+		close(life[1]);
+		_exit(read(life[0], &end, 1) == 0 ? 0 : 1);
 	}
-	assert_int_equal(pretence_answer(pretence, &question), 1000);
-	question.call = PRETENCE_GETEGID;
-	assert_int_equal(pretence_answer(pretence, &question), 0);
-	/* init is nobody's child */
-	question.pid = 1;
-	question.call = PRETENCE_GETUID;
-	assert_int_equal(pretence_answer(pretence, &question), 0);
-	close(ends[1]);
-	close(ends[0]);
+	return pid;
+}
+
+static int64_t ask_for(struct pretence *pretence, pid_t pid, enum pretence_call call, uint64_t id)
+{
+	const uint64_t args[6] = { id };
+	const struct pretence_question question = { .call = call, .pid = pid, .args = args };
+
+	return pretence_answer(pretence, &question);
+}
+
+static void end_children(const int life[static 2])
+{
+	close(life[1]);
+	close(life[0]);
 	while (wait(NULL) > 0)
 		;
+}
+
+TEST(a_child_believes_what_its_parent_did_when_it_was_born)
+{
+	AUTO(pretence) struct pretence *pretence = pretence_new(NULL, 0);
+	int life[2];
+	pid_t child;
+
+	assert_int_equal(pipe(life), 0);
+	assert_int_equal(ask(pretence, PRETENCE_SETRESUID, 1000, 1000, 0), 0);
+	child = start_child(life);
+	assert_int_equal(ask(pretence, PRETENCE_SETRESUID, 0, 0, 0), 0);
+	assert_int_equal(ask_for(pretence, child, PRETENCE_GETUID, 0), 1000);
+	assert_int_equal(ask_for(pretence, child, PRETENCE_GETEGID, 0), 0);
+	assert_int_equal(ask(pretence, PRETENCE_GETUID, 0, 0, 0), 0);
+	assert_int_equal(ask_for(pretence, 1, PRETENCE_GETUID, 0), 0); /* nobody's child */
+	end_children(life);
+}
+
+TEST(an_orphan_believes_what_its_parent_did)
+{
+	AUTO(pretence) struct pretence *pretence = pretence_new(NULL, 0);
+	int life[2], told[2], go[2], status;
+	pid_t parent, orphan;
+	char end;
+
+	assert_int_equal(pipe(life) | pipe(told) | pipe(go), 0);
+	parent = fork();
+	if (parent == 0) {
+		close(life[1]);
+		close(go[1]);
+		if (read(go[0], &end, 1) != 0) /* until it is another user */
+			_exit(1);
+		orphan = start_child(life);
+		_exit(write(told[1], &orphan, sizeof(orphan)) != sizeof(orphan));
+	}
+	assert_int_equal(ask_for(pretence, parent, PRETENCE_SETUID, 1000), 0);
+	close(go[1]);
+	assert_int_equal(waitpid(parent, &status, 0), parent);
+	assert_int_equal(status, 0);
+	assert_int_equal(read(told[0], &orphan, sizeof(orphan)), sizeof(orphan));
+	assert_int_equal(ask_for(pretence, orphan, PRETENCE_GETUID, 0), 1000);
+	assert_int_equal(ask_for(pretence, orphan, PRETENCE_SETUID, 0), -EPERM);
+	close(told[0]);
+	close(told[1]);
+	close(go[0]);
+	end_children(life);
+}
+
+/* Each its own. */
+TEST(many_processes_believe_at_once)
+{
+	enum { MANY = 700 };
+	AUTO(pretence) struct pretence *pretence = pretence_new(NULL, 0);
+	static pid_t children[MANY];
+	int life[2];
+
+	assert_int_equal(pipe(life), 0);
+	for (unsigned i = 0; i < MANY; i++) {
+		children[i] = start_child(life);
+		assert_true(children[i] > 0);
+		assert_int_equal(ask_for(pretence, children[i], PRETENCE_SETUID, i + 1), 0);
+	}
+	for (unsigned i = 0; i < MANY; i++)
+		assert_int_equal(ask_for(pretence, children[i], PRETENCE_GETUID, 0), i + 1);
+	end_children(life);
+}
+
+/* A saved id of root's, and what else can be kept, is gone with the next program. */
+TEST(another_program_has_not_what_was_saved)
+{
+	AUTO(pretence) struct pretence *pretence = pretence_new(NULL, 0);
+	const uint64_t ids[6] = { 1000, 1000, 0 };
+	struct pretence_question question = { .call = PRETENCE_SETRESUID, .args = ids };
+	int life[2], go[2], begun[2];
+	pid_t child;
+	char end;
+
+	assert_int_equal(pipe(life) | pipe2(go, O_CLOEXEC) | pipe2(begun, O_CLOEXEC), 0);
+	child = fork();
+	if (child == 0) {
+		close(life[1]);
+		close(go[1]);
+		if (dup2(life[0], 0) == 0 && read(go[0], &end, 1) == 0)
+			execl("/bin/cat", "cat", NULL);
+		_exit(1);
+	}
+	close(begun[1]);
+	question.pid = child;
+	assert_int_equal(ask_for(pretence, child, PRETENCE_SETGID, 7), 0);
+	assert_int_equal(pretence_answer(pretence, &question), 0);
+	close(go[1]);
+	assert_int_equal(read(begun[0], &end, 1), 0); /* closed by execve(2) */
+	assert_int_equal(ask_for(pretence, child, PRETENCE_GETUID, 0), 1000);
+	assert_int_equal(ask_for(pretence, child, PRETENCE_SETUID, 0), -EPERM);
+	assert_int_equal(ask_for(pretence, child, PRETENCE_GETGID, 0), 7);
+	close(begun[0]);
+	close(go[0]);
+	end_children(life);
 }
 
 static bool nobody_waits(const void *arg)
@@ -224,7 +371,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ids_change_as_the_kernel_changes_them),
 		cmocka_unit_test(groups_are_kept_and_only_root_changes_them),
-		cmocka_unit_test(a_child_believes_what_its_parent_did),
+		cmocka_unit_test(a_child_believes_what_its_parent_did_when_it_was_born),
+		cmocka_unit_test(an_orphan_believes_what_its_parent_did),
+		cmocka_unit_test(many_processes_believe_at_once),
+		cmocka_unit_test(another_program_has_not_what_was_saved),
 		cmocka_unit_test(nothing_is_written_for_who_waits_no_more),
 	};
 
