@@ -2,9 +2,11 @@
 
 #include "cli/limits.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "builder/mount.h"
 
@@ -213,6 +215,17 @@ static struct err *take_resources(struct limit_values *values, struct strings *t
 	return NULL;
 }
 
+/* A path below the top of each hierarchy, or a slice. */
+static struct err *check_parent(const char *text)
+{
+	AUTO(buf) struct buf below = BUF_INIT((size_t)PATH_MAX);
+
+	if (text && (!path_add(&below, str_of(text), PATH_REFUSED) || below.len == 0))
+		return err_new(ERR_USAGE, "option --cgroup-parent: '%.200s' names no control group",
+			       text);
+	return NULL;
+}
+
 struct err *limits_read(const struct limit_values *given, struct limits *ret)
 {
 	struct sandbox_resources *resources = &ret->resources;
@@ -226,6 +239,7 @@ struct err *limits_read(const struct limit_values *given, struct limits *ret)
 	if (values->pids_limit &&
 	    resources->pids == 0) /* docker's and podman's other word for it */
 		resources->pids = SANDBOX_NO_LIMIT;
+	TRY(check_parent(values->cgroup_parent));
 	resources->cgroup_parent = values->cgroup_parent;
 	if (values->shm_size)
 		TRY(option_refuse(mount_parse_size(values->shm_size, &ret->shm_size),

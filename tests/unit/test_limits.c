@@ -111,6 +111,8 @@ TEST(wrong_values_name_their_option)
 		const char *text;
 	} cases[] = {
 		{ { .memory = "much" }, "option --memory: " },
+		{ { .cgroup_parent = "../x" }, "option --cgroup-parent: '../x'" },
+		{ { .cgroup_parent = "/" }, "option --cgroup-parent: " },
 		{ { .memory = "0" }, "option --memory: " },
 		{ { .memory = "-1" }, "option --memory: " },
 		{ { .memory_swap = "1g" }, "option --memory-swap: it needs --memory" },
