@@ -36,6 +36,11 @@ static struct err *read_address(struct str text, char ret[static NETWORK_ADDRESS
 	AUTO(mem) char *address = str_dup(text);
 	struct in_addr four;
 
+	if (strchr(address, ':'))
+		return err_new(ERR_INVALID,
+			       "'%.80s' is of IPv6, and ports are published at addresses of IPv4 "
+			       "alone, such as 127.0.0.1",
+			       address);
 	if (inet_pton(AF_INET, address, &four) != 1)
 		return err_new(ERR_INVALID, "'%.80s' is no address of IPv4", address);
 	inet_ntop(AF_INET, &four, ret, NETWORK_ADDRESS_SIZE);
@@ -116,41 +121,95 @@ struct err *publish_add_exposed(struct publish *list, const json_t *exposed)
 	return NULL;
 }
 
-static struct err *choose(struct network_port *port)
+/* ---- choosing ---- */
+
+/* What helps, by errno of bind(2). */
+static struct err *advise(struct err *err, const struct network_port *port)
+{
+	switch (err_errno(err)) {
+	case EADDRINUSE:
+		return err_note(
+			err,
+			"Something else has it ('ss -lntup' tells what). Publish another one, "
+			"or '-p %u' alone, for which a free one is chosen.",
+			port->container);
+	case EACCES:
+		return err_note(err,
+				"Ports this low are root's. Publish a higher one, such as "
+				"%u:%u, or let users have it, as root:\n"
+				"    sysctl net.ipv4.ip_unprivileged_port_start=%u",
+				port->host + 8000U, port->container, port->host);
+	case EADDRNOTAVAIL:
+		return err_note(err, "This machine has no such address: 'ip address' shows those "
+				     "that it has.");
+	default:
+		return err;
+	}
+}
+
+/* See that the port of `address` can be had, and have it without being in the way of who is to get it: as long
+ * as neither listens, two sockets with SO_REUSEADDR may have one port, and no other socket. */
+static bool take(int fd, bool udp, struct sockaddr_in *address)
+{
+	const bool chosen = address->sin_port == 0; /* the kernel chooses what nobody has at all */
+	const int yes = 1;
+	socklen_t len = sizeof(*address);
+
+	/* TCP: for the sake of connections that have ended. UDP: one that has it with the option is in the way */
+	if (!udp && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0)
+		return false;
+	if (bind(fd, (const struct sockaddr *)address, len) < 0)
+		return false;
+	if (udp && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0)
+		return false;
+	/* a port that was named stays bound when its socket listens no more */
+	if (!udp && !chosen && (listen(fd, 1) < 0 || shutdown(fd, SHUT_RD) < 0))
+		return false;
+	return getsockname(fd, (struct sockaddr *)address, &len) == 0;
+}
+
+static struct err *choose(struct network_port *port, int *ret_fd)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port->host) };
 	AUTO(fd) int fd = socket(AF_INET, (port->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
 	const char *protocol = port->udp ? "udp" : "tcp";
-	const int yes = 1;
-	socklen_t len = sizeof(address);
 
 	if (port->address[0])
 		inet_pton(AF_INET, port->address, &address.sin_addr);
 	if (fd < 0)
 		return err_sys("make a socket");
-	/* of connections that have ended */
-	if (!port->udp)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    (!port->udp && listen(fd, 1) < 0) ||
-	    getsockname(fd, (struct sockaddr *)&address, &len) < 0)
-		return err_sys("publish port %u/%s on %s", port->host, protocol,
-			       port->address[0] ? port->address : "this machine");
+	if (!take(fd, port->udp, &address))
+		return advise(err_sys("publish port %u/%s on %s", port->host, protocol,
+				      port->address[0] ? port->address : "this machine"),
+			      port);
 	if (!port->host)
-		log_warn("port %u/%s of the container is %s:%u", port->container, protocol,
+		log_info("port %u/%s of the container is %s:%u", port->container, protocol,
 			 port->address[0] ? port->address : "0.0.0.0", ntohs(address.sin_port));
 	port->host = ntohs(address.sin_port);
+	*ret_fd = STEAL_FD(fd);
 	return NULL;
 }
 
 struct err *publish_choose(struct publish *list)
 {
-	vec_foreach (list, port)
-		TRY(choose(port));
+	vec_foreach (list, port) {
+		int fd;
+
+		TRY(choose(port, &fd));
+		vec_push(&list->held, fd);
+	}
 	return NULL;
+}
+
+void publish_let_go(struct publish *list)
+{
+	vec_foreach (&list->held, fd)
+		close(*fd);
+	vec_release(&list->held);
 }
 
 void publish_release(struct publish *list)
 {
+	publish_let_go(list);
 	vec_release(list);
 }

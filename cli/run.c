@@ -441,6 +441,7 @@ static struct err *make_spec(struct container *c, const struct image *image,
 	spec->groups = c->user.groups;
 	spec->group_count = c->user.group_count;
 	TRY(sandbox_choose_network(c->sandbox, c->idmap, c->network, &spec->network, &reason));
+	publish_let_go(&c->ports);
 	spec->mounts = c->mounts;
 	spec->mount_count = c->mount_count;
 	spec->shm_size = c->limits.shm_size;

@@ -307,8 +307,12 @@ static char *last_words(const struct carrier *carrier)
 static struct err *ended(const struct carrier *carrier, const char *name)
 {
 	AUTO(mem) char *words = last_words(carrier);
+	struct err *err =
+		err_new(ERR_UNSUPPORTED, "%s ended%s%.300s", name, words[0] ? ": " : "", words);
 
-	return err_new(ERR_UNSUPPORTED, "%s ended%s%.300s", name, words[0] ? ": " : "", words);
+	if (!str_starts(str_of(words), "Failed to bind"))
+		return err;
+	return err_note(err, "Something else has taken the port: publish another one.");
 }
 
 struct err *carrier_wait(const struct carrier *carrier, const char *name, const struct link *link,

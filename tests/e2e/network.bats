@@ -294,10 +294,38 @@ everything() {
 	says "127.0.0.1 says hello"
 	says "publish port "
 	says "on 127.0.0.1: Address already in use"
+	says "Publish another one, or '-p 1' alone"
+	# the port is told as a note, and slirp4netns has none
+	run -0 elsewhere cairn run -p 80 app busybox true
+	[[ $output == "port 80/tcp of the container is 0.0.0.0:"* ]]
+	fails 125 elsewhere -w "$(command -v pasta)" cairn run -p 8080:80 app true
+	says "slirp4netns publishes no ports"
+	says "Install pasta (package passt)"
+	fails 2 cairn run -p '[::1]:8080:80' app true
+	says "is of IPv6, and ports are published at addresses of IPv4 alone"
 	# where pasta would open others of the loopback
 	fails 125 elsewhere cairn run -p 18433:3/udp app true
 	says "port 18433 of udp cannot lead to 3"
 	run -0 elsewhere cairn run -p 18433-18434:18433-18434/udp app sh -c '! busybox netstat -lnu | busybox grep :'
 	fails 2 cairn run -p 80:80 --network none app true
 	says "no port leads to --network none"
+}
+
+@test "an ordinary user publishes ports, and hears which ones are root's" {
+	as_nobody cairn build -q --network none -t app .
+	# shellcheck disable=SC2016 # the inner shell expands it
+	run -0 elsewhere with_tun as_nobody bash -c '
+		cairn run -p 8080:80 app sh -c "echo hello >/index.html; exec busybox httpd -f -p 80 -h /" >log 2>&1 3>&- &
+		server=$!
+		for _ in $(seq 600); do
+			! busybox wget -qO- "http://10.9.9.9:8080/" 2>/dev/null || break
+			sleep 0.05
+		done
+		kill -KILL $server
+		wait $server || true
+		! cairn run -p 80:80 app true || exit 1'
+	says hello
+	says "publish port 80/tcp on this machine: Permission denied"
+	says "8080:80"
+	says "sysctl net.ipv4.ip_unprivileged_port_start=80"
 }
