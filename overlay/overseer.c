@@ -14,12 +14,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,8 +27,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -37,223 +34,30 @@
 
 #include "base/err.h"
 #include "overlay/kernel-private.h"
+#include "overlay/overseer-private.h"
 #include "overlay/owner.h"
 #include "overlay/pretence.h"
-
-/* ---- the filter ---- */
-
-#if defined(__x86_64__)
-#define NATIVE AUDIT_ARCH_X86_64
-#define COMPAT AUDIT_ARCH_I386
-#define COMPAT_FCHOWNAT 298
-#define COMPAT_PRLIMIT 340
-#elif defined(__aarch64__)
-#define NATIVE AUDIT_ARCH_AARCH64
-#define COMPAT AUDIT_ARCH_ARM
-#define COMPAT_FCHOWNAT 325
-#define COMPAT_PRLIMIT 369
-#else
-#error "the overseer has to learn this architecture"
-#endif
-
-/* What is asked for, beside the calls of overlay/pretence.h. */
-enum { ASK_CHOWN = 100, ASK_LCHOWN, ASK_FCHOWN, ASK_FCHOWNAT };
-
-struct asked {
-	uint16_t number;
-	uint8_t what; /* ASK_..., PRETENCE_... */
-	bool narrow;  /* its ids have 16 bits */
-};
-
-static const struct asked native_calls[] = {
-#ifdef SYS_chown
-	{ SYS_chown, ASK_CHOWN, false },
-	{ SYS_lchown, ASK_LCHOWN, false },
-#endif
-	{ SYS_fchown, ASK_FCHOWN, false },
-	{ SYS_fchownat, ASK_FCHOWNAT, false },
-	{ SYS_getuid, PRETENCE_GETUID, false },
-	{ SYS_geteuid, PRETENCE_GETEUID, false },
-	{ SYS_getgid, PRETENCE_GETGID, false },
-	{ SYS_getegid, PRETENCE_GETEGID, false },
-	{ SYS_getresuid, PRETENCE_GETRESUID, false },
-	{ SYS_getresgid, PRETENCE_GETRESGID, false },
-	{ SYS_getgroups, PRETENCE_GETGROUPS, false },
-	{ SYS_setuid, PRETENCE_SETUID, false },
-	{ SYS_setgid, PRETENCE_SETGID, false },
-	{ SYS_setreuid, PRETENCE_SETREUID, false },
-	{ SYS_setregid, PRETENCE_SETREGID, false },
-	{ SYS_setresuid, PRETENCE_SETRESUID, false },
-	{ SYS_setresgid, PRETENCE_SETRESGID, false },
-	{ SYS_setgroups, PRETENCE_SETGROUPS, false },
-	{ SYS_setfsuid, PRETENCE_SETFSUID, false },
-	{ SYS_setfsgid, PRETENCE_SETFSGID, false },
-	{ SYS_capset, PRETENCE_CAPSET, false },
-	{ SYS_prctl, PRETENCE_PRCTL, false },
-	{ SYS_setrlimit, PRETENCE_SETRLIMIT, false },
-	{ SYS_prlimit64, PRETENCE_PRLIMIT, false },
-};
-
-/* Both older architectures number these alike, but for two. */
-static const struct asked compat_calls[] = {
-	{ 182, ASK_CHOWN, true },
-	{ 16, ASK_LCHOWN, true },
-	{ 95, ASK_FCHOWN, true },
-	{ 212, ASK_CHOWN, false },
-	{ 198, ASK_LCHOWN, false },
-	{ 207, ASK_FCHOWN, false },
-	{ COMPAT_FCHOWNAT, ASK_FCHOWNAT, false },
-	{ 24, PRETENCE_GETUID, true },
-	{ 49, PRETENCE_GETEUID, true },
-	{ 47, PRETENCE_GETGID, true },
-	{ 50, PRETENCE_GETEGID, true },
-	{ 165, PRETENCE_GETRESUID, true },
-	{ 171, PRETENCE_GETRESGID, true },
-	{ 80, PRETENCE_GETGROUPS, true },
-	{ 23, PRETENCE_SETUID, true },
-	{ 46, PRETENCE_SETGID, true },
-	{ 70, PRETENCE_SETREUID, true },
-	{ 71, PRETENCE_SETREGID, true },
-	{ 164, PRETENCE_SETRESUID, true },
-	{ 170, PRETENCE_SETRESGID, true },
-	{ 81, PRETENCE_SETGROUPS, true },
-	{ 138, PRETENCE_SETFSUID, true },
-	{ 139, PRETENCE_SETFSGID, true },
-	{ 199, PRETENCE_GETUID, false },
-	{ 201, PRETENCE_GETEUID, false },
-	{ 200, PRETENCE_GETGID, false },
-	{ 202, PRETENCE_GETEGID, false },
-	{ 209, PRETENCE_GETRESUID, false },
-	{ 211, PRETENCE_GETRESGID, false },
-	{ 205, PRETENCE_GETGROUPS, false },
-	{ 213, PRETENCE_SETUID, false },
-	{ 214, PRETENCE_SETGID, false },
-	{ 203, PRETENCE_SETREUID, false },
-	{ 204, PRETENCE_SETREGID, false },
-	{ 208, PRETENCE_SETRESUID, false },
-	{ 210, PRETENCE_SETRESGID, false },
-	{ 206, PRETENCE_SETGROUPS, false },
-	{ 215, PRETENCE_SETFSUID, false },
-	{ 216, PRETENCE_SETFSGID, false },
-	{ 185, PRETENCE_CAPSET, false },
-	{ 172, PRETENCE_PRCTL, false },
-	{ 75, PRETENCE_SETRLIMIT, false },
-	{ COMPAT_PRLIMIT, PRETENCE_PRLIMIT, false },
-};
-
-#define PROGRAM_MAX 128
-
-struct program {
-	struct sock_filter at[PROGRAM_MAX];
-	size_t len;
-};
-
-static struct program program;
-static pthread_once_t program_made = PTHREAD_ONCE_INIT;
-
-static void add(struct sock_filter instruction)
-{
-	program.at[program.len++] = instruction;
-}
-
-static void load(size_t offset)
-{
-	add((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset));
-}
-
-/* A jump of BPF reaches 255 instructions. */
-static void jump_if(uint32_t value, size_t if_equal, size_t if_not)
-{
-	add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, (uint8_t)if_equal,
-					 (uint8_t)if_not));
-}
-
-/* Calls that are asked for with two values of one argument alone. */
-static const struct condition {
-	uint8_t what, arg;
-	uint32_t values[2];
-} conditions[] = {
-	{ PRETENCE_PRCTL, 0, { PR_SET_KEEPCAPS, PR_SET_SECUREBITS } },
-	{ PRETENCE_SETRLIMIT, 0, { RLIMIT_LOCKS, RLIMIT_LOCKS } },
-	{ PRETENCE_PRLIMIT, 1, { RLIMIT_LOCKS, RLIMIT_LOCKS } },
-};
-
-static const struct condition *condition_of(const struct asked *call)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(conditions); i++)
-		if (conditions[i].what == call->what)
-			return &conditions[i];
-	return NULL;
-}
-
-/* How many instructions a call takes. */
-static size_t size_of(const struct asked *call)
-{
-	return condition_of(call) ? 4 : 1;
-}
-
-/* Go to the question, `question` instructions from here, or to what comes behind it. */
-static void add_call(const struct asked *call, size_t question)
-{
-	const struct condition *when = condition_of(call);
-
-	if (!when) {
-		jump_if(call->number, question - 1, 0);
-		return;
-	}
-	jump_if(call->number, 0, 3);
-	/* the lower half: all of these architectures are little-endian */
-	load(offsetof(struct seccomp_data, args[0]) + when->arg * sizeof(uint64_t));
-	jump_if(when->values[0], question - 3, 0);
-	jump_if(when->values[1], question - 4, question - 3);
-}
-
-/* For one architecture; what is none of it, or not asked for, falls through. */
-static void add_architecture(uint32_t arch, const struct asked *calls, size_t count)
-{
-	size_t question = 1; /* how far it is from here */
-
-	for (size_t i = 0; i < count; i++)
-		question += size_of(&calls[i]);
-	load(offsetof(struct seccomp_data, arch));
-	jump_if(arch, 0, question + 2);
-	load(offsetof(struct seccomp_data, nr));
-	for (size_t i = 0; i < count; i++) {
-		add_call(&calls[i], question);
-		question -= size_of(&calls[i]);
-	}
-	add((struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 1)); /* none of them */
-	add((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF));
-}
-
-static void make_program(void)
-{
-	add_architecture(NATIVE, native_calls, ARRAY_SIZE(native_calls));
-	add_architecture(COMPAT, compat_calls, ARRAY_SIZE(compat_calls));
-}
-
-struct seccomp_part overseer_filter(void)
-{
-	pthread_once(&program_made, make_program);
-	return (struct seccomp_part){ program.at, program.len };
-}
 
 /* ---- questions ---- */
 
 struct overseer {
+	unsigned users; /* atomic: who started it, and errands */
 	int listener_fd;
 	int stop_fd;
 	uint64_t root_mount;       /* whose files are recorded */
 	struct pretence *pretence; /* owned, the thread's */
 	size_t question_size, answer_size;
 	pthread_t thread;
+	sem_t begun;
+	int failure; /* of its beginning */
 };
 
 /* What a call asks for. */
 struct wish {
 	int dir_fd;    /* AT_FDCWD, or a descriptor of theirs */
-	uint64_t path; /* in their memory; 0: dir_fd itself is meant */
-	bool follow, empty_allowed;
+	bool by_fd;    /* that itself is meant */
+	uint64_t path; /* in their memory */
+	bool follow, empty_allowed, invalid;
 	uint32_t uid, gid; /* -1: as it is */
 };
 
@@ -281,7 +85,7 @@ static struct wish by_fd(const struct seccomp_data *data, bool narrow)
 	struct wish wish = by_path(data, true, narrow);
 
 	wish.dir_fd = (int)data->args[0];
-	wish.path = 0;
+	wish.by_fd = true;
 	return wish;
 }
 
@@ -294,6 +98,7 @@ static struct wish by_both(const struct seccomp_data *data)
 		.path = data->args[1],
 		.follow = !(flags & AT_SYMLINK_NOFOLLOW),
 		.empty_allowed = flags & AT_EMPTY_PATH,
+		.invalid = flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH),
 		.uid = (uint32_t)data->args[2],
 		.gid = (uint32_t)data->args[3],
 	};
@@ -368,15 +173,75 @@ static bool leads_to_own_fd(int base_fd, const char *path)
 	return len > 0 && names_own_fd(target);
 }
 
-/* Open what is meant: its descriptor, or an error below 0. ELOOP is a link of /proc, too. */
-static int open_target(pid_t pid, const struct wish *wish)
+/* Answers beside -errno. */
+enum {
+	NOT_OURS = -10000, /* no file of the layer: its owner does not matter */
+	FAR = -10001,      /* the way leads over another mount, which may not answer */
+};
+
+/* Whether it lies on the step's root mount; no file system is asked. */
+static bool is_ours(const struct overseer *overseer, int fd, const char *path)
+{
+	struct statx st;
+
+	return statx(fd, path, AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) == 0 &&
+	       st.stx_mask & STATX_MNT_ID && st.stx_mnt_id == overseer->root_mount;
+}
+
+/* Whether their descriptor is one of O_PATH, which fchown(2) does not take. */
+static bool is_path_only(pid_t pid, int number)
+{
+	char path[64], text[512];
+	const char *flags;
+	ssize_t len;
+	AUTO(fd) int fd = -1;
+
+	snprintf(path, sizeof(path), "%d/fdinfo/%d", (int)pid, number);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	text[len > 0 ? len : 0] = '\0';
+	flags = strstr(text, "flags:");
+	return flags && strtol(flags + strlen("flags:"), NULL, 8) & O_PATH;
+}
+
+/* On the way there is a link of /proc, or too many links. */
+static int tell_loop(int base_fd, const char *path, int flags)
+{
+	AUTO(fd) int fd = kernel_openat2(base_fd, path, flags, 0);
+
+	return fd < 0 && errno == ELOOP ? -ELOOP : NOT_OURS;
+}
+
+/* Look up a path beneath the root of this thread. */
+static int look_up(int base_fd, const char *path, bool follow, bool near)
+{
+	const int flags = O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW);
+	int fd = kernel_openat2(base_fd, path, flags,
+				RESOLVE_NO_MAGICLINKS | (near ? RESOLVE_NO_XDEV : 0));
+	int failed;
+
+	if (fd >= 0)
+		return fd;
+	failed = errno;
+	if (near)
+		return failed == EXDEV ? FAR : -failed;
+	if (failed == ELOOP)
+		return tell_loop(base_fd, path, flags);
+	if (failed == ENOENT && (names_own_fd(path) || leads_to_own_fd(base_fd, path)))
+		return NOT_OURS;
+	return -failed;
+}
+
+/* Open what is meant: its descriptor, or an answer below 0; FAR only if it shall be `near`. */
+static int open_target(const struct overseer *overseer, pid_t pid, const struct wish *wish,
+		       bool near)
 {
 	AUTO(fd) int base_fd = -1;
 	char path[PATH_MAX], root[32];
-	int fd, failed;
+	int failed;
 
-	if (!wish->path)
-		return open_base(pid, wish->dir_fd, 0);
+	if (wish->by_fd)
+		return is_path_only(pid, wish->dir_fd) ? -EBADF : open_base(pid, wish->dir_fd, 0);
 	failed = read_text(pid, wish->path, path);
 	if (failed)
 		return failed;
@@ -390,14 +255,9 @@ static int open_target(pid_t pid, const struct wish *wish)
 	snprintf(root, sizeof(root), "%d/root", (int)pid);
 	if (chroot(root) < 0)
 		return -errno;
-	fd = kernel_openat2(base_fd, path, O_PATH | O_CLOEXEC | (wish->follow ? 0 : O_NOFOLLOW),
-			    RESOLVE_NO_MAGICLINKS);
-	if (fd >= 0)
-		return fd;
-	failed = errno;
-	if (failed == ENOENT && (names_own_fd(path) || leads_to_own_fd(base_fd, path)))
-		failed = ELOOP;
-	return -failed;
+	if (near && !is_ours(overseer, base_fd < 0 ? AT_FDCWD : base_fd, base_fd < 0 ? "/" : ""))
+		return FAR;
+	return look_up(base_fd, path, wish->follow, near);
 }
 
 /* chown(2) of an open file of the layer. The real one, to the only owner that there is, does all that goes
@@ -428,36 +288,25 @@ static bool still_asked(const struct overseer *overseer, uint64_t id)
 }
 
 static int do_wish(const struct overseer *overseer, const struct seccomp_notif *question,
-		   const struct wish *wish)
+		   const struct wish *wish, bool near)
 {
-	AUTO(fd) int fd = open_target((pid_t)question->pid, wish);
+	AUTO(fd) int fd = -1;
 	struct statx st;
 
+	if (wish->invalid)
+		return -EINVAL;
+	fd = open_target(overseer, (pid_t)question->pid, wish, near);
 	if (!still_asked(overseer, question->id))
 		return -EINTR;
-	/* A link of /proc to something open: whose it is does not matter. */
-	if (fd == -ELOOP)
+	if (fd == FAR)
+		return FAR;
+	if (fd == NOT_OURS || (fd >= 0 && !is_ours(overseer, fd, "")))
 		return 0;
 	if (fd < 0)
 		return fd;
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_MODE | STATX_MNT_ID, &st) < 0)
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_MODE, &st) < 0)
 		return -errno;
-	if (!(st.stx_mask & STATX_MNT_ID) || st.stx_mnt_id != overseer->root_mount)
-		return 0;
 	return change(fd, &st, wish->uid, wish->gid);
-}
-
-/* NULL for a call that is none of ours. */
-static const struct asked *find_call(const struct seccomp_data *data)
-{
-	const bool native = data->arch == NATIVE;
-	const struct asked *calls = native ? native_calls : compat_calls;
-	const size_t count = native ? ARRAY_SIZE(native_calls) : ARRAY_SIZE(compat_calls);
-
-	for (size_t i = 0; i < count; i++)
-		if (calls[i].number == data->nr)
-			return &calls[i];
-	return NULL;
 }
 
 /* For who answers about memory and ids. */
@@ -473,10 +322,21 @@ static bool is_waiting(const void *arg)
 	return still_asked(waiting->overseer, waiting->id);
 }
 
-static int64_t answer(const struct overseer *overseer, const struct seccomp_notif *question)
+/* What is asked for by a call that is none of overlay/pretence.h. */
+static struct wish wish_of(const struct asked *call, const struct seccomp_data *data)
+{
+	if (call->what == ASK_FCHOWNAT)
+		return by_both(data);
+	if (call->what == ASK_FCHOWN)
+		return by_fd(data, call->narrow);
+	return by_path(data, call->what == ASK_CHOWN, call->narrow);
+}
+
+static int64_t answer(const struct overseer *overseer, const struct seccomp_notif *question,
+		      bool near)
 {
 	const struct seccomp_data *data = &question->data;
-	const struct asked *call = find_call(data);
+	const struct asked *call = overseer_call(data);
 	struct wish wish;
 
 	if (!call)
@@ -494,58 +354,120 @@ static int64_t answer(const struct overseer *overseer, const struct seccomp_noti
 
 		return pretence_answer(overseer->pretence, &asked);
 	}
-	if (call->what == ASK_FCHOWNAT)
-		wish = by_both(data);
-	else if (call->what == ASK_FCHOWN)
-		wish = by_fd(data, call->narrow);
-	else
-		wish = by_path(data, call->what == ASK_CHOWN, call->narrow);
-	return do_wish(overseer, question, &wish);
+	wish = wish_of(call, data);
+	return do_wish(overseer, question, &wish, near);
 }
 
-/* ---- the thread ---- */
-
-/* One question. False when there will be no more. */
-static bool serve(const struct overseer *overseer, struct seccomp_notif *question,
-		  struct seccomp_notif_resp *response)
+/* It fails if nobody waits for it any more. */
+static void send_answer(const struct overseer *overseer, uint64_t id, int64_t result)
 {
-	int64_t result;
+	struct seccomp_notif_resp *response = xcalloc(1, overseer->answer_size);
 
-	memset(question, 0, overseer->question_size);
-	if (ioctl(overseer->listener_fd, SECCOMP_IOCTL_NOTIF_RECV, question) < 0)
-		return errno == EINTR || errno == ENOENT; /* who asked has died */
-	memset(response, 0, overseer->answer_size);
-	response->id = question->id;
-	result = answer(overseer, question);
+	response->id = id;
 	if (result == PRETENCE_CONTINUE)
 		response->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
 	else if (result < 0)
 		response->error = (int)result;
 	else
 		response->val = result;
-	/* It fails if nobody waits for it any more. */
 	(void)ioctl(overseer->listener_fd, SECCOMP_IOCTL_NOTIF_SEND, response);
+	free(response);
+}
+
+/* ---- errands ---- */
+
+/* A question that takes us to another mount. Who asks waits as long as he would have waited for it himself,
+ * and nobody else does. */
+struct errand {
+	struct overseer *overseer; /* one of its users is this */
+	struct seccomp_notif question;
+};
+
+static void release(struct overseer *overseer)
+{
+	if (__atomic_sub_fetch(&overseer->users, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	close(overseer->stop_fd);
+	close(overseer->listener_fd);
+	sem_destroy(&overseer->begun);
+	free(overseer);
+}
+
+static void *run_errand(void *arg)
+{
+	struct errand *errand = arg;
+	const int64_t result = unshare(CLONE_FS) < 0 ?
+				       -EAGAIN :
+				       answer(errand->overseer, &errand->question, false);
+
+	send_answer(errand->overseer, errand->question.id, result);
+	release(errand->overseer);
+	free(errand);
+	return NULL;
+}
+
+static void start_errand(struct overseer *overseer, const struct seccomp_notif *question)
+{
+	struct errand *errand = xcalloc(1, sizeof(*errand));
+	pthread_t thread;
+
+	*errand = (struct errand){ overseer, *question };
+	__atomic_add_fetch(&overseer->users, 1, __ATOMIC_RELAXED);
+	if (pthread_create(&thread, NULL, run_errand, errand) == 0) {
+		pthread_detach(thread);
+		return;
+	}
+	send_answer(overseer, question->id, -EAGAIN);
+	release(overseer);
+	free(errand);
+}
+
+/* ---- the thread ---- */
+
+/* One question. False when there will be no more. */
+static bool serve(struct overseer *overseer, struct seccomp_notif *question)
+{
+	int64_t result;
+
+	memset(question, 0, overseer->question_size);
+	if (ioctl(overseer->listener_fd, SECCOMP_IOCTL_NOTIF_RECV, question) < 0)
+		return errno == EINTR || errno == ENOENT; /* who asked has died */
+	result = answer(overseer, question, true);
+	if (result == FAR)
+		start_errand(overseer, question);
+	else
+		send_answer(overseer, question->id, result);
 	return true;
 }
 
-static void *watch(void *arg)
+static void answer_all(struct overseer *overseer)
 {
-	const struct overseer *overseer = arg;
 	struct seccomp_notif *question = xcalloc(1, overseer->question_size);
-	struct seccomp_notif_resp *response = xcalloc(1, overseer->answer_size);
 	struct pollfd fds[2] = { { .fd = overseer->listener_fd, .events = POLLIN },
 				 { .fd = overseer->stop_fd, .events = POLLIN } };
-	bool more = unshare(CLONE_FS) == 0 && chdir("/proc") == 0;
+	bool more = true;
 
 	while (more) {
 		if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
 			continue;
 		more = !fds[1].revents && !(fds[0].revents & (POLLHUP | POLLERR));
 		if (more && fds[0].revents & POLLIN)
-			more = serve(overseer, question, response);
+			more = serve(overseer, question);
 	}
 	free(question);
-	free(response);
+}
+
+static void *watch(void *arg)
+{
+	struct overseer *overseer = arg;
+
+	if (unshare(CLONE_FS) < 0 || chdir("/proc") < 0)
+		overseer->failure = errno;
+	sem_post(&overseer->begun);
+	if (!overseer->failure)
+		answer_all(overseer);
+	/* Who still asks is told that there is no such call, and does not wait for ever. */
+	dup3(overseer->stop_fd, overseer->listener_fd, O_CLOEXEC);
 	return NULL;
 }
 
@@ -559,7 +481,13 @@ static int start_thread(struct overseer *overseer)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	failed = pthread_create(&overseer->thread, NULL, watch, overseer);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return failed;
+	if (failed)
+		return failed;
+	while (sem_wait(&overseer->begun) < 0)
+		;
+	if (overseer->failure)
+		pthread_join(overseer->thread, NULL);
+	return overseer->failure;
 }
 
 static size_t larger(size_t a, size_t b)
@@ -580,16 +508,19 @@ struct err *overseer_start(int listener_fd, int root_fd, const gid_t *groups, si
 	    statx(root_fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0)
 		return err_sys("watch the owners of files");
 	*overseer = (struct overseer){
+		.users = 1,
 		.listener_fd = ours,
 		.stop_fd = stop_fd,
 		.root_mount = st.stx_mnt_id,
 		.question_size = larger(sizes.seccomp_notif, sizeof(struct seccomp_notif)),
 		.answer_size = larger(sizes.seccomp_notif_resp, sizeof(struct seccomp_notif_resp)),
 	};
+	sem_init(&overseer->begun, 0, 0);
 	overseer->pretence = pretence_new(groups, group_count);
 	errno = start_thread(overseer);
 	if (errno) {
 		pretence_free(overseer->pretence);
+		sem_destroy(&overseer->begun);
 		return err_sys("watch the owners of files");
 	}
 	ours = stop_fd = -1;
@@ -606,7 +537,5 @@ void overseer_free(struct overseer *overseer)
 	(void)!write(overseer->stop_fd, &one, sizeof(one));
 	pthread_join(overseer->thread, NULL);
 	pretence_free(overseer->pretence);
-	close(overseer->stop_fd);
-	close(overseer->listener_fd);
-	free(overseer);
+	release(overseer);
 }

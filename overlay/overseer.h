@@ -14,6 +14,10 @@
  * followed, and a record is written only to files of the step's own root mount. A
  * step that changes a path meanwhile deceives itself: it may record any owner for
  * any file of its layer anyhow.
+ *
+ * A path that leads over another mount, which may be a hung one (NFS, FUSE), is looked up by a thread of its
+ * own: who asked waits, nobody else does, and the end of the step does not wait for it. A working directory
+ * on NFS is the exception: it is opened by the first thread.
  */
 #ifndef OVERLAY_OVERSEER_H
 #define OVERLAY_OVERSEER_H
