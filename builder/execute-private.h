@@ -21,6 +21,7 @@
 #include "builder/execute.h"
 #include "builder/run.h"
 #include "overlay/skeleton.h"
+#include "overlay/trees.h"
 
 struct agents;
 struct group;
@@ -58,6 +59,7 @@ struct execution {
 	int cache_fd;               /* for the sandbox, owned */
 	struct layer_stage *holder; /* a staging directory that holds the skeleton */
 	struct skeleton skeleton;
+	struct trees *trees; /* of the steps; NULL before there are any */
 
 	pthread_mutex_t emptying; /* held while a step gets its caches under --no-cache */
 	struct strings emptied;   /* ids of caches; guarded by emptying */

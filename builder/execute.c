@@ -238,6 +238,7 @@ static struct err *prepare_sandbox(struct execution *ex)
 {
 	TRY(layer_begin(ex->plan->store, &ex->holder));
 	TRY(skeleton_open(ex->holder->dir_fd, &ex->skeleton));
+	ex->trees = trees_new(ex->plan->store);
 	TRY(file_make_dirs(store_fd(ex->plan->store), "cache", 0700, &ex->cache_fd));
 	if (!ex->opts->run && (ex->opts->describes || runs_something(ex->plan)))
 		TRY(step_userns_open(ex->plan->opts->userns, ex->plan->opts->security,
@@ -271,6 +272,7 @@ static void execution_free(struct execution *ex)
 	sandbox_free(ex->sandbox);
 	idmap_free(ex->idmap);
 	agents_free(ex->agents);
+	trees_free(ex->trees);
 	skeleton_close(&ex->skeleton);
 	layer_stage_free(ex->holder);
 	if (ex->cache_fd >= 0)

@@ -99,6 +99,7 @@ static struct err *do_run(struct execution *ex, struct plan_step *step, const st
 
 	TRY(make_mounts(ex, step, view_fd, &idmap, &mounts));
 	site.idmap = mapped.idmap = idmap;
+	mapped.trees = ex->trees;
 	TRY(stack_mount(&mapped, layer, &ex->skeleton, mounts_points_fd(&mounts), &root_fd,
 			&mounted));
 	TRY((ex->opts->run ? ex->opts->run : run_step)(&site, step, root_fd, ret_code));

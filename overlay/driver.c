@@ -19,6 +19,7 @@
 #include "overlay/mount.h"
 #include "overlay/skeleton.h"
 #include "overlay/snapshot.h"
+#include "overlay/trees.h"
 #include "store/layer.h"
 #include "store/store.h"
 
@@ -27,8 +28,10 @@
 struct mounted {
 	enum driver driver;
 	int upper_fd;                     /* borrowed */
-	int tree_fd;                      /* of a copy, owned; else -1 */
-	struct snapshot *snapshot;        /* of that, owned */
+	struct snapshot *snapshot;        /* of a copied tree, owned */
+	int tree_fd;                      /* the tree if nobody else gets it, owned; else -1 */
+	struct tree_copy *tree;           /* one that others get, owned; else NULL */
+	struct trees *trees;              /* it came from there, borrowed */
 	int lower_fds[OVERLAY_LOWER_MAX]; /* of fuse-overlayfs, owned */
 	size_t lower_count;
 };
@@ -39,6 +42,7 @@ void mounted_free(struct mounted *mounted)
 		return;
 	if (mounted->tree_fd >= 0)
 		close(mounted->tree_fd);
+	tree_copy_free(mounted->tree);
 	for (size_t i = 0; i < mounted->lower_count; i++)
 		close(mounted->lower_fds[i]);
 	snapshot_free(mounted->snapshot);
@@ -78,8 +82,8 @@ static struct err *copy_view(struct store *store, const struct overlay_spec *spe
 /* `mounted` is NULL if nobody wants to know the changes. */
 static struct err *copy_mount(const struct overlay_spec *spec, int *ret_fd, struct mounted *mounted)
 {
-	AUTO(fd) int tree_fd = -1;
-	int layer_fds[OVERLAY_LOWER_MAX + 1];
+	AUTO(fd) int own_fd = -1;
+	int tree_fd, layer_fds[OVERLAY_LOWER_MAX + 1];
 	struct merge what = { .layer_fds = layer_fds,
 			      .count = spec->lower_count,
 			      .root_fd = spec->upper_fd };
@@ -87,13 +91,20 @@ static struct err *copy_mount(const struct overlay_spec *spec, int *ret_fd, stru
 	for (size_t i = 0; i < what.count; i++)
 		layer_fds[i] = spec->lower_fds[i];
 	layer_fds[what.count++] = spec->skeleton->root_fd;
-	TRY(file_make_dirs(spec->work_fd, TREE_NAME, 0700, &tree_fd));
-	TRY(merge_layers(&what, tree_fd));
+	if (mounted && spec->trees) {
+		TRY(trees_take(spec->trees, &what, &mounted->tree));
+		mounted->trees = spec->trees;
+		tree_fd = tree_copy_fd(mounted->tree);
+	} else {
+		TRY(file_make_dirs(spec->work_fd, TREE_NAME, 0700, &own_fd));
+		TRY(merge_layers(&what, own_fd));
+		tree_fd = own_fd;
+	}
 	if (mounted)
 		TRY(snapshot_take(tree_fd, spec->work_fd, &mounted->snapshot));
 	TRY(mount_dir(spec, tree_fd, false, ret_fd));
 	if (mounted)
-		mounted->tree_fd = STEAL_FD(tree_fd);
+		mounted->tree_fd = STEAL_FD(own_fd);
 	return NULL;
 }
 
@@ -175,6 +186,18 @@ struct err *driver_mount(struct store *store, const struct overlay_spec *spec, i
 	return driver_mount_by(driver, spec, ret_fd, ret);
 }
 
+/* The next step gets the tree. */
+static struct err *settle_copy(struct mounted *mounted, struct copies *copies)
+{
+	const int tree_fd = mounted->tree ? tree_copy_fd(mounted->tree) : mounted->tree_fd;
+	bool apart;
+
+	TRY(snapshot_move_changes(mounted->snapshot, tree_fd, mounted->upper_fd, copies, &apart));
+	if (mounted->tree && apart)
+		trees_keep(mounted->trees, STEAL(mounted->tree), mounted->upper_fd);
+	return NULL;
+}
+
 struct err *mounted_settle(struct mounted *mounted, struct copies *copies)
 {
 	if (!mounted)
@@ -182,6 +205,5 @@ struct err *mounted_settle(struct mounted *mounted, struct copies *copies)
 	if (mounted->driver == DRIVER_FUSE)
 		return fuse_settle(mounted->upper_fd, mounted->lower_fds, mounted->lower_count,
 				   copies);
-	return snapshot_move_changes(mounted->snapshot, mounted->tree_fd, mounted->upper_fd,
-				     copies);
+	return settle_copy(mounted, copies);
 }

@@ -5,12 +5,13 @@
  *	fuse-overlayfs  a program does, by way of /dev/fuse
  *	copy            they are merged into a directory, and what a step changed is found
  *	                by looking at all of it (overlay/merge.h, overlay/snapshot.h): slow, and
- *	                works wherever files can be made
+ *	                works wherever files can be made; the next step gets the tree
+ *	                (overlay/trees.h)
  *
  * All of them lead to the same layers: what a step leaves is an upper directory as
  * overlayfs spells it. A tree is a detached mount in each case, and nothing of it is left
- * when its descriptors are closed, by `kill -9` too; a copied one lies in the staging
- * directory of its lease.
+ * when its descriptors are closed, by `kill -9` too; a copied one lies in a staging
+ * directory of a lease.
  *
  * Which one is taken is found by doing: a tiny stack is mounted on the store's own file
  * system, files in it are deleted and renamed, and what that left is read as a layer. The

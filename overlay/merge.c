@@ -429,6 +429,103 @@ struct err *merge_layers(const struct merge *what, int dest_fd)
 	return merge_dress(root_fd, true, dest_fd);
 }
 
+/* ---- one layer onto a tree ---- */
+
+static struct err *lay(struct merging *m, int from_fd, int dest_fd);
+
+/* The directory of the tree that the layer's shall be: the one that was there, or a new one. What it
+ * inherits its files would have, too. */
+static struct err *find_dest(int from_fd, int up_fd, const char *name, int *ret_fd)
+{
+	bool opaque;
+	struct stat st;
+
+	TRY(whiteout_is_opaque(from_fd, &opaque));
+	if (opaque || (fstatat(up_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode)))
+		TRY(file_remove_tree(up_fd, name));
+	if (mkdirat(up_fd, name, 0700) < 0 && errno != EEXIST)
+		return err_sys("make the directory '%s'", name);
+	*ret_fd = open_dir(up_fd, name);
+	if (*ret_fd < 0)
+		return err_sys("open the directory '%s'", name);
+	return xattrs_clear(*ret_fd, XATTR_VIEW);
+}
+
+static struct err *lay_dir(struct merging *m, int up_from_fd, int up_dest_fd, const char *name)
+{
+	const size_t before = m->path.len;
+	AUTO(fd) int from_fd = open_dir(up_from_fd, name);
+	AUTO(fd) int dest_fd = -1;
+
+	if (m->depth == MERGE_DEPTH_MAX)
+		return err_new(ERR_UNSUPPORTED, "more than %d directories within directories",
+			       MERGE_DEPTH_MAX);
+	if (from_fd < 0)
+		return err_sys("open the directory '%s'", name);
+	TRY(find_dest(from_fd, up_dest_fd, name, &dest_fd));
+	buf_addf(&m->path, "%s%s", before ? "/" : "", name);
+	TRY(buf_check(&m->path, "a path"));
+	m->depth++;
+	TRY(lay(m, from_fd, dest_fd));
+	m->depth--;
+	m->path.len = before;
+	m->path.at[before] = '\0';
+	return merge_dress(from_fd, true, dest_fd);
+}
+
+static struct err *lay_name(struct merging *m, int from_fd, int dest_fd, const char *name)
+{
+	const char *hidden = name;
+	enum whiteout_kind kind;
+	struct stat st;
+
+	if (fstatat(from_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys("look at '%s'", name);
+	kind = whiteout_mark(from_fd, name, &st, &hidden);
+	if (kind == WHITEOUT_OPAQUE)
+		return NULL; /* its directory is new */
+	if (kind == WHITEOUT_FILE || whiteout_is(&st))
+		return file_remove_tree(dest_fd, hidden);
+	if (S_ISDIR(st.st_mode))
+		return lay_dir(m, from_fd, dest_fd, name);
+	TRY(file_remove_tree(dest_fd, name));
+	return err_wrap(place_file(m, from_fd, dest_fd, name, &st), "'%s%s%s'",
+			m->path.len ? m->path.at : "", m->path.len ? "/" : "", name);
+}
+
+static struct err *lay(struct merging *m, int from_fd, int dest_fd)
+{
+	AUTO(strings) struct strings names = { 0 };
+
+	TRY(cancel_check());
+	TRY(file_list(from_fd, ".", &names));
+	vec_foreach (&names, name)
+		TRY(lay_name(m, from_fd, dest_fd, *name));
+	return NULL;
+}
+
+struct err *merge_more(const struct merge *what, int dest_fd)
+{
+	AUTO(fd) int root_fd = open_dir(what->root_fd, ".");
+
+	if (root_fd < 0)
+		return err_sys("open the root of a tree");
+	TRY(xattrs_clear(dest_fd, XATTR_VIEW));
+	for (size_t i = what->count; i-- > 0;) {
+		AUTO(merging)
+		struct merging m = { .what = what,
+				     .dest_fd = dest_fd,
+				     .links = MAP_INIT,
+				     .path = BUF_INIT((size_t)1 << 20) };
+		AUTO(fd) int layer_fd = open_dir(what->layer_fds[i], ".");
+
+		if (layer_fd < 0)
+			return err_sys("open a layer");
+		TRY(lay(&m, layer_fd, dest_fd));
+	}
+	return merge_dress(root_fd, true, dest_fd);
+}
+
 #define TRIAL_SIZE 8192
 
 bool merge_can_share(int dir_fd)

@@ -32,6 +32,10 @@ struct merge {
 /* Into the empty directory `dest_fd`. ERR_UNSUPPORTED above MERGE_DEPTH_MAX; paths are in every error. */
 struct err *merge_layers(const struct merge *what, int dest_fd) MUST_USE;
 
+/* As merge_layers(), on a tree in `dest_fd` that has all layers below these: what was there before. It costs
+ * what is in them. After an error the tree is of no use. */
+struct err *merge_more(const struct merge *what, int dest_fd) MUST_USE;
+
 /* Whether files of this directory's file system can share their data: tried with one that is made in it. */
 bool merge_can_share(int dir_fd);
 

@@ -28,6 +28,7 @@
 struct err;
 struct idmap;
 struct skeleton;
+struct trees;
 
 #define OVERLAY_LOWER_MAX 498 /* the kernel's 500, less the upper and the skeleton */
 
@@ -48,6 +49,7 @@ struct overlay_spec {
 	 * a file system cannot. */
 	const struct idmap *idmap;
 	int pair_fd; /* then, with an upper: the directory that has it as `fs` and work as `work` */
+	struct trees *trees;  /* of the build, for copies; NULL: this one stays alone */
 	enum overlay_way way; /* for tests and for explaining; else OVERLAY_BEST */
 };
 

@@ -184,11 +184,13 @@ static bool is_same(const struct node *before, const struct statx *st)
 struct moving {
 	struct map before;     /* inode -> node: all that was there, if somebody wants the copies */
 	struct copies *copies; /* may be NULL */
+	struct map links;      /* inode of a file of several names -> how many are moved, owned */
 };
 
 static void moving_auto_(struct moving *moving)
 {
 	map_release(&moving->before, NULL);
+	map_release(&moving->links, free);
 }
 
 static struct str inode_key(const uint64_t *inode)
@@ -237,10 +239,32 @@ static struct err *escape(int dir_fd, const char *name)
 	return xattrs_escape(fd);
 }
 
-static struct err *adopt_dir(const struct moving *moving, int fd, unsigned depth);
+/* One of several names of a file is moved. */
+static void note_link(struct moving *moving, const struct stat *st)
+{
+	const uint64_t inode = st->st_ino;
+	nlink_t *left = map_get(&moving->links, inode_key(&inode));
+
+	if (!left) {
+		left = xcalloc(1, sizeof(*left));
+		*left = st->st_nlink;
+		map_put(&moving->links, inode_key(&inode), left);
+	}
+	*left -= *left > 0;
+}
+
+static bool is_apart(const struct moving *moving)
+{
+	map_foreach (&moving->links, entry)
+		if (*(const nlink_t *)entry->value > 0)
+			return false;
+	return true;
+}
+
+static struct err *adopt_dir(struct moving *moving, int fd, unsigned depth);
 
 /* Something new that is now in the layer: nothing in it may speak to overlayfs. */
-static struct err *adopt(const struct moving *moving, int dir_fd, const char *name, unsigned depth)
+static struct err *adopt(struct moving *moving, int dir_fd, const char *name, unsigned depth)
 {
 	AUTO(fd) int fd = -1;
 	struct stat st;
@@ -256,13 +280,15 @@ static struct err *adopt(const struct moving *moving, int dir_fd, const char *na
 	if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
 		TRY(escape(dir_fd, name));
 	TRY(note_copy(moving, dir_fd, name));
+	if (!S_ISDIR(st.st_mode) && st.st_nlink > 1)
+		note_link(moving, &st);
 	if (!S_ISDIR(st.st_mode))
 		return NULL;
 	TRY(open_dir(dir_fd, name, &fd));
 	return adopt_dir(moving, fd, depth + 1);
 }
 
-static struct err *adopt_dir(const struct moving *moving, int fd, unsigned depth)
+static struct err *adopt_dir(struct moving *moving, int fd, unsigned depth)
 {
 	AUTO(strings) struct strings names = { 0 };
 
@@ -280,7 +306,7 @@ static struct err *adopt_dir(const struct moving *moving, int fd, unsigned depth
 
 /* A directory of the tree, and its like in the layer, which is made when something has to be in it. */
 struct place {
-	const struct moving *moving;
+	struct moving *moving;
 	struct place *up; /* NULL for the root */
 	const char *name;
 	int from_fd;
@@ -433,11 +459,12 @@ static struct err *compare_dir(struct place *place, const struct node *before)
 }
 
 struct err *snapshot_move_changes(const struct snapshot *snapshot, int dir_fd, int upper_fd,
-				  struct copies *copies)
+				  struct copies *copies, bool *ret_apart)
 {
 	AUTO(fd) int from_fd = -1;
 	AUTO(fd) int to_fd = -1;
-	AUTO(moving) struct moving moving = { .before = MAP_INIT, .copies = copies };
+	AUTO(moving)
+	struct moving moving = { .before = MAP_INIT, .copies = copies, .links = MAP_INIT };
 	struct place root = { .moving = &moving, .name = "." };
 
 	TRY(open_dir(dir_fd, ".", &from_fd));
@@ -450,5 +477,6 @@ struct err *snapshot_move_changes(const struct snapshot *snapshot, int dir_fd, i
 	}
 	TRY(note_times(&root));
 	TRY(err_wrap(compare_dir(&root, &snapshot->root), "find the changes of a step"));
+	*ret_apart = is_apart(&moving);
 	return dress(&root);
 }

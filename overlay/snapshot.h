@@ -20,6 +20,8 @@
 #ifndef OVERLAY_SNAPSHOT_H
 #define OVERLAY_SNAPSHOT_H
 
+#include <stdbool.h>
+
 #include "base/mem.h"
 
 struct copies;
@@ -33,10 +35,11 @@ void snapshot_free(struct snapshot *snapshot);
 DEFINE_AUTO(snapshot)
 
 /* Move what has changed since into `upper_fd`, an empty directory on the same file system, and give
- * that the attributes of the tree's root. The tree is of no use afterwards. ERR_INVALID for what a
+ * that the attributes of the tree's root. The tree lacks it afterwards. ERR_INVALID for what a
  * layer cannot have: a character device 0:0, a name that would be a whiteout. What was in the tree when
- * the snapshot was taken, and is changed or renamed, is added to `copies` (may be NULL). */
+ * the snapshot was taken, and is changed or renamed, is added to `copies` (may be NULL). `*ret_apart` says
+ * that no file has names on both sides afterwards. */
 struct err *snapshot_move_changes(const struct snapshot *snapshot, int dir_fd, int upper_fd,
-				  struct copies *copies) MUST_USE;
+				  struct copies *copies, bool *ret_apart) MUST_USE;
 
 #endif

@@ -239,7 +239,8 @@ struct err *stack_mount(const struct stack *stack, const struct layer_stage *lay
 				     .work_fd = layer->work_fd,
 				     .skeleton = skeleton,
 				     .idmap = stack->idmap,
-				     .pair_fd = layer->dir_fd };
+				     .pair_fd = layer->dir_fd,
+				     .trees = stack->trees };
 
 	if (points_fd >= 0)
 		lower_fds[spec.lower_count++] = points_fd;

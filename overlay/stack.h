@@ -23,6 +23,7 @@ struct pool;
 struct progress;
 struct skeleton;
 struct store;
+struct trees;
 
 #define STACK_MAX 490 /* the kernel takes 500 lower directories; some are ours */
 
@@ -39,6 +40,7 @@ struct stack {
 	struct store *store; /* of the layers, borrowed; NULL while there are none */
 	/* How stack_view() and stack_mount() show owners, borrowed; NULL: as they are. */
 	const struct idmap *idmap;
+	struct trees *trees; /* of the build, for stack_mount(), borrowed; may be NULL */
 };
 
 void stack_release(struct stack *stack);

@@ -133,12 +133,14 @@ TEST(the_upper_directory_is_that_of_overlayfs)
 		const struct merge merge = { .layer_fds = &layer, .count = 1, .root_fd = layer };
 		AUTO(snapshot) struct snapshot *snapshot = NULL;
 		AUTO(buf) struct buf got = BUF_INIT(BUF_MAX);
+		bool apart = false;
 
 		assert_ok(merge_layers(&merge, copy));
 		assert_ok(snapshot_take(copy, work, &snapshot));
 		if (!s->change(copy))
 			fail_msg("%s: %s", s->what, strerror(errno));
-		assert_ok(snapshot_move_changes(snapshot, copy, upper, NULL));
+		assert_ok(snapshot_move_changes(snapshot, copy, upper, NULL, &apart));
+		assert_true(apart);
 		assert_ok(diff_clamp_times(upper, 300));
 		tree_text(&got, upper, false);
 		assert_text(s->what, &got, s->upper);
@@ -152,6 +154,7 @@ TEST(what_no_layer_can_have_is_refused)
 		AUTO(fd) int copy = tree_make(tmp_fd, "copy");
 		AUTO(fd) int upper = tree_make(tmp_fd, "upper");
 		AUTO(snapshot) struct snapshot *snapshot = NULL;
+		bool apart;
 
 		assert_ok(snapshot_take(copy, work, &snapshot));
 		assert_int_equal(mkdirat(copy, "d", 0755), 0);
@@ -159,7 +162,8 @@ TEST(what_no_layer_can_have_is_refused)
 			assert_int_equal(mknodat(copy, "d/x", S_IFCHR, 0), 0);
 		else
 			assert_true(put(copy, "d/.wh.x", "", 0));
-		assert_fails(snapshot_move_changes(snapshot, copy, upper, NULL), ERR_INVALID);
+		assert_fails(snapshot_move_changes(snapshot, copy, upper, NULL, &apart),
+			     ERR_INVALID);
 	}
 }
 
@@ -175,7 +179,9 @@ TEST(layers_merge_as_overlayfs_shows_them)
 	static const char want[] =
 		D("a") F("a/new") F("a/old") F("c") "h 644 0:0 0 200 c2 -> c\n" D("o") F("o/n");
 
-	for (int link = 0; link < 2; link++) {
+	/* copied; linked; the lowest one copied and the others laid on it */
+	for (int how = 0; how < 3; how++) {
+		const bool link = how == 1;
 		int fds[ARRAY_SIZE(layers)];
 		AUTO(fd) int dest = tree_make(tmp_fd, "dest");
 		struct merge merge = { .layer_fds = fds, .count = ARRAY_SIZE(fds), .link = link };
@@ -195,7 +201,15 @@ TEST(layers_merge_as_overlayfs_shows_them)
 			assert_ok(unpack(src, fds[i], &opts, &result));
 		}
 		merge.root_fd = fds[0];
+		if (how == 2) {
+			merge.layer_fds = &fds[ARRAY_SIZE(fds) - 1];
+			merge.count = 1;
+		}
 		assert_ok(merge_layers(&merge, dest));
+		merge.layer_fds = fds;
+		merge.count = ARRAY_SIZE(fds) - 1;
+		if (how == 2)
+			assert_ok(merge_more(&merge, dest));
 		tree_text(&got, dest, false);
 		/* what is linked has other names elsewhere, and is the same file */
 		assert_text(link ? "linked" : "copied", &got, want);
