@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/map.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/vec.h"
@@ -96,12 +97,45 @@ static struct err *set_mode(struct attachment *a, const char *text)
 	return NULL;
 }
 
+static bool set_number(struct str value, uint64_t max, uint64_t *ret)
+{
+	AUTO(err) struct err *err = num_parse(value, 0, max, ret);
+
+	return !err;
+}
+
+/* A word behind the target of --tmpfs. `*ret_known` is false for another one. */
+static struct err *take_memory_option(struct attachment *a, struct str key, struct str value,
+				      bool *ret_known)
+{
+	AUTO(mem) char *text = str_dup(value.at ? value : STR(""));
+	uint64_t number = 0;
+	bool good = true;
+
+	*ret_known = true;
+	if (!value.at && (str_is(key, "exec") || str_is(key, "noexec")))
+		a->no_exec = str_is(key, "noexec");
+	else if (value.at && str_is(key, "size"))
+		return mount_parse_size(text, &a->size);
+	else if (value.at && str_is(key, "mode"))
+		return set_mode(a, text);
+	else if (value.at && str_is(key, "nr_inodes"))
+		good = set_number(value, INT64_MAX, &a->inodes);
+	else if (value.at && (str_is(key, "uid") || str_is(key, "gid"))) {
+		good = set_number(value, UINT32_MAX - 1, &number);
+		*(key.at[0] == 'u' ? &a->uid : &a->gid) = (uint32_t)number;
+	} else
+		*ret_known = !value.at && (str_is(key, "nosuid") || str_is(key, "nodev"));
+	return good ? NULL :
+		      err_new(ERR_INVALID, "'%.40s' is no number for %.*s", text, STR_ARG(key));
+}
+
 /* An option behind the target, of -v and --tmpfs. */
 static struct err *take_option(struct attachment *a, struct str option)
 {
 	struct str value = option;
 	const struct str key = str_cut(&value, '=');
-	AUTO(mem) char *text = str_dup(value.at ? value : STR(""));
+	bool known = false;
 
 	if (!value.at && (str_is(key, "ro") || str_is(key, "rw"))) {
 		a->read_only = str_is(key, "ro");
@@ -113,13 +147,16 @@ static struct err *take_option(struct attachment *a, struct str option)
 	}
 	if (!value.at && a->kind != ATTACH_TMPFS && (str_is(key, "z") || str_is(key, "Z")))
 		return NULL; /* about labels, which there are none of here */
-	if (value.at && a->kind == ATTACH_TMPFS && str_is(key, "size"))
-		return mount_parse_size(text, &a->size);
-	if (value.at && a->kind == ATTACH_TMPFS && str_is(key, "mode"))
-		return set_mode(a, text);
 	if (a->kind == ATTACH_TMPFS)
-		return err_new(ERR_INVALID, "option '%.*s' is none of: size=, mode=, ro, rw",
-			       STR_ARG(option));
+		TRY(take_memory_option(a, key, value, &known));
+	if (known)
+		return NULL;
+	if (a->kind == ATTACH_TMPFS)
+		return err_new(
+			ERR_INVALID,
+			"option '%.*s' is none of: size=, mode=, uid=, gid=, nr_inodes=, ro, "
+			"rw, exec, noexec, nosuid, nodev",
+			STR_ARG(option));
 	return err_new(ERR_INVALID, "option '%.*s' is none of: ro, rw, nocopy, z, Z",
 		       STR_ARG(option));
 }
@@ -236,17 +273,29 @@ static struct err *finish_mount(struct attachment *a, const char *source)
 	return a->kind == ATTACH_BIND ? set_path(a, source) : set_name(a, source);
 }
 
+static inline void seen_auto_(struct map *seen)
+{
+	map_release(seen, NULL);
+}
+
 static struct err *read_mount(const char *text, struct attachment *a)
 {
 	AUTO(arena) struct arena arena = { 0 };
 	AUTO(mem) char *source = NULL;
+	AUTO(seen) struct map seen = MAP_INIT;
 	struct words fields;
 
 	a->kind = ATTACH_VOLUME;
 	a->mode = TMPFS_MODE;
 	TRY(words_csv(&arena, str_of(text), &fields));
-	for (size_t i = 0; i < fields.len; i++)
+	for (size_t i = 0; i < fields.len; i++) {
+		struct str rest = str_of(fields.at[i]);
+		const struct str key = str_cut(&rest, '=');
+
+		if (map_put(&seen, key, a))
+			return err_new(ERR_INVALID, "'%.*s' is said twice", STR_ARG(key));
 		TRY(take_field(a, str_of(fields.at[i]), &source));
+	}
 	return finish_mount(a, source);
 }
 
@@ -338,7 +387,14 @@ static struct err *open_one(const struct attachment *a, struct store *store, int
 	if (a->kind == ATTACH_BIND)
 		return open_bind(a, ret_fd);
 	if (a->kind == ATTACH_TMPFS) {
-		TRY(detached_tmpfs(a->mode, a->size, ret_fd));
+		const struct detached_memory memory = { .mode = a->mode,
+							.uid = a->uid,
+							.gid = a->gid,
+							.size = a->size,
+							.inodes = a->inodes,
+							.no_exec = a->no_exec };
+
+		TRY(detached_memory(&memory, ret_fd));
 		return a->read_only ? detached_fix(*ret_fd) : NULL;
 	}
 	if (a->source)

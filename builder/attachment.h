@@ -30,7 +30,10 @@ struct attachment {
 	bool read_only;
 	bool no_copy;  /* of a volume: it begins empty */
 	uint64_t size; /* of a tmpfs, in bytes; 0: the usual */
-	mode_t mode;   /* of a tmpfs */
+	mode_t mode;   /* of a tmpfs, and so are all below */
+	uint32_t uid, gid;
+	uint64_t inodes; /* 0: the usual */
+	bool no_exec;
 };
 
 struct attachments {
@@ -46,7 +49,8 @@ struct err *attachments_add_volume(struct attachments *list, const char *text) M
 /* --mount: "type=bind|volume|tmpfs,source=...,target=...,readonly,volume-nocopy,tmpfs-size=...,
  * tmpfs-mode=..." and the other names that Docker has for them. */
 struct err *attachments_add_mount(struct attachments *list, const char *text) MUST_USE;
-/* --tmpfs: "TARGET[:size=...,mode=...,ro]". */
+/* --tmpfs: "TARGET[:OPTION,...]", options size=, mode=, uid=, gid=, nr_inodes=, ro, rw, exec, noexec, and nosuid
+ * and nodev, which it is always. */
 struct err *attachments_add_tmpfs(struct attachments *list, const char *text) MUST_USE;
 void attachments_release(struct attachments *list);
 

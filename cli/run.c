@@ -45,6 +45,7 @@
 #include "store/store.h"
 
 #define FAILED 125
+#define WRONG_USAGE 2
 
 /* The first one is that of who does not say; if ports are published it is private. */
 static const char *const networks[] = { "default", "host", "private", "none", NULL };
@@ -92,8 +93,9 @@ static const struct option options[] = {
 	OPTION_FLAG(struct run_values, read_only, 0, "read-only",
 		    "let the command write to nothing but what is mounted"),
 	OPTION_FLAG(struct run_values, rm, 0, "rm", "nothing: the container is always removed"),
-	OPTION_LIST(struct run_values, tmpfs, 0, "tmpfs", "TARGET[:OPTION,...]",
-		    "mount memory there; options: size=, mode=, ro"),
+	OPTION_LIST(
+		struct run_values, tmpfs, 0, "tmpfs", "TARGET[:OPTION,...]",
+		"mount memory there; options: size=, mode=, uid=, gid=, nr_inodes=, noexec, ro"),
 	OPTION_FLAG(struct run_values, tty, 't', "tty", "give the command a terminal"),
 	OPTION_TEXT(struct run_values, user, 'u', "user", "USER[:GROUP]", "run as this user"),
 	OPTION_WORD(struct run_values, userns, 0, "userns", step_userns_names,
@@ -467,6 +469,7 @@ static void tell_mounts(struct container *c)
 		told->source = a->source;
 		told->size = a->size;
 		told->mode = a->mode;
+		told->no_exec = a->no_exec;
 		if (a->kind == ATTACH_TMPFS || (a->kind == ATTACH_VOLUME && !a->source))
 			told->type = "tmpfs";
 	}
@@ -497,6 +500,7 @@ static struct err *run_container(struct cli *cli, const struct run_values *value
 	struct sandbox_result result = { 0 };
 	char text[SANDBOX_OOM_SIZE];
 
+	cli->exit_code = FAILED; /* what it asks for cannot be had */
 	TRY(make_spec(c, image, values, argv, &spec));
 	TRY(relay_new(values->interactive, values->tty, &spec, &relay)); /* asks for spec.idmap */
 	TRY(sandbox_start(c->sandbox, &spec, &run));
@@ -510,9 +514,8 @@ static struct err *run_container(struct cli *cli, const struct run_values *value
 	return NULL;
 }
 
-static struct err *run_run(struct cli *cli, void *arg, struct strings *operands)
+static struct err *run_image(struct cli *cli, struct run_values *values, struct strings *operands)
 {
-	struct run_values *values = arg;
 	const struct image_fetch how = { (enum pull_policy)values->pull, &values->registries,
 					 &values->shown };
 	AUTO(store) struct store *store = NULL;
@@ -528,8 +531,6 @@ static struct err *run_run(struct cli *cli, void *arg, struct strings *operands)
 	TRY(read_devices(values, &container.devices));
 	TRY(read_attachments(values, &container.attachments));
 	TRY(read_ports(values, &container));
-	cli->exit_code = FAILED;
-	mem_exhausted_code(FAILED);
 	TRY(cli_be_root());
 	TRY(cli_open_store(cli, &store));
 	TRY(image_fetch_open(store, operands->at[0], values->platform, &how, &image));
@@ -538,12 +539,21 @@ static struct err *run_run(struct cli *cli, void *arg, struct strings *operands)
 		TRY(publish_add_exposed(&container.ports, image_setting(image, "ExposedPorts")));
 	TRY(publish_choose(&container.ports));
 	TRY(open_container(store, image, values, &container));
-	if (values->print) {
-		TRY(describe_container(values, image, &container, &argv));
-		cli->exit_code = 0;
-		return NULL;
-	}
-	return run_container(cli, values, image, &container, &argv);
+	return values->print ? describe_container(values, image, &container, &argv) :
+			       run_container(cli, values, image, &container, &argv);
+}
+
+/* What is not there or cannot be read is a container that could not be run, wherever it was named; wrong
+ * words are a wrong command line. */
+static struct err *run_run(struct cli *cli, void *arg, struct strings *operands)
+{
+	struct err *err;
+
+	mem_exhausted_code(FAILED);
+	err = run_image(cli, arg, operands);
+	if (err && !cli->exit_code) /* else it is that of the command */
+		cli->exit_code = err_kind(err) == ERR_USAGE ? WRONG_USAGE : FAILED;
+	return err;
 }
 
 const struct cli_command command_run = {

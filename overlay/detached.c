@@ -12,19 +12,33 @@
 
 #define NUMBER_SIZE 24
 
+static bool set_number(int fs_fd, const char *key, bool octal, uint64_t number)
+{
+	char text[NUMBER_SIZE];
+
+	snprintf(text, sizeof(text), octal ? "%jo" : "%ju", (uintmax_t)number);
+	return kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, key, text, 0) == 0;
+}
+
 /* A tmpfs that is set up, but not made yet. */
-static struct err *begin_tmpfs(mode_t mode, uint64_t size, int *ret_fd)
+static struct err *begin_tmpfs(const struct detached_memory *memory, int *ret_fd)
 {
 	AUTO(fd) int fs_fd = kernel_fsopen("tmpfs");
-	char mode_text[NUMBER_SIZE], size_text[NUMBER_SIZE];
+	const bool owned = userns_mode() != USERNS_SINGLE;
 
-	snprintf(mode_text, sizeof(mode_text), "%o", (unsigned)mode);
-	snprintf(size_text, sizeof(size_text), "%ju", (uintmax_t)size);
 	if (fs_fd < 0 || kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", "tmpfs", 0) < 0 ||
-	    kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, "mode", mode_text, 0) < 0)
+	    !set_number(fs_fd, "mode", true, memory->mode))
 		return err_sys("make a file system in memory");
-	if (size && kernel_fsconfig(fs_fd, FSCONFIG_SET_STRING, "size", size_text, 0) < 0)
-		return err_sys("make a file system of %ju bytes in memory", (uintmax_t)size);
+	if (memory->size && !set_number(fs_fd, "size", false, memory->size))
+		return err_sys("make a file system of %ju bytes in memory",
+			       (uintmax_t)memory->size);
+	if (memory->inodes && !set_number(fs_fd, "nr_inodes", false, memory->inodes))
+		return err_sys("make a file system of %ju files in memory",
+			       (uintmax_t)memory->inodes);
+	if (owned && memory->uid && !set_number(fs_fd, "uid", false, memory->uid))
+		return err_sys("give a file system in memory to user %ju", (uintmax_t)memory->uid);
+	if (owned && memory->gid && !set_number(fs_fd, "gid", false, memory->gid))
+		return err_sys("give a file system in memory to group %ju", (uintmax_t)memory->gid);
 	*ret_fd = STEAL_FD(fs_fd);
 	return NULL;
 }
@@ -37,12 +51,19 @@ static struct err *finish_tmpfs(int fs_fd, unsigned attributes, int *ret_fd)
 	return *ret_fd < 0 ? err_sys("mount a file system in memory") : NULL;
 }
 
-struct err *detached_tmpfs(mode_t mode, uint64_t size, int *ret_fd)
+struct err *detached_memory(const struct detached_memory *memory, int *ret_fd)
 {
+	const unsigned attributes =
+		MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (memory->no_exec ? MOUNT_ATTR_NOEXEC : 0);
 	AUTO(fd) int fs_fd = -1;
 
-	TRY(begin_tmpfs(mode, size, &fs_fd));
-	return finish_tmpfs(fs_fd, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, ret_fd);
+	TRY(begin_tmpfs(memory, &fs_fd));
+	return finish_tmpfs(fs_fd, attributes, ret_fd);
+}
+
+struct err *detached_tmpfs(mode_t mode, uint64_t size, int *ret_fd)
+{
+	return detached_memory(&(struct detached_memory){ .mode = mode, .size = size }, ret_fd);
 }
 
 static struct err *fill_file(int dir_fd, const struct detached_file *file)
@@ -67,7 +88,7 @@ struct err *detached_file(const struct detached_file *file, int *ret_fd)
 	AUTO(fd) int fs_fd = -1;
 	AUTO(fd) int fd = -1;
 
-	TRY(begin_tmpfs(0755, 0, &fs_fd));
+	TRY(begin_tmpfs(&(struct detached_memory){ .mode = 0755 }, &fs_fd));
 	/* Before 6.4 there is no such option, and the machine's owner decides where memory goes. */
 	(void)kernel_fsconfig(fs_fd, FSCONFIG_SET_FLAG, "noswap", NULL, 0);
 	TRY(finish_tmpfs(fs_fd, attributes, &fd));
@@ -141,7 +162,7 @@ struct err *detached_node(int fd, int *ret_fd)
 		return err_sys("look at a device");
 	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
 		return err_new(ERR_INVALID, "it is not a device");
-	TRY(begin_tmpfs(0755, 0, &fs_fd));
+	TRY(begin_tmpfs(&(struct detached_memory){ .mode = 0755 }, &fs_fd));
 	TRY(finish_tmpfs(fs_fd, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, &mount_fd));
 	if (mknodat(mount_fd, DETACHED_FILE, st.st_mode, st.st_rdev) < 0 ||
 	    fchownat(mount_fd, DETACHED_FILE, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||

@@ -20,6 +20,18 @@ struct err;
  * memory. Set-id programs in it have no effect. */
 struct err *detached_tmpfs(mode_t mode, uint64_t size, int *ret_fd) MUST_USE;
 
+/* The same, with more to say about it. */
+struct detached_memory {
+	mode_t mode; /* of its root */
+	uid_t uid;   /* the owner of its root; nobody's where there is only one id */
+	gid_t gid;
+	uint64_t size;   /* in bytes; 0: half of the machine's memory */
+	uint64_t inodes; /* how many files fit; 0: as the kernel likes */
+	bool no_exec;    /* no program in it can be executed */
+};
+
+struct err *detached_memory(const struct detached_memory *memory, int *ret_fd) MUST_USE;
+
 /* The same for one file of these bytes and attributes, called DETACHED_FILE, in a file system that
  * is read-only, executes nothing else than an
  * `executable` one, and is not written to a swap device where the kernel knows how. */

@@ -344,7 +344,8 @@ static void add_one(json_t *list, const char *target, const struct sandbox_mount
 
 	if (mount->fd < 0)
 		attributes = MOUNT_ATTR_NODEV | (bind ? 0 : MOUNT_ATTR_NOSUID) |
-			     (told->read_only ? MOUNT_ATTR_RDONLY : 0);
+			     (told->read_only ? MOUNT_ATTR_RDONLY : 0) |
+			     (told->no_exec ? MOUNT_ATTR_NOEXEC : 0);
 	options = add_mount(list, target, type, told->source ? told->source : type, attributes);
 	if (bind)
 		push_option(options, "rbind");

@@ -108,6 +108,7 @@ struct sandbox_mount {
 		uint64_t size;      /* of a tmpfs, in bytes; 0: the usual */
 		mode_t mode;        /* of a tmpfs */
 		bool read_only;
+		bool no_exec; /* of a tmpfs */
 	} told;
 };
 

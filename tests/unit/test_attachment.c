@@ -37,6 +37,13 @@ TEST(words_are_read_as_docker_reads_them)
 		  "/a:size=2k,mode=0700,ro",
 		  { ATTACH_TMPFS, NULL, (char *)"/a", .mode = 0700, .size = 2048,
 		    .read_only = true } },
+		{ attachments_add_tmpfs,
+		  "/a:rw,noexec,nosuid,nodev,size=65536k,mode=1770,uid=7,gid=8,nr_inodes=99",
+		  { ATTACH_TMPFS, NULL, (char *)"/a", .mode = 01770, .size = 67108864, .uid = 7,
+		    .gid = 8, .inodes = 99, .no_exec = true } },
+		{ attachments_add_tmpfs,
+		  "/a:noexec,exec",
+		  { ATTACH_TMPFS, NULL, (char *)"/a", .mode = 01777 } },
 		{ attachments_add_mount,
 		  "type=bind,source=/dev,target=/a,readonly",
 		  { ATTACH_BIND, (char *)"/dev", (char *)"/a", .read_only = true, .mode = 01777 } },
@@ -69,6 +76,10 @@ TEST(words_are_read_as_docker_reads_them)
 		assert_int_equal(got->no_copy, cases[i].want.no_copy);
 		assert_int_equal(got->size, cases[i].want.size);
 		assert_int_equal(got->mode, cases[i].want.mode);
+		assert_int_equal(got->uid, cases[i].want.uid);
+		assert_int_equal(got->gid, cases[i].want.gid);
+		assert_int_equal(got->inodes, cases[i].want.inodes);
+		assert_int_equal(got->no_exec, cases[i].want.no_exec);
 	}
 }
 
@@ -89,6 +100,10 @@ TEST(what_cannot_be_meant_is_refused)
 		{ attachments_add_tmpfs, "/x:nocopy", ERR_INVALID },
 		{ attachments_add_tmpfs, "/x:mode=77777", ERR_INVALID },
 		{ attachments_add_tmpfs, "/x:size", ERR_INVALID },
+		{ attachments_add_tmpfs, "/x:uid=root", ERR_INVALID },
+		{ attachments_add_tmpfs, "/x:noexec=1", ERR_INVALID },
+		{ attachments_add_tmpfs, "/x:nr_inodes=", ERR_INVALID },
+		{ attachments_add_mount, "type=bind,type=tmpfs,target=/x", ERR_INVALID },
 		{ attachments_add_mount, "", ERR_INVALID },
 		{ attachments_add_mount, "type=bind,source=/dev", ERR_INVALID },
 		{ attachments_add_mount, "target=/x,readonly=perhaps", ERR_INVALID },
