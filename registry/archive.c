@@ -198,28 +198,30 @@ static struct err *settle_names(struct loaded_list *list, const char *path, cons
 /* ---- loading ---- */
 
 static struct err *load_members(struct store *store, struct members *members, const char *only,
-				struct loaded_list *ret)
+				bool all, struct loaded_list *ret)
 {
 	if (layout_is(members))
-		return layout_load(store, members, only, ret);
+		return layout_load(store, members, only, all, ret);
 	if (docker_is_archive(members))
 		return docker_load(store, members, only, ret);
 	return err_new(ERR_INVALID, "neither an OCI layout nor an archive of docker save is in it");
 }
 
-static struct err *load_path(struct store *store, const char *path, const char *only,
+/* With `all`, blobs that the store has are read and judged, too; a layout that is the base of a build is not
+ * read through each time. */
+static struct err *load_path(struct store *store, const char *path, const char *only, bool all,
 			     struct loaded_list *ret)
 {
 	AUTO(members) struct members *members = NULL;
 
 	TRY(members_open(store, path, &members));
-	return err_wrap(load_members(store, members, only, ret), "load %s", path);
+	return err_wrap(load_members(store, members, only, all, ret), "load %s", path);
 }
 
 struct err *archive_load_unnamed(struct store *store, const char *path, const char *only, bool all,
 				 struct loaded_list *ret)
 {
-	TRY(load_path(store, path, only, ret));
+	TRY(load_path(store, path, only, !all, ret));
 	if (ret->len == 0)
 		return err_new(ERR_NOT_FOUND, "load %s: there is no image in it", path);
 	if (!all && ret->len > 1 && all_nameless(ret))
@@ -243,7 +245,7 @@ struct err *archive_load(struct store *store, const char *path, const char *name
 {
 	AUTO(loaded_list) struct loaded_list list = { 0 };
 
-	TRY(load_path(store, path, NULL, &list));
+	TRY(load_path(store, path, NULL, true, &list));
 	TRY(err_wrap(settle_names(&list, path, name), "load %s", path));
 	vec_foreach (&list, loaded)
 		TRY(err_wrap(finish(store, taker, loaded), "load %s: image %s", path,

@@ -44,12 +44,34 @@ static struct err *check_version(struct members *members)
 	return NULL;
 }
 
+/* Where blobs go. */
+struct taking {
+	struct store *store;
+	bool all; /* read those, too, that the store has */
+};
+
+/* What is there already was good when it came: but an archive that contradicts itself is refused, whatever
+ * the store has. */
+static struct err *expect_blob(const struct member_content *member, const struct descriptor *d)
+{
+	AUTO(sink) struct sink *out = NULL;
+	struct digest digest;
+
+	out = sink_hash(sink_null(), &digest, NULL);
+	TRY(stream_copy(member->content, out, NULL));
+	TRY(sink_finish(out));
+	return digest_equal(&digest, &d->digest) ?
+		       NULL :
+		       err_new(ERR_CORRUPT, "its content has another digest");
+}
+
 /* Take one blob into the store. */
 static struct err *take_blob(void *arg, const struct member_content *member)
 {
 	const struct descriptor *d = member->value;
 	AUTO(blob_writer) struct blob_writer *writer = NULL;
-	struct store *store = arg;
+	const struct taking *taking = arg;
+	struct store *store = taking->store;
 	struct digest digest;
 	uint64_t size;
 	bool found;
@@ -59,7 +81,7 @@ static struct err *take_blob(void *arg, const struct member_content *member)
 			       (uintmax_t)d->size);
 	TRY(blob_has(store, d, &found));
 	if (found)
-		return NULL;
+		return taking->all ? expect_blob(member, d) : NULL;
 	TRY(blob_begin(store, &writer));
 	TRY(stream_copy(member->content, blob_sink(writer), NULL));
 	return blob_commit(writer, &d->digest, &digest, &size);
@@ -139,9 +161,10 @@ static struct err *check_entry(const struct walk *walk, const struct entry *entr
 	return NULL;
 }
 
-struct err *layout_load(struct store *store, struct members *members, const char *only,
+struct err *layout_load(struct store *store, struct members *members, const char *only, bool all,
 			struct loaded_list *ret)
 {
+	struct taking taking = { .store = store, .all = all };
 	AUTO(walk) struct walk walk = { .store = store, .members = members };
 	AUTO(entries) struct entries entries = { 0 };
 	struct map by_member = MAP_INIT;
@@ -150,7 +173,7 @@ struct err *layout_load(struct store *store, struct members *members, const char
 	TRY(walk_layout(&walk, only, &entries));
 	map_foreach (&walk.wanted, entry)
 		map_put(&by_member, str_of(members_find(members, entry->key)), entry->value);
-	err = members_visit(members, &by_member, take_blob, store);
+	err = members_visit(members, &by_member, take_blob, &taking);
 	map_release(&by_member, NULL);
 	TRY(err);
 	vec_foreach (&entries, entry) {

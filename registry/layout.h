@@ -31,8 +31,8 @@ struct store;
 bool layout_is(struct members *members);
 
 /* Bring all its blobs into the store and list its images. A blob that does not have its digest or
- * size is ERR_CORRUPT. With `only` (may be NULL), those of images of that name; all are listed. */
-struct err *layout_load(struct store *store, struct members *members, const char *only,
+ * size is ERR_CORRUPT; with `all` also one that the store has already. With `only` (may be NULL), those of images of that name; all are listed. */
+struct err *layout_load(struct store *store, struct members *members, const char *only, bool all,
 			struct loaded_list *ret) MUST_USE;
 
 /* Its images by their names, without loading anything. Platforms are left empty. */

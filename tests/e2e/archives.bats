@@ -511,6 +511,16 @@ refused() {
 	equal "$output" "error: empty: it is no archive, or an empty one"
 }
 
+@test "a layout that contradicts itself is refused, whatever the store has" {
+	make_app
+	cairn save --format oci-dir -o layout app:1
+	blob=$(find layout/blobs/sha256 -type f -size +100k)
+	printf 'wrong' | dd of="$blob" conv=notrunc bs=1 seek=5000 status=none
+	fails 1 cairn load layout
+	says "${blob#layout/}': its content has another digest"
+	run -0 cairn check
+}
+
 @test "a full disk leaves nothing half-written" {
 	need_root
 	make_app
