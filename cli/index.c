@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "base/stream.h"
 #include "base/text.h"
@@ -238,6 +239,8 @@ static struct err *make(struct job *job, const struct strings *operands, bool fr
 
 static struct err *change(struct job *job, const struct strings *operands, bool from_old)
 {
+	AUTO(lock) struct lock lock = LOCK_INIT;
+	AUTO(mem) char *name = NULL;
 	struct descriptor target;
 
 	if (remote_is(operands->at[1]) && !job->values->push)
@@ -245,6 +248,10 @@ static struct err *change(struct job *job, const struct strings *operands, bool 
 			       operands->at[1]);
 	if (!from_old && operands->len < 3)
 		return err_new(ERR_USAGE, "an index of which images?");
+	if (!job->values->push) {
+		TRY(option_refuse(reference_normalize(operands->at[1], &name), NULL));
+		TRY(index_hold(job->store, name, &lock));
+	}
 	TRY(make(job, operands, from_old, &target));
 	print(job, operands->at[1], &target);
 	return NULL;

@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "registry/repository.h"
 #include "store/blob.h"
 #include "store/image.h"
+#include "store/store.h"
 
 json_t *index_new(void)
 {
@@ -233,6 +235,17 @@ struct err *index_annotate(json_t *index, const char *text)
 	}
 	json_set_text(annotations, key, value.at);
 	return NULL;
+}
+
+struct err *index_hold(struct store *store, const char *name, struct lock *ret)
+{
+	AUTO(hasher) struct hasher *hasher = hasher_new();
+	struct digest key;
+
+	hasher_update(hasher, "index ", strlen("index "));
+	hasher_update(hasher, name, strlen(name));
+	TRY(hasher_finish(hasher, &key));
+	return store_single(store, &key, NULL, ret);
 }
 
 struct err *index_put(struct store *store, const json_t *index, struct descriptor *ret)

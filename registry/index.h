@@ -15,6 +15,7 @@
 #include "store/descriptor.h"
 
 struct err;
+struct lock;
 struct platform;
 struct store;
 
@@ -41,6 +42,10 @@ struct err *index_add_for(struct store *store, json_t *index, const struct descr
 
 /* Annotate the index itself: "NAME=VALUE". ERR_INVALID without a name. */
 struct err *index_annotate(json_t *index, const char *text) MUST_USE;
+
+/* Hold an index of the store while it is read, changed and named again: whoever else changes the one of this
+ * canonical name waits. */
+struct err *index_hold(struct store *store, const char *name, struct lock *ret) MUST_USE;
 
 /* Store it. ERR_INVALID if it has no entry. */
 struct err *index_put(struct store *store, const json_t *index, struct descriptor *ret) MUST_USE;

@@ -131,6 +131,16 @@ label() {
 	fails 2 cairn build --manifest 'A B' ctx
 }
 
+@test "eight builds at once add to one index, and none is lost" {
+	three
+	for arch in amd64 arm64 arm/v7 386 s390x ppc64le riscv64 loong64; do
+		cairn build -q --platform "linux/$arch" --label "one=$arch" --manifest list ctx >/dev/null 2>"said-${arch%/*}" 3>&- &
+	done
+	wait
+	equal "$(cat said-*)" ""
+	equal "$(cairn index inspect --format json list | grep -oE '"linux/[^"]*"' | sort -u | wc -l)" 8
+}
+
 @test "options of others that do not exist say what there is instead" {
 	three
 	while IFS='|' read -r options text; do
