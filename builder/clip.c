@@ -42,6 +42,8 @@ static void drop_first(struct clip *clip)
 	struct clip_piece *piece = piece_at(clip, 0);
 
 	count_lost(clip, buf_str(&piece->bytes));
+	clip->cut = piece->bytes.at[piece->bytes.len - 1] != '\n';
+	clip->cut_stream = piece->stream;
 	clip->tail.bytes -= piece->bytes.len;
 	buf_release(&piece->bytes);
 	clip->tail.first = (clip->tail.first + 1) % CLIP_PIECES;
@@ -126,7 +128,8 @@ void clip_end(struct clip *clip)
 		struct str bytes = buf_str(&piece->bytes);
 
 		if (i == 0 && clip->lost_bytes) {
-			bytes = skip_rest_of_line(clip, bytes);
+			if (clip->cut && clip->cut_stream == piece->stream)
+				bytes = skip_rest_of_line(clip, bytes);
 			say_what_is_lost(clip, piece->stream);
 		}
 		pass(clip, piece->stream, bytes);

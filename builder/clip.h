@@ -9,6 +9,7 @@
 #ifndef BUILDER_CLIP_H
 #define BUILDER_CLIP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +40,8 @@ struct clip {
 		size_t first, len, bytes;
 	} tail;
 	uint64_t lost_lines, lost_bytes;
+	bool cut; /* what was lost last ends within a line, of the stream `cut_stream` */
+	unsigned cut_stream;
 };
 
 /* Bytes of one of several streams, by number. */

@@ -218,6 +218,7 @@ static struct err *scan_child(struct tree *tree, struct tree_node *dir, int dir_
 	if (tree->recorded)
 		TRY(err_wrap(owner_stat_at(dir_fd, name, &st), "'%s/%s'", path, name));
 	*ret = node_of(&st, dir);
+	ret->shared = tree->recorded && st.st_nlink > 1;
 	ret->excluded = excluded;
 	ret->visible = !excluded;
 	if (S_ISLNK(st.st_mode))
@@ -298,7 +299,7 @@ struct err *tree_expect_unchanged(const struct tree_node *node, int fd)
 	/* A name more or less changes a time, too: the layers of a copied view get and lose them. */
 	if (same && !S_ISDIR(st.st_mode))
 		same = (uint64_t)st.st_size == node->size && same_time(st.st_mtim, node->mtime) &&
-		       (same_time(st.st_ctim, node->ctime) || node->nlink > 1);
+		       (same_time(st.st_ctim, node->ctime) || node->shared);
 	return same ? NULL : tree_changed(node);
 }
 

@@ -52,6 +52,7 @@ struct tree_node {
 	char *link;           /* a symbolic link's target, owned */
 	struct digest digest; /* once `hashed`: see tree_load_all() */
 	bool hashed;
+	bool shared;         /* names of it come and go in the store, which changes its ctime */
 	bool sparse;         /* it has holes that are worth looking for */
 	bool fresh;          /* a file: hashed in this run; a directory: has such a file */
 	bool loaded;         /* `children` are known */

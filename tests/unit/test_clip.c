@@ -153,6 +153,28 @@ TEST(without_a_limit_all_is_passed)
 	clip_release(&clip); /* nothing is held */
 }
 
+/* What is lost ends with a line: the next one is whole, and is kept. */
+TEST(no_line_is_lost_without_need)
+{
+	AUTO(heard) struct heard heard = HEARD_INIT;
+	struct clip clip = clip_to(&heard, 1);
+	AUTO(mem) char *line = xcalloc(1, (size_t)64 * 1024);
+	size_t newlines = 0;
+
+	(void)state;
+	memset(line, 'x', (size_t)64 * 1024 - 1);
+	line[64 * 1024 - 1] = '\n';
+	clip_feed(&clip, 0, STR("\n"));
+	for (int i = 0; i < 40; i++)
+		clip_feed(&clip, 0, (struct str){ line, (size_t)64 * 1024 });
+	clip_end(&clip);
+	for (size_t i = 0; i < heard.all.len; i++)
+		newlines += heard.all.at[i] == '\n';
+	/* 17 pieces are held, the other 23 are told */
+	assert_int_equal(newlines, 1 + 1 + 17);
+	assert_non_null(strstr(heard.all.at, "\n[23 lines ("));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -163,6 +185,7 @@ int main(void)
 		cmocka_unit_test(a_line_without_end_is_bounded_too),
 		cmocka_unit_test(one_byte_at_a_time_from_two_streams_is_bounded_too),
 		cmocka_unit_test(without_a_limit_all_is_passed),
+		cmocka_unit_test(no_line_is_lost_without_need),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,6 +132,32 @@ TEST(a_file_that_changes_after_it_was_opened_is_noticed)
 	assert_fails(tree_expect_unchanged(node, fd), ERR_INVALID);
 }
 
+/* The time alone tells of a change that gives it the same size and time of change: with a second name, too. */
+TEST(a_file_with_two_names_that_changes_is_noticed)
+{
+	static const struct timespec then[2] = { { .tv_sec = 1700000000 },
+						 { .tv_sec = 1700000000 } };
+	AUTO(tree) struct tree *tree = NULL;
+	AUTO(fd) int fd = -1;
+
+	scene_make(source_fd, "f 644 a one\n");
+	assert_int_equal(linkat(source_fd, "a", source_fd, "b", 0), 0);
+	assert_int_equal(utimensat(source_fd, "a", then, 0), 0);
+	tree = open_tree(NULL, NULL);
+	assert_ok(tree_open_node(tree, find(tree, "b"), &fd));
+	/* until the kernel's clock has moved on */
+	for (int i = 0; i < 1000; i++) {
+		struct stat st;
+
+		assert_int_equal(utimensat(source_fd, "a", then, 0), 0);
+		assert_int_equal(fstat(fd, &st), 0);
+		if (st.st_ctim.tv_nsec != find(tree, "b")->ctime.tv_nsec)
+			break;
+		usleep(1000);
+	}
+	assert_fails(tree_expect_unchanged(find(tree, "b"), fd), ERR_INVALID);
+}
+
 TEST(attributes_of_a_directory_that_change_after_hashing_are_noticed)
 {
 	AUTO(tree) struct tree *tree = open_tree(NULL, NULL);
@@ -253,6 +279,7 @@ int main(void)
 		IN_SOURCE(attributes_of_the_machine_do_not_count),
 		IN_SOURCE(holes_are_hashed_as_the_zeros_that_they_are),
 		IN_SOURCE(a_file_that_changes_after_it_was_opened_is_noticed),
+		IN_SOURCE(a_file_with_two_names_that_changes_is_noticed),
 		IN_SOURCE(attributes_of_a_directory_that_change_after_hashing_are_noticed),
 		IN_SOURCE(an_excluded_directory_is_seen_for_what_is_below_it),
 		IN_SOURCE(a_directory_can_be_left_out),
