@@ -609,6 +609,13 @@ static struct err *format_request(const struct sandbox *sandbox, const struct sa
 	return NULL;
 }
 
+/* A variable may hold a secret. */
+static void wipe(struct buf *request)
+{
+	if (request->at)
+		explicit_bzero(request->at, request->len);
+}
+
 static struct err *write_request(const struct sandbox *sandbox, const struct sandbox_spec *spec,
 				 const struct cgroup_entry *entry, int *ret_fd)
 {
@@ -621,7 +628,7 @@ static struct err *write_request(const struct sandbox *sandbox, const struct san
 	err = format_request(sandbox, spec, entry, &buf);
 	if (!err)
 		err = file_write_all(fd, buf.at, buf.len, "sandbox: request");
-	explicit_bzero(buf.at, buf.len); /* a variable may hold a secret */
+	wipe(&buf);
 	TRY(err);
 	*ret_fd = STEAL_FD(fd);
 	return NULL;
@@ -696,19 +703,18 @@ static struct err *find_rules(const struct sandbox *sandbox, const struct sandbo
 }
 
 static struct err *describe(struct sandbox *sandbox, const struct sandbox_spec *spec,
-			    const struct cgroup_leaf *leaf, json_t **ret)
+			    const struct cgroup_leaf *leaf, struct buf *request, json_t **ret)
 {
 	AUTO(seccomp_rules) struct seccomp_rules rules = { 0 };
-	AUTO(buf) struct buf request = BUF_INIT(REQUEST_MAX);
 	AUTO(mem) char *group = leaf ? cgroup_leaf_path(leaf) : NULL;
 	struct cgroup_entry entry = { .clone_fd = -1 };
 
 	if (leaf)
 		cgroup_leaf_entry(leaf, &entry);
-	TRY(format_request(sandbox, spec, &entry, &request));
+	TRY(format_request(sandbox, spec, &entry, request));
 	TRY(find_rules(sandbox, spec, &rules));
 	return runtime_spec_make(
-		&(struct runtime_spec_source){ .request = buf_str(&request),
+		&(struct runtime_spec_source){ .request = buf_str(request),
 					       .spec = spec,
 					       .resources = leaf ? &sandbox->resources : NULL,
 					       .cgroup = group,
@@ -718,6 +724,7 @@ static struct err *describe(struct sandbox *sandbox, const struct sandbox_spec *
 
 struct err *sandbox_describe(struct sandbox *sandbox, const struct sandbox_spec *spec, json_t **ret)
 {
+	AUTO(buf) struct buf request = BUF_INIT(REQUEST_MAX);
 	struct cgroup_leaf *leaf = NULL;
 	struct err *err;
 
@@ -725,7 +732,8 @@ struct err *sandbox_describe(struct sandbox *sandbox, const struct sandbox_spec 
 	TRY(prepare(sandbox));
 	if (sandbox->groups)
 		TRY(cgroups_take(sandbox->groups, &leaf));
-	err = describe(sandbox, spec, leaf, ret);
+	err = describe(sandbox, spec, leaf, &request, ret);
+	wipe(&request);
 	cgroup_leaf_put(leaf);
 	return err;
 }
