@@ -52,6 +52,20 @@ static struct err *check_shape(struct str text, const char *what)
 	return NULL;
 }
 
+/* The parser's own words, but where they speak to who calls it. */
+static const char *reason_of(const json_error_t *error)
+{
+	switch (json_error_code(error)) {
+	case json_error_null_character:
+	case json_error_null_byte_in_key:
+		return "a string holds the character \\u0000";
+	case json_error_stack_overflow:
+		return "nested too deep";
+	default:
+		return error->text;
+	}
+}
+
 struct err *json_parse(struct str text, size_t max, const char *what, json_t **ret)
 {
 	json_error_t error;
@@ -63,7 +77,7 @@ struct err *json_parse(struct str text, size_t max, const char *what, json_t **r
 	doc = json_loadb(text.len ? text.at : "", text.len, JSON_REJECT_DUPLICATES, &error);
 	if (!doc)
 		return err_new(ERR_INVALID, "%s: line %d column %d: %s", what, error.line,
-			       error.column, error.text);
+			       error.column, reason_of(&error));
 	*ret = doc;
 	return NULL;
 }

@@ -116,7 +116,8 @@ static struct err *read_field(struct str field, struct spec *spec)
 	struct str name = str_cut(&value, '=');
 
 	if (!value.at)
-		return err_new(ERR_INVALID, "'%.*s' is not NAME=VALUE",
+		return err_new(ERR_INVALID,
+			       "'%.*s' is neither true, false, min or max nor NAME=VALUE",
 			       (int)(field.len < 80 ? field.len : 80), field.at);
 	if (str_is(name, "type"))
 		return NULL; /* known by now */

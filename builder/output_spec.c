@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/map.h"
 #include "base/str.h"
 
 #define TYPES "image, registry, oci, docker, tar, local, cacheonly"
@@ -15,11 +16,13 @@ struct reading {
 	struct output_wishes wishes;
 	struct str dest, names;
 	bool typed;
+	struct map seen; /* the keys so far */
 };
 
 static inline void reading_auto_(struct reading *reading)
 {
 	output_wishes_release(&reading->wishes);
+	map_release(&reading->seen, NULL);
 }
 
 void output_wishes_release(struct output_wishes *wishes)
@@ -193,6 +196,8 @@ static struct err *take_fields(struct reading *r, struct str text)
 		struct str value = next_field(&text);
 		struct str key = str_cut(&value, '=');
 
+		if (map_put(&r->seen, key, r))
+			return err_new(ERR_USAGE, "'%.*s' is said twice", STR_ARG(key));
 		TRY(take_field(r, key, value));
 	}
 	if (!r->typed)

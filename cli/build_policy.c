@@ -24,6 +24,8 @@ struct err *build_policy_read(const char *path, struct source_policy **ret)
 	*ret = NULL;
 	if (!path)
 		return NULL;
+	if (!path[0])
+		return err_new(ERR_USAGE, "%s: an empty path is no file", what);
 	TRY(err_wrap(file_read(AT_FDCWD, path, SOURCE_POLICY_MAX, &text), "%s", what));
 	return err_wrap(option_refuse(source_policy_parse(path, buf_str(&text), ret), NULL), "%s",
 			what);

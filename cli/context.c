@@ -127,8 +127,11 @@ static struct err *open_view(const struct cli *cli, const char *directory, struc
 	AUTO(recipe_file) struct recipe_file recipe = RECIPE_FILE_INIT;
 	struct ignore_search search = { .at_root = true, .given = view->values->ignore_file };
 	AUTO(fd) int fd = -1;
+	struct stat st;
 
 	TRY(check_directory(directory));
+	if (stat(directory, &st) == 0 && !S_ISDIR(st.st_mode))
+		return err_new(ERR_INVALID, "the context: '%.200s' is no directory", directory);
 	TRY(err_wrap(file_open_dir(AT_FDCWD, directory, &view->fd), "the context"));
 	TRY(find_recipe(view, directory, &recipe));
 	search.context_fd = view->fd;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/map.h"
 #include "base/str.h"
 #include "base/vec.h"
 
@@ -15,6 +16,7 @@ struct reading {
 	enum cache_way way;
 	struct cache_spec spec;
 	struct str type, ref, dir, tag, level;
+	struct map seen; /* the keys so far */
 };
 
 static void spec_release(struct cache_spec *spec)
@@ -255,6 +257,8 @@ static struct err *read_fields(struct reading *r, struct str text)
 		struct str value = next_field(&text);
 		struct str key = str_cut(&value, '=');
 
+		if (map_put(&r->seen, key, r))
+			return err_new(ERR_USAGE, "'%.*s' is said twice", STR_ARG(key));
 		TRY(take_field(r, key, value));
 	}
 	TRY(take_kind(r));
@@ -265,6 +269,7 @@ static struct err *read_fields(struct reading *r, struct str text)
 
 static struct err *add(struct cache_specs *specs, struct reading *r, struct err *err)
 {
+	map_release(&r->seen, NULL);
 	if (err)
 		spec_release(&r->spec);
 	else

@@ -191,6 +191,9 @@ static struct err *check_digest(const char *text, struct str digest)
 	if (memchr(digest.at, '/', digest.len)) /* USER:PASSWORD@HOST/NAME, which is not shown */
 		return err_new(ERR_INVALID, "a reference has a digest behind '@'; who you are is "
 					    "for cairn login to say, or --creds");
+	if (!hex.at && !str_is(algorithm, "sha256") && !str_is(algorithm, "sha512"))
+		return err_new(ERR_INVALID, "reference '%.300s': '%.*s' is no digest", text,
+			       STR_ARG(digest));
 	if (!str_is(algorithm, "sha256") && !str_is(algorithm, "sha512"))
 		return err_new(ERR_UNSUPPORTED,
 			       "reference '%.300s': digest is neither sha256 nor sha512", text);

@@ -194,6 +194,19 @@ expect_codes() {
 		2|option --user: an empty name|cairn run -u '' base
 		2|option --workdir: 'x' is not absolute|cairn run -w x base
 		125|no image 'absent'|cairn run --pull never absent
+		125|'/nonexist' is not there|cairn run -v /nonexist:/x base true
+		125|'/nonexist' is not there|cairn run --mount type=bind,source=/nonexist,target=/x base true
+		125|'/dev/nonexist' is not there|cairn run --device /dev/nonexist base true
+		125|open /nonexist: No such file|cairn run --security-opt seccomp=/nonexist base true
+		2|reference 'A_B!'|cairn run 'A_B!' true
+		2|'type' is said twice|cairn run --mount type=bind,type=tmpfs,target=/x base true
+		2|'type' is said twice|cairn build -o type=oci,type=tar .
+		2|'type' is said twice|cairn build --cache-to type=local,type=inline .
+		2|'b' is no digest|cairn build -t a@b .
+		2|neither true, false, min or max|cairn build --provenance=maybe .
+		2|an empty path is no file|cairn build --source-policy-file= .
+		3|open /nonexist|cairn context /nonexist
+		1|'/etc/passwd' is no directory|cairn context /etc/passwd
 		125|no user 'someone'|cairn run -u someone base true
 		127|cannot execute 'absent'|cairn run base absent
 		126|cannot execute '/etc/passwd'|cairn run base /etc/passwd

@@ -226,6 +226,9 @@ TEST(a_parse_error_names_document_line_and_column)
 
 	err = json_parse(STR("{\n  \"a\": x\n}"), JSON_MAX, "index of web", &doc);
 	assert_string_equal(err_text(err), "index of web: line 2 column 8: invalid token near 'x'");
+	err_free(STEAL(err));
+	err = json_parse(STR("[\"a\\u0000\"]"), JSON_MAX, "test", &doc);
+	assert_non_null(strstr(err_text(err), ": a string holds the character \\u0000"));
 }
 
 TEST(size_and_depth_and_number_have_ceilings)
