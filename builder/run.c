@@ -390,7 +390,7 @@ static struct err *failure(const struct run_site *site, const struct plan_step *
 	const struct position *at = &step->instruction->position;
 	AUTO(mem) char *path = site->journal ? journal_log_path(site->journal, step->number) : NULL;
 	AUTO(mem) char *tail = tail_text(&output->tail);
-	char oom[SANDBOX_OOM_SIZE];
+	char limit[SANDBOX_OOM_SIZE];
 	struct err *err;
 
 	if (result->exec_errno)
@@ -405,7 +405,9 @@ static struct err *failure(const struct run_site *site, const struct plan_step *
 		err = script_error(site->script, at, ERR_INVALID,
 				   "the command failed with exit code %d", result->code);
 	if (result->oom_kills)
-		err = err_note(err, "%s", sandbox_oom_text(result, oom));
+		err = err_note(err, "%s", sandbox_oom_text(result, limit));
+	if (result->forks_refused)
+		err = err_note(err, "%s", sandbox_pids_text(result, limit));
 	err = note_full_disk(err, root_fd);
 	if (tail)
 		err = err_note(err, "\nits last output:\n%s", tail);

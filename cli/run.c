@@ -508,6 +508,8 @@ static struct err *run_container(struct cli *cli, const struct run_values *value
 	cli->exit_code = result.code;
 	if (result.code && result.oom_kills)
 		log_warn("%s", sandbox_oom_text(&result, text));
+	if (result.code && result.forks_refused)
+		log_warn("%s", sandbox_pids_text(&result, text));
 	if (result.exec_errno)
 		return err_new(ERR_INVALID, "cannot execute '%.200s' in the image: %s", argv->at[0],
 			       sandbox_exec_reason(&result));

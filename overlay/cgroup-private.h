@@ -61,6 +61,7 @@ struct cgroup_usage {
 	uint64_t memory_peak; /* bytes; 0: not known */
 	uint64_t cpu_us;      /* 0: not known */
 	uint64_t oom_kills;
+	uint64_t forks_refused; /* for want of processes that it may have */
 };
 /* What was used since the leaf was taken. */
 void cgroup_leaf_usage(const struct cgroup_leaf *leaf, struct cgroup_usage *ret);

@@ -59,6 +59,7 @@ struct part {
 
 struct cgroup_leaf {
 	struct cgroups *groups;
+	uint64_t forks_refused; /* to steps that had it before */
 	char name[NAME_SIZE];
 	struct part parts[CGROUP_PARTS_MAX]; /* as the anchors */
 };
@@ -490,9 +491,24 @@ static void add_usage(const struct part *part, struct cgroup_usage *usage)
 		usage->cpu_us = read_number(part, "cpuacct.usage", NULL) / 1000;
 }
 
+/* Since the leaf was made. Both shapes have the same file. */
+static uint64_t count_refused(const struct cgroup_leaf *leaf)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < leaf->groups->count; i++) {
+		const struct part *part = &leaf->parts[i];
+
+		if (part->dir_fd >= 0 &&
+		    hierarchy_lists(part->anchor->hierarchy->controllers, ',', "pids"))
+			count += read_number(part, "pids.events", "max");
+	}
+	return count;
+}
+
 void cgroup_leaf_usage(const struct cgroup_leaf *leaf, struct cgroup_usage *ret)
 {
-	*ret = (struct cgroup_usage){ 0 };
+	*ret = (struct cgroup_usage){ .forks_refused = count_refused(leaf) - leaf->forks_refused };
 	for (size_t i = 0; leaf->groups->counts && i < leaf->groups->count; i++)
 		if (leaf->parts[i].dir_fd >= 0)
 			add_usage(&leaf->parts[i], ret);
@@ -519,6 +535,7 @@ void cgroup_leaf_put(struct cgroup_leaf *leaf)
 		leaf_free(leaf);
 		return;
 	}
+	leaf->forks_refused = count_refused(leaf);
 	pthread_mutex_lock(&leaf->groups->lock);
 	vec_push(&leaf->groups->idle, leaf);
 	pthread_mutex_unlock(&leaf->groups->lock);

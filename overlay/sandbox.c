@@ -856,6 +856,7 @@ static void take_failure(const struct report *report, struct sandbox_result *res
 static void measure(const struct sandbox_run *run, struct sandbox_result *result)
 {
 	const uint64_t limit = run->sandbox->resources.memory;
+	const uint64_t pids = run->sandbox->resources.pids;
 	struct cgroup_usage usage = { 0 };
 
 	if (run->leaf)
@@ -864,6 +865,8 @@ static void measure(const struct sandbox_run *run, struct sandbox_result *result
 	result->cpu_us = usage.cpu_us ? usage.cpu_us : result->user_us + result->system_us;
 	result->oom_kills = usage.oom_kills;
 	result->memory_limit = limit == SANDBOX_NO_LIMIT ? 0 : limit;
+	result->forks_refused = usage.forks_refused;
+	result->pids_limit = pids == SANDBOX_NO_LIMIT ? 0 : pids ? pids : SANDBOX_PIDS;
 }
 
 struct err *sandbox_wait(struct sandbox_run *run, struct sandbox_result *ret)
@@ -936,6 +939,16 @@ const char *sandbox_oom_text(const struct sandbox_result *result, char buf[stati
 	else
 		snprintf(buf, SANDBOX_OOM_SIZE,
 			 "the kernel's OOM killer fired in this step: no memory was left for it");
+	return buf;
+}
+
+const char *sandbox_pids_text(const struct sandbox_result *result,
+			      char buf[static SANDBOX_OOM_SIZE])
+{
+	snprintf(buf, SANDBOX_OOM_SIZE,
+		 "this step had as many processes as it may (%" PRIu64
+		 "; --pids-limit sets another limit)",
+		 result->pids_limit);
 	return buf;
 }
 

@@ -218,6 +218,9 @@ struct sandbox_result {
 				* included, if it has one that counts; else max_rss */
 	uint64_t memory_limit; /* bytes; 0: none */
 	uint64_t oom_kills;    /* how many processes the kernel killed for want of memory */
+	uint64_t pids_limit;   /* 0: none */
+	uint64_t
+		forks_refused; /* how often it had as many processes as it may, and wanted one more */
 };
 
 /*
@@ -236,6 +239,10 @@ const char *sandbox_exec_reason(const struct sandbox_result *result);
 #define SANDBOX_OOM_SIZE 128
 const char *sandbox_oom_text(const struct sandbox_result *result,
 			     char buf[static SANDBOX_OOM_SIZE]);
+
+/* The same, of one that reached its limit of processes. */
+const char *sandbox_pids_text(const struct sandbox_result *result,
+			      char buf[static SANDBOX_OOM_SIZE]);
 
 /* Kills it if it still runs, and returns when nothing of it runs any more: what it wrote to can be
  * removed. */

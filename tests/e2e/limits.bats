@@ -142,6 +142,17 @@ LIMIT='limit() { cat "/sys/fs/cgroup/$1/$2" 2>/dev/null || cat "/sys/fs/cgroup/$
 	fails 1 build_limited --pids-limit 20
 	output=$(cat log)
 	says "can't fork"
+	says "this step had as many processes as it may (20; --pids-limit sets another limit)"
+	run run_limited --pids-limit 20 base sh -c "$count"
+	[ "$status" -ne 0 ]
+	says "as many processes as it may (20;"
+	# a failure for another reason, and in a group that another step has had before
+	printf 'FROM base\nRUN (%s) || true\nRUN exit 3\n' "$count" >Recipe
+	fails 1 build_limited --pids-limit 20
+	output=$(cat log)
+	says "exit code 3"
+	[[ $output != *"as many processes"* ]]
+	printf 'FROM base\nRUN %s\n' "$count" >Recipe
 	build_limited --pids-limit 60
 	no_leaves
 }
