@@ -64,6 +64,51 @@ char *program_find(const char *name, const char *path)
 	return NULL;
 }
 
+/* ---- nobody's children ---- */
+
+struct orphan {
+	int (*run)(void *arg);
+	void *arg;
+	char *stack;
+	int pidfd; /* in the table that its parent shares with us */
+	int error; /* errno; 0: it runs, or has */
+};
+
+/* The parent that is gone as soon as the child has its own memory. */
+SYSTEM_CALLS_ONLY static int run_parent(void *arg)
+{
+	struct orphan *orphan = arg;
+	const pid_t pid =
+		clone(orphan->run, orphan->stack + BORROWER_STACK,
+		      CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, orphan->arg, &orphan->pidfd);
+
+	orphan->error = pid < 0 ? errno : 0;
+	return 0;
+}
+
+struct err *process_borrow_orphan(int (*run)(void *arg), void *arg, int *ret_pidfd)
+{
+	struct orphan orphan = { .run = run, .arg = arg, .pidfd = -1, .error = ECHILD };
+	struct err *err;
+	pid_t pid;
+
+	orphan.stack = mmap(NULL, BORROWER_STACK, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	if (orphan.stack == MAP_FAILED)
+		return err_sys("get a stack for a child");
+	/* no exit signal: the program's own waiting must not see this child */
+	err = process_borrow(run_parent, &orphan, CLONE_FILES, &pid, NULL);
+	while (!err && waitpid(pid, NULL, __WCLONE) < 0 && errno == EINTR)
+		;
+	munmap(orphan.stack, BORROWER_STACK);
+	TRY(err);
+	errno = orphan.error;
+	if (errno)
+		return err_sys("clone a process");
+	*ret_pidfd = orphan.pidfd;
+	return NULL;
+}
+
 struct process_end process_decode(int wait_status)
 {
 	if (WIFSIGNALED(wait_status))

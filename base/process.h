@@ -22,6 +22,10 @@ struct err;
 struct err *process_borrow(int (*run)(void *arg), void *arg, int flags, pid_t *ret_pid,
 			   int *ret_pidfd) MUST_USE;
 
+/* The same for one that is the child of process 1 of the process namespace that it is born in, which reaps it, and not
+ * ours. Its pidfd is readable when it has ended. */
+struct err *process_borrow_orphan(int (*run)(void *arg), void *arg, int *ret_pidfd) MUST_USE;
+
 struct process_end {
 	int code;   /* as a shell says it: 0 to 255, 128 + signal */
 	int signal; /* the signal that killed it, or 0 */

@@ -209,12 +209,11 @@ SYSTEM_CALLS_ONLY static int run_launch(void *arg)
 
 static struct err *launch(struct launch *l)
 {
-	pid_t pid;
-
 	/* For children of this thread from here on. */
 	if (setns(l->spawner_pidfd, CLONE_NEWPID) < 0)
 		return err_sys("enter the process namespace of the steps");
-	TRY(process_borrow(run_launch, l, CLONE_PIDFD | SIGCHLD, &pid, &l->carrier->pidfd));
+	/* The spawner's child: its namespace ends when all in it are reaped, and we may be killed first. */
+	TRY(process_borrow_orphan(run_launch, l, &l->carrier->pidfd));
 	errno = l->error;
 	return l->failed ? err_sys("%s", l->failed) : NULL;
 }
@@ -272,11 +271,12 @@ struct err *carrier_start(const struct network_tool *tool, const struct link *li
 
 void carrier_stop(struct carrier *carrier)
 {
-	struct process_end end;
+	struct pollfd polled = { .fd = carrier->pidfd, .events = POLLIN };
 
 	if (carrier->pidfd >= 0) {
 		err_free(process_signal(carrier->pidfd, SIGKILL));
-		err_free(process_wait(carrier->pidfd, &end));
+		while (poll(&polled, 1, -1) < 0 && errno == EINTR)
+			;
 		close(carrier->pidfd);
 	}
 	if (carrier->error_fd >= 0)

@@ -235,6 +235,13 @@ everything() {
 		[ -z "$(mine)" ]'
 }
 
+@test "kill -9 leaves nobody alive where process 1 reaps nobody" {
+	cairn build -q --network none -t app .
+	run -0 elsewhere unshare --pid --fork --mount-proc python3 "$BATS_TEST_DIRNAME/idle_init.py" \
+		busybox cairn run --network private app busybox sleep 100
+	equal "$output" ""
+}
+
 @test "who is root of this machine has no power over a network of theirs, and none over his own" {
 	# one mount that cannot be shown in a user namespace makes a step root of the machine
 	cairn build -q --network none -t app .

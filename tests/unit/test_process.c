@@ -2,6 +2,7 @@
 
 #include "tests/unit/unit.h"
 
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -101,6 +102,19 @@ TEST(a_borrowed_child_shares_memory_and_has_ended_on_return)
 		     ERR_SYSTEM);
 }
 
+TEST(an_orphan_shares_memory_and_is_nobodys_child)
+{
+	struct loan loan = { .code = 5 };
+	struct pollfd polled = { .fd = -1, .events = POLLIN };
+	struct process_end end;
+
+	assert_ok(process_borrow_orphan(repay, &loan, &polled.fd));
+	assert_int_equal(poll(&polled, 1, 60000), 1);
+	assert_int_equal(loan.answer, 42);
+	assert_fails(process_wait(polled.fd, &end), ERR_SYSTEM); /* ECHILD */
+	close(polled.fd);
+}
+
 TEST(a_program_is_a_file_that_can_be_run_in_an_absolute_directory)
 {
 	AUTO(mem)
@@ -151,6 +165,7 @@ int main(void)
 		cmocka_unit_test(decodes_the_status_of_wait),
 		cmocka_unit_test(a_signal_for_one_that_is_gone_is_no_error),
 		cmocka_unit_test(a_borrowed_child_shares_memory_and_has_ended_on_return),
+		cmocka_unit_test(an_orphan_shares_memory_and_is_nobodys_child),
 		cmocka_unit_test(a_program_is_a_file_that_can_be_run_in_an_absolute_directory),
 		cmocka_unit_test(names_signals),
 	};
