@@ -222,11 +222,16 @@ static struct err *compile(const struct library *library, const struct seccomp_r
 			   bool ours, struct seccomp_program *ret)
 {
 	AUTO(fd) int fd = memfd_create("seccomp", MFD_CLOEXEC);
-	scmp_filter_ctx filter = library->init(rules->action);
+	scmp_filter_ctx filter;
 	struct err *err;
 
-	if (fd < 0 || !filter)
+	if (fd < 0)
+		return err_sys("seccomp: make a file in memory");
+	filter = library->init(rules->action);
+	if (!filter) { /* libseccomp leaves no errno */
+		errno = ENOMEM;
 		return err_sys("seccomp: make a filter");
+	}
 	err = add_rules(library, filter, rules, ours);
 	if (!err) {
 		int status = library->export_bpf(filter, fd);

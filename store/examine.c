@@ -255,16 +255,17 @@ static struct err *tell_layer(struct examine *exam, const char *lid, struct verd
 static struct err *find_fault(struct examine *exam, const char *lid, struct verdict *ret)
 {
 	AUTO(buf) struct buf text = BUF_INIT(META_MAX);
-	AUTO(err) struct err *err = NULL;
+	AUTO(err) struct err *err = NULL, *why = NULL;
 	struct meta_record record;
 	char path[STORE_PATH_SIZE];
 	bool found = false;
 
 	if (store_is_gone(exam->store, meta_path(lid, ".", path)))
 		return NULL;
-	TRY(store_read(exam->store, meta_path(lid, "meta", path), META_MAX, &text, &found));
+	TRY(store_read_or_why(exam->store, meta_path(lid, "meta", path), META_MAX, &text, &found,
+			      &why));
 	if (!found) {
-		judge_text(ret, "it has no record");
+		judge_text(ret, why ? err_text(why) : "it has no record");
 		return NULL;
 	}
 	if (is_unflushed(&text, ret))
@@ -306,7 +307,7 @@ static struct err *examine_diff(struct examine *exam, const struct layer_meta *m
 	AUTO(mem) char *object = xasprintf("layer %s", meta->lid);
 
 	if (!meta->has_diff_id || meta->dependent ||
-	    file_exists(exam->store->root_fd, store_hex_path("diffs/", &meta->diff_id, path)))
+	    !store_is_gone(exam->store, store_hex_path("diffs/", &meta->diff_id, path)))
 		return NULL;
 	finding = examine_tell(exam, object, path, xstrdup("no link leads to it"), NULL);
 	examine_note(exam, finding);
@@ -356,14 +357,14 @@ static struct err *judge_step(struct examine *exam, const char *path, struct ver
 {
 	AUTO(buf) struct buf text = BUF_INIT(STEP_MAX + 2 * STEP_HEAD_MAX);
 	AUTO(step_record) struct step_record record = { 0 };
-	AUTO(err) struct err *err = NULL;
+	AUTO(err) struct err *err = NULL, *why = NULL;
 	char hex[STORE_PATH_SIZE], layer[STORE_PATH_SIZE];
 	bool found = false;
 
-	TRY(store_read(exam->store, path, STEP_MAX + STEP_HEAD_MAX, &text, &found));
+	TRY(store_read_or_why(exam->store, path, STEP_MAX + STEP_HEAD_MAX, &text, &found, &why));
 	if (!found) {
-		if (file_exists(exam->store->root_fd, path))
-			judge_text(ret, "it is no file that can be read");
+		if (why)
+			judge_text(ret, err_text(why));
 		return NULL;
 	}
 	if (is_unflushed(&text, ret))
@@ -384,10 +385,12 @@ static struct err *judge_web(struct examine *exam, const char *path, struct verd
 {
 	AUTO(buf) struct buf text = BUF_INIT(WEB_MAX);
 	AUTO(web_record) struct web_record record = { 0 };
-	AUTO(err) struct err *err = NULL;
+	AUTO(err) struct err *err = NULL, *why = NULL;
 	bool found = false;
 
-	TRY(store_read(exam->store, path, WEB_MAX - 1, &text, &found));
+	TRY(store_read_or_why(exam->store, path, WEB_MAX - 1, &text, &found, &why));
+	if (why)
+		judge_text(ret, err_text(why));
 	if (!found || is_unflushed(&text, ret))
 		return NULL;
 	err = web_record_parse(buf_str(&text), &record);
@@ -534,6 +537,8 @@ static struct err *compare_view(struct examine *exam)
 		return NULL;
 	TRY(lock_file(exam->store->root_fd, "lock/index", LOCK_EXCLUSIVE, &lock));
 	TRY(ref_list(exam->store, &refs));
+	if (refs.partial) /* what it should be cannot be told; the name is told of elsewhere */
+		return NULL;
 	index_format(&refs, &want);
 	TRY(store_read(exam->store, "index.json", INDEX_MAX - 1, &have, &found));
 	if (found && str_equal(buf_str(&want), buf_str(&have)))

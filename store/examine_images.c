@@ -237,13 +237,14 @@ static struct err *ask_view(struct examine *exam, const char *name, bool *ret_fo
 }
 
 /* A ref that cannot be read stays, and its name is told as far as it can be. */
-static struct err *examine_unreadable(struct examine *exam, const char *file)
+static struct err *examine_unreadable(struct examine *exam, const char *file, const struct err *why)
 {
 	AUTO(mem) char *name = decode(file);
 	AUTO(mem) char *object = xasprintf("image %s", name ? index_familiar(name) : file);
 	AUTO(mem) char *place = xasprintf("refs/%s", file);
-	struct examine_finding *finding = examine_tell(
-		exam, object, place, xstrdup("the file of its name is damaged"), REMEDY);
+	char *what = why ? xasprintf("the file of its name cannot be read: %s", err_text(why)) :
+			   xstrdup("the file of its name is damaged");
+	struct examine_finding *finding = examine_tell(exam, object, place, what, REMEDY);
 	struct descriptor target;
 	bool found = false;
 
@@ -257,15 +258,16 @@ static struct err *examine_unreadable(struct examine *exam, const char *file)
 	return NULL;
 }
 
+/* `*ret_why`, the caller's: why nothing could be read. */
 static struct err *read_ref(struct examine *exam, const char *place, bool *ret_found,
-			    struct ref *ret)
+			    struct ref *ret, struct err **ret_why)
 {
 	AUTO(buf) struct buf text = BUF_INIT(REF_MAX);
 	char own[REF_PATH_SIZE];
 	struct err *err;
 
 	*ret_found = false;
-	TRY(store_read(exam->store, place, REF_MAX - 1, &text, ret_found));
+	TRY(store_read_or_why(exam->store, place, REF_MAX - 1, &text, ret_found, ret_why));
 	if (!*ret_found)
 		return NULL;
 	err = ref_parse(buf_str(&text), ret);
@@ -331,14 +333,15 @@ static struct err *examine_image(struct examine *exam, const char *file)
 	for (int tries = 0; wrong && tries < TRIES; tries++) {
 		struct ref ref = { .name = NULL };
 		struct stat before = { 0 }, after;
+		AUTO(err) struct err *why = NULL;
 		struct err *err;
 		bool found = false;
 
 		if (fstatat(exam->store->root_fd, place, &before, AT_SYMLINK_NOFOLLOW) < 0)
 			return errno == ENOENT ? NULL : err_sys("look at %s", place);
-		TRY(read_ref(exam, place, &found, &ref));
+		TRY(read_ref(exam, place, &found, &ref, &why));
 		err = found ? examine_ref(exam, place, &ref, &wrong) :
-			      examine_unreadable(exam, file);
+			      examine_unreadable(exam, file, why);
 		free(ref.name);
 		TRY(err);
 		if (fstatat(exam->store->root_fd, place, &after, AT_SYMLINK_NOFOLLOW) == 0 &&

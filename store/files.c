@@ -68,16 +68,28 @@ static bool is_unreadable(const struct err *err)
 	}
 }
 
-struct err *store_read(struct store *store, const char *path, size_t max, struct buf *buf,
-		       bool *ret_found)
+struct err *store_read_or_why(struct store *store, const char *path, size_t max, struct buf *buf,
+			      bool *ret_found, struct err **ret_why)
 {
 	struct err *err = file_read(store->root_fd, path, max, buf);
 
 	*ret_found = !err;
+	*ret_why = NULL;
 	if (!is_unreadable(err))
 		return err;
-	err_free(err); /* it is as good as absent, and that is what the caller hears */
+	if (err_kind(err) != ERR_NOT_FOUND)
+		*ret_why = err;
+	else
+		err_free(err);
 	return NULL;
+}
+
+struct err *store_read(struct store *store, const char *path, size_t max, struct buf *buf,
+		       bool *ret_found)
+{
+	AUTO(err) struct err *why = NULL; /* it is as good as absent, and that is what is heard */
+
+	return store_read_or_why(store, path, max, buf, ret_found, &why);
 }
 
 struct err *store_open_record(struct store *store, const char *path, int *ret_fd)

@@ -122,6 +122,10 @@ void lease_let_go(struct store *store);
 struct err *store_read(struct store *store, const char *path, size_t max, struct buf *buf,
 		       bool *ret_found) MUST_USE;
 
+/* The same, and why what is there cannot be read: `*ret_why`, the caller's, NULL where there is nothing. */
+struct err *store_read_or_why(struct store *store, const char *path, size_t max, struct buf *buf,
+			      bool *ret_found, struct err **ret_why) MUST_USE;
+
 /* Whether it is known that there is nothing at this path: not if it cannot be told, for want of
  * memory or because the disk does not answer. What somebody may need is deleted by this answer, never
  * by that of file_exists(). */

@@ -29,6 +29,7 @@
 
 #define CONTROL_FD 0
 #define STEPS_MAX 256
+#define POLL_TRIES 100 /* a second */
 
 /* A running step. Only the first `live_count` of `live` are in use. */
 struct live {
@@ -396,8 +397,20 @@ static void reap(struct live *step)
 	*step = live[--live_count];
 }
 
+/* A poll that failed: whether it is worth another try. Whoever waits for us must not wait for ever. */
+static bool go_on(unsigned *failed)
+{
+	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+
+	if (errno == EINTR)
+		return true;
+	nanosleep(&pause, NULL);
+	return ++*failed < POLL_TRIES;
+}
+
 int main(void)
 {
+	unsigned failed = 0;
 	static struct pollfd polled[1 + 2 * STEPS_MAX];
 
 	isolate();
@@ -411,8 +424,12 @@ int main(void)
 			polled[2 + 2 * i] =
 				(struct pollfd){ .fd = live[i].pidfd, .events = POLLIN };
 		}
-		if (poll(polled, 1 + 2 * count, -1) < 0)
-			continue;
+		if (poll(polled, 1 + 2 * count, -1) < 0) {
+			if (go_on(&failed))
+				continue;
+			return 1;
+		}
+		failed = 0;
 		/* From the last to the first: reaping moves the last into the gap. */
 		for (size_t i = count; i-- > 0;) {
 			if (polled[1 + 2 * i].revents)

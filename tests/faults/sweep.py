@@ -273,7 +273,8 @@ def look_at_end(point, out, usual):
         return 0
     message = message_of(point.said)
     meaning = [os.strerror(getattr(errno, point.error)), *SAYS.get(point.error, [])]
-    expect(any(text in point.said for text in meaning), "the message does not say what happened")
+    told = point.said + out.decode(errors="replace")  # `check` tells its findings as its result
+    expect(any(text in told for text in meaning), "the message does not say what happened")
     expect(message == "error: out of memory" or re.match(r"error: .*[^: ]: .+|error: layer ", message),
            "the message names nothing")
     return code
