@@ -19,12 +19,13 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "base/userns.h"
+#include "overlay/owner-private.h"
 
 #define OWNER OWNER_XATTR_PREFIX "owner"
 #define DEVICE OWNER_XATTR_PREFIX "device"
 #define CAPABILITY "security.capability"
 
-#define TEXT_SIZE 32
+#define TEXT_SIZE OWNER_TEXT_SIZE
 #define PATH_SIZE (NAME_MAX + 48)
 
 /* In the upper half of the sets, where no capability is. */
@@ -131,12 +132,17 @@ static bool has_user_xattrs(mode_t mode)
 	return S_ISREG(mode) || S_ISDIR(mode);
 }
 
-static size_t format_owner(char text[static TEXT_SIZE], uid_t uid, gid_t gid)
+size_t owner_format(char text[static TEXT_SIZE], uid_t uid, gid_t gid)
 {
 	return (size_t)snprintf(text, TEXT_SIZE, "%u:%u", (unsigned)uid, (unsigned)gid);
 }
 
-/* "33:44" */
+/* A number with one way to write it. */
+static bool is_plain(struct str digits)
+{
+	return digits.len == 1 || (digits.len > 1 && digits.at[0] != '0');
+}
+
 static bool parse_pair(struct str text, uint64_t max, uint64_t *ret_a, uint64_t *ret_b)
 {
 	const struct str a = str_cut(&text, ':');
@@ -144,10 +150,10 @@ static bool parse_pair(struct str text, uint64_t max, uint64_t *ret_a, uint64_t 
 
 	if (!bad)
 		bad = num_parse(text, 0, max, ret_b);
-	return !bad;
+	return !bad && is_plain(a) && is_plain(text);
 }
 
-static bool parse_owner(const char *text, ssize_t len, uid_t *ret_uid, gid_t *ret_gid)
+bool owner_parse(const char *text, ssize_t len, uid_t *ret_uid, gid_t *ret_gid)
 {
 	uint64_t uid, gid;
 
@@ -159,7 +165,7 @@ static bool parse_owner(const char *text, ssize_t len, uid_t *ret_uid, gid_t *re
 }
 
 /* The kernel adds who is root to a set that it is given, and takes it away where that is we. */
-static struct vfs_cap_data make_set(uid_t uid, gid_t gid)
+struct vfs_cap_data owner_make_set(uid_t uid, gid_t gid)
 {
 	return (struct vfs_cap_data){
 		.magic_etc = VFS_CAP_REVISION_2,
@@ -167,14 +173,15 @@ static struct vfs_cap_data make_set(uid_t uid, gid_t gid)
 	};
 }
 
-static bool parse_set(const void *value, ssize_t len, uid_t *ret_uid, gid_t *ret_gid)
+bool owner_parse_set(const void *value, ssize_t len, uid_t *ret_uid, gid_t *ret_gid)
 {
 	struct vfs_cap_data set;
 
 	if (len < (ssize_t)sizeof(set))
 		return false;
 	memcpy(&set, value, sizeof(set));
-	if (set.data[1].permitted != MARK || set.data[1].inheritable != MARK)
+	if (set.data[1].permitted != MARK || set.data[1].inheritable != MARK ||
+	    set.data[0].permitted == UINT32_MAX || set.data[0].inheritable == UINT32_MAX)
 		return false;
 	*ret_uid = set.data[0].permitted;
 	*ret_gid = set.data[0].inheritable;
@@ -195,12 +202,12 @@ static ssize_t get_xattr(const char *path, bool follow, const char *name, char v
 
 bool owner_record(const char *path, bool follow, mode_t mode, uid_t uid, gid_t gid)
 {
-	const struct vfs_cap_data set = make_set(uid, gid);
+	const struct vfs_cap_data set = owner_make_set(uid, gid);
 	char text[TEXT_SIZE];
 
 	if (!has_user_xattrs(mode))
 		return set_xattr(path, follow, CAPABILITY, &set, sizeof(set));
-	return set_xattr(path, follow, OWNER, text, format_owner(text, uid, gid));
+	return set_xattr(path, follow, OWNER, text, owner_format(text, uid, gid));
 }
 
 bool owner_find_record(const char *path, bool follow, mode_t mode, uid_t *ret_uid, gid_t *ret_gid)
@@ -208,9 +215,9 @@ bool owner_find_record(const char *path, bool follow, mode_t mode, uid_t *ret_ui
 	char value[64];
 
 	if (!has_user_xattrs(mode))
-		return parse_set(value, get_xattr(path, follow, CAPABILITY, value), ret_uid,
-				 ret_gid);
-	return parse_owner(value, get_xattr(path, follow, OWNER, value), ret_uid, ret_gid);
+		return owner_parse_set(value, get_xattr(path, follow, CAPABILITY, value), ret_uid,
+				       ret_gid);
+	return owner_parse(value, get_xattr(path, follow, OWNER, value), ret_uid, ret_gid);
 }
 
 /* ---- setting ---- */
@@ -232,7 +239,7 @@ struct err *owner_set(int fd, uid_t uid, gid_t gid)
 	}
 	if (!is_unmapped(errno))
 		return err_sys("set the owner");
-	if (fsetxattr(fd, OWNER, text, format_owner(text, uid, gid), 0) < 0)
+	if (fsetxattr(fd, OWNER, text, owner_format(text, uid, gid), 0) < 0)
 		return no_record("owner");
 	return NULL;
 }
@@ -260,8 +267,14 @@ struct err *owner_set_at(int dir_fd, const char *name, uid_t uid, gid_t gid)
 
 /* ---- reading ---- */
 
-/* "c 1:3". A whiteout is no device. */
-static bool take_device(const char *text, ssize_t len, struct stat *st)
+size_t owner_format_device(char text[static TEXT_SIZE], mode_t mode, dev_t number)
+{
+	return (size_t)snprintf(text, TEXT_SIZE, "%c %u:%u", S_ISCHR(mode) ? 'c' : 'b',
+				major(number), minor(number));
+}
+
+/* A whiteout is no device. */
+bool owner_parse_device(const char *text, ssize_t len, struct stat *st)
 {
 	uint64_t major_nr, minor_nr;
 	mode_t type;
@@ -308,7 +321,8 @@ static void believe(const struct record *record, struct stat *st)
 	if (!alone && st->st_uid != 0)
 		return;
 	pthread_once(&maps_read, read_maps);
-	is_device = S_ISREG(st->st_mode) && take_device(record->device, record->device_len, st);
+	is_device =
+		S_ISREG(st->st_mode) && owner_parse_device(record->device, record->device_len, st);
 	if (!record->has_owner)
 		return;
 	if (!alone && !is_device && is_mapped(&uid_map, record->uid) &&
@@ -328,7 +342,7 @@ struct err *owner_stat(int fd, struct stat *st)
 		return NULL;
 	len = fgetxattr(fd, OWNER, text, sizeof(text));
 	TRY(check_read(len));
-	record.has_owner = parse_owner(text, len, &record.uid, &record.gid);
+	record.has_owner = owner_parse(text, len, &record.uid, &record.gid);
 	if (S_ISREG(st->st_mode)) {
 		record.device_len = fgetxattr(fd, DEVICE, record.device, sizeof(record.device));
 		TRY(check_read(record.device_len));
@@ -371,12 +385,11 @@ static struct err *record_device(int dir_fd, const char *name, mode_t mode, dev_
 	int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 			mode & 0777);
 	char text[TEXT_SIZE];
-	int len = snprintf(text, sizeof(text), "%c %u:%u", S_ISCHR(mode) ? 'c' : 'b', major(number),
-			   minor(number));
+	const size_t len = owner_format_device(text, mode, number);
 
 	if (fd < 0)
 		return err_sys("make a device node");
-	if (fsetxattr(fd, DEVICE, text, (size_t)len, 0) < 0)
+	if (fsetxattr(fd, DEVICE, text, len, 0) < 0)
 		return no_record("device");
 	return NULL;
 }

@@ -103,10 +103,10 @@ static void a_device_is_a_file_that_stands_for_it(void)
 static void what_is_no_record_says_nothing(void)
 {
 	static const char *const owners[] = {
-		"", ":", "1", "1:", ":1", "-1:0", "4294967295:0", "1:2:3", "1:2 ", "0x1:2"
+		"", ":", "1", "1:", ":1", "-1:0", "4294967295:0", "1:2:3", "1:2 ", "0x1:2", "01:2"
 	};
-	static const char *const devices[] = { "c 0:0",    "c", "c 1",    "x 1:3",      "c1:3",
-					       "c 4096:0", "",  "c -1:3", "b 1:1048576" };
+	static const char *const devices[] = { "c 0:0",    "c", "c 1",    "x 1:3",       "c1:3",
+					       "c 4096:0", "",  "c -1:3", "b 1:1048576", "b 1:03" };
 	struct stat st;
 	int fd;
 
