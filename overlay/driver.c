@@ -32,7 +32,7 @@ struct mounted {
 	int tree_fd;                      /* the tree if nobody else gets it, owned; else -1 */
 	struct tree_copy *tree;           /* one that others get, owned; else NULL */
 	struct trees *trees;              /* it came from there, borrowed */
-	int lower_fds[OVERLAY_LOWER_MAX]; /* of fuse-overlayfs, owned */
+	int lower_fds[OVERLAY_LOWER_MAX]; /* those below, owned */
 	size_t lower_count;
 };
 
@@ -170,7 +170,7 @@ struct err *driver_mount_by(enum driver driver, const struct overlay_spec *spec,
 		TRY(err_wrap(copy_mount(spec, ret_fd, mounted), "copy a tree"));
 	else
 		TRY(fuse_mount(spec, ret_fd));
-	if (mounted && driver == DRIVER_FUSE)
+	if (mounted)
 		TRY(keep_layers(spec, mounted));
 	if (ret)
 		*ret = STEAL(mounted);
@@ -190,9 +190,13 @@ struct err *driver_mount(struct store *store, const struct overlay_spec *spec, i
 static struct err *settle_copy(struct mounted *mounted, struct copies *copies)
 {
 	const int tree_fd = mounted->tree ? tree_copy_fd(mounted->tree) : mounted->tree_fd;
+	const struct merge below = { .layer_fds = mounted->lower_fds,
+				     .count = mounted->lower_count,
+				     .root_fd = mounted->upper_fd };
 	bool apart;
 
-	TRY(snapshot_move_changes(mounted->snapshot, tree_fd, mounted->upper_fd, copies, &apart));
+	TRY(snapshot_move_changes(mounted->snapshot, &below, tree_fd, mounted->upper_fd, copies,
+				  &apart));
 	if (mounted->tree && apart)
 		trees_keep(mounted->trees, STEAL(mounted->tree), mounted->upper_fd);
 	return NULL;

@@ -9,7 +9,10 @@
  *	                (overlay/trees.h)
  *
  * All of them lead to the same layers: what a step leaves is an upper directory as
- * overlayfs spells it. A tree is a detached mount in each case, and nothing of it is left
+ * overlayfs spells it. Where that is not so: `copy` sees no file that was opened for writing and
+ * not written, lets directories of the base be renamed, and writes to all names of a file of
+ * several names (overlay/snapshot.h); fuse-overlayfs copies up another one of its names when one
+ * is deleted or renamed, which then is in the layer, unchanged. A tree is a detached mount in each case, and nothing of it is left
  * when its descriptors are closed, by `kill -9` too; a copied one lies in a staging
  * directory of a lease.
  *

@@ -22,13 +22,15 @@
 #include "base/vec.h"
 #include "overlay/copies.h"
 #include "overlay/merge.h"
+#include "overlay/same.h"
 #include "overlay/whiteout.h"
 #include "overlay/xattr.h"
 
 #define TICK_NS 500000                      /* between two looks at the clock */
 #define TICK_MAX ((uint64_t)5 * 1000000000) /* what no file system's clock takes */
 #define CLOCK_NAME "clock"
-#define LOOK (STATX_TYPE | STATX_INO | STATX_CTIME | STATX_BTIME | STATX_MODE)
+#define PATHS_MAX ((size_t)1 << 20)
+#define LOOK (STATX_TYPE | STATX_INO | STATX_CTIME | STATX_BTIME | STATX_MODE | STATX_NLINK)
 
 /* One name of a directory, and all below it. */
 struct node {
@@ -37,14 +39,22 @@ struct node {
 	struct statx_timestamp made;    /* 0 if nobody knows */
 	struct statx_timestamp touched; /* the time of its last change */
 	bool is_dir;
+	uint32_t links;        /* how many names it has */
 	struct node *children; /* by name */
 	size_t count;
+};
+
+struct linked {
+	const char *path;
+	uint64_t ino;
 };
 
 struct snapshot {
 	struct arena arena;
 	struct node root;
 	struct statx_timestamp last; /* the latest change of all */
+	struct buf path;             /* of the directory at hand, while it is taken */
+	VEC(struct linked) linked;   /* all names of files of several names */
 };
 
 static int compare_times(const struct statx_timestamp *a, const struct statx_timestamp *b)
@@ -81,14 +91,26 @@ static void fill_in(struct snapshot *snapshot, struct node *node, const struct s
 {
 	node->ino = st->stx_ino;
 	node->is_dir = S_ISDIR(st->stx_mode);
+	node->links = st->stx_nlink;
 	node->touched = st->stx_ctime;
 	node->made = made_at(st);
 	if (compare_times(&node->touched, &snapshot->last) > 0)
 		snapshot->last = node->touched;
 }
 
+static void note_linked(struct snapshot *snapshot, const struct node *node)
+{
+	AUTO(mem)
+	char *path = xasprintf("%.*s%s", (int)snapshot->path.len,
+			       snapshot->path.len ? snapshot->path.at : "", node->name);
+
+	vec_push(&snapshot->linked,
+		 (struct linked){ arena_text(&snapshot->arena, str_of(path)), node->ino });
+}
+
 static struct err *take_dir(struct snapshot *snapshot, struct node *dir, int fd, unsigned depth)
 {
+	const size_t before = snapshot->path.len;
 	AUTO(strings) struct strings names = { 0 };
 
 	if (depth > MERGE_DEPTH_MAX)
@@ -106,10 +128,15 @@ static struct err *take_dir(struct snapshot *snapshot, struct node *dir, int fd,
 		node->name = arena_text(&snapshot->arena, str_of(names.at[i]));
 		TRY(look(fd, node->name, &st));
 		fill_in(snapshot, node, &st);
+		if (!node->is_dir && node->links > 1)
+			note_linked(snapshot, node);
 		if (!node->is_dir)
 			continue;
 		TRY(open_dir(fd, node->name, &child_fd));
+		buf_addf(&snapshot->path, "%s/", node->name);
+		TRY(buf_check(&snapshot->path, "a path"));
 		TRY(take_dir(snapshot, node, child_fd, depth + 1));
+		snapshot->path.len = before;
 	}
 	return NULL;
 }
@@ -156,6 +183,7 @@ struct err *snapshot_take(int dir_fd, int beside_fd, struct snapshot **ret)
 {
 	AUTO(snapshot) struct snapshot *snapshot = xcalloc(1, sizeof(*snapshot));
 
+	snapshot->path = BUF_INIT(PATHS_MAX);
 	TRY(err_wrap(take(snapshot, dir_fd, beside_fd), "look at a copied tree"));
 	*ret = STEAL(snapshot);
 	return NULL;
@@ -166,6 +194,8 @@ void snapshot_free(struct snapshot *snapshot)
 	if (!snapshot)
 		return;
 	arena_release(&snapshot->arena);
+	buf_release(&snapshot->path);
+	vec_release(&snapshot->linked);
 	free(snapshot);
 }
 
@@ -184,13 +214,21 @@ static bool is_same(const struct node *before, const struct statx *st)
 struct moving {
 	struct map before;     /* inode -> node: all that was there, if somebody wants the copies */
 	struct copies *copies; /* may be NULL */
-	struct map links;      /* inode of a file of several names -> how many are moved, owned */
+	struct map links; /* inode of a file of several names -> how many are not moved, owned */
+	struct map names; /* inode of what had several names -> struct names, owned */
+	const struct merge *below;
+};
+
+/* What became of the names of a file. */
+struct names {
+	unsigned before, kept;
 };
 
 static void moving_auto_(struct moving *moving)
 {
 	map_release(&moving->before, NULL);
 	map_release(&moving->links, free);
+	map_release(&moving->names, free);
 }
 
 static struct str inode_key(const uint64_t *inode)
@@ -205,6 +243,27 @@ static void index_nodes(struct moving *moving, const struct node *dir)
 
 		map_put(&moving->before, inode_key(&node->ino), node);
 		index_nodes(moving, node);
+	}
+}
+
+/* Before anything is moved. */
+static void count_names(struct moving *moving, const struct snapshot *snapshot, int dir_fd)
+{
+	vec_foreach (&snapshot->linked, linked) {
+		const struct str key = inode_key(&linked->ino);
+		struct names *names = map_get(&moving->names, key);
+		AUTO(fd) int fd = -1;
+		AUTO(err)
+		struct err *gone =
+			file_open(dir_fd, linked->path, O_PATH | O_NOFOLLOW, 0, FILE_NO_LINKS, &fd);
+		struct stat st;
+
+		if (!names) {
+			names = xcalloc(1, sizeof(*names));
+			map_put(&moving->names, key, names);
+		}
+		names->before++;
+		names->kept += !gone && fstat(fd, &st) == 0 && st.st_ino == linked->ino;
 	}
 }
 
@@ -420,10 +479,36 @@ static struct err *compare_subdir(struct place *up, const struct node *before,
 	return dress(&place);
 }
 
+static void add_path(const struct place *place, struct buf *path)
+{
+	if (!place->up)
+		return;
+	add_path(place->up, path);
+	buf_addf(path, "%s/", place->name);
+}
+
+/* Whether that other names of it are gone is all that has happened to a file. */
+static struct err *has_lost_names(struct place *place, const struct node *before,
+				  const struct statx *st, bool *ret)
+{
+	const struct names *names = map_get(&place->moving->names, inode_key(&before->ino));
+	AUTO(buf) struct buf path = BUF_INIT(PATHS_MAX);
+
+	*ret = false;
+	if (before->is_dir || !is_same(before, st) || !names || names->kept == names->before ||
+	    st->stx_nlink > names->before)
+		return NULL;
+	add_path(place, &path);
+	buf_adds(&path, before->name);
+	TRY(buf_check(&path, "a path"));
+	return same_as_below(place->moving->below, path.at, place->from_fd, before->name, ret);
+}
+
 /* A name that was there before and still is. */
 static struct err *compare(struct place *place, const struct node *before)
 {
 	struct statx st;
+	bool same;
 
 	TRY(look(place->from_fd, before->name, &st));
 	if (is_same_dir(before, &st))
@@ -431,7 +516,8 @@ static struct err *compare(struct place *place, const struct node *before)
 	if (!before->is_dir && st.stx_ino == before->ino && !S_ISDIR(st.stx_mode) &&
 	    compare_times(&st.stx_ctime, &before->touched) == 0)
 		return NULL;
-	return move(place, before->name, true);
+	TRY(has_lost_names(place, before, &st, &same));
+	return same ? NULL : move(place, before->name, true);
 }
 
 static struct err *compare_dir(struct place *place, const struct node *before)
@@ -458,13 +544,17 @@ static struct err *compare_dir(struct place *place, const struct node *before)
 	return NULL;
 }
 
-struct err *snapshot_move_changes(const struct snapshot *snapshot, int dir_fd, int upper_fd,
-				  struct copies *copies, bool *ret_apart)
+struct err *snapshot_move_changes(const struct snapshot *snapshot, const struct merge *below,
+				  int dir_fd, int upper_fd, struct copies *copies, bool *ret_apart)
 {
 	AUTO(fd) int from_fd = -1;
 	AUTO(fd) int to_fd = -1;
 	AUTO(moving)
-	struct moving moving = { .before = MAP_INIT, .copies = copies, .links = MAP_INIT };
+	struct moving moving = { .before = MAP_INIT,
+				 .copies = copies,
+				 .links = MAP_INIT,
+				 .names = MAP_INIT,
+				 .below = below };
 	struct place root = { .moving = &moving, .name = "." };
 
 	TRY(open_dir(dir_fd, ".", &from_fd));
@@ -476,6 +566,7 @@ struct err *snapshot_move_changes(const struct snapshot *snapshot, int dir_fd, i
 		index_nodes(&moving, &snapshot->root);
 	}
 	TRY(note_times(&root));
+	count_names(&moving, snapshot, from_fd);
 	TRY(err_wrap(compare_dir(&root, &snapshot->root), "find the changes of a step"));
 	*ret_apart = is_apart(&moving);
 	return dress(&root);

@@ -68,6 +68,24 @@ drivers() {
 	done
 }
 
+@test "of a file of two names the one that stays is in no layer of a copy" {
+	need_root
+	need busybox
+	mkdir -p fs/bin fs/l fs/m
+	cp "$(command -v busybox)" fs/bin/busybox
+	for name in sh rm mv; do ln -s busybox fs/bin/$name; done
+	for name in 1 2 3; do echo $name >fs/l/$name && ln fs/l/$name fs/m/$name; done
+	printf '%s\n' 'FROM scratch' 'COPY fs /' 'RUN rm /l/1' 'RUN mv /l/2 /l/new' 'RUN echo x >/y && mv /y /m/3' \
+		'RUN echo more >>/m/2' >Recipe
+	find fs -exec touch -h -d @1000 {} +
+	for driver in overlay copy; do
+		export CAIRN_STORAGE_DRIVER=$driver CAIRN_ROOT=$BATS_TEST_TMPDIR/$driver
+		id=$(build)
+		equal "$driver $id" "$driver ${first:=$id}"
+		cairn check -q
+	done
+}
+
 @test "neither a step nor COPY can make a whiteout of a file of that name" {
 	need_root
 	mkdir -p fs/{bin,tmp} evil

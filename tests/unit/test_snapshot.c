@@ -99,6 +99,48 @@ static bool speak_to_the_kernel(int fd)
 	return fsetxattr(dir, "user.overlay.opaque", "y", 1, 0) == 0;
 }
 
+static bool delete_one(int fd)
+{
+	return unlinkat(fd, "a", 0) == 0;
+}
+
+static bool rename_one(int fd)
+{
+	return renameat(fd, "a", fd, "c") == 0;
+}
+
+static bool replace_one(int fd)
+{
+	return put(fd, "new", "n", 0) && renameat(fd, "new", fd, "a") == 0;
+}
+
+static bool delete_one_change_other(int fd)
+{
+	return unlinkat(fd, "a", 0) == 0 && fchmodat(fd, "d/b", 0600, 0) == 0;
+}
+
+static bool delete_one_write_other(int fd)
+{
+	const struct timespec times[2] = { { .tv_sec = 200 }, { .tv_sec = 200 } };
+
+	return unlinkat(fd, "a", 0) == 0 && put(fd, "d/b", "y", 0) &&
+	       utimensat(fd, "d/b", times, 0) == 0;
+}
+
+static bool delete_one_mark_other(int fd)
+{
+	AUTO(fd) int file = openat(fd, "d/b", O_RDONLY | O_CLOEXEC);
+
+	return unlinkat(fd, "a", 0) == 0 && fsetxattr(file, "user.a", "1", 1, 0) == 0;
+}
+
+static bool link_third(int fd)
+{
+	return linkat(fd, "a", fd, "c", 0) == 0;
+}
+
+#define TWO F("a") D("d") "h 644 0:0 0 200 d/b -> a\n"
+
 TEST(the_upper_directory_is_that_of_overlayfs)
 {
 	static const struct scene scenes[] = {
@@ -120,6 +162,18 @@ TEST(the_upper_directory_is_that_of_overlayfs)
 		  "f 600 0:0 1 200 a y\n" F("b") },
 		{ "a hard link", D("d") F("d/f"), link_file,
 		  D("d") F("d/f") "h 644 0:0 0 200 g -> d/f\n" },
+		{ "one name of two is gone", TWO, delete_one, "w a\n" },
+		{ "one name of two is another", TWO, rename_one, "w a\n" F("c") },
+		{ "one name of two is of another file", TWO, replace_one,
+		  "f 644 0:0 1 " NOW " a n\n" },
+		{ "one is gone, the other has another mode", TWO, delete_one_change_other,
+		  "w a\n" D("d") "f 600 0:0 1 200 d/b x\n" },
+		{ "one is gone, the other is written", TWO, delete_one_write_other,
+		  "w a\n" D("d") "f 644 0:0 1 200 d/b y\n" },
+		{ "one is gone, the other has an attribute", TWO, delete_one_mark_other,
+		  "w a\n" D("d") "f 644 0:0 1 200 d/b x user.a=1\n" },
+		{ "a third name", TWO, link_third,
+		  F("a") "h 644 0:0 0 200 c -> a\n" D("d") "h 644 0:0 0 200 d/b -> a\n" },
 		{ "an attribute for the kernel", D("d") F("d/f"), speak_to_the_kernel,
 		  "d 755 0:0 0 100 d user.overlay.overlay.opaque=y\n" },
 	};
@@ -139,8 +193,9 @@ TEST(the_upper_directory_is_that_of_overlayfs)
 		assert_ok(snapshot_take(copy, work, &snapshot));
 		if (!s->change(copy))
 			fail_msg("%s: %s", s->what, strerror(errno));
-		assert_ok(snapshot_move_changes(snapshot, copy, upper, NULL, &apart));
-		assert_true(apart);
+		assert_ok(snapshot_move_changes(snapshot, &merge, copy, upper, NULL, &apart));
+		/* then the file has a name in the tree, too */
+		assert_int_equal(apart, s->change != rename_one);
 		assert_ok(diff_clamp_times(upper, 300));
 		tree_text(&got, upper, false);
 		assert_text(s->what, &got, s->upper);
@@ -154,6 +209,7 @@ TEST(what_no_layer_can_have_is_refused)
 		AUTO(fd) int copy = tree_make(tmp_fd, "copy");
 		AUTO(fd) int upper = tree_make(tmp_fd, "upper");
 		AUTO(snapshot) struct snapshot *snapshot = NULL;
+		const struct merge nothing = { .root_fd = upper };
 		bool apart;
 
 		assert_ok(snapshot_take(copy, work, &snapshot));
@@ -162,7 +218,7 @@ TEST(what_no_layer_can_have_is_refused)
 			assert_int_equal(mknodat(copy, "d/x", S_IFCHR, 0), 0);
 		else
 			assert_true(put(copy, "d/.wh.x", "", 0));
-		assert_fails(snapshot_move_changes(snapshot, copy, upper, NULL, &apart),
+		assert_fails(snapshot_move_changes(snapshot, &nothing, copy, upper, NULL, &apart),
 			     ERR_INVALID);
 	}
 }
