@@ -9,7 +9,9 @@
 #	make sanitize       unit and end-to-end tests under ASan+UBSan and TSan
 #	make fuzz           every fuzzer, for FUZZ_SECONDS each
 #	make lint           house rules, format, clang-tidy, shellcheck
-#	make bench          measure, against buildah in the same run
+#	make bench          measure, against other builders in the same run; WORKLOADS=a,b TOOLS=a,b ROUNDS=n
+#	make bench-page     make docs/bench.html of what was measured
+#	make bench-instructions	count instructions, and compare with what is kept
 #	make kills          kill -9 at every call of every command that changes something
 #	make soak           sixteen processes at once and kill -9, for SECONDS=600
 #	make races          mounts against a parallel writer, 200 steps of each kind
@@ -172,10 +174,28 @@ faults: all $(FAULTS)/inject $(FAULTS)/starve.so
 	@python3 -B tests/faults/sweep.py --jobs $(JOBS) $(SWEEP) $B/$(PROGRAM) $(FAULTS)/inject
 	@python3 -B tests/faults/starve.py $B/$(PROGRAM) $(FAULTS)/starve.so
 
+# As root. SCALE=small tries everything out with little of it. What was measured before stays in
+# build/bench/results.json; with RESULTS=build/bench/results.json it goes into the page, and is kept.
+BENCH := $B/tests/bench
+BENCH_OPTIONS = $(WORKLOADS:%=--workloads %) $(TOOLS:%=--tools %) $(ROUNDS:%=--rounds %) $(SCALE:%=--scale %)
+
 bench:
 	@sh tests/install.sh build bench
-	@$(MAKE) --no-print-directory all
-	@python3 tests/bench/bench.py $B/$(PROGRAM) $(WORKLOADS)
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@python3 -B tests/bench/bench.py $B/$(PROGRAM) $(BENCH_OPTIONS)
+
+bench-page:
+	@python3 -B tests/bench/page.py docs/bench.json $(RESULTS) docs/bench.html
+
+$(BENCH)/openat2.so: tests/bench/openat2.c
+	@mkdir -p $(@D)
+	$(call SAY,CC)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -fPIC -shared -o $@ $<
+
+# UPDATE=yes keeps the counts of now.
+bench-instructions:
+	@sh tests/install.sh build bench
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(BENCH)/openat2.so
+	@python3 -B tests/bench/instructions.py $B/$(PROGRAM) $(BENCH)/openat2.so $(if $(UPDATE),--update)
 
 # The stepper is a program of its own, without our archive.
 KILLS := $B/tests/kills
@@ -268,6 +288,6 @@ help:
 clean:
 	rm -rf build
 
-.PHONY: all demo check units check-unit check-e2e check-golden sanitize fuzz fuzz-run bench kills soak races powercut storage real lint man install install-man help clean
+.PHONY: all demo check units check-unit check-e2e check-golden sanitize fuzz fuzz-run bench bench-page bench-instructions kills soak races powercut storage real lint man install install-man help clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(SPAWNER_OBJ:.o=.d) $(B)/cli/main.d $(KILLS)/stepper.d $(UNITS:=.d) $(FUZZ:=.d)

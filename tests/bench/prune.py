@@ -53,26 +53,27 @@ def prune(program, root, *options):
     return held
 
 
-def measure(program, top):
-    """A row for each: the longest hold of the prune that removes all rubbish, and of the next."""
+def measure(program, top, part=1):
+    """A row for each: the longest hold of the prune that removes all rubbish, and of the next. Of
+    everything there is one in `part`."""
     rows = {}
     for rest in (3, 0):
         root = os.path.join(top, "prune-store")
         subprocess.run([program, "--root", root, "images"], check=True, stdout=subprocess.DEVNULL)
-        for i in range(RUBBISH):
+        for i in range(RUBBISH // part):
             put(root, b"rubbish %d" % i, LAYER)
-        for i in range(IMAGES):
+        for i in range(IMAGES // part):
             put_image(root, i)
         print("names that have rested:" if rest else "names that were just given:", flush=True)
         time.sleep(rest)
         held = [prune(program, root), prune(program, root, "--dry-run"), prune(program, root)]
         rows["rested" if rest else "fresh"] = {"lock_held_ms": max(held), "budget_ms": BUDGET_MS}
         shutil.rmtree(root)
-    return rows
+    return {"held": rows}
 
 
 def main():
-    rows = measure(sys.argv[1], sys.argv[2])
+    rows = measure(sys.argv[1], sys.argv[2])["held"]
     return max(row["lock_held_ms"] for row in rows.values()) > BUDGET_MS
 
 

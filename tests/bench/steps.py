@@ -12,9 +12,12 @@ import json
 import os
 import pwd
 import shutil
-import statistics
 import subprocess
 import time
+
+from measure import in_turn
+from stats import spread
+from tools import remove
 
 STEPS, RUNS = 30, 15
 PROFILE = "/usr/share/containers/seccomp.json"
@@ -211,22 +214,12 @@ def measure(program, top, tar, runs=RUNS):
         user, rows = user_rows(program, top, tar)
         can = try_out([*cairn_rows(program, work, tar, None), *rows, *runtime_rows(top, rootfs),
                        *buildah_rows(top, tar), *podman_rows(top, tar)])
-        samples = {name: [] for name in can}
-        for _ in range(runs):
-            for name, step in can.items():
-                samples[name].append(step())
+        samples = in_turn(dict.fromkeys(can, runs), lambda name: can[name]())
     finally:
         if user:
             subprocess.run(["userdel", user], check=False, **QUIET)
         subprocess.run(["umount", "-q", os.path.join(top, "podman", "overlay")], check=False)
         subprocess.run(["umount", "-q", os.path.join(top, "buildah", "overlay")], check=False)
-    return {name: {"runs": runs, "median_s": statistics.median(times), "min_s": min(times),
-                   "max_s": max(times)} for name, times in samples.items()}
-
-
-def show(rows):
-    print(f"\n{'one RUN step':42} {'median':>10} {'min':>9} {'max':>9}")
-    for name, row in rows.items():
-        print(f"{name:42} {row['median_s'] * 1000:7.2f} ms {row['min_s'] * 1000:9.2f}"
-              f" {row['max_s'] * 1000:9.2f}", flush=True)
-    print(f"load of the machine: {os.getloadavg()[0]:.1f}", flush=True)
+        remove(top)
+    return {"rows": {name: {"rounds": runs, "wall_s": spread(times)}
+                     for name, times in samples.items()}}

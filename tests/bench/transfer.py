@@ -1,11 +1,11 @@
-"""transfer.py - pushes and pulls against a private registry on loopback, with peers in turn.
+"""transfer: pushes and pulls against a private registry on loopback, with peers in turn.
 
 An image of 1 GiB, half of it text and half noise, in 1 layer and in 40, by gzip and by zstd. Each
 first push goes to a registry that has nothing, each pull into a store that has nothing; before
 each the disk is flushed. What is pulled is ready to be run, but by skopeo: it keeps blobs alone.
-podman compresses what it pushes; buildah does as podman, so it has only images of one layer to
-pull. Requests are counted by the registry's log. All stores, the registry's too, are on the same
-journaled ext4.
+crane unpacks by tar(1). podman compresses what it pushes; buildah does as podman, so it has only
+images of one layer to pull. Requests are counted by the registry's log. All stores, the registry's
+too, are on the same journaled ext4.
 
 Beside them what bounds them: `server` is curl(1) with the one layer's blob, sent or received and
 dropped; `disk` writes and flushes the blob, and copies the files of the image.
@@ -15,18 +15,20 @@ import os
 import random
 import re
 import shutil
-import statistics
 import subprocess
 import time
 import urllib.request
 from collections import namedtuple
 
-SIZE = 1 << 30
-FILES = 4096
-LAYERS = 40
+from content import TEXT, apart, source_text
+from measure import Failed, disk_use, in_turn, row, run, run_together
+from tools import environment, remove
+
+FILES, LAYERS = 4096, 40
 IMAGES = ("gzip-1", "gzip-40", "zstd-1", "zstd-40")
 WORKLOADS = ["push-present"] + [f"{way}-{image}" for way in ("push", "pull") for image in IMAGES]
-Sample = namedtuple("Sample", "wall cpu peak requests")
+PEERS = ("skopeo", "crane", "podman", "buildah")
+Moved = namedtuple("Moved", "wall cpu requests")
 CONFIG = """version: 0.1
 log: {level: info, accesslog: {disabled: false}}
 storage:
@@ -57,7 +59,7 @@ class Registry:
                 return
             time.sleep(0.01)
         self.stop()
-        raise RuntimeError("the registry does not start")
+        raise Failed("the registry does not start")
 
     def requests(self):
         """How many it has answered, once no more are written down."""
@@ -73,20 +75,17 @@ class Registry:
         self.process.wait()
         remove(self.root)
 
+    def __enter__(self):
+        return self
 
-def remove(path):
-    """Whoever flushes what a command has left may still be at work in it."""
-    for _ in range(100):
-        shutil.rmtree(path, ignore_errors=True)
-        if not os.path.exists(path):
-            return
-        time.sleep(0.05)
+    def __exit__(self, *_):
+        self.stop()
 
 
 class Cairn:
-    name, runs = "cairn", 3
+    name, rounds = "cairn", 3
 
-    def __init__(self, program, top):
+    def __init__(self, top, program):
         self.program, self.top = program, top
         self.pulled = f"{top}/pulled"
 
@@ -104,7 +103,7 @@ class Cairn:
 
 
 class Skopeo:
-    name, runs = "skopeo", 2
+    name, rounds = "skopeo", 3
 
     def __init__(self, top):
         self.top = top
@@ -112,7 +111,7 @@ class Skopeo:
 
     def push(self, image, target):
         return ["skopeo", "copy", "-q", "--dest-tls-verify=false",
-                f"oci:{self.top}/layout:{image}", f"docker://{target}"], environment(self.top)
+                f"oci:{self.top}/layout-{image}:{image}", f"docker://{target}"], environment(self.top)
 
     def pull(self, source):
         return ["skopeo", "copy", "-q", "--src-tls-verify=false", f"docker://{source}",
@@ -122,14 +121,34 @@ class Skopeo:
         remove(self.pulled)
 
 
+class Crane:
+    name, rounds = "crane", 2
+
+    def __init__(self, top):
+        self.top = top
+        self.pulled = f"{top}/pulled.files"
+
+    def push(self, image, target):
+        return ["crane", "push", "--insecure", f"{self.top}/layout-{image}",
+                target], environment(self.top)
+
+    def pull(self, source):
+        script = 'mkdir "$2" && crane export --insecure "$1" - | tar -C "$2" -xf -'
+        return ["bash", "-o", "pipefail", "-c", script, "sh", source,
+                self.pulled], environment(self.top)
+
+    def forget(self):
+        remove(self.pulled)
+
+
 class Podman:
     """podman or buildah: they have the same options."""
 
-    runs = 1
+    rounds = 2
 
-    def __init__(self, name, top):
+    def __init__(self, top, name):
         self.name, self.top = name, top
-        self.root = f"{top}/{name}"
+        self.root = self.pulled = f"{top}/{name}"
         self.globals = [name, "--root", self.root, "--runroot", f"{self.root}-run",
                         "--storage-driver", "overlay"]
 
@@ -142,199 +161,182 @@ class Podman:
 
     def load(self, image):
         """Bring the image into the store, to be pushed."""
-        check([*self.globals, "pull", "-q", f"oci:{self.top}/layout:{image}"],
-              environment(self.top))
-        name = subprocess.run([*self.globals, "images", "-q"], env=environment(self.top),
-                              check=True, capture_output=True, text=True).stdout.split()[0]
-        check([*self.globals, "tag", name, image], environment(self.top))
+        env = environment(self.top)
+        run([*self.globals, "pull", "-q", f"oci:{self.top}/layout-{image}:{image}"], env)
+        name = run([*self.globals, "images", "-q"], env).split()[0]
+        run([*self.globals, "tag", name, image], env)
 
     def forget(self):
-        subprocess.run(["umount", f"{self.root}/overlay"], stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(["umount", "-q", f"{self.root}/overlay"], stderr=subprocess.DEVNULL,
+                       check=False)
         remove(self.root)
         remove(self.root + "-run")
 
 
-def environment(top):
-    """Nobody's configuration counts, and what is temporary is on the same disk."""
-    env = {key: value for key, value in os.environ.items()
-           if not key.startswith("SSL_CERT") and not key.lower().endswith("_proxy")}
-    return dict(env, HOME=f"{top}/home", TMPDIR=f"{top}/tmp")
+def is_wanted(name, wanted):
+    return shutil.which(name) and (not wanted or name in wanted)
 
 
-def check(argv, env):
-    done = subprocess.run(argv, env=env, check=False, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(argv)}: exit {done.returncode}\n{done.stderr.decode()}")
+def peers(top, wanted):
+    kinds = {"skopeo": Skopeo, "crane": Crane}
+    return [kinds[name](top) if name in kinds else Podman(top, name)
+            for name in PEERS if is_wanted(name, wanted)]
 
 
-def timed(command, registry, top):
-    """Run it, with a disk that has nothing else to do."""
+def versions(wanted):
+    """Of what is used here alone, and of what serves."""
+    asked = {"skopeo": ["skopeo", "--version"], "crane": ["crane", "version"],
+             "docker-registry": ["docker-registry", "--version"], "crun": ["crun", "--version"],
+             "runc": ["runc", "--version"]}
+    return {name: re.sub(r"^[./]\S*/", "", run(argv).splitlines()[0])
+            for name, argv in asked.items()
+            if is_wanted(name, [] if name not in PEERS else wanted)}
+
+
+def move(command, registry, top):
+    """Do it, with a disk that has nothing else to do."""
     argv, env = command
-    report = f"{top}/time"
     subprocess.run(["sync", "-f", top], check=True)
     before = registry.requests() if registry else 0
-    begin = time.monotonic()
-    check(["/usr/bin/time", "-o", report, "-f", "%U %S %M", *argv], env)
-    wall = time.monotonic() - begin
+    sample = run_together([argv], env)
+    return Moved(*sample, registry.requests() - before if registry else 0)
+
+
+def peak(command, top):
+    argv, env = command
+    report = f"{top}/time"
+    run_together([["/usr/bin/time", "-o", report, "-f", "%M", *argv]], env)
     with open(report, encoding="utf-8") as file:
-        user, system, peak = file.read().split()
-    requests = registry.requests() - before if registry else 0
-    return Sample(wall, float(user) + float(system), int(peak) * 1024, requests)
+        return int(file.read().split()[-1]) * 1024
 
 
-def make_files(top, text):
+def make_files(top, data):
     """The content of the image: 40 directories of equal size."""
     rng = random.Random(13)
+    size = data // FILES
+    text = source_text(rng, min(TEXT, data))
     for number in range(FILES):
         directory = f"{top}/l{number % LAYERS:02}/d{number // LAYERS % 10}"
         os.makedirs(directory, exist_ok=True)
-        begin = rng.randrange(len(text) - SIZE // FILES)
+        begin = rng.randrange(len(text) - size)
         noise = number // LAYERS % 2
         with open(f"{directory}/f{number:04}", "wb") as file:
-            file.write(rng.randbytes(SIZE // FILES) if noise else
-                       text[begin:begin + SIZE // FILES])
+            file.write(rng.randbytes(size) if noise else text[begin:begin + size])
 
 
-def make_images(cairn, top, images):
-    """Build them into the store images/, and copy them to an OCI layout, for skopeo."""
-    for image in images:
-        compression, count = image.split("-")
-        recipe = f"{top}/Recipe"
-        lines = ["COPY . /"] if count == "1" else [f"COPY l{n:02} /l{n:02}" for n in range(LAYERS)]
-        with open(recipe, "w", encoding="utf-8") as file:
-            file.write("\n".join(["FROM scratch", *lines, ""]))
-        # Equal steps are made once, compressed as the first one wanted it.
-        env = cairn.env(f"{top}/images")
-        check([cairn.program, "build", "-q", "--no-cache", "--compression", compression,
-               "-t", image, "-f", recipe, f"{top}/files"], env)
-        check([cairn.program, "copy", "-q", image, f"oci:{top}/layout:{image}"], env)
+def make_image(cairn, top, image, data):
+    """Into the store images/, and to an OCI layout of its own, for the others; once."""
+    if os.path.exists(f"{top}/layout-{image}"):
+        return
+    if not os.path.exists(f"{top}/files"):
+        apart(make_files, f"{top}/files", data)
+    compression, number = image.split("-")
+    lines = ["COPY . /"] if number == "1" else [f"COPY l{n:02} /l{n:02}" for n in range(LAYERS)]
+    with open(f"{top}/Recipe.moved", "w", encoding="utf-8") as file:
+        file.write("\n".join(["FROM scratch", *lines, ""]))
+    # Equal steps are made once, compressed as the first one wanted it.
+    env = cairn.env(f"{top}/images")
+    run([cairn.program, "build", "-q", "--no-cache", "--compression", compression, "-t", image,
+         "-f", f"{top}/Recipe.moved", f"{top}/files"], env)
+    run([cairn.program, "copy", "-q", image, f"oci:{top}/layout-{image}:{image}"], env)
 
 
-def first_pushes(tools, image, top):
-    samples = {tool.name: [] for tool in tools}
-    for turn in range(max(tool.runs for tool in tools)):
-        for tool in (tool for tool in tools if turn < tool.runs):
-            registry = Registry(f"{top}/registry")
-            try:
-                samples[tool.name].append(
-                    timed(tool.push(image, f"{registry.address}/bench:1"), registry, top))
-            finally:
-                registry.stop()
-    return samples
+def first_pushes(tools, rounds, image, top):
+    def one(name):
+        with Registry(f"{top}/registry") as registry:
+            return move(tools[name].push(image, f"{registry.address}/bench:1"), registry, top)
+
+    samples = in_turn(rounds, one)
+    with Registry(f"{top}/registry") as registry:
+        more = {name: {"peak_bytes": peak(tool.push(image, f"{registry.address}/{name}:1"), top)}
+                for name, tool in tools.items()}
+    return samples, more
 
 
-def present_pushes(tools, image, top):
-    samples = {tool.name: [] for tool in tools}
-    registry = Registry(f"{top}/registry")
-    try:
-        for tool in tools:
-            timed(tool.push(image, f"{registry.address}/{tool.name}:1"), registry, top)
-        for _ in range(9):
-            for tool in tools:
-                samples[tool.name].append(
-                    timed(tool.push(image, f"{registry.address}/{tool.name}:1"), registry, top))
-    finally:
-        registry.stop()
-    return samples
+def present_pushes(tools, rounds, image, top):
+    with Registry(f"{top}/registry") as registry:
+        def push(name):
+            return tools[name].push(image, f"{registry.address}/{name}:1")
+
+        more = {name: {"peak_bytes": peak(push(name), top)} for name in tools}
+        return in_turn(rounds, lambda name: move(push(name), registry, top)), more
 
 
-def pulls(tools, images, top):
-    """The samples of each image. The registry has all of them."""
-    cairn = tools[0]
-    samples = {image: {tool.name: [] for tool in tools} for image in images}
-    registry = Registry(f"{top}/registry")
-    try:
-        for image in images:
-            check(*cairn.push(image, f"{registry.address}/{image}:1"))
-        for image in images:
-            for turn in range(max(tool.runs for tool in tools)):
-                for tool in (tool for tool in tools if turn < tool.runs):
-                    if tool.name == "buildah" and not image.endswith("-1"):
-                        continue
-                    tool.forget()
-                    samples[image][tool.name].append(
-                        timed(tool.pull(f"{registry.address}/{image}:1"), registry, top))
-            for tool in tools:
-                tool.forget()
-    finally:
-        registry.stop()
-    return samples
+def pulls(tools, rounds, image, top):
+    with Registry(f"{top}/registry") as registry:
+        source = f"{registry.address}/{image}:1"
+        argv, env = tools["cairn"].push(image, source)
+        run(argv, env)
+
+        def one(name):
+            tools[name].forget()
+            return move(tools[name].pull(source), registry, top)
+
+        samples, more = in_turn(rounds, one), {}
+        for name, tool in tools.items():
+            tool.forget()
+            more[name] = {"peak_bytes": peak(tool.pull(source), top),
+                          "disk_bytes": disk_use(tool.pulled)}
+            tool.forget()
+    return samples, more
 
 
-def limits(top, compression):
-    """What bounds a push and a pull of the image in one layer."""
-    store, registry = f"{top}/images/blobs/sha256", Registry(f"{top}/registry")
-    sizes = {os.path.getsize(f"{store}/{name}"): name for name in os.listdir(store)}
-    named = [sizes[size] for size in sorted(sizes) if size > SIZE // 2]
-    name = named[-1] if compression == "gzip" else named[0]
-    env = environment(top)
-    curl = ["curl", "-sf", "-o", "/dev/null"]
-    try:
+def limits(way, image, top):
+    """What bounds a push or a pull of the image in one layer."""
+    store = f"{top}/layout-{image}/blobs/sha256"
+    blob = max(os.listdir(store), key=lambda name: os.path.getsize(f"{store}/{name}"))
+    env, curl, found = environment(top), ["curl", "-sf", "-o", "/dev/null"], {}
+    with Registry(f"{top}/registry") as registry:
         request = urllib.request.Request(f"http://{registry.address}/v2/b/blobs/uploads/", b"")
         with urllib.request.urlopen(request) as response:
-            place = response.headers["Location"] + f"&digest=sha256:{name}"
-        push = timed(([*curl, "-T", f"{store}/{name}", place], env), None, top)
-        blob = f"http://{registry.address}/v2/b/blobs/sha256:{name}"
-        pull = timed(([*curl, blob], env), None, top)
-        disk = timed((["sh", "-c", f"dd if={store}/{name} of={top}/blob bs=1M conv=fdatasync "
-                       f"status=none && cp -a {top}/files {top}/copy"], env), None, top)
+            there = response.headers["Location"] + f"&digest=sha256:{blob}"
+        found["server"] = move(([*curl, "-T", f"{store}/{blob}", there], env), None, top)
+        if way == "pull":
+            address = f"http://{registry.address}/v2/b/blobs/sha256:{blob}"
+            found["server"] = move(([*curl, address], env), None, top)
+    write = f"dd if={store}/{blob} of={top}/blob bs=1M conv=fdatasync status=none"
+    script = f"{write} && cp -a {top}/files {top}/copy" if way == "pull" else write
+    try:
+        found["disk"] = move((["sh", "-c", script], env), None, top)
     finally:
-        registry.stop()
         remove(f"{top}/copy")
-        os.unlink(f"{top}/blob")
-    return {"push": {"server": [push]}, "pull": {"server": [pull], "disk": [disk]}}
+        run(["rm", "-f", f"{top}/blob"])
+    return {name: row([sample]) for name, sample in found.items()}
 
 
-def summary(samples):
-    return {"runs": len(samples),
-            "median_s": statistics.median(s.wall for s in samples),
-            "min_s": min(s.wall for s in samples),
-            "max_s": max(s.wall for s in samples),
-            "cpu_s": statistics.median(s.cpu for s in samples),
-            "peak_bytes": max(s.peak for s in samples),
-            "requests": samples[-1].requests}
+def those_who_can(way, image, tools):
+    """podman compresses anew by gzip what it pushes, and buildah does as podman."""
+    without = set()
+    if way == "push":
+        without = {"buildah"} | ({"podman"} if image == "present" or "zstd" in image else set())
+    elif not image.endswith("-1"):
+        without = {"buildah"}
+    return {tool.name: tool for tool in tools if tool.name not in without}
 
 
-def show(name, samples):
-    rows = {tool: summary(each) for tool, each in samples.items() if each}
-    for tool, row in rows.items():
-        print(f"{name:14} {tool:8} {row['median_s']:7.3f} s  ({row['min_s']:.3f} .."
-              f" {row['max_s']:.3f}, {row['runs']} runs)  cpu {row['cpu_s']:.2f} s "
-              f" peak {row['peak_bytes'] / 1e6:.1f} MB  requests {row['requests']}", flush=True)
-    return rows
-
-
-def measure(names, program, top, text):
-    """The rows of all workloads that are named."""
-    here = [name for name in ("podman", "buildah") if shutil.which(name)]
-    cairn, skopeo = Cairn(program, top), Skopeo(top)
-    podman = [Podman(name, top) for name in here]
-    plain = [cairn, skopeo] if shutil.which("skopeo") else [cairn]
-    images = [image for image in IMAGES if any(name.endswith(image) for name in names)]
-    results = {}
-    for directory in ("home", "tmp"):
-        os.makedirs(f"{top}/{directory}", exist_ok=True)
-    make_files(f"{top}/files", text)
-    make_images(cairn, top, images or ["zstd-40"])
-    bounds = {way: limits(top, way) for way in ("gzip", "zstd") if f"{way}-1" in images}
-    if "push-present" in names:
-        results["push-present"] = show("push-present",
-                                       present_pushes(plain, (images or ["zstd-40"])[-1], top))
-    for image in images:
-        if f"push-{image}" not in names:
-            continue
-        tools = list(plain)
-        if podman and image.startswith("gzip"):
-            podman[0].load(image)
-            tools.append(podman[0])
-        samples = first_pushes(tools, image, top)
-        samples.update(bounds.get(image[:-2], {}).get("push", {}))
-        results[f"push-{image}"] = show(f"push-{image}", samples)
-        for tool in podman:
+def measure(name, options, program, top):
+    """{what, rows, limits} of one workload."""
+    if not (shutil.which("docker-registry") and os.path.exists("/usr/bin/time")):
+        raise Failed("no docker-registry(1) or no time(1)")
+    way, image = name.split("-", 1)
+    cairn = Cairn(top, program)
+    tools = those_who_can(way, image, [cairn, *peers(top, options.tools)])
+    rounds = {each: options.rounds or (9 if image == "present" else tool.rounds)
+              for each, tool in tools.items()}
+    real = "zstd-40" if image == "present" else image
+    make_image(cairn, top, real, options.scale.data)
+    if way == "push" and "podman" in tools:
+        tools["podman"].load(image)
+    try:
+        do = present_pushes if image == "present" else first_pushes if way == "push" else pulls
+        samples, more = do(tools, rounds, real, top)
+    finally:
+        for tool in tools.values():
             tool.forget()
-    wanted = [image for image in images if f"pull-{image}" in names]
-    for image, samples in pulls(plain + podman, wanted, top).items() if wanted else ():
-        samples.update(bounds.get(image[:-2], {}).get("pull", {}))
-        results[f"pull-{image}"] = show(f"pull-{image}", samples)
-    return results
+    rows = {each: {**row(found), **more[each], "requests": found[-1].requests}
+            for each, found in samples.items()}
+    compression, number = real.split("-")
+    what = (f"{'push of what the registry has' if image == 'present' else way + ' of 1 GB'}, "
+            f"{number} layer{'s' * (number != '1')}, {compression}")
+    return {"what": what, "rows": rows,
+            "limits": limits(way, image, top) if image.endswith("-1") else {}}
