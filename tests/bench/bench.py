@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """bench.py CAIRN [OPTION]...: measure cairn and its peers, in turn.
 
-All of them work on one freshly made, journaled ext4 in a file that is mounted. A workload is done by
-each tool after the other, round by round, so that a change of the machine's mood hits all of them.
-Kept are median and quartiles of wall and CPU seconds, peak memory and system calls (each of a run of
-its own), and what the store takes. On a busy machine compare CPU seconds. Needs root.
+All of them work on one freshly made, journaled ext4 in a file that is mounted. A workload is done
+by each tool after the other, round by round, so that a change of the machine's mood hits all of
+them. Kept are median and quartiles of wall and CPU seconds, peak memory and system calls (each of
+a run of its own), and what the store takes. On a busy machine compare CPU seconds. Needs root.
 
   --workloads A,B   of workloads.py, transfer.py and growth.py, or of steps, prune-lock, recovery; a
                     beginning of names means all of them (growth, push-, copy-)

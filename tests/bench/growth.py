@@ -1,7 +1,7 @@
 """growth: cost against how much there is of something, as a table.
 
-Each curve is one command at many sizes; of a peer only the sizes up to `peers`, which its builder can
-bear. The fitted exponent is the slope of the upper half on logarithmic scales: 1 is linear.
+Each curve is one command at many sizes; of a peer only the sizes up to `peers`, which its builder
+can bear. The fitted exponent is the slope of the upper half on logarithmic scales: 1 is linear.
 """
 
 import os

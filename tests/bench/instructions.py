@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""instructions.py CAIRN OPENAT2.SO [--update]: how many instructions the paths take that run most often.
+"""instructions.py CAIRN OPENAT2.SO [--update]: how many instructions take the paths that run most.
 
-Counted by callgrind, which counts the same on a machine that is busy, and compared with what is kept in
-instructions.json: more than 5 % more is an error. What a file costs is the difference between two
-runs, one with more files than the other, by their number. The counts depend on the compiler, and
-on what the libraries choose for the processor that valgrind shows them; --update keeps those of now.
+Counted by callgrind, which counts the same on a machine that is busy, and compared with what is
+kept in instructions.json: more than 5 % more is an error. What a file costs is the difference
+between two runs, one with more files than the other, by their number. The counts depend on the
+compiler, and on what the libraries choose for the processor that valgrind shows them; --update keeps
+those of now.
 """
 
 import json
@@ -24,8 +25,10 @@ FEW, MANY, ALLOWED = 500, 1500, 1.05
 
 class Counter:
     def __init__(self, program, preload, top):
-        self.program, self.preload, self.top = program, preload, top
+        self.program, self.top = program, top
         self.env = environment(top)
+        os.mkdir(f"{top}/empty")
+        self.counted = dict(self.env, LD_PRELOAD=preload, EMPTY_DIRECTORY=f"{top}/empty")
 
     def call(self, root, *argv):
         return run([self.program, "--root", f"{self.top}/{root}", *argv], self.env)
@@ -34,7 +37,7 @@ class Counter:
         """Instructions of one command, of all its threads; not of programs that it starts."""
         out = f"{self.top}/callgrind"
         run(["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}", self.program,
-             "--root", f"{self.top}/{root}", *argv], {**self.env, "LD_PRELOAD": self.preload})
+             "--root", f"{self.top}/{root}", *argv], self.counted)
         with open(out, encoding="utf-8") as file:
             found = re.search(r"^(?:summary|totals): (\d+)", file.read(), re.M)
         return int(found[1])
@@ -79,7 +82,7 @@ class Counter:
     def all(self):
         return {"unchanged rebuild of 20 steps": self.unchanged(),
                 "COPY, uncached, for a file of 2 KB": self.per_file(self.copy_uncached),
-                "COPY, unchanged, for a file": self.per_file(self.copy_unchanged),
+                "COPY, unchanged, for a file of 2 KB": self.per_file(self.copy_unchanged),
                 "import, for a file of 2 KB": self.per_file(self.unpack)}
 
 

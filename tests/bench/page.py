@@ -80,8 +80,9 @@ def row_of(what, tool, each, ours):
         "requests": each.get("requests") and str(each["requests"]),
     }
     times = ratio(wall["median"] / ours) if ours and tool != "cairn" else ""
-    return (f'<tr{" class=ours" if tool == "cairn" else ""}>{cell(what, False)}{cell(tool, False)}'
-            + cell(seconds(wall["median"])) + cell(f"{seconds(wall['q1'])} – {seconds(wall['q3'])}")
+    kind = " class=ours" if tool == "cairn" else ""
+    return (f"<tr{kind}>{cell(what, False)}{cell(tool, False)}" + cell(seconds(wall["median"]))
+            + cell(f"{seconds(wall['q1'])} – {seconds(wall['q3'])}")
             + cell(str(each["rounds"])) + cell(times)
             + "".join(cell(value or "") for value in known.values()) + "</tr>")
 
@@ -120,8 +121,8 @@ def growth(workloads):
 
 def about(results):
     machine = results["machine"]
-    words = (f"{machine['processor']}, {machine['cores']} cores, {size(machine['memory_bytes'])} of "
-             f"memory, Linux {machine['kernel']}, {machine['file_system']}.")
+    words = (f"{machine['processor']}, {machine['cores']} cores, {size(machine['memory_bytes'])} "
+             f"of memory, Linux {machine['kernel']}, {machine['file_system']}.")
     tools = "".join(f"<li>{escape(name)}: {escape(version)}</li>"
                     for name, version in results["tools"].items())
     dates = sorted({result["date"] for result in results["workloads"].values()})
@@ -150,8 +151,8 @@ def page(results):
                 for name, each in result["rows"].items()]
         parts += ["<h2>One RUN step</h2>", steps_chart(rows), full_table(kinds["steps"])]
     if kinds["growth"]:
-        parts += ["<h2>Growth</h2><p>The exponent is the slope of the upper half: 1 is linear, 0 the "
-                  "same cost whatever the size.</p>", growth(kinds["growth"])]
+        parts += ["<h2>Growth</h2><p>The exponent is the slope of the upper half: 1 is linear, 0 "
+                  "the same cost whatever the size.</p>", growth(kinds["growth"])]
     parts += [f'<h2>How</h2><p class="faint">{escape(HOW)}</p>']
     return ('<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width"><title>cairn: what it costs</title>'

@@ -97,8 +97,8 @@ class Bench:
         place = os.path.join(self.top, "beside")
         remove(place)
         os.mkdir(place)
-        subprocess.run(["busybox", "sh", "-c", f"cd {place}; for i in $(seq {self.files}); do : >$i; done"],
-                       check=True)
+        script = f"cd {place}; for i in $(seq {self.files}); do : >$i; done"
+        subprocess.run(["busybox", "sh", "-c", script], check=True)
 
     def rest(self):
         """Nothing is left to be tidied up, and nothing waits for the disk."""

@@ -1,8 +1,8 @@
 """tools: cairn and its peers, each with a store of its own on the disk of the benchmark.
 
 An adapter says how its tool does what the workloads want: begin with an empty store, take a base,
-build, prune. Steps of the peers use the network of the machine, which is the cheapest for them; those
-of cairn have its default unless a workload says otherwise.
+build, prune. Steps of the peers use the network of the machine, which is the cheapest for them;
+those of cairn have its default unless a workload says otherwise.
 """
 
 import os

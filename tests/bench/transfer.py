@@ -111,7 +111,8 @@ class Skopeo:
 
     def push(self, image, target):
         return ["skopeo", "copy", "-q", "--dest-tls-verify=false",
-                f"oci:{self.top}/layout-{image}:{image}", f"docker://{target}"], environment(self.top)
+                f"oci:{self.top}/layout-{image}:{image}",
+                f"docker://{target}"], environment(self.top)
 
     def pull(self, source):
         return ["skopeo", "copy", "-q", "--src-tls-verify=false", f"docker://{source}",
