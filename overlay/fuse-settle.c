@@ -26,8 +26,9 @@
 #include "overlay/copies.h"
 #include "overlay/merge.h"
 #include "overlay/whiteout.h"
+#include "overlay/xattr.h"
 
-#define OWN_PREFIX "user.fuseoverlayfs."
+#define OWN_PREFIX FUSE_XATTR_PREFIX
 #define ORIGIN OWN_PREFIX "origin"
 
 struct settling {

@@ -30,7 +30,8 @@ bool xattr_kept(const char *name)
 	for (size_t i = 0; i < ARRAY_SIZE(exact); i++)
 		if (strcmp(name, exact[i]) == 0)
 			return true;
-	if (strncmp(name, OWNER_XATTR_PREFIX, strlen(OWNER_XATTR_PREFIX)) == 0)
+	if (strncmp(name, OWNER_XATTR_PREFIX, strlen(OWNER_XATTR_PREFIX)) == 0 ||
+	    strncmp(name, FUSE_XATTR_PREFIX, strlen(FUSE_XATTR_PREFIX)) == 0)
 		return false;
 	return strncmp(name, "user.", 5) == 0 && name[5];
 }

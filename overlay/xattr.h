@@ -1,7 +1,7 @@
 /*
  * overlay/xattr.h - the extended attributes that belong to an image.
  *
- * Kept are user.* but for user.cairn.* (overlay/owner.h), file capabilities, IMA signatures and POSIX ACLs. The rest
+ * Kept are user.* but for user.cairn.* (overlay/owner.h) and user.fuseoverlayfs.*, file capabilities, IMA signatures and POSIX ACLs. The rest
  * speaks of one machine (SELinux labels, EVM seals) or of one kernel's bookkeeping
  * (trusted.*), and neither enters a blob nor leaves one. What overlayfs itself
  * keeps is told apart by overlay/whiteout.
@@ -21,6 +21,9 @@
 #include "base/tar.h"
 
 struct err;
+
+/* What fuse-overlayfs believes whoever wrote it, in every layer: that a directory hides those below it. */
+#define FUSE_XATTR_PREFIX "user.fuseoverlayfs."
 
 #define XATTR_DEFAULT_ACL "system.posix_acl_default"
 

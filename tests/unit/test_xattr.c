@@ -39,7 +39,8 @@ TEST(attributes_of_images_are_told_from_those_of_machines)
 					       "",
 					       "security.capability2",
 					       "user.cairn.owner",
-					       "user.cairn.device" };
+					       "user.cairn.device",
+					       "user.fuseoverlayfs.opaque" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
 		assert_true(xattr_kept(kept[i]));
