@@ -5,6 +5,9 @@
  * file: inode, times and attributes tell. Entries that differ are written with their parent directories;
  * what is there no more becomes a whiteout, first in its directory. The tar is canonical as that of any
  * layer.
+ *
+ * Directories are told apart by their inodes. Those of a copied view (overlay/driver.h) are all new, so each
+ * is an entry there: another layer, and the same tree.
  */
 #ifndef OVERLAY_SQUASH_H
 #define OVERLAY_SQUASH_H
