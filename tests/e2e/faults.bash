@@ -86,6 +86,24 @@ pulled() {
 	in_order
 }
 
+# storm COMMAND...: interrupted twenty times from where the registry holds a request; it ends once, with 130.
+storm() {
+	local job pid code=0
+	# what bash starts in the background ignores interrupts
+	timeout 120 env --default-signal=INT "$@" >storm.log 2>&1 3>&- &
+	job=$!
+	eventually 60 grep -q '"held"' "$(server f)/log.jsonl"
+	pid=$(pgrep -P "$job")
+	for _ in $(seq 20); do
+		kill -INT "$pid" 2>/dev/null || break
+		sleep "0.00$((RANDOM % 10))"
+	done
+	wait "$job" || code=$?
+	output=$(cat storm.log)
+	equal "$code $(grep -c '^error' storm.log)" "130 0" || { echo "$output"; return 1; }
+	in_order
+}
+
 # ref_digest IMAGE: what the store says the name leads to.
 ref_digest() {
 	jq -r --arg name "$1" 'select(.name == $name).digest' "$CAIRN_ROOT"/refs/*

@@ -58,6 +58,16 @@ teardown() {
 	[ ! -e "$CAIRN_ROOT/blobs/sha256/${LAYER#*:}" ]
 }
 
+@test "a storm of interrupts ends a pull once, and what it had is used by the next" {
+	prepare
+	faulty "{\"target\": \"LAYER\", \"hold\": \"$PWD/go\", \"after\": 1000, \"count\": 1}"
+	storm cairn pull "${PATIENCE[@]}" "$IMAGE"
+	[ -z "$(ref_digest "$IMAGE" 2>/dev/null)" ]
+	touch go
+	pull
+	pulled
+}
+
 @test "bodies without a length, and recoded on their way, are what they are" {
 	prepare
 	pull_table <<-'END'

@@ -72,6 +72,16 @@ push_table() {
 	equal "$(requests f 'POST ')" 3
 }
 
+@test "a storm of interrupts ends a push once, and the next one arrives" {
+	prepare
+	faulty "{\"method\": \"PATCH|PUT\", \"target\": \"uploads\", \"hold\": \"$PWD/go\", \"count\": 1}"
+	storm cairn push "${PATIENCE[@]}" "$SENT" "$IMAGE"
+	touch go
+	equal "$(requests f 'PUT .*/manifests/1 201')" 0
+	push "$SENT" "$IMAGE"
+	arrived
+}
+
 @test "upload locations in every form" {
 	prepare
 	push_table <<-'END'
