@@ -70,6 +70,13 @@ static void decode_anything(const uint8_t *data, size_t size, size_t step)
 	enum err_kind first = decode(data, size, size + 1, &whole);
 	enum err_kind second = decode(data, size, step, &cut);
 
+	/* Fed in pieces, libzstd does not hold an empty last block against the size that the frame's header
+	 * promises; of a whole frame it does. */
+	if (first == ERR_CORRUPT && second == ERR_NONE && codec_detect(data, size) == CODEC_ZSTD) {
+		if (cut.len < whole.len || memcmp(cut.at, whole.at, whole.len) != 0)
+			abort();
+		return;
+	}
 	if (first != second)
 		abort();
 	if (!first && !str_equal(buf_str(&whole), buf_str(&cut)))

@@ -34,6 +34,14 @@ static void check_position(const struct recipe *recipe, const struct position *a
 	assert(at->column >= 1 && at->column <= script_line(recipe->script, at->line).len + 1);
 }
 
+/* White space stood between it and the end of the Recipe: read again, it would continue the line. */
+static bool ends_with_escape(const struct recipe *recipe, const char *text)
+{
+	const size_t len = strlen(text);
+
+	return len && text[len - 1] == recipe->escape;
+}
+
 static void check_again(const struct recipe *recipe, const struct instruction *one)
 {
 	AUTO(buf) struct buf text = BUF_INIT(4 * SCRIPT_MAX);
@@ -42,7 +50,7 @@ static void check_again(const struct recipe *recipe, const struct instruction *o
 	const struct heredocs *heredocs = heredocs_of(one);
 	struct recipe *parsed = NULL;
 
-	if (strlen(one->text) > SCRIPT_LINE_MAX)
+	if (strlen(one->text) > SCRIPT_LINE_MAX || ends_with_escape(recipe, one->text))
 		return;
 	if (syntax_is_dialect(recipe->syntax))
 		buf_adds(&text, "# syntax=cairn/1\n");
