@@ -51,7 +51,7 @@ def look_closer(row_of, scene, tool, scale):
     scene.get_ready(tool)
     row_of["peak_bytes"] = peak_memory(tool, scene.commands(tool))
     row_of["disk_bytes"] = tool.disk()
-    if per > 0 and scene.work.together == 1:
+    if per > 0:
         scene.get_ready(tool)
         calls = system_calls(tool, scene.commands(tool)[0])
         if calls:

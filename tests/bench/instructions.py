@@ -4,8 +4,8 @@
 Counted by callgrind, which counts the same on a machine that is busy, and compared with what is
 kept in instructions.json: more than 5 % more is an error. What a file costs is the difference
 between two runs, one with more files than the other, by their number. The counts depend on the
-compiler, and on what the libraries choose for the processor that valgrind shows them; --update keeps
-those of now.
+compiler, and on what the libraries choose for the processor that valgrind shows them; --update
+keeps those of now.
 """
 
 import json

@@ -4,8 +4,8 @@
 A build is killed while a step of it has 20,000 files, staged in the store; as soon as it is gone, a
 command is run: an unchanged build of twenty steps, a tag, and a build of one step. Each is compared
 with the same command in the same store where another program, that was not killed, has just made as
-many files beside the store, so that the disk has as much to do. The store is made below DIR. What is
-measured goes before what else the machine does, where that is allowed. Printed are medians and
+many files beside the store, so that the disk has as much to do. The store is made below DIR. What
+is measured goes before what else the machine does, where that is allowed. Printed are medians and
 ranges; the budget of the difference of the medians is 10 ms.
 """
 

@@ -95,7 +95,7 @@ def seccomp(capabilities):
 
 
 def bundle(directory, rootfs, network):
-    """A bundle whose root is an overlay on `rootfs`, and the script that mounts it for a command."""
+    """A bundle whose root is an overlay on `rootfs`, and the script that mounts it."""
     for name in ("upper", "work", "rootfs"):
         os.makedirs(os.path.join(directory, name))
     subprocess.run(["runc", "spec", "--bundle", directory], check=True)

@@ -40,7 +40,7 @@ class Workload:
     base: Callable = lambda top, scale: content.small_base(top)  # -> tar
     before: Optional[Callable] = None  # (tool, context, turn, base)
     command: Optional[Callable] = None  # (tool, context) -> commands, instead of a build
-    together: int = 1  # so many builds at once, of contexts 0, 1, ...
+    together: int = 0  # so many builds at once, of contexts 0, 1, ...; 0: one, of the context
     network: bool = False  # steps reach what the machine reaches, and know its proxies
     arguments: Callable = list  # options of the build that this machine tells
     per: int = 0  # system calls are told per one of so many files; 0: of `scale.files`, -1: not
@@ -127,12 +127,12 @@ WORKLOADS = {
                          command=lambda tool, context: [tool.start()], per=1),
     "unchanged-20-steps": Workload("unchanged rebuild of 20 steps", twenty_steps, 100, 9,
                                    warm=True, per=1),
-    "unchanged-20-steps-files": Workload("the same with a context of 20,000 files",
+    "unchanged-20-steps-files": Workload("unchanged rebuild of 20 steps and 20,000 files",
                                          steps_and_files, 20, 5, warm=True),
     "run-30-steps": Workload("30 trivial RUN steps", thirty_runs, 9, 3, per=30),
     "copy-files": Workload("COPY of 20,000 files, 200 MB", files, 5, 3),
-    "copy-files-unchanged": Workload("the same, unchanged", files, 20, 5, warm=True),
-    "copy-files-one-changed": Workload("the same, one file changed", files, 5, 3, warm=True,
+    "copy-files-unchanged": Workload("COPY of 20,000 files, unchanged", files, 20, 5, warm=True),
+    "copy-files-one-changed": Workload("COPY of 20,000 files, one changed", files, 5, 3, warm=True,
                                        before=change_one_file),
     "run-1-gb": Workload("a RUN that writes 1 GB", gigabyte, 3, 2, limits=gigabyte_limits,
                          per=-1,
@@ -140,9 +140,9 @@ WORKLOADS = {
     "four-stages": Workload("four independent stages, each at work in a RUN", four_stages, 5, 3,
                             per=-1),
     "copy-40-layers": Workload("40 COPY layers", forty_layers, 9, 3, per=40),
-    "copy-40-layers-unchanged": Workload("the same, unchanged", forty_layers, 50, 5, warm=True,
-                                         per=40),
-    "prune": Workload("prune of that image and all that it took", forty_layers, 5, 3,
+    "copy-40-layers-unchanged": Workload("40 COPY layers, unchanged", forty_layers, 50, 5,
+                                         warm=True, per=40),
+    "prune": Workload("prune of an image of 40 layers and all that it took", forty_layers, 5, 3,
                       before=rubbish, command=lambda tool, context: [tool.prune()], per=-1),
     "apt": Workload("application of Debian: apt-get install python3, uncached",
                     content.apt_context, 3, 2, network=True, per=-1,
@@ -181,7 +181,7 @@ class Scene:
             flags += [*options, *work.arguments()]
             if tool.name == "cairn":
                 flags += tool.host_network
-        if work.together == 1:
+        if not work.together:
             return [tool.build(self.context, *flags)]
         return [tool.build(f"{self.context}/{n}", *flags, tag=f"bench{n}")
                 for n in range(work.together)]
