@@ -69,7 +69,7 @@ struct limits {
 };
 
 /* ERR_USAGE names the option that is wrong. `*ret` is zeros before. */
-struct err *limits_read(const struct limit_values *values, struct limits *ret) MUST_USE;
+struct err *limits_read(const struct limit_values *given, struct limits *ret) MUST_USE;
 void limits_release(struct limits *limits);
 
 static inline void limits_auto_(struct limits *limits)

@@ -111,7 +111,7 @@ struct err *publish_add_exposed(struct publish *list, const json_t *exposed)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)(uintptr_t)exposed, key, value)
+	json_object_foreach((json_t *)(uintptr_t)exposed, key, value) /* NOLINT */
 	{
 		AUTO(err) struct err *err = strchr(key, ':') ? NULL : publish_add(list, key);
 
@@ -193,7 +193,7 @@ static struct err *choose(struct network_port *port, int *ret_fd)
 struct err *publish_choose(struct publish *list)
 {
 	vec_foreach (list, port) {
-		int fd;
+		int fd = -1;
 
 		TRY(choose(port, &fd));
 		vec_push(&list->held, fd);

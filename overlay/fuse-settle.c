@@ -137,7 +137,7 @@ static struct err *settle_file(struct settling *s, struct level *level, const ch
 static struct err *settle_name(struct settling *s, struct level *level, const char *name)
 {
 	struct stat st;
-	bool below;
+	bool below = false;
 
 	if (fstatat(level->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys("look at '%s'", name);

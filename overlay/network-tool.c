@@ -63,7 +63,7 @@ static const char *const slirp4netns[] = {
 	"slirp4netns",
 	"--configure",
 	"--mtu=65520",
-	"--cidr=" NETWORK_CIDR,
+	"--cidr=" NETWORK_CIDR, /* NOLINT */
 	"--disable-host-loopback",
 	"--enable-sandbox",
 	"--enable-seccomp",
