@@ -2,10 +2,12 @@
 
 #include "overlay/squash.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "base/stream.h"
@@ -13,6 +15,7 @@
 #include "base/vec.h"
 #include "overlay/diff.h"
 #include "overlay/walk.h"
+#include "overlay/xattr.h"
 
 /* Names that are whiteouts of a directory. */
 struct gone {
@@ -20,6 +23,7 @@ struct gone {
 };
 
 struct squash {
+	int below_fd;      /* -1: nothing is below */
 	struct map below;  /* path -> struct stat, owned; the paths of directories end in '/' */
 	struct map full;   /* path -> what is there, no values */
 	struct map wanted; /* paths that are entries */
@@ -85,11 +89,45 @@ static bool same_time(struct timespec a, struct timespec b)
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-static bool is_same(const struct stat *a, const struct stat *b)
+static bool is_alike(const struct stat *a, const struct stat *b)
 {
-	return a->st_ino == b->st_ino && a->st_mode == b->st_mode && a->st_uid == b->st_uid &&
-	       a->st_gid == b->st_gid && a->st_size == b->st_size &&
+	return a->st_mode == b->st_mode && a->st_uid == b->st_uid && a->st_gid == b->st_gid &&
 	       same_time(a->st_mtim, b->st_mtim);
+}
+
+static struct err *has_same_attributes(int below_fd, const char *path, int fd, bool *ret)
+{
+	AUTO(fd) int other_fd = -1;
+	AUTO(xattrs) struct xattrs below = { 0 };
+	AUTO(xattrs) struct xattrs here = { 0 };
+	struct err *err = file_open_dir(below_fd, path, &other_fd);
+
+	*ret = false;
+	if (err_errno(err) == ENAMETOOLONG) {
+		err_free(err); /* it becomes an entry, which is never wrong */
+		return NULL;
+	}
+	TRY(err);
+	TRY(xattrs_read(other_fd, XATTR_VIEW, &below));
+	TRY(xattrs_read(fd, XATTR_VIEW, &here));
+	*ret = xattrs_equal(&below, &here);
+	return NULL;
+}
+
+/* A file is told by its inode, which has its attributes and its content. A directory has another one in each
+ * copied view, and what is in it is looked at by itself. */
+static struct err *is_same(const struct squash *squash, const struct stat *below,
+			   const struct walk_entry *entry, bool *ret)
+{
+	*ret = is_alike(below, entry->st);
+	if (!S_ISDIR(entry->st->st_mode))
+		*ret = *ret && below->st_ino == entry->st->st_ino &&
+		       below->st_size == entry->st->st_size;
+	else if (*ret && below->st_ino != entry->st->st_ino)
+		return err_wrap(
+			has_same_attributes(squash->below_fd, entry->tar.path, entry->fd, ret),
+			"'%s'", entry->tar.path);
+	return NULL;
 }
 
 /* An entry brings its parents with it: a layer depends on none below. */
@@ -114,6 +152,7 @@ static struct err *note_full(void *arg, const struct walk_entry *entry)
 	struct squash *squash = arg;
 	const struct str path = str_of(entry->tar.path);
 	const struct stat *below = map_get(&squash->below, path);
+	bool same = false;
 
 	add(&squash->full, path);
 	if (str_is(path, "./")) {
@@ -121,7 +160,9 @@ static struct err *note_full(void *arg, const struct walk_entry *entry)
 			add(&squash->wanted, path);
 		return NULL;
 	}
-	if (!below || !is_same(below, entry->st))
+	if (below)
+		TRY(is_same(squash, below, entry, &same));
+	if (!same)
 		want(squash, path);
 	return NULL;
 }
@@ -161,12 +202,12 @@ static void note_gone(struct squash *squash, struct str path)
 
 /* A directory that took the place of a file, or came back, hides nothing of below: what was there is gone
  * one by one. A directory that below had is told apart by its children. */
-static struct err *compare(struct squash *squash, int below_fd, int full_fd)
+static struct err *compare(struct squash *squash, int full_fd)
 {
 	const struct walk_opts opts = { .flat = true, .bare = true };
 
-	if (below_fd >= 0)
-		TRY(walk(below_fd, &opts, note_below, squash));
+	if (squash->below_fd >= 0)
+		TRY(walk(squash->below_fd, &opts, note_below, squash));
 	TRY(walk(full_fd, &opts, note_full, squash));
 	map_foreach (&squash->below, entry)
 		note_gone(squash, (struct str){ entry->key, entry->key_len });
@@ -209,9 +250,11 @@ static struct err *write_gone(void *arg, const struct tar_entry *dir, struct sin
 struct err *squash_write(int below_fd, int full_fd, struct sink *out, uint64_t *ret_entries)
 {
 	AUTO(squash)
-	struct squash squash = {
-		.below = MAP_INIT, .full = MAP_INIT, .wanted = MAP_INIT, .gone = MAP_INIT
-	};
+	struct squash squash = { .below_fd = below_fd,
+				 .below = MAP_INIT,
+				 .full = MAP_INIT,
+				 .wanted = MAP_INIT,
+				 .gone = MAP_INIT };
 	const struct diff_opts opts = { .flat = true,
 					.below_fd = -1,
 					.wants = is_wanted,
@@ -219,7 +262,7 @@ struct err *squash_write(int below_fd, int full_fd, struct sink *out, uint64_t *
 					.arg = &squash };
 	struct diff_result result;
 
-	TRY(compare(&squash, below_fd, full_fd));
+	TRY(compare(&squash, full_fd));
 	TRY(diff_write(full_fd, &opts, out, &result));
 	*ret_entries = result.entries + squash.entries;
 	return NULL;

@@ -1,13 +1,11 @@
 /*
  * overlay/squash.h - several layers as one: what makes one merged tree out of another.
  *
- * Both trees are views of stacks of one store (stack_view()), so that what neither changed is the same
- * file: inode, times and attributes tell. Entries that differ are written with their parent directories;
- * what is there no more becomes a whiteout, first in its directory. The tar is canonical as that of any
- * layer.
- *
- * Directories are told apart by their inodes. Those of a copied view (overlay/driver.h) are all new, so each
- * is an entry there: another layer, and the same tree.
+ * Both trees are views of stacks of one store (stack_view()), so that a file that neither changed is the
+ * same one: inode, owner, mode, size and time tell. A copied view (overlay/driver.h) has directories of its
+ * own, so these are told by owner, mode, time and extended attributes, and every driver leads to the same
+ * layer. Entries that differ are written with their parent directories; what is there no more becomes a
+ * whiteout, first in its directory. The tar is canonical as that of any layer.
  */
 #ifndef OVERLAY_SQUASH_H
 #define OVERLAY_SQUASH_H

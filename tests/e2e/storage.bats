@@ -65,6 +65,9 @@ drivers() {
 		equal "$id" "${first:=$id}"
 		cairn check -q
 		equal "$(cairn run --rm x sh -c 'rm /b/same && echo $(echo /b/*)')" "/b/b /b/link"
+		printf 'FROM x\nRUN echo 1 >/b/1\nRUN echo 2 >/b/b/2\n' >Squashed
+		squashed=$(SOURCE_DATE_EPOCH=100000 cairn build -q --squash -f Squashed .)
+		equal "$driver $squashed" "$driver ${one:=$squashed}"
 	done
 }
 

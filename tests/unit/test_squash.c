@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -103,6 +104,41 @@ TEST(on_nothing_everything_is_new)
 	clear();
 }
 
+/* As copied views have it: no directory of one tree is one of the other. */
+TEST(a_directory_that_is_alike_is_no_entry)
+{
+	static const struct timespec times[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+	static const char *const dirs[] = { "alike", "attribute", "mode", "owner",
+					    "time",  "up/in",     "up" };
+	static const char scene[] = "d 755 alike\nd 755 attribute\nd 755 mode\nd 755 owner\n"
+				    "d 755 time\nd 755 up\nd 755 up/in\n";
+	AUTO(fd) int below_fd = -1;
+	AUTO(fd) int full_fd = -1;
+	AUTO(fd) int fd = -1;
+	AUTO(mem) char *none = NULL;
+	AUTO(mem) char *names = NULL;
+	uint64_t entries;
+
+	open_tree("below", scene, &below_fd);
+	open_tree("full", scene, &full_fd);
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		assert_int_equal(utimensat(below_fd, dirs[i], times, 0), 0);
+		assert_int_equal(utimensat(full_fd, dirs[i], times, 0), 0);
+	}
+	none = squash(below_fd, full_fd, &entries);
+	assert_string_equal(none, "");
+	assert_int_equal(fchmodat(full_fd, "mode", 0700, 0), 0);
+	assert_int_equal(fchownat(full_fd, "owner", 0, 1, 0), 0);
+	assert_int_equal(utimensat(full_fd, "time", NULL, 0), 0);
+	assert_int_equal(fchmodat(full_fd, "up/in", 0700, 0), 0);
+	assert_ok(file_open_dir(full_fd, "attribute", &fd));
+	assert_int_equal(fsetxattr(fd, "user.note", "x", 1, 0), 0);
+	names = squash(below_fd, full_fd, &entries);
+	assert_string_equal(names,
+			    "PaxHeaders.0/attribute attribute/ mode/ owner/ time/ up/ up/in/");
+	clear();
+}
+
 TEST(a_root_of_another_mode_is_an_entry)
 {
 	AUTO(fd) int below_fd = -1;
@@ -125,6 +161,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_new_is_written_and_what_is_gone_hidden),
 		cmocka_unit_test(on_nothing_everything_is_new),
+		cmocka_unit_test(a_directory_that_is_alike_is_no_entry),
 		cmocka_unit_test(a_root_of_another_mode_is_an_entry),
 	};
 
