@@ -47,7 +47,7 @@ interrupted() {
 tap() {
 	local own=(setsid --wait env --default-signal)
 	case $1 in
-	*.bats) "${own[@]}" bats --tap "$1" ;;
+	*.bats) "${own[@]}" bats --tap --print-output-on-failure "$1" ;;
 	*) CMOCKA_MESSAGE_OUTPUT=TAP "${own[@]}" "$1" ;;
 	esac
 }
