@@ -259,32 +259,67 @@ static void note_pinned(struct store *store, struct str lines)
 	pthread_mutex_unlock(&store->lock);
 }
 
+/* With lease_lock held: write the lines that there was no room for, if there is now. */
+static bool pay(struct store *store)
+{
+	const int fd = atomic_load(&store->lease_fd);
+	AUTO(err) struct err *err = NULL;
+
+	if (!store->owed.len)
+		return true;
+	if (fd < 0)
+		return false;
+	err = file_write_all(fd, store->owed.at, store->owed.len, "the lease");
+	if (err)
+		return false;
+	buf_reset(&store->owed);
+	lock_release(&store->keep);
+	return true;
+}
+
 void lease_let_go(struct store *store)
 {
 	pthread_mutex_lock(&store->lease_lock);
-	lock_release(&store->keep);
+	if (!pay(store)) {
+		buf_reset(&store->owed);
+		lock_release(&store->keep);
+		pthread_mutex_lock(&store->lock);
+		map_release(&store->pinned, NULL); /* whatever is needed again is pinned again */
+		pthread_mutex_unlock(&store->lock);
+	}
 	pthread_mutex_unlock(&store->lease_lock);
 }
 
-/* For want of room for a pin: keep everything, as long as we live. The caller has the lock shared, so
+/* For want of room for a pin: keep everything until there is some. The caller has the lock shared, so
  * that it can be had once more. */
-static struct err *keep_everything(struct store *store, struct err *err)
+static struct err *keep_everything(struct store *store, struct str lines)
 {
 	bool held = true;
-	struct err *second = NULL;
+
+	if (store->keep.fd < 0)
+		TRY(lock_try_file(store->root_fd, "lock/prune", LOCK_SHARED, &store->keep, &held));
+	if (!held)
+		return err_new(ERR_INTERNAL,
+			       "the prune lock is not held where something is pinned");
+	buf_add(&store->owed, lines.at, lines.len);
+	return buf_check(&store->owed, "a list of pins");
+}
+
+static struct err *owe(struct store *store, struct str lines, struct err *err)
+{
+	struct err *second;
 
 	if (err_errno(err) != ENOSPC && err_errno(err) != EDQUOT)
 		return err;
 	pthread_mutex_lock(&store->lease_lock);
-	if (store->keep.fd < 0)
-		second = lock_try_file(store->root_fd, "lock/prune", LOCK_SHARED, &store->keep,
-				       &held);
+	second = keep_everything(store, lines);
 	pthread_mutex_unlock(&store->lease_lock);
-	if (second || !held) {
+	if (second) {
 		err_free(second);
 		return err;
 	}
 	err_free(err);
+	note_pinned(store, (struct str){ lines.at + 1, lines.len - 1 });
 	return NULL;
 }
 
@@ -295,6 +330,9 @@ static struct err *write_pins(struct store *store, struct str lines)
 		return NULL;
 	TRY(file_write_all(atomic_load(&store->lease_fd), lines.at, lines.len, "the lease"));
 	note_pinned(store, (struct str){ lines.at + 1, lines.len - 1 });
+	pthread_mutex_lock(&store->lease_lock);
+	(void)pay(store);
+	pthread_mutex_unlock(&store->lease_lock);
 	return NULL;
 }
 
@@ -313,5 +351,5 @@ struct err *store_pin(struct store *store, const struct pin *pins, size_t count)
 	if (lines.len == 1 || atomic_load(&store->read_only))
 		return NULL;
 	TRY(buf_check(&lines, "a list of pins"));
-	return keep_everything(store, write_pins(store, buf_str(&lines)));
+	return owe(store, buf_str(&lines), write_pins(store, buf_str(&lines)));
 }

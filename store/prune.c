@@ -150,6 +150,7 @@ static void choose(struct prune *prune, uint64_t rubbish)
 static struct err *window_open(struct prune *prune)
 {
 	TRY(graph_prepare(&prune->graph));
+	lease_let_go(prune->store);
 	TRY(lock_file(prune->store->root_fd, "lock/prune", LOCK_EXCLUSIVE, &prune->lock));
 	prune->began = clock_monotonic();
 	return graph_refresh(&prune->graph);

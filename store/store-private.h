@@ -54,8 +54,8 @@ struct store {
 	atomic_int tmp_fd;   /* tmp/<id> */
 	char lease_id[STORE_ID_SIZE];
 	pthread_mutex_t lease_lock; /* held while they are made: once, so I/O under it is fine */
-	struct lock keep; /* guarded by lease_lock: the prune lock, shared and for good, once
-				     * there was no room for a pin */
+	struct lock keep; /* guarded by lease_lock: the prune lock, shared, while pins are owed */
+	struct buf owed;  /* guarded by lease_lock: lines of pins that there was no room for */
 
 	pthread_mutex_t lock;
 	struct map pinned;       /* guarded by lock: "<kind><name>" of every pin written */
@@ -109,10 +109,11 @@ struct pin {
 
 /* Record in the lease that this process uses these objects, in one write. The caller holds the
  * prune lock, shared, since before it looked them up. What is pinned already costs nothing. On a full
- * disk, where no lease can be written, that lock is kept until store_close() instead: nobody prunes
- * until then. */
+ * disk, where no lease can be written, that lock is kept instead until a later pin finds room for
+ * these as well, or until store_close(): nobody prunes until then. */
 struct err *store_pin(struct store *store, const struct pin *pins, size_t count) MUST_USE;
-/* What is not pinned because the disk is full may go from now on: before this process prunes itself. */
+/* What is not pinned because the disk is full may go from now on: before this process prunes itself, which
+ * would wait for its own lock. */
 void lease_let_go(struct store *store);
 
 /* ---- files.c ---- */

@@ -14,6 +14,7 @@
 #include "store/store-private.h"
 
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
+#define OWED_MAX ((size_t)16 << 20) /* bytes of pins that wait for room */
 
 /* ---- finding ---- */
 
@@ -142,6 +143,7 @@ static struct store *store_new(void)
 	store->opened = clock_monotonic();
 	store->flusher_fd = -1;
 	store->keep = LOCK_INIT;
+	store->owed = BUF_INIT(OWED_MAX);
 	atomic_init(&store->lease_fd, -1);
 	atomic_init(&store->tmp_fd, -1);
 	pthread_mutex_init(&store->lease_lock, NULL);
@@ -170,6 +172,7 @@ void store_close(struct store *store)
 		close(store->flusher_fd);
 	if (store->root_fd >= 0)
 		close(store->root_fd);
+	buf_release(&store->owed);
 	map_release(&store->pinned, NULL);
 	map_release(&store->unsynced_set, NULL);
 	vec_release(&store->unsynced);

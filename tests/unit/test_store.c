@@ -11,6 +11,7 @@
 #include "store/image.h"
 #include "store/journal.h"
 #include "store/layer.h"
+#include "store/prune.h"
 #include "store/ref.h"
 #include "store/step.h"
 #include "store/store.h"
@@ -401,15 +402,22 @@ static bool may_prune(const struct store *mine)
 	return held;
 }
 
+/* Use up what the last files have freed, too. */
+static bool fill_up(int root_fd)
+{
+	AUTO(fd)
+	int fill_fd = openat(root_fd, "fill", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+	CHECK(fill_fd >= 0);
+	while (write(fill_fd, &(char[4096]){ 0 }, 4096) > 0)
+		;
+	return true;
+}
+
 /* No byte is left: nothing can be pinned, and what is read is kept all the same. */
 static bool read_on_full_disk(struct store *mine, const struct strings *lids)
 {
-	AUTO(fd) int root_fd = fcntl(store_fd(mine), F_DUPFD_CLOEXEC, 0);
-	AUTO(fd) int fill_fd = openat(root_fd, "fill", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-
-	CHECK(root_fd >= 0 && fill_fd >= 0);
-	while (write(fill_fd, &(char[4096]){ 0 }, 4096) > 0)
-		;
+	CHECK(fill_up(store_fd(mine)));
 	CHECK(may_prune(mine));
 	vec_foreach (lids, lid) {
 		AUTO(fd) int fd = -1;
@@ -417,6 +425,45 @@ static bool read_on_full_disk(struct store *mine, const struct strings *lids)
 		CHECK_OK(layer_open(mine, *lid, &fd, NULL));
 		CHECK(!may_prune(mine));
 	}
+	return true;
+}
+
+/* With room again the next pin writes all of them: the lock goes, what was read stays. */
+static bool read_with_room_again(struct store *mine, const struct strings *lids)
+{
+	const struct prune_opts all = { .kinds = ~0U, .max_bytes = PRUNE_NO_LIMIT };
+	struct prune_report report = { 0 };
+	AUTO(strings) struct strings left = { 0 };
+	AUTO(store) struct store *other = NULL;
+
+	CHECK(unlinkat(store_fd(mine), "fill", 0) == 0);
+	{
+		AUTO(lock) struct lock hold = LOCK_INIT;
+
+		CHECK_OK(store_hold(mine, &hold));
+		CHECK_OK(store_pin(mine, &(struct pin){ PIN_STEP, "x" }, 1));
+	}
+	CHECK(may_prune(mine));
+	CHECK_OK(store_open(store_path(mine), &other));
+	CHECK_OK(prune_run(other, &all, &report));
+	CHECK_OK(file_list(store_fd(mine), "layers", &left));
+	CHECK(left.len == lids->len);
+	return true;
+}
+
+/* Whoever keeps all for want of room and then prunes does not wait for himself. */
+static bool prune_on_full_disk(struct store *mine)
+{
+	const struct prune_opts all = { .kinds = ~0U, .max_bytes = PRUNE_NO_LIMIT };
+	struct prune_report report = { 0 };
+	AUTO(strings) struct strings left = { 0 };
+
+	CHECK(!may_prune(mine));
+	alarm(60);
+	CHECK_OK(prune_run(mine, &all, &report));
+	alarm(0);
+	CHECK_OK(file_list(store_fd(mine), "layers", &left));
+	CHECK(left.len == 0);
 	return true;
 }
 
@@ -438,9 +485,15 @@ static bool full_disk_body(void *arg)
 	CHECK_OK(file_list(store_fd(mine), "layers", &left));
 	CHECK(left.len > 0);
 	CHECK(read_on_full_disk(mine, &left));
+	CHECK(read_with_room_again(mine, &left));
+	store_close(STEAL(mine));
+	CHECK_OK(store_open(path, &mine));
+	CHECK(read_on_full_disk(mine, &left));
 	store_close(STEAL(mine));
 	CHECK_OK(store_open(path, &mine));
 	CHECK(may_prune(mine)); /* what we kept is let go */
+	CHECK(read_on_full_disk(mine, &left));
+	CHECK(prune_on_full_disk(mine));
 	return true;
 }
 
