@@ -530,6 +530,7 @@ static struct err *compare_view(struct examine *exam)
 	AUTO(ref_list) struct ref_list refs = { 0 };
 	AUTO(buf) struct buf want = BUF_INIT(INDEX_MAX), have = BUF_INIT(INDEX_MAX);
 	AUTO(lock) struct lock lock = LOCK_INIT;
+	AUTO(err) struct err *why = NULL;
 	struct examine_finding *finding;
 	bool found = false;
 
@@ -540,12 +541,13 @@ static struct err *compare_view(struct examine *exam)
 	if (refs.partial) /* what it should be cannot be told; the name is told of elsewhere */
 		return NULL;
 	index_format(&refs, &want);
-	TRY(store_read(exam->store, "index.json", INDEX_MAX - 1, &have, &found));
+	TRY(store_read_or_why(exam->store, "index.json", INDEX_MAX - 1, &have, &found, &why));
 	if (found && str_equal(buf_str(&want), buf_str(&have)))
 		return NULL;
 	finding = examine_tell(exam, "view index.json", "index.json",
-			       xstrdup("it is not what the names say"), NULL);
-	examine_note(exam, finding);
+			       xstrdup(why ? err_text(why) : "it is not what the names say"), NULL);
+	if (!why)
+		examine_note(exam, finding);
 	if (!exam->opts->repair)
 		return NULL;
 	TRY(index_renew(exam->store));

@@ -193,6 +193,13 @@ static void blank(enum part part)
 	room_put(parts[part].path, nothing, bytes.len);
 }
 
+/* A file that is there, and cannot be read. */
+static void divert(enum part part)
+{
+	drop(part);
+	assert_int_equal(symlinkat("store.json", store_fd(store), parts[part].path), 0);
+}
+
 static void empty(enum part part)
 {
 	room_put(parts[part].path, "", 0);
@@ -340,6 +347,7 @@ static const struct damage damages[] = {
 	{ "empty a name", empty, NAME, EXAMINE_WRONG, "is damaged", NULL, BACK },
 	{ "flip the view", flip, VIEW, EXAMINE_NOTE, "not what the names say", NULL, BACK },
 	{ "cut the view", cut, VIEW, EXAMINE_NOTE, "not what the names say", NULL, BACK },
+	{ "a link for the view", divert, VIEW, EXAMINE_WRONG, "symbolic link", NULL, BACK },
 	{ "drop a link", drop, DIFF_LINK, EXAMINE_NOTE, "no link leads to it", NULL, BACK },
 };
 
