@@ -530,7 +530,7 @@ refused() {
 	code=$status left=$(ls -A small)
 	run cairn save --format oci-dir -o small/layout app:1
 	code2=$status left2=$(ls -A small)
-	umount small
+	eventually 60 umount small
 	equal "$code $code2" "1 1"
 	equal "$left$left2" ""
 	says "No space left on device"

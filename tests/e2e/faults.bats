@@ -393,7 +393,7 @@ bounded() {
 	CAIRN_ROOT=$PWD/small/store
 	pull
 	cp -a small/store kept || true
-	umount small
+	eventually 60 umount small
 	equal "$status" 1
 	says "No space left"
 	CAIRN_ROOT=$PWD/kept

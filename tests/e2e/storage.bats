@@ -13,7 +13,7 @@ teardown_file() {
 }
 
 teardown() {
-	! mountpoint -q "$BATS_TEST_TMPDIR/over" || umount "$BATS_TEST_TMPDIR/over"
+	! mountpoint -q "$BATS_TEST_TMPDIR/over" || eventually 60 umount "$BATS_TEST_TMPDIR/over"
 }
 
 # What upper directories are made of: deletions, directories made anew, links, attributes, renames.
@@ -151,7 +151,7 @@ drivers() {
 	unset CAIRN_STORAGE_REFUSE
 	fails 1 cairn --storage-driver overlay build --no-cache -f Recipe .
 	says "--storage-driver auto"
-	umount over
+	eventually 60 umount over
 }
 
 @test "an answer that may be another one next time is not kept, and nobody waits for a program for ever" {
@@ -176,7 +176,7 @@ drivers() {
 	kill -TERM $!
 	wait $! && false || equal $? 143
 	sleeps_not "$number"
-	umount over
+	eventually 60 umount over
 }
 
 @test "what was tried is kept until the machine is another" {
