@@ -52,7 +52,8 @@ struct job {
 	struct progress *progress;
 	struct remote *sources; /* owned; the registries that images come from */
 	size_t source_count;
-	json_t *index; /* owned */
+	struct descriptor *targets; /* owned; of each operand that is an image */
+	json_t *index;              /* owned */
 };
 
 static void job_auto_(struct job *job)
@@ -60,6 +61,7 @@ static void job_auto_(struct job *job)
 	for (size_t i = 0; i < job->source_count; i++)
 		remote_close(&job->sources[i]);
 	free(job->sources);
+	free(job->targets);
 	json_decref(job->index);
 }
 
@@ -98,15 +100,9 @@ static struct err *find(const struct job *job, const char *text, struct descript
 		       err_note(err, "for the image in the registry: docker://%s", text);
 }
 
-static struct err *add(struct job *job, const char *text)
+static struct err *get(struct job *job, const char *text, struct descriptor *ret)
 {
-	struct descriptor target;
-
-	if (remote_is(text))
-		TRY(fetch(job, text, &target));
-	else
-		TRY(find(job, text, &target));
-	return index_add(job->store, job->index, &target);
+	return remote_is(text) ? fetch(job, text, ret) : find(job, text, ret);
 }
 
 static bool has_digest(const json_t *manifests, const char *digest)
@@ -122,13 +118,13 @@ static bool has_digest(const json_t *manifests, const char *digest)
 
 /* Add images to a new index. That one takes the place of another is what was asked for with `add`;
  * here somebody gave two for one platform, and one of them is lost. */
-static struct err *add_to_new(struct job *job, const char *text)
+static struct err *add_to_new(struct job *job, const char *text, const struct descriptor *target)
 {
 	AUTO(json) json_t *before = json_deep_copy(json_object_get(job->index, "manifests"));
 	const json_t *after, *entry;
 	size_t i;
 
-	TRY(add(job, text));
+	TRY(index_add(job->store, job->index, target));
 	after = json_object_get(job->index, "manifests");
 	json_array_foreach(before, i, entry)
 	{
@@ -213,6 +209,7 @@ static struct err *read_old(struct job *job, const char *name)
 {
 	struct descriptor target;
 
+	json_decref(STEAL(job->index));
 	if (job->values->push || remote_is(name))
 		TRY(fetch(job, name, &target));
 	else
@@ -220,26 +217,48 @@ static struct err *read_old(struct job *job, const char *name)
 	return network_named(index_read(job->store, &target, &job->index), name);
 }
 
-static struct err *make(struct job *job, const struct strings *operands, bool from_old,
-			struct descriptor *ret)
+/* The index as it is now, and the images to add. */
+static struct err *get_all(struct job *job, const struct strings *operands, bool from_old)
 {
-	AUTO(transfer_ui) struct transfer_ui *transfer = transfer_ui_new(&job->values->transfer);
-
-	job->progress = transfer_ui_progress(transfer);
 	if (from_old)
 		TRY(read_old(job, operands->at[1]));
 	else
 		job->index = index_new();
 	for (size_t i = 2; i < operands->len; i++)
-		TRY(network_named(from_old ? add(job, operands->at[i]) :
-					     add_to_new(job, operands->at[i]),
+		TRY(network_named(get(job, operands->at[i], &job->targets[i]),
+				  network_skip_scheme(operands->at[i])));
+	return NULL;
+}
+
+static struct err *make(struct job *job, const struct strings *operands, bool from_old,
+			struct descriptor *ret)
+{
+	for (size_t i = 2; i < operands->len; i++)
+		TRY(network_named(from_old ? index_add(job->store, job->index, &job->targets[i]) :
+					     add_to_new(job, operands->at[i], &job->targets[i]),
 				  network_skip_scheme(operands->at[i])));
 	return finish(job, operands->at[1], ret);
 }
 
+/* Get all that may take long, then hold the index of that name and change it. `name`, canonical, is NULL
+ * with --push. */
+static struct err *change_held(struct job *job, const struct strings *operands, bool from_old,
+			       const char *name, struct descriptor *ret)
+{
+	AUTO(transfer_ui) struct transfer_ui *transfer = transfer_ui_new(&job->values->transfer);
+	AUTO(lock) struct lock lock = LOCK_INIT;
+
+	job->progress = transfer_ui_progress(transfer);
+	TRY(get_all(job, operands, from_old));
+	if (name)
+		TRY(index_hold(job->store, name, &lock));
+	if (name && from_old)
+		TRY(read_old(job, operands->at[1])); /* others may have added to it meanwhile */
+	return make(job, operands, from_old, ret);
+}
+
 static struct err *change(struct job *job, const struct strings *operands, bool from_old)
 {
-	AUTO(lock) struct lock lock = LOCK_INIT;
 	AUTO(mem) char *name = NULL;
 	struct descriptor target;
 
@@ -248,11 +267,9 @@ static struct err *change(struct job *job, const struct strings *operands, bool 
 			       operands->at[1]);
 	if (!from_old && operands->len < 3)
 		return err_new(ERR_USAGE, "an index of which images?");
-	if (!job->values->push) {
+	if (!job->values->push)
 		TRY(option_refuse(reference_normalize(operands->at[1], &name), NULL));
-		TRY(index_hold(job->store, name, &lock));
-	}
-	TRY(make(job, operands, from_old, &target));
+	TRY(change_held(job, operands, from_old, name, &target));
 	print(job, operands->at[1], &target);
 	return NULL;
 }
@@ -296,6 +313,7 @@ static struct err *run_index(struct cli *cli, void *arg, struct strings *operand
 	TRY(cli_open_store(cli, &store));
 	job.store = store;
 	job.sources = xcalloc(operands->len, sizeof(*job.sources));
+	job.targets = xcalloc(operands->len, sizeof(*job.targets));
 	platform_host(&job.host);
 	if (strcmp(verb, "create") == 0)
 		return change(&job, operands, false);

@@ -307,6 +307,25 @@ platforms() {
 	equal "$(cairn pull -q --all-platforms "$host/team/app:all" 2>/dev/null)" "$made"
 }
 
+@test "an index is not held while an image for it is fetched, and nothing that others add is lost" {
+	own_store
+	image_layout layout good=one --layers 1 --index --platform linux/s390x
+	for kind in amd64 arm64; do
+		cairn import --platform "linux/$kind" "$BATS_FILE_TMPDIR/rootfs.tar" "part:$kind" >/dev/null
+	done
+	cairn index create -q parts part:amd64
+	fault_start f --layout layout <<<"{\"rules\": [{\"target\": \"blobs\", \"hold\": \"$PWD/go\"}]}"
+	cairn index add -q parts "docker://$(address f)/a/b:one" >said 2>&1 3>&- &
+	eventually 60 held f
+	timeout 60 cairn index add -q parts part:arm64
+	touch go
+	wait "$!" || { cat said && false; }
+	run -0 cairn index inspect parts
+	for kind in amd64 arm64 s390x; do
+		says "linux/$kind"
+	done
+}
+
 @test "an image alone that is for another machine is copied and named, and that is told" {
 	need_root
 	private_home
