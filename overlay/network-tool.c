@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/process.h"
 #include "base/str.h"
 #include "base/vec.h"
@@ -26,6 +27,7 @@
 #define DEVICE "/dev/net/tun"
 #define WAIT_NS ((uint64_t)30 * 1000000000)
 #define ASK_MS 100 /* how soon it is noticed that a scope was stopped */
+#define END_MS 10000
 #define WORDS_MAX ((size_t)4096)
 
 /* No port is forwarded but those that are published, and no address stands for the host's loopback. As root it would
@@ -269,14 +271,25 @@ struct err *carrier_start(const struct network_tool *tool, const struct link *li
 	return err_wrap(l.err, "%s", tool->name);
 }
 
+/* Nothing waits for ever for a program that the kernel does not let go. */
+static void end_program(int pidfd)
+{
+	struct pollfd polled = { .fd = pidfd, .events = POLLIN };
+	AUTO(err) struct err *err = process_signal(pidfd, SIGKILL);
+	int count = 0;
+
+	while (!err && (count = poll(&polled, 1, END_MS)) < 0 && errno == EINTR)
+		;
+	if (!err && count == 0)
+		err = err_new(ERR_SYSTEM, "it still runs %d s after SIGKILL", END_MS / 1000);
+	if (err)
+		log_warn("the program that carries the steps' network: %s", err_text(err));
+}
+
 void carrier_stop(struct carrier *carrier)
 {
-	struct pollfd polled = { .fd = carrier->pidfd, .events = POLLIN };
-
 	if (carrier->pidfd >= 0) {
-		err_free(process_signal(carrier->pidfd, SIGKILL));
-		while (poll(&polled, 1, -1) < 0 && errno == EINTR)
-			;
+		end_program(carrier->pidfd);
 		close(carrier->pidfd);
 	}
 	if (carrier->error_fd >= 0)
