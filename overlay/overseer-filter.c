@@ -2,6 +2,7 @@
 
 #include "overlay/overseer.h"
 
+#include <assert.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <pthread.h>
@@ -55,6 +56,7 @@ static const struct asked native_calls[] = {
 	{ SYS_prctl, PRETENCE_PRCTL, false },
 	{ SYS_setrlimit, PRETENCE_SETRLIMIT, false },
 	{ SYS_prlimit64, PRETENCE_PRLIMIT, false },
+	{ SYS_getrlimit, PRETENCE_GETRLIMIT, false },
 };
 
 /* Both older architectures number these alike, but for two. */
@@ -102,6 +104,8 @@ static const struct asked compat_calls[] = {
 	{ 172, PRETENCE_PRCTL, false },
 	{ 75, PRETENCE_SETRLIMIT, false },
 	{ COMPAT_PRLIMIT, PRETENCE_PRLIMIT, false },
+	{ 191, PRETENCE_GETRLIMIT, true },
+	{ 76, PRETENCE_GETRLIMIT_OLD, false }, /* i386 alone has it */
 };
 
 #define PROGRAM_MAX 128
@@ -116,6 +120,7 @@ static pthread_once_t program_made = PTHREAD_ONCE_INIT;
 
 static void add(struct sock_filter instruction)
 {
+	assert(program.len < PROGRAM_MAX);
 	program.at[program.len++] = instruction;
 }
 
@@ -139,6 +144,8 @@ static const struct condition {
 	{ PRETENCE_PRCTL, 0, { PR_SET_KEEPCAPS, PR_SET_SECUREBITS } },
 	{ PRETENCE_SETRLIMIT, 0, { RLIMIT_LOCKS, RLIMIT_LOCKS } },
 	{ PRETENCE_PRLIMIT, 1, { RLIMIT_LOCKS, RLIMIT_LOCKS } },
+	{ PRETENCE_GETRLIMIT, 0, { RLIMIT_LOCKS, RLIMIT_LOCKS } },
+	{ PRETENCE_GETRLIMIT_OLD, 0, { RLIMIT_LOCKS, RLIMIT_LOCKS } },
 };
 
 static const struct condition *condition_of(const struct asked *call)

@@ -18,8 +18,8 @@
 #include "base/map.h"
 #include "base/vec.h"
 
-#define GROUPS_MAX 64     /* of one process; more are left out */
-#define BELIEFS_MAX 65536 /* that differ */
+#define GROUPS_MAX 64    /* of one process; more are left out */
+#define BELIEFS_MAX 4096 /* that differ: some 3 MB; a power of two */
 #define KEEP UINT32_MAX
 
 /* The capabilities that are heeded. */
@@ -54,29 +54,50 @@ struct pretence {
 	struct map numbers; /* a belief -> its index plus one */
 };
 
-static size_t intern(struct pretence *pretence, const struct belief *belief)
+/* Its index; false if it is new and there is no room for it. */
+static bool intern(struct pretence *pretence, const struct belief *belief, size_t *ret)
 {
 	const struct str key = { (const char *)belief, sizeof(*belief) };
 	const uintptr_t known = (uintptr_t)map_get(&pretence->numbers, key);
 
-	if (known)
-		return known - 1;
+	if (known) {
+		*ret = known - 1;
+		return true;
+	}
+	if (pretence->beliefs.len >= BELIEFS_MAX)
+		return false;
+	*ret = pretence->beliefs.len;
 	vec_push(&pretence->beliefs, *belief);
 	map_put(&pretence->numbers, key, (void *)(uintptr_t)pretence->beliefs.len); /* NOLINT */
-	return pretence->beliefs.len - 1;
+	return true;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	const uint32_t *one = a, *other = b;
+
+	return (*one > *other) - (*one < *other);
+}
+
+/* The kernel keeps them so. */
+static void sort_groups(struct belief *belief)
+{
+	qsort(belief->groups, belief->group_count, sizeof(belief->groups[0]), compare_ids);
 }
 
 struct pretence *pretence_new(const gid_t *groups, size_t count)
 {
 	struct pretence *pretence = xcalloc(1, sizeof(*pretence));
 	struct belief first = { .permitted = MAY_ALL, .effective = MAY_ALL };
+	size_t index;
 
 	/* Between what anybody sets and "unlimited". Without chance it is no worse but for one step in another. */
 	(void)!getrandom(&pretence->base, sizeof(pretence->base), GRND_NONBLOCK);
 	pretence->base = UINT64_C(1) << 61 | (pretence->base >> 4 & ~(uint64_t)(BELIEFS_MAX - 1));
 	for (size_t i = 0; i < count && i < GROUPS_MAX; i++)
 		first.groups[first.group_count++] = groups[i];
-	intern(pretence, &first);
+	sort_groups(&first);
+	intern(pretence, &first, &index);
 	return pretence;
 }
 
@@ -158,16 +179,15 @@ static int believe(struct pretence *pretence, const struct pretence_question *q,
 {
 	struct rlimit limit;
 	struct belief later;
+	size_t index;
 
 	belief->program[0] = belief->program[1] = 0;
 	later = after_exec(belief);
 	if (memcmp(&later, belief, sizeof(later)) != 0)
 		read_program(q->pid, belief->program);
-	if (prlimit(q->pid, RLIMIT_LOCKS, NULL, &limit) < 0)
+	if (prlimit(q->pid, RLIMIT_LOCKS, NULL, &limit) < 0 || !intern(pretence, belief, &index))
 		return -EAGAIN;
-	if (pretence->beliefs.len >= BELIEFS_MAX)
-		return -EAGAIN;
-	limit.rlim_cur = pretence->base + intern(pretence, belief);
+	limit.rlim_cur = pretence->base + index;
 	/* What was asked is still asked a moment before, so the number is not another's. */
 	if (!is_still_asked(q))
 		return -EINTR;
@@ -289,10 +309,14 @@ static int set_groups(const struct pretence_question *q, struct belief *belief)
 		      count * (q->narrow ? sizeof(narrow[0]) : sizeof(uint32_t))))
 		return -EFAULT;
 	for (size_t i = 0; q->narrow && i < count; i++)
-		belief->groups[i] = narrow[i];
+		belief->groups[i] = narrow[i] == 0xffff ? KEEP : narrow[i];
+	for (size_t i = 0; i < count; i++)
+		if (belief->groups[i] == KEEP)
+			return -EINVAL;
 	for (size_t i = count; i < GROUPS_MAX; i++)
 		belief->groups[i] = 0;
 	belief->group_count = count;
+	sort_groups(belief);
 	return 0;
 }
 
@@ -306,12 +330,20 @@ static int get_three(const struct pretence_question *q, const struct ids *ids)
 	return 0;
 }
 
-/* It is not theirs. */
-static int get_limit(const struct pretence_question *q)
+/* It is not theirs. `address` is where two numbers of `size` bytes are wanted. */
+static int get_limit(const struct pretence_question *q, uint64_t address, size_t size)
 {
 	struct rlimit64 none = { RLIM64_INFINITY, RLIM64_INFINITY };
 
-	return !q->args[3] || transfer(q, true, q->args[3], &none, sizeof(none)) ? 0 : -EFAULT;
+	return transfer(q, true, address, &none, 2 * size) ? 0 : -EFAULT;
+}
+
+/* The first getrlimit(2) of the older architectures knows no number beyond this one. */
+static int get_old_limit(const struct pretence_question *q)
+{
+	int32_t most[2] = { INT32_MAX, INT32_MAX };
+
+	return transfer(q, true, q->args[1], most, sizeof(most)) ? 0 : -EFAULT;
 }
 
 /* An id among the arguments. */
@@ -349,7 +381,11 @@ static int64_t tell(const struct pretence_question *q, const struct belief *beli
 	case PRETENCE_SETRLIMIT:
 		return 0;
 	case PRETENCE_PRLIMIT:
-		return get_limit(q);
+		return q->args[3] ? get_limit(q, q->args[3], sizeof(uint64_t)) : 0;
+	case PRETENCE_GETRLIMIT:
+		return get_limit(q, q->args[1], q->narrow ? sizeof(uint32_t) : sizeof(uint64_t));
+	case PRETENCE_GETRLIMIT_OLD:
+		return get_old_limit(q);
 	default:
 		return get_groups(q, belief);
 	}

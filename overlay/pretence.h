@@ -8,8 +8,10 @@
  *
  * Belief is inherited at fork and outlives whom it came from, so the kernel carries it: the number of
  * a belief is the soft limit RLIMIT_LOCKS of the process, which Linux has not heeded since 2.4. Beliefs that
- * are alike have one number. Processes read this limit as unlimited, and setting it does nothing (pam_limits(8) does
- * it to all). Where the hard limit was lowered (--ulimit locks=) nobody can become another user (EAGAIN).
+ * are alike have one number. Processes read this limit as unlimited (but in /proc/PID/limits), and setting it does
+ * nothing (pam_limits(8) does it to all). Where the hard limit was lowered (--ulimit locks=) nobody can become another
+ * user (EAGAIN). Nor can anybody become what nobody has been before, once there were 4096 different beliefs in
+ * the step: a hostile one gets no more memory of ours.
  * Set-id bits are not seen: who calls su(1) as another user stays that user.
  *
  * One table for a step, used by one thread.
@@ -44,11 +46,13 @@ enum pretence_call {
 	PRETENCE_PRCTL, /* PR_SET_KEEPCAPS, PR_SET_SECUREBITS */
 	PRETENCE_SETFSUID,
 	PRETENCE_SETFSGID,
-	PRETENCE_SETRLIMIT, /* these two of RLIMIT_LOCKS */
+	PRETENCE_SETRLIMIT, /* these four of RLIMIT_LOCKS */
 	PRETENCE_PRLIMIT,
+	PRETENCE_GETRLIMIT,     /* narrow: of 32 bits */
+	PRETENCE_GETRLIMIT_OLD, /* of 31 */
 };
 
-/* One of them, by the thread `pid`. With `narrow` ids have 16 bits, also in its memory. */
+/* One of them, by the thread `pid`. With `narrow` ids have 16 bits, also in its memory, and limits 32. */
 struct pretence_question {
 	enum pretence_call call;
 	bool narrow;

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -325,6 +326,33 @@ TEST(a_mount_that_hangs_stops_nobody_else)
 	overseer_free(overseer);
 }
 
+/* Every way to read it, and none to set it. */
+static bool read_limits(int socket_fd, bool asks)
+{
+	struct rlimit told = { 1, 1 }, none = { 0, 0 };
+
+	(void)socket_fd;
+	if (!asks)
+		return true;
+	if (setuid(33) < 0 || getrlimit(RLIMIT_LOCKS, &told) < 0 || told.rlim_cur != RLIM_INFINITY)
+		return false;
+	told.rlim_cur = 1;
+	if (syscall(SYS_getrlimit, RLIMIT_LOCKS, &told) < 0 || told.rlim_cur != RLIM_INFINITY)
+		return false;
+	return syscall(SYS_setrlimit, RLIMIT_LOCKS, &none) == 0 && getuid() == 33;
+}
+
+TEST(no_call_shows_what_carries_the_belief_of_a_process)
+{
+	struct step step = { .body = read_limits };
+	AUTO(overseer) struct overseer *overseer = NULL;
+
+	if (geteuid() != 0)
+		skip();
+	start(&step, &overseer);
+	step_end(&step);
+}
+
 static bool ask_for_nothing(int socket_fd, bool asks)
 {
 	(void)socket_fd;
@@ -365,6 +393,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_change_of_owner_fails_as_the_kernel_lets_it_fail),
 		cmocka_unit_test(a_mount_that_hangs_stops_nobody_else),
+		cmocka_unit_test(no_call_shows_what_carries_the_belief_of_a_process),
 		cmocka_unit_test(who_cannot_be_overseen_is_told_so),
 	};
 

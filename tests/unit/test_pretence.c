@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -175,11 +176,44 @@ TEST(ids_change_as_the_kernel_changes_them)
 	}
 }
 
+/* In the order that the kernel gives them, which is its own. */
+TEST(groups_are_told_in_the_order_of_the_kernel)
+{
+	static const uint32_t orders[][4] = {
+		{ 4, 3, 2, 1 }, { 7, 7, 0, 7 }, { 70000, 1, 65536, 2 }, { 1, 4294967294U, 0, 5 }
+	};
+	AUTO(pretence) struct pretence *pretence = pretence_new(NULL, 0);
+
+	if (geteuid() != 0)
+		skip();
+	for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
+		uint32_t told[4] = { 0 }, real[4] = { 0 };
+		int ends[2];
+		pid_t child;
+
+		assert_int_equal(pipe(ends), 0);
+		child = fork();
+		if (child == 0) {
+			syscall(SYS_setgroups, 4, orders[i]);
+			syscall(SYS_getgroups, 4, real);
+			_exit(write(ends[1], real, sizeof(real)) != sizeof(real));
+		}
+		assert_int_equal(read(ends[0], real, sizeof(real)), sizeof(real));
+		assert_int_equal(waitpid(child, NULL, 0), child);
+		close(ends[0]);
+		close(ends[1]);
+		assert_int_equal(ask(pretence, PRETENCE_SETGROUPS, 4, (uintptr_t)orders[i], 0), 0);
+		assert_int_equal(ask(pretence, PRETENCE_GETGROUPS, 4, (uintptr_t)told, 0), 4);
+		assert_memory_equal(told, real, sizeof(real));
+	}
+}
+
 TEST(groups_are_kept_and_only_root_changes_them)
 {
 	const gid_t first[] = { 4, 5 };
-	const uint32_t wanted[] = { 33, 70000 };
-	uint16_t narrow[] = { 7, 8, 9 };
+	const uint32_t wanted[] = { 70000, 33 };
+	const uint32_t bad[] = { 33, UINT32_MAX };
+	uint16_t narrow[] = { 9, 7, 8 };
 	uint32_t groups[4] = { 0 };
 	const uint64_t narrow_args[6] = { 3, (uintptr_t)narrow };
 	const struct pretence_question narrow_question = {
@@ -196,7 +230,12 @@ TEST(groups_are_kept_and_only_root_changes_them)
 	assert_int_equal(groups[1], 70000);
 	assert_int_equal(pretence_answer(pretence, &narrow_question), 0);
 	assert_int_equal(ask(pretence, PRETENCE_GETGROUPS, 4, (uintptr_t)groups, 0), 3);
+	assert_int_equal(groups[0], 7);
 	assert_int_equal(groups[2], 9);
+	assert_int_equal(ask(pretence, PRETENCE_SETGROUPS, 2, (uintptr_t)bad, 0), -EINVAL);
+	narrow[1] = 0xffff; /* it means -1 */
+	assert_int_equal(pretence_answer(pretence, &narrow_question), -EINVAL);
+	assert_int_equal(ask(pretence, PRETENCE_GETGROUPS, 4, (uintptr_t)groups, 0), 3);
 	assert_int_equal(ask(pretence, PRETENCE_SETGROUPS, 70000, (uintptr_t)wanted, 0), -EINVAL);
 	assert_int_equal(ask(pretence, PRETENCE_SETGROUPS, 2, 1, 0), -EFAULT);
 	assert_int_equal(ask(pretence, PRETENCE_SETUID, 1000, 0, 0), 0);
@@ -303,6 +342,48 @@ TEST(many_processes_believe_at_once)
 	end_children(life);
 }
 
+/* What is believed is bounded, whoever asks; and what has been believed can be again. */
+TEST(what_was_believed_before_is_believed_when_there_is_no_room_left)
+{
+	enum { MOST = 4096 };
+	AUTO(pretence) struct pretence *pretence = pretence_new(NULL, 0);
+	int life[2];
+	pid_t child;
+
+	assert_int_equal(pipe(life), 0);
+	child = start_child(life);
+	for (unsigned i = 1; i < MOST; i++)
+		assert_int_equal(ask_for(pretence, child, PRETENCE_SETGID, i), 0);
+	assert_int_equal(ask_for(pretence, child, PRETENCE_SETGID, MOST), -EAGAIN);
+	assert_int_equal(ask_for(pretence, child, PRETENCE_GETGID, 0), MOST - 1);
+	assert_int_equal(ask_for(pretence, child, PRETENCE_SETGID, 7), 0);
+	assert_int_equal(ask_for(pretence, child, PRETENCE_SETGID, 0), 0);
+	assert_int_equal(ask_for(pretence, child, PRETENCE_GETGID, 0), 0);
+	end_children(life);
+}
+
+/* What carries a belief is "unlimited" to those who look, in the size that they look for. */
+TEST(the_limit_that_carries_a_belief_is_not_seen)
+{
+	AUTO(pretence) struct pretence *pretence = pretence_new(NULL, 0);
+	uint64_t limit[3] = { 1, 2, 3 };
+	const uint64_t args[6] = { RLIMIT_LOCKS, (uintptr_t)limit };
+	struct pretence_question question = { .pid = getpid(), .args = args };
+
+	assert_int_equal(ask(pretence, PRETENCE_SETUID, 33, 0, 0), 0);
+	question.call = PRETENCE_GETRLIMIT;
+	assert_int_equal(pretence_answer(pretence, &question), 0);
+	assert_true(limit[0] == UINT64_MAX && limit[1] == UINT64_MAX && limit[2] == 3);
+	limit[0] = limit[1] = 5;
+	question.narrow = true;
+	assert_int_equal(pretence_answer(pretence, &question), 0);
+	assert_true(limit[0] == UINT64_MAX && limit[1] == 5);
+	question.call = PRETENCE_GETRLIMIT_OLD;
+	assert_int_equal(pretence_answer(pretence, &question), 0);
+	assert_true(limit[0] == 0x7fffffff7fffffff && limit[1] == 5);
+	assert_int_equal(ask(pretence, PRETENCE_GETRLIMIT, RLIMIT_LOCKS, 1, 0), -EFAULT);
+}
+
 /* A saved id of root's, and what else can be kept, is gone with the next program. */
 TEST(another_program_has_not_what_was_saved)
 {
@@ -370,10 +451,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ids_change_as_the_kernel_changes_them),
+		cmocka_unit_test(groups_are_told_in_the_order_of_the_kernel),
 		cmocka_unit_test(groups_are_kept_and_only_root_changes_them),
 		cmocka_unit_test(a_child_believes_what_its_parent_did_when_it_was_born),
 		cmocka_unit_test(an_orphan_believes_what_its_parent_did),
 		cmocka_unit_test(many_processes_believe_at_once),
+		cmocka_unit_test(what_was_believed_before_is_believed_when_there_is_no_room_left),
+		cmocka_unit_test(the_limit_that_carries_a_belief_is_not_seen),
 		cmocka_unit_test(another_program_has_not_what_was_saved),
 		cmocka_unit_test(nothing_is_written_for_who_waits_no_more),
 	};
