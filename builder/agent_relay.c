@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/ready.h"
 #include "base/userns.h"
 #include "builder/agents.h"
 
@@ -192,9 +192,11 @@ static void *run_relay(void *arg)
 {
 	struct agent_relay *relay = arg;
 	struct pollfd polled[2 + 2 * CONNECTIONS_MAX];
+	unsigned failed = 0;
 
 	for (;;) {
 		const size_t count = relay->count;
+		int ready;
 
 		polled[0] = (struct pollfd){ .fd = relay->stop_fd, .events = POLLIN };
 		polled[1] = (struct pollfd){ .fd = count < CONNECTIONS_MAX ? relay->listen_fd : -1,
@@ -205,9 +207,10 @@ static void *run_relay(void *arg)
 			polled[3 + 2 * i] = (struct pollfd){ .fd = relay->connections[i].agent_fd,
 							     .events = POLLIN };
 		}
-		if (poll(polled, 2 + 2 * count, -1) < 0)
+		ready = ready_wait(polled, 2 + 2 * count, -1, &failed);
+		if (ready == 0)
 			continue;
-		if (polled[0].revents)
+		if (ready < 0 || polled[0].revents)
 			return NULL;
 		serve(relay, polled + 2, count);
 		if (polled[1].revents)

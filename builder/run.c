@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/ready.h"
 #include "base/userns.h"
 #include "builder/clip.h"
 #include "builder/events.h"
@@ -42,7 +43,8 @@ struct output {
 	struct stream streams[2];
 	int log_fd; /* owned; -1: no log */
 	struct clip clip;
-	bool clipped; /* and that was told */
+	bool clipped;    /* and that was told */
+	unsigned failed; /* of ready_wait() */
 	struct tail tail;
 	/* who hears the lines: the listener of the build, and the tail */
 	struct build_events kept, both;
@@ -117,19 +119,23 @@ static void take(struct output *out, struct stream *stream)
 }
 
 /* Wait up to `timeout` for output or the end. `*ret_ended` says that the command has ended. */
-static void wait_some(struct output *out, const struct sandbox_run *run, int timeout,
-		      bool *ret_ended)
+static struct err *wait_some(struct output *out, const struct sandbox_run *run, int timeout,
+			     bool *ret_ended)
 {
 	struct pollfd fds[3] = { { .fd = out->streams[0].fd, .events = POLLIN },
 				 { .fd = out->streams[1].fd, .events = POLLIN },
 				 { .fd = sandbox_run_fd(run), .events = POLLIN } };
+	const int ready = ready_wait(fds, ARRAY_SIZE(fds), timeout, &out->failed);
 
-	if (poll(fds, ARRAY_SIZE(fds), timeout) <= 0)
-		return;
+	if (ready < 0)
+		return err_sys("wait for a step");
+	if (ready == 0)
+		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(out->streams); i++)
 		if (out->streams[i].fd >= 0 && fds[i].revents)
 			take(out, &out->streams[i]);
 	*ret_ended = fds[2].revents != 0;
+	return NULL;
 }
 
 /* What is left in the pipes after the end, and lines without one. A process that outlived the
@@ -434,7 +440,7 @@ struct err *run_step(const struct run_site *site, struct plan_step *step, int ro
 	TRY(script_wrap(start(site, step, root_fd, &out, &run), site->script,
 			&step->instruction->position));
 	while (!ended) {
-		wait_some(&out, run, POLL_MS, &ended);
+		TRY(wait_some(&out, run, POLL_MS, &ended));
 		TRY(cancel_check()); /* freeing the run kills it */
 	}
 	drain(&out);

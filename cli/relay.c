@@ -15,6 +15,7 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/ready.h"
 #include "cli/signals.h"
 #include "overlay/sandbox.h"
 
@@ -46,6 +47,7 @@ struct relay {
 	unsigned interrupts;
 	uint64_t kill_at; /* clock_monotonic(); 0: nobody asked it to stop */
 	bool killed;
+	unsigned failed; /* of ready_wait() */
 };
 
 /* ---- the size of our terminal ---- */
@@ -270,9 +272,10 @@ static int milliseconds_left(const struct relay *relay)
 /* ---- the loop ---- */
 
 /* One round; `*ret_ended` says that the command has ended. */
-static void move_some(struct relay *relay, struct sandbox_run *run, bool *ret_ended)
+static struct err *move_some(struct relay *relay, struct sandbox_run *run, bool *ret_ended)
 {
 	struct pollfd fds[FLOW_COUNT + 3];
+	int ready;
 
 	for (size_t i = 0; i < FLOW_COUNT; i++)
 		fds[i] = interest(&relay->flows[i]);
@@ -280,14 +283,18 @@ static void move_some(struct relay *relay, struct sandbox_run *run, bool *ret_en
 	fds[FLOW_COUNT + 1] = (struct pollfd){ .fd = relay->signals_fd, .events = POLLIN };
 	/* a pipe that nobody reads any more says so without being asked */
 	fds[FLOW_COUNT + 2] = (struct pollfd){ .fd = STDOUT_FILENO };
-	if (poll(fds, ARRAY_SIZE(fds), milliseconds_left(relay)) <= 0)
-		return;
+	ready = ready_wait(fds, ARRAY_SIZE(fds), milliseconds_left(relay), &relay->failed);
+	if (ready < 0)
+		return err_sys("wait for the command");
+	if (ready == 0)
+		return NULL;
 	for (size_t i = 0; i < FLOW_COUNT; i++)
 		serve(&relay->flows[i], &fds[i]);
 	relay->unheard = (fds[FLOW_COUNT + 2].revents & (POLLERR | POLLHUP)) != 0;
 	for (int number = signals_next(); number; number = signals_next())
 		pass_on(relay, run, number);
 	*ret_ended = fds[FLOW_COUNT].revents != 0;
+	return NULL;
 }
 
 /* What is left after the end. A process that outlived the command cannot hold us up. */
@@ -315,7 +322,7 @@ struct err *relay_run(struct relay *relay, struct sandbox_run *run, struct sandb
 		join_tty(relay, sandbox_run_tty(run));
 	while (!ended && !relay->unheard) {
 		kill_in_time(relay, run);
-		move_some(relay, run, &ended);
+		TRY(move_some(relay, run, &ended));
 	}
 	if (!ended) {
 		sandbox_kill(run, SIGKILL);

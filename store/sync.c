@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -26,6 +25,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/ready.h"
 #include "store/layer.h"
 #include "store/meta-private.h"
 #include "store/store-private.h"
@@ -162,11 +162,14 @@ static int time_left(uint64_t deadline)
 static bool next_order(int fd, uint64_t deadline, struct order *order, bool *ret_came)
 {
 	struct pollfd event = { .fd = fd, .events = POLLIN };
+	unsigned failed =
+		READY_TRIES; /* one that failed is enough: all is flushed then, and that is the end */
 	ssize_t len = 0;
+	int ready = ready_wait(&event, 1, time_left(deadline), &failed);
 
-	*ret_came = poll(&event, 1, time_left(deadline)) > 0;
-	if (!*ret_came)
-		return true;
+	*ret_came = ready > 0;
+	if (ready <= 0)
+		return ready == 0;
 	len = recv(fd, order, sizeof(*order), 0);
 	return len > (ssize_t)offsetof(struct order, lids);
 }
