@@ -123,61 +123,17 @@ static int read_text(pid_t pid, uint64_t address, char text[static PATH_MAX])
 	return 0;
 }
 
-/* One of the links of /proc/PID, as our working directory knows it. */
-static int open_link(pid_t pid, const char *what, int number, int flags)
-{
-	char path[64];
-
-	if (number >= 0)
-		snprintf(path, sizeof(path), "%d/%s/%d", (int)pid, what, number);
-	else
-		snprintf(path, sizeof(path), "%d/%s", (int)pid, what);
-	return open(path, O_PATH | O_CLOEXEC | flags);
-}
-
 /* What their descriptor or working directory is. */
 static int open_base(pid_t pid, int dir_fd, int flags)
 {
-	int fd = dir_fd == AT_FDCWD ? open_link(pid, "cwd", -1, flags) :
+	int fd = dir_fd == AT_FDCWD ? overseer_open_link(pid, "cwd", -1, flags) :
 		 dir_fd < 0         ? -1 :
-				      open_link(pid, "fd", dir_fd, flags);
+				      overseer_open_link(pid, "fd", dir_fd, flags);
 
 	if (fd >= 0)
 		return fd;
 	return dir_fd != AT_FDCWD && errno != ENOTDIR ? -EBADF : -errno;
 }
-
-/* Whether a path names what a process has open. To us its /proc has no "self". */
-static bool names_own_fd(const char *path)
-{
-	static const char *const begins[] = { "/proc/self/fd/", "/proc/thread-self/fd/",
-					      "/dev/fd/",       "/dev/stdin",
-					      "/dev/stdout",    "/dev/stderr" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(begins); i++)
-		if (strncmp(path, begins[i], strlen(begins[i])) == 0)
-			return true;
-	return false;
-}
-
-/* The same by way of one symbolic link, as in a log that is the standard output. */
-static bool leads_to_own_fd(int base_fd, const char *path)
-{
-	AUTO(fd)
-	int fd = kernel_openat2(base_fd, path, O_PATH | O_CLOEXEC | O_NOFOLLOW,
-				RESOLVE_NO_MAGICLINKS);
-	char target[PATH_MAX];
-	ssize_t len = fd < 0 ? -1 : readlinkat(fd, "", target, sizeof(target) - 1);
-
-	target[len > 0 ? len : 0] = '\0';
-	return len > 0 && names_own_fd(target);
-}
-
-/* Answers beside -errno. */
-enum {
-	NOT_OURS = -10000, /* no file of the layer: its owner does not matter */
-	FAR = -10001,      /* the way leads over another mount, which may not answer */
-};
 
 /* Whether it lies on the step's root mount; no file system is asked. */
 static bool is_ours(const struct overseer *overseer, int fd, const char *path)
@@ -204,35 +160,7 @@ static bool is_path_only(pid_t pid, int number)
 	return flags && strtol(flags + strlen("flags:"), NULL, 8) & O_PATH;
 }
 
-/* On the way there is a link of /proc, or too many links. */
-static int tell_loop(int base_fd, const char *path, int flags)
-{
-	AUTO(fd) int fd = kernel_openat2(base_fd, path, flags, 0);
-
-	return fd < 0 && errno == ELOOP ? -ELOOP : NOT_OURS;
-}
-
-/* Look up a path beneath the root of this thread. */
-static int look_up(int base_fd, const char *path, bool follow, bool near)
-{
-	const int flags = O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW);
-	int fd = kernel_openat2(base_fd, path, flags,
-				RESOLVE_NO_MAGICLINKS | (near ? RESOLVE_NO_XDEV : 0));
-	int failed;
-
-	if (fd >= 0)
-		return fd;
-	failed = errno;
-	if (near)
-		return failed == EXDEV ? FAR : -failed;
-	if (failed == ELOOP)
-		return tell_loop(base_fd, path, flags);
-	if (failed == ENOENT && (names_own_fd(path) || leads_to_own_fd(base_fd, path)))
-		return NOT_OURS;
-	return -failed;
-}
-
-/* Open what is meant: its descriptor, or an answer below 0; FAR only if it shall be `near`. */
+/* Open what is meant: its descriptor, or -errno, or OVERSEER_FAR, which is only if it shall be `near`. */
 static int open_target(const struct overseer *overseer, pid_t pid, const struct wish *wish,
 		       bool near)
 {
@@ -256,8 +184,8 @@ static int open_target(const struct overseer *overseer, pid_t pid, const struct 
 	if (chroot(root) < 0)
 		return -errno;
 	if (near && !is_ours(overseer, base_fd < 0 ? AT_FDCWD : base_fd, base_fd < 0 ? "/" : ""))
-		return FAR;
-	return look_up(base_fd, path, wish->follow, near);
+		return OVERSEER_FAR;
+	return overseer_look_up(pid, base_fd, path, wish->follow, near);
 }
 
 /* chown(2) of an open file of the layer. The real one, to the only owner that there is, does all that goes
@@ -298,12 +226,10 @@ static int do_wish(const struct overseer *overseer, const struct seccomp_notif *
 	fd = open_target(overseer, (pid_t)question->pid, wish, near);
 	if (!still_asked(overseer, question->id))
 		return -EINTR;
-	if (fd == FAR)
-		return FAR;
-	if (fd == NOT_OURS || (fd >= 0 && !is_ours(overseer, fd, "")))
-		return 0;
 	if (fd < 0)
 		return fd;
+	if (!is_ours(overseer, fd, "")) /* its owner does not matter */
+		return 0;
 	if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_MODE, &st) < 0)
 		return -errno;
 	return change(fd, &st, wish->uid, wish->gid);
@@ -433,7 +359,7 @@ static bool serve(struct overseer *overseer, struct seccomp_notif *question)
 	if (ioctl(overseer->listener_fd, SECCOMP_IOCTL_NOTIF_RECV, question) < 0)
 		return errno == EINTR || errno == ENOENT; /* who asked has died */
 	result = answer(overseer, question, true);
-	if (result == FAR)
+	if (result == OVERSEER_FAR)
 		start_errand(overseer, question);
 	else
 		send_answer(overseer, question->id, result);

@@ -10,10 +10,10 @@
  * as root (overlay/pretence.h). stat(2) is not answered: a step sees all files as its own.
  *
  * What a step says is not trusted. Paths are looked up beneath the root of the
- * thread that asked, from where it stands, links of /proc to open files are not
- * followed, and a record is written only to files of the step's own root mount. A
- * step that changes a path meanwhile deceives itself: it may record any owner for
- * any file of its layer anyhow.
+ * thread that asked, from where it stands. Of links of /proc to what is open those of
+ * the thread itself alone are followed, by our own /proc; others fail (EPERM). A record
+ * is written only to files of the step's own root mount. A step that changes a path
+ * meanwhile deceives itself: it may record any owner for any file of its layer anyhow.
  *
  * A path that leads over another mount, which may be a hung one (NFS, FUSE), is looked up by a thread of its
  * own: who asked waits, nobody else does, and the end of the step does not wait for it. A working directory

@@ -326,6 +326,127 @@ TEST(a_mount_that_hangs_stops_nobody_else)
 	overseer_free(overseer);
 }
 
+/* Links of /proc, by way of it and of others. */
+static const struct {
+	const char *path;
+	int dir_fd;
+	int failure;
+	const char *target; /* whose owner is recorded */
+} links[] = {
+	{ "/proc/self/fd/62", HERE, 0, "f" },
+	{ "/proc/self/fd/61", HERE, 0, "f" },
+	{ "/proc/thread-self/fd/62", HERE, 0, "f" },
+	{ "/proc/self/task/1/fd/62", HERE, 0, "f" },
+	{ "/proc/1/fd/62", HERE, 0, "f" },
+	{ "/proc/self/fd/60/g", HERE, 0, "dir/g" },
+	{ "/proc/self/fd/60/", HERE, 0, "dir" },
+	{ "/proc/self/fd/60/../f", HERE, 0, "f" },
+	{ "/proc/self/cwd/f", HERE, 0, "f" },
+	{ "/proc//thread-self/./cwd/dir/../link", HERE, 0, "f" },
+	{ "by-root", HERE, 0, "f" },
+	{ "log", HERE, 0, "f" },
+	{ "log2", HERE, 0, "f" },
+	{ "fds/62", HERE, 0, "f" },
+	{ "self/fd/62", DIR_FD + 10, 0, "f" },
+	{ "62", DIR_FD + 11, 0, "f" },
+	{ "/proc/self/fd/63", HERE, 0, NULL },
+	{ "/proc/self/environ", HERE, 0, NULL },
+	{ "/proc/self/fd/62/", HERE, ENOTDIR, NULL },
+	{ "/proc/self/fd/62/x", HERE, ENOTDIR, NULL },
+	{ "/proc/self/fd/99", HERE, ENOENT, NULL },
+	{ "/proc/self/cwd/none", HERE, ENOENT, NULL },
+	{ "/proc/self/none", HERE, ENOENT, NULL },
+	{ "/proc/none/fd/62", HERE, ENOENT, NULL },
+	{ "/proc/self/cwd/loop", HERE, ELOOP, NULL },
+	{ "ring", HERE, ELOOP, NULL },
+	{ "/proc/2/fd/62", HERE, EPERM, NULL },
+	{ "/proc/2/cwd/f", HERE, EPERM, NULL },
+	{ "/proc/2/root/etc", HERE, EPERM, NULL },
+	{ "/proc/2/exe", HERE, EPERM, NULL },
+	{ "/proc/self/ns/mnt", HERE, EPERM, NULL },
+};
+
+static bool make_links(void)
+{
+	char by_root[sizeof(absolute_file) + 16];
+
+	snprintf(by_root, sizeof(by_root), "/proc/self/root%s", absolute_file);
+	return symlink(by_root, "by-root") == 0 && symlink("/proc/self/fd/62", "log") == 0 &&
+	       symlink("log", "log2") == 0 && symlink("/proc/self/fd", "fds") == 0 &&
+	       symlink("/proc/self/cwd/ring", "ring") == 0 &&
+	       dup2(open("/proc", O_PATH), DIR_FD + 10) == DIR_FD + 10 &&
+	       dup2(open("/proc/self/fd", O_PATH), DIR_FD + 11) == DIR_FD + 11;
+}
+
+/* The one of these that has an owner now, and has it no more then. */
+static const char *take_record(void)
+{
+	static const char *const names[] = { "f", "dir", "dir/g", "log", "." };
+	const char *found = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (removexattr(names[i], "user.cairn.owner") == 0)
+			found = names[i];
+	return found;
+}
+
+/* In a process namespace of its own. */
+static bool ask_by_links(void)
+{
+	const pid_t other = fork();
+	bool ok = true;
+
+	if (other == 0) {
+		pause();
+		_exit(0);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
+		const int failure =
+			fchownat(links[i].dir_fd, links[i].path, ID, ID, 0) < 0 ? errno : 0;
+		const char *found = take_record();
+
+		if (failure == links[i].failure && !found == !links[i].target &&
+		    (!found || strcmp(found, links[i].target) == 0))
+			continue;
+		fprintf(stderr, "%s: %s, of %s\n", links[i].path, strerror(failure),
+			found ? found : "nothing");
+		ok = false;
+	}
+	kill(other, SIGKILL);
+	return other == 2 && ok;
+}
+
+static bool go_by_links(int socket_fd, bool asks)
+{
+	int status;
+	pid_t child;
+
+	(void)socket_fd;
+	if (!asks)
+		return unshare(CLONE_NEWPID) == 0 && mkdir("links", 0755) == 0 &&
+		       chdir("links") == 0;
+	child = fork();
+	if (child == 0) {
+		alarm(100);
+		_exit(mount("proc", "/proc", "proc", 0, NULL) == 0 && make_files() &&
+				      make_links() && ask_by_links() ?
+			      0 :
+			      1);
+	}
+	return waitpid(child, &status, 0) == child && status == 0;
+}
+
+TEST(links_of_proc_lead_to_what_is_ones_own_and_to_nothing_of_others)
+{
+	struct step step = { .body = go_by_links };
+	AUTO(overseer) struct overseer *overseer = NULL;
+
+	if (geteuid() != 0)
+		skip();
+	start(&step, &overseer);
+	step_end(&step);
+}
+
 /* Every way to read it, and none to set it. */
 static bool read_limits(int socket_fd, bool asks)
 {
@@ -393,6 +514,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_change_of_owner_fails_as_the_kernel_lets_it_fail),
 		cmocka_unit_test(a_mount_that_hangs_stops_nobody_else),
+		cmocka_unit_test(links_of_proc_lead_to_what_is_ones_own_and_to_nothing_of_others),
 		cmocka_unit_test(no_call_shows_what_carries_the_belief_of_a_process),
 		cmocka_unit_test(who_cannot_be_overseen_is_told_so),
 	};
