@@ -108,7 +108,7 @@ class Sweep:
         self.image = Image(SIZE)
         self.image.load(base)
         self.ends = {mark["done"]: mark for span in spans for mark in span.marks if "done" in mark}
-        self.counts = {"states": 0, "exact": 0, "notes": 0, "late": 0, "wrong": []}
+        self.counts = {"states": 0, "exact": 0, "notes": 0, "late": 0, "gone": 0, "wrong": []}
         self.began = time.monotonic()
 
     def tell(self, share, fd):
@@ -158,7 +158,11 @@ class Sweep:
                 self.scene, self.image, self.kind, self.mounted, self.place,
                 lambda root: check_store(self.scene, root, promise, self.ends, number + subset))
         except NoMount as error:
-            wrong, notes = [f"the file system: {error}"], 0
+            # A directory block of an xfs whose first sector alone is new counts as written when the
+            # log is played back. No program can help that; but with whole flushes it comes back.
+            print(f"{state}: the file system does not come back: {error}", flush=True)
+            wrong, notes = ([] if subset else [f"the file system: {error}"]), 0
+            self.counts["gone"] += subset > 0
         except Exception:  # pylint: disable=broad-except
             wrong, notes = [traceback.format_exc()], 0
         if wrong and self.options.keep:
@@ -186,7 +190,7 @@ def sweep(options, scene, name, base, log, place):
             as_child(lambda: one.tell(share, beginning))
         os.close(beginning)
         workers.append((child, end))
-    total = {"states": 0, "exact": 0, "notes": 0, "late": 0, "wrong": []}
+    total = {"states": 0, "exact": 0, "notes": 0, "late": 0, "gone": 0, "wrong": []}
     for child, end in workers:
         with os.fdopen(end) as result:
             text = result.read()
@@ -196,7 +200,8 @@ def sweep(options, scene, name, base, log, place):
     writes = sum(len(span.writes) for span in spans)
     print(f"{name}: {flushes} flushes of {writes} writes, {len(spans)} of them apart; "
           f"{total['exact']} states at a flush, {total['states'] - total['exact']} with a part of "
-          f"what came after, {total['late']} left out for time; {total['notes']} notes; "
+          f"what came after ({total['gone']} of them without a file system that can be mounted), "
+          f"{total['late']} left out for time; {total['notes']} notes; "
           f"{len(total['wrong'])} violations", flush=True)
     return total
 
