@@ -40,8 +40,18 @@
 
 /* ---- questions ---- */
 
+/* How many look up what is far at once, and how many questions may wait for them. */
+#define ERRANDS_MAX 16
+#define WAITING_MAX 1024
+
+/* A question that takes us to another mount. Who asks waits as long as he would have waited for it himself. */
+struct errand {
+	struct errand *next;
+	struct seccomp_notif question;
+};
+
 struct overseer {
-	unsigned users; /* atomic: who started it, and errands */
+	unsigned users; /* atomic: who started it, and the threads of errands */
 	int listener_fd;
 	int stop_fd;
 	uint64_t root_mount;       /* whose files are recorded */
@@ -50,6 +60,11 @@ struct overseer {
 	pthread_t thread;
 	sem_t begun;
 	int failure; /* of its beginning */
+	pthread_mutex_t lock;
+	struct errand
+		*waiting; /* guarded by lock, as the two below; owned, the first is the oldest */
+	unsigned waiting_count;
+	unsigned errands; /* threads that take what waits, and end when nothing does */
 };
 
 /* What a call asks for. */
@@ -302,13 +317,6 @@ static void send_answer(const struct overseer *overseer, uint64_t id, int64_t re
 
 /* ---- errands ---- */
 
-/* A question that takes us to another mount. Who asks waits as long as he would have waited for it himself,
- * and nobody else does. */
-struct errand {
-	struct overseer *overseer; /* one of its users is this */
-	struct seccomp_notif question;
-};
-
 static void release(struct overseer *overseer)
 {
 	if (__atomic_sub_fetch(&overseer->users, 1, __ATOMIC_ACQ_REL) > 0)
@@ -316,36 +324,128 @@ static void release(struct overseer *overseer)
 	close(overseer->stop_fd);
 	close(overseer->listener_fd);
 	sem_destroy(&overseer->begun);
+	pthread_mutex_destroy(&overseer->lock);
 	free(overseer);
 }
 
-static void *run_errand(void *arg)
+/* The oldest that waits. NULL: there is none, and the thread that asks for it is counted no more. */
+static struct errand *take_errand(struct overseer *overseer)
 {
-	struct errand *errand = arg;
-	const int64_t result = unshare(CLONE_FS) < 0 ?
-				       -EAGAIN :
-				       answer(errand->overseer, &errand->question, false);
+	struct errand *errand;
 
-	send_answer(errand->overseer, errand->question.id, result);
-	release(errand->overseer);
-	free(errand);
+	pthread_mutex_lock(&overseer->lock);
+	errand = overseer->waiting;
+	if (errand) {
+		overseer->waiting = errand->next;
+		overseer->waiting_count--;
+	} else {
+		overseer->errands--;
+	}
+	pthread_mutex_unlock(&overseer->lock);
+	return errand;
+}
+
+static void *run_errands(void *arg)
+{
+	struct overseer *overseer = arg;
+	const bool apart = unshare(CLONE_FS) == 0;
+	struct errand *errand;
+
+	while ((errand = take_errand(overseer))) {
+		send_answer(overseer, errand->question.id,
+			    apart ? answer(overseer, &errand->question, false) : -EAGAIN);
+		free(errand);
+	}
+	release(overseer);
 	return NULL;
+}
+
+/* Answers all that wait, with an error or, with 0, not at all. */
+static void dismiss_errands(struct overseer *overseer, int failure)
+{
+	struct errand *errand, *next;
+
+	pthread_mutex_lock(&overseer->lock);
+	errand = overseer->waiting;
+	overseer->waiting = NULL;
+	overseer->waiting_count = 0;
+	pthread_mutex_unlock(&overseer->lock);
+	for (; errand; errand = next) {
+		next = errand->next;
+		if (failure)
+			send_answer(overseer, errand->question.id, failure);
+		free(errand);
+	}
+}
+
+/* Forget questions that nobody waits for any more. The lock is held: to look waits for nothing. */
+static void sift_errands(struct overseer *overseer)
+{
+	struct errand **link = &overseer->waiting, *errand;
+
+	while ((errand = *link)) {
+		if (still_asked(overseer, errand->question.id)) {
+			link = &errand->next;
+			continue;
+		}
+		*link = errand->next;
+		overseer->waiting_count--;
+		free(errand);
+	}
+}
+
+/* False if too many wait. Takes ownership if not. A thread more may be wanted, which counts already. */
+static bool put_errand(struct overseer *overseer, struct errand *errand, bool *ret_wants_thread)
+{
+	struct errand **end = &overseer->waiting;
+	bool fits;
+
+	pthread_mutex_lock(&overseer->lock);
+	if (overseer->waiting_count >= WAITING_MAX)
+		sift_errands(overseer);
+	fits = overseer->waiting_count < WAITING_MAX;
+	*ret_wants_thread = fits && overseer->errands < ERRANDS_MAX;
+	if (fits) {
+		while (*end)
+			end = &(*end)->next;
+		*end = errand;
+		overseer->waiting_count++;
+		overseer->errands += *ret_wants_thread;
+	}
+	pthread_mutex_unlock(&overseer->lock);
+	return fits;
+}
+
+static void add_thread(struct overseer *overseer)
+{
+	pthread_t thread;
+	bool none;
+
+	__atomic_add_fetch(&overseer->users, 1, __ATOMIC_RELAXED);
+	if (pthread_create(&thread, NULL, run_errands, overseer) == 0) {
+		pthread_detach(thread);
+		return;
+	}
+	pthread_mutex_lock(&overseer->lock);
+	none = --overseer->errands == 0;
+	pthread_mutex_unlock(&overseer->lock);
+	if (none)
+		dismiss_errands(overseer, -EAGAIN);
+	release(overseer);
 }
 
 static void start_errand(struct overseer *overseer, const struct seccomp_notif *question)
 {
 	struct errand *errand = xcalloc(1, sizeof(*errand));
-	pthread_t thread;
+	bool wants_thread;
 
-	*errand = (struct errand){ overseer, *question };
-	__atomic_add_fetch(&overseer->users, 1, __ATOMIC_RELAXED);
-	if (pthread_create(&thread, NULL, run_errand, errand) == 0) {
-		pthread_detach(thread);
-		return;
+	errand->question = *question;
+	if (!put_errand(overseer, errand, &wants_thread)) {
+		send_answer(overseer, question->id, -EAGAIN);
+		free(errand);
+	} else if (wants_thread) {
+		add_thread(overseer);
 	}
-	send_answer(overseer, question->id, -EAGAIN);
-	release(overseer);
-	free(errand);
 }
 
 /* ---- the thread ---- */
@@ -394,6 +494,7 @@ static void *watch(void *arg)
 		answer_all(overseer);
 	/* Who still asks is told that there is no such call, and does not wait for ever. */
 	dup3(overseer->stop_fd, overseer->listener_fd, O_CLOEXEC);
+	dismiss_errands(overseer, 0);
 	return NULL;
 }
 
@@ -442,10 +543,12 @@ struct err *overseer_start(int listener_fd, int root_fd, const gid_t *groups, si
 		.answer_size = larger(sizes.seccomp_notif_resp, sizeof(struct seccomp_notif_resp)),
 	};
 	sem_init(&overseer->begun, 0, 0);
+	pthread_mutex_init(&overseer->lock, NULL);
 	overseer->pretence = pretence_new(groups, group_count);
 	errno = start_thread(overseer);
 	if (errno) {
 		pretence_free(overseer->pretence);
+		pthread_mutex_destroy(&overseer->lock);
 		sem_destroy(&overseer->begun);
 		return err_sys("watch the owners of files");
 	}

@@ -15,8 +15,9 @@
  * is written only to files of the step's own root mount. A step that changes a path
  * meanwhile deceives itself: it may record any owner for any file of its layer anyhow.
  *
- * A path that leads over another mount, which may be a hung one (NFS, FUSE), is looked up by a thread of its
- * own: who asked waits, nobody else does, and the end of the step does not wait for it. A working directory
+ * A path that leads over another mount, which may be a hung one (NFS, FUSE), is looked up by another
+ * thread: who asked waits, and so may others with such a path if there are more than 16; nobody else does, nor the
+ * end of the step. If more than 1024 wait who comes next fails with EAGAIN. A working directory
  * on NFS is the exception: it is opened by the first thread.
  */
 #ifndef OVERLAY_OVERSEER_H

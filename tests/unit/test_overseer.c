@@ -2,6 +2,7 @@
 
 #include "tests/unit/unit.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -286,22 +287,26 @@ static bool is_in_call(pid_t pid, long number)
 }
 
 /* A file system whose server never says a word. */
-static bool hang(int socket_fd, bool asks)
+static bool make_hung(const char *name)
 {
 	static int fuse_fd;
 	char options[64];
+
+	fuse_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", fuse_fd);
+	return mkdir(name, 0755) == 0 && chdir(name) == 0 && mkdir("hung", 0755) == 0 &&
+	       mount("hung", "hung", "fuse", MS_NODEV | MS_NOSUID, options) == 0 &&
+	       close(open("beside", O_CREAT | O_WRONLY, 0644)) == 0;
+}
+
+static bool hang(int socket_fd, bool asks)
+{
 	pid_t stuck;
 	bool ok;
 
 	(void)socket_fd;
-	if (!asks) {
-		fuse_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-		snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0",
-			 fuse_fd);
-		return mkdir("hung", 0755) == 0 &&
-		       mount("hung", "hung", "fuse", MS_NODEV | MS_NOSUID, options) == 0 &&
-		       close(open("beside", O_CREAT | O_WRONLY, 0644)) == 0;
-	}
+	if (!asks)
+		return make_hung("one");
 	stuck = fork();
 	if (stuck == 0) {
 		(void)!fchownat(AT_FDCWD, "hung/x", ID, ID, 0);
@@ -317,6 +322,63 @@ static bool hang(int socket_fd, bool asks)
 TEST(a_mount_that_hangs_stops_nobody_else)
 {
 	struct step step = { .body = hang };
+	struct overseer *overseer;
+
+	if (geteuid() != 0 || close(open("/dev/fuse", O_RDWR | O_CLOEXEC)) < 0)
+		skip();
+	start(&step, &overseer);
+	step_end(&step);
+	overseer_free(overseer);
+}
+
+static unsigned count_threads(pid_t pid)
+{
+	char path[32];
+	unsigned count = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	while (dir && readdir(dir))
+		count++;
+	closedir(dir);
+	return count - 2;
+}
+
+#define STUCK 60
+
+/* Each question is taken in its turn: when one is answered, those before it have their threads or wait for one. Of
+ * many only a few have one; and who comes after they all have gone is served. */
+static bool hang_often(int socket_fd, bool asks)
+{
+	pid_t stuck[STUCK];
+	bool ok;
+
+	(void)socket_fd;
+	if (!asks)
+		return make_hung("often");
+	for (int i = 0; i < STUCK; i++) {
+		stuck[i] = fork();
+		if (stuck[i] == 0) {
+			alarm(100);
+			(void)!fchownat(AT_FDCWD, "hung/x", ID, ID, 0);
+			_exit(0);
+		}
+		while (!is_in_call(stuck[i], SYS_fchownat))
+			usleep(1000);
+	}
+	ok = chown("beside", ID, ID) == 0 && count_threads(getppid()) <= 24;
+	for (int i = 0; i < STUCK; i++)
+		kill(stuck[i], SIGKILL);
+	for (int i = 0; i < STUCK; i++)
+		ok = waitpid(stuck[i], NULL, 0) == stuck[i] && ok;
+	return umount2("hung", MNT_FORCE | MNT_DETACH) == 0 &&
+	       fchownat(AT_FDCWD, "/proc/self/environ", ID, ID, 0) == 0 && ok;
+}
+
+TEST(few_threads_look_up_what_is_far)
+{
+	struct step step = { .body = hang_often };
 	struct overseer *overseer;
 
 	if (geteuid() != 0 || close(open("/dev/fuse", O_RDWR | O_CLOEXEC)) < 0)
@@ -359,10 +421,10 @@ static const struct {
 	{ "/proc/none/fd/62", HERE, ENOENT, NULL },
 	{ "/proc/self/cwd/loop", HERE, ELOOP, NULL },
 	{ "ring", HERE, ELOOP, NULL },
-	{ "/proc/2/fd/62", HERE, EPERM, NULL },
-	{ "/proc/2/cwd/f", HERE, EPERM, NULL },
-	{ "/proc/2/root/etc", HERE, EPERM, NULL },
-	{ "/proc/2/exe", HERE, EPERM, NULL },
+	{ "other/fd/62", HERE, EPERM, NULL },
+	{ "other/cwd/f", HERE, EPERM, NULL },
+	{ "other/root/etc", HERE, EPERM, NULL },
+	{ "other/exe", HERE, EPERM, NULL },
 	{ "/proc/self/ns/mnt", HERE, EPERM, NULL },
 };
 
@@ -393,6 +455,7 @@ static const char *take_record(void)
 /* In a process namespace of its own. */
 static bool ask_by_links(void)
 {
+	char path[64];
 	const pid_t other = fork();
 	bool ok = true;
 
@@ -400,10 +463,15 @@ static bool ask_by_links(void)
 		pause();
 		_exit(0);
 	}
+	snprintf(path, sizeof(path), "/proc/%d", (int)other);
+	if (symlink(path, "other") < 0)
+		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
-		const int failure =
-			fchownat(links[i].dir_fd, links[i].path, ID, ID, 0) < 0 ? errno : 0;
-		const char *found = take_record();
+		const char *found;
+		int failure;
+
+		failure = fchownat(links[i].dir_fd, links[i].path, ID, ID, 0) < 0 ? errno : 0;
+		found = take_record();
 
 		if (failure == links[i].failure && !found == !links[i].target &&
 		    (!found || strcmp(found, links[i].target) == 0))
@@ -413,7 +481,7 @@ static bool ask_by_links(void)
 		ok = false;
 	}
 	kill(other, SIGKILL);
-	return other == 2 && ok;
+	return ok;
 }
 
 static bool go_by_links(int socket_fd, bool asks)
@@ -514,6 +582,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_change_of_owner_fails_as_the_kernel_lets_it_fail),
 		cmocka_unit_test(a_mount_that_hangs_stops_nobody_else),
+		cmocka_unit_test(few_threads_look_up_what_is_far),
 		cmocka_unit_test(links_of_proc_lead_to_what_is_ones_own_and_to_nothing_of_others),
 		cmocka_unit_test(no_call_shows_what_carries_the_belief_of_a_process),
 		cmocka_unit_test(who_cannot_be_overseen_is_told_so),
