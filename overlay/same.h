@@ -14,8 +14,9 @@
 struct err;
 struct merge;
 
-/* Whether the regular file `name` of `dir_fd` is in all that a layer keeps - mode, owner, time, attributes,
- * content - what the newest of these layers that has anything there has at `path`. Other kinds never are. */
+/* Whether the regular file or symbolic link `name` of `dir_fd` is in all that a layer keeps - mode, owner, time,
+ * attributes, content or target - what the newest of these layers that has anything there has at `path`. Other
+ * kinds never are. */
 struct err *same_as_below(const struct merge *below, const char *path, int dir_fd, const char *name,
 			  bool *ret) MUST_USE;
 

@@ -78,7 +78,8 @@ drivers() {
 	cp "$(command -v busybox)" fs/bin/busybox
 	for name in sh rm mv; do ln -s busybox fs/bin/$name; done
 	for name in 1 2 3; do echo $name >fs/l/$name && ln fs/l/$name fs/m/$name; done
-	printf '%s\n' 'FROM scratch' 'COPY fs /' 'RUN rm /l/1' 'RUN mv /l/2 /l/new' 'RUN echo x >/y && mv /y /m/3' \
+	ln -s target fs/l/4 && ln fs/l/4 fs/m/4
+	printf '%s\n' 'FROM scratch' 'COPY fs /' 'RUN rm /l/1' 'RUN rm /l/4' 'RUN mv /l/2 /l/new' 'RUN echo x >/y && mv /y /m/3' \
 		'RUN echo more >>/m/2' >Recipe
 	find fs -exec touch -h -d @1000 {} +
 	for driver in overlay copy; do
