@@ -154,13 +154,26 @@ static struct err *complete(const struct merge *what, struct tree_copy *tree)
 	return merge_more(&rest, tree->fd);
 }
 
-struct err *trees_take(struct trees *trees, const struct merge *what, struct tree_copy **ret)
+/* One that was kept, made complete; NULL if there is none, or if it cannot be. */
+static struct err *take_kept(struct trees *trees, const struct merge *what, struct tree_copy **ret)
 {
 	AUTO(tree_copy) struct tree_copy *tree = take_idle(trees, what);
+	struct err *err = tree ? complete(what, tree) : NULL;
 
-	if (tree) {
-		TRY(complete(what, tree));
-	} else {
+	if (err_kind(err) == ERR_CANCELLED)
+		return err;
+	if (!err)
+		*ret = STEAL(tree);
+	err_free(err); /* all is copied again then, and says what is wrong if it still is */
+	return NULL;
+}
+
+struct err *trees_take(struct trees *trees, const struct merge *what, struct tree_copy **ret)
+{
+	AUTO(tree_copy) struct tree_copy *tree = NULL;
+
+	TRY(take_kept(trees, what, &tree));
+	if (!tree) {
 		tree = xcalloc(1, sizeof(*tree));
 		tree->fd = -1;
 		TRY(make_tree(trees, what, tree));

@@ -2,6 +2,9 @@
 
 #include "tests/unit/tree.h"
 
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include "base/err.h"
@@ -77,6 +80,30 @@ TEST(a_tree_that_has_something_else_or_is_in_use_is_nobodys)
 	assert_tree("third", third, F("a") F("c"));
 }
 
+static bool make_immutable(int fd, bool on)
+{
+	int flags = on ? FS_IMMUTABLE_FL : 0;
+
+	return ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0;
+}
+
+TEST(a_tree_that_cannot_be_made_complete_is_copied_again)
+{
+	AUTO(fd) int base = tree_unpacked(tmp_fd, "base", F("a"));
+	AUTO(fd) int first = tree_unpacked(tmp_fd, "first", F("b"));
+	const int fds[] = { first, base };
+	AUTO(trees) struct trees *trees = trees_new(store);
+	AUTO(tree_copy) struct tree_copy *tree = take(trees, &base, 1);
+	AUTO(fd) int kept = fcntl(tree_copy_fd(tree), F_DUPFD_CLOEXEC, 0);
+
+	if (!make_immutable(kept, true))
+		skip(); /* an ordinary user, or a file system that has no such thing */
+	trees_keep(trees, STEAL(tree), first);
+	tree = take(trees, fds, 2);
+	assert_true(make_immutable(kept, false));
+	assert_tree("again", tree, F("a") F("b"));
+}
+
 TEST(of_many_trees_the_last_are_kept)
 {
 	AUTO(fd) int nothing = tree_make(tmp_fd, "nothing");
@@ -107,6 +134,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ROOM_TEST(the_next_step_gets_the_tree_with_the_new_layer_on_it),
 		ROOM_TEST(a_tree_that_has_something_else_or_is_in_use_is_nobodys),
+		ROOM_TEST(a_tree_that_cannot_be_made_complete_is_copied_again),
 		ROOM_TEST(of_many_trees_the_last_are_kept),
 	};
 
