@@ -22,7 +22,9 @@
 
 struct err;
 
-/* What fuse-overlayfs believes whoever wrote it, in every layer: that a directory hides those below it. */
+/* What fuse-overlayfs believes whoever wrote it, in every layer: that a directory hides those below it. No blob has
+ * them, and no layer made of one. A step under another driver can leave them in the layer that it makes here: if
+ * fuse-overlayfs mounts that later, it hides from this Recipe's own steps what they say. */
 #define FUSE_XATTR_PREFIX "user.fuseoverlayfs."
 
 #define XATTR_DEFAULT_ACL "system.posix_acl_default"
