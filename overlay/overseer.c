@@ -48,6 +48,7 @@
 struct errand {
 	struct errand *next;
 	struct seccomp_notif question;
+	struct pretence_who who; /* the table of beliefs is the first thread's alone */
 };
 
 struct overseer {
@@ -203,17 +204,21 @@ static int open_target(const struct overseer *overseer, pid_t pid, const struct 
 	return overseer_look_up(pid, base_fd, path, wish->follow, near);
 }
 
-/* chown(2) of an open file of the layer. The real one, to the only owner that there is, does all that goes
+/* chown(2) of an open file of the layer by `who`. The real one, to the only owner that there is, does all that goes
  * with it: it copies the file up, and takes set-id bits and capabilities away. */
-static int change(int fd, const struct statx *st, uint32_t uid, uint32_t gid)
+static int change(int fd, const struct statx *st, const struct pretence_who *who, uint32_t uid,
+		  uint32_t gid)
 {
 	const bool changes = uid != UINT32_MAX || gid != UINT32_MAX;
 	uid_t own_uid = 0;
 	gid_t own_gid = 0;
 	char path[32];
+	bool known;
 
 	snprintf(path, sizeof(path), "self/fd/%d", fd);
-	owner_find_record(path, true, st->stx_mode, &own_uid, &own_gid);
+	known = owner_find_record(path, true, st->stx_mode, &own_uid, &own_gid);
+	if (!pretence_may_chown(who, known, own_uid, own_gid, uid, gid))
+		return -EPERM;
 	if (fchownat(fd, "", changes ? 0 : (uid_t)-1, changes ? 0 : (gid_t)-1, AT_EMPTY_PATH) < 0)
 		return -errno;
 	if (!changes)
@@ -228,26 +233,6 @@ static int change(int fd, const struct statx *st, uint32_t uid, uint32_t gid)
 static bool still_asked(const struct overseer *overseer, uint64_t id)
 {
 	return ioctl(overseer->listener_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
-}
-
-static int do_wish(const struct overseer *overseer, const struct seccomp_notif *question,
-		   const struct wish *wish, bool near)
-{
-	AUTO(fd) int fd = -1;
-	struct statx st;
-
-	if (wish->invalid)
-		return -EINVAL;
-	fd = open_target(overseer, (pid_t)question->pid, wish, near);
-	if (!still_asked(overseer, question->id))
-		return -EINTR;
-	if (fd < 0)
-		return fd;
-	if (!is_ours(overseer, fd, "")) /* its owner does not matter */
-		return 0;
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_MODE, &st) < 0)
-		return -errno;
-	return change(fd, &st, wish->uid, wish->gid);
 }
 
 /* For who answers about memory and ids. */
@@ -273,30 +258,51 @@ static struct wish wish_of(const struct asked *call, const struct seccomp_data *
 	return by_path(data, call->what == ASK_CHOWN, call->narrow);
 }
 
-static int64_t answer(const struct overseer *overseer, const struct seccomp_notif *question,
-		      bool near)
+/* A change of owner, by who is told in the errand. */
+static int do_errand(const struct overseer *overseer, const struct errand *errand, bool near)
 {
-	const struct seccomp_data *data = &question->data;
-	const struct asked *call = overseer_call(data);
-	struct wish wish;
+	const struct seccomp_notif *question = &errand->question;
+	const struct wish wish = wish_of(overseer_call(&question->data), &question->data);
+	AUTO(fd) int fd = -1;
+	struct statx st;
+
+	if (wish.invalid)
+		return -EINVAL;
+	fd = open_target(overseer, (pid_t)question->pid, &wish, near);
+	if (!still_asked(overseer, question->id))
+		return -EINTR;
+	if (fd < 0)
+		return fd;
+	if (!is_ours(overseer, fd, "")) /* its owner does not matter */
+		return 0;
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_MODE, &st) < 0)
+		return -errno;
+	return change(fd, &st, &errand->who, wish.uid, wish.gid);
+}
+
+/* In the first thread: an answer, or OVERSEER_FAR with an errand. */
+static int64_t answer(const struct overseer *overseer, const struct seccomp_notif *question,
+		      struct errand *ret)
+{
+	const struct asked *call = overseer_call(&question->data);
+	const struct waiting waiting = { overseer, question->id };
+	struct pretence_question asked = {
+		.still_asked = is_waiting,
+		.arg = &waiting,
+		.pid = (pid_t)question->pid,
+		.args = (const uint64_t *)question->data.args,
+	};
 
 	if (!call)
 		return -ENOSYS;
 	if (call->what < ASK_CHOWN) {
-		const struct waiting waiting = { overseer, question->id };
-		const struct pretence_question asked = {
-			.still_asked = is_waiting,
-			.arg = &waiting,
-			.call = (enum pretence_call)call->what,
-			.narrow = call->narrow,
-			.pid = (pid_t)question->pid,
-			.args = (const uint64_t *)data->args,
-		};
-
+		asked.call = (enum pretence_call)call->what;
+		asked.narrow = call->narrow;
 		return pretence_answer(overseer->pretence, &asked);
 	}
-	wish = wish_of(call, data);
-	return do_wish(overseer, question, &wish, near);
+	ret->question = *question;
+	pretence_ask(overseer->pretence, (pid_t)question->pid, &ret->who);
+	return do_errand(overseer, ret, true);
 }
 
 /* It fails if nobody waits for it any more. */
@@ -353,7 +359,7 @@ static void *run_errands(void *arg)
 
 	while ((errand = take_errand(overseer))) {
 		send_answer(overseer, errand->question.id,
-			    apart ? answer(overseer, &errand->question, false) : -EAGAIN);
+			    apart ? do_errand(overseer, errand, false) : -EAGAIN);
 		free(errand);
 	}
 	release(overseer);
@@ -434,14 +440,14 @@ static void add_thread(struct overseer *overseer)
 	release(overseer);
 }
 
-static void start_errand(struct overseer *overseer, const struct seccomp_notif *question)
+static void start_errand(struct overseer *overseer, const struct errand *what)
 {
 	struct errand *errand = xcalloc(1, sizeof(*errand));
 	bool wants_thread;
 
-	errand->question = *question;
+	*errand = *what;
 	if (!put_errand(overseer, errand, &wants_thread)) {
-		send_answer(overseer, question->id, -EAGAIN);
+		send_answer(overseer, what->question.id, -EAGAIN);
 		free(errand);
 	} else if (wants_thread) {
 		add_thread(overseer);
@@ -453,14 +459,15 @@ static void start_errand(struct overseer *overseer, const struct seccomp_notif *
 /* One question. False when there will be no more. */
 static bool serve(struct overseer *overseer, struct seccomp_notif *question)
 {
+	struct errand errand = { 0 };
 	int64_t result;
 
 	memset(question, 0, overseer->question_size);
 	if (ioctl(overseer->listener_fd, SECCOMP_IOCTL_NOTIF_RECV, question) < 0)
 		return errno == EINTR || errno == ENOENT; /* who asked has died */
-	result = answer(overseer, question, true);
+	result = answer(overseer, question, &errand);
 	if (result == OVERSEER_FAR)
-		start_errand(overseer, question);
+		start_errand(overseer, &errand);
 	else
 		send_answer(overseer, question->id, result);
 	return true;

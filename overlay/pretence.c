@@ -13,13 +13,14 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/map.h"
 #include "base/vec.h"
 
-#define GROUPS_MAX 64    /* of one process; more are left out */
-#define BELIEFS_MAX 4096 /* that differ: some 3 MB; a power of two */
+#define GROUPS_MAX PRETENCE_GROUPS_MAX /* of one process; more are left out */
+#define BELIEFS_MAX 4096               /* that differ: some 3 MB; a power of two */
 #define KEEP UINT32_MAX
 
 /* The capabilities that are heeded. */
@@ -27,7 +28,8 @@
 #define MAY_USERS CAPABILITY(CAP_SETUID)
 #define MAY_GROUPS CAPABILITY(CAP_SETGID)
 #define MAY_BITS CAPABILITY(CAP_SETPCAP)
-#define MAY_ALL (MAY_USERS | MAY_GROUPS | MAY_BITS)
+#define MAY_CHOWN CAPABILITY(CAP_CHOWN)
+#define MAY_ALL (MAY_USERS | MAY_GROUPS | MAY_BITS | MAY_CHOWN)
 
 /* Users, or groups. */
 struct ids {
@@ -511,4 +513,46 @@ int64_t pretence_answer(struct pretence *pretence, const struct pretence_questio
 	if (failed)
 		return failed;
 	return q->call == PRETENCE_CAPSET || q->call == PRETENCE_PRCTL ? PRETENCE_CONTINUE : 0;
+}
+
+/* ---- files ---- */
+
+/* What it may have at most: it has not changed its user, but takes capabilities away from itself in truth. */
+static uint32_t permitted_of(pid_t pid)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3,
+						   .pid = pid };
+	struct __user_cap_data_struct sets[2] = { 0 };
+
+	return syscall(SYS_capget, &header, sets) == 0 ? sets[0].permitted : 0;
+}
+
+void pretence_ask(const struct pretence *pretence, pid_t pid, struct pretence_who *ret)
+{
+	const struct belief belief = belief_of(pretence, pid);
+
+	ret->may_give = belief.effective & permitted_of(pid) & MAY_CHOWN;
+	ret->uid = belief.user.effective;
+	ret->gid = belief.group.effective;
+	memcpy(ret->groups, belief.groups, sizeof(ret->groups));
+	ret->group_count = belief.group_count;
+}
+
+static bool is_member(const struct pretence_who *who, uint32_t gid)
+{
+	for (uint32_t i = 0; i < who->group_count; i++)
+		if (who->groups[i] == gid)
+			return true;
+	return who->gid == gid;
+}
+
+bool pretence_may_chown(const struct pretence_who *who, bool known, uint32_t own_uid,
+			uint32_t own_gid, uint32_t uid, uint32_t gid)
+{
+	if (who->may_give || (uid == KEEP && gid == KEEP))
+		return true;
+	if (known && who->uid != own_uid)
+		return false;
+	return (uid == KEEP || uid == who->uid) &&
+	       (gid == KEEP || is_member(who, gid) || (known && gid == own_gid));
 }

@@ -12,6 +12,7 @@
  * nothing (pam_limits(8) does it to all). Where the hard limit was lowered (--ulimit locks=) nobody can become another
  * user (EAGAIN). Nor can anybody become what nobody has been before, once there were 4096 different beliefs in
  * the step: a hostile one gets no more memory of ours.
+ * Changes of owner are refused to whom chown(2) would refuse them, as far as is known whose a file is.
  * Set-id bits are not seen: who calls su(1) as another user stays that user.
  *
  * One table for a step, used by one thread.
@@ -70,6 +71,23 @@ struct pretence;
 struct pretence *pretence_new(const gid_t *groups, size_t count) MUST_USE;
 void pretence_free(struct pretence *pretence);
 DEFINE_AUTO(pretence)
+
+/* Who a thread is to files. */
+#define PRETENCE_GROUPS_MAX 64
+
+struct pretence_who {
+	bool may_give; /* it believes to have CAP_CHOWN, and has it */
+	uint32_t uid, gid;
+	uint32_t groups[PRETENCE_GROUPS_MAX];
+	uint32_t group_count;
+};
+
+void pretence_ask(const struct pretence *pretence, pid_t pid, struct pretence_who *ret);
+
+/* Whether chown(2) to `uid` and `gid` (-1: as it is) would be allowed to it, of a file that belongs to `own_uid` and
+ * `own_gid`. Where that is not `known` the file may be its own: who makes one is not told. */
+bool pretence_may_chown(const struct pretence_who *who, bool known, uint32_t own_uid,
+			uint32_t own_gid, uint32_t uid, uint32_t gid);
 
 /* The call is to be done by the kernel besides. */
 #define PRETENCE_CONTINUE INT64_MIN

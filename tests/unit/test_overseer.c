@@ -5,6 +5,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -13,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -515,6 +518,87 @@ TEST(links_of_proc_lead_to_what_is_ones_own_and_to_nothing_of_others)
 	step_end(&step);
 }
 
+#define KEEP UINT32_MAX
+
+/* Who asks the kernel takes the owner in truth; who asks us finds it recorded. */
+static const struct {
+	uint32_t uid, gid; /* the file's */
+	uint32_t new_uid, new_gid;
+} gifts[] = {
+	{ 33, 44, 33, 44 },   { 33, 44, KEEP, KEEP }, { 33, 44, 33, 46 },   { 33, 44, KEEP, 45 },
+	{ 33, 44, KEEP, 99 }, { 33, 44, 34, KEEP },   { 33, 99, KEEP, 99 }, { 33, 44, 0, 0 },
+	{ 0, 0, KEEP, KEEP }, { 0, 0, 33, 44 },       { 0, 0, KEEP, 45 },   { 5, 44, KEEP, 44 },
+	{ 5, 44, 33, KEEP },  { 5, 6, 5, 6 },         { 1000, 33, 33, 33 },
+};
+
+#define RANKS 3
+
+/* Root, a user, and one who kept the right to give. */
+static bool become(int rank)
+{
+	static const gid_t groups[] = { 45, 46 };
+	const struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	const uint32_t may = 1U << CAP_CHOWN;
+	const struct __user_cap_data_struct sets[2] = { { .effective = may, .permitted = may } };
+
+	if (rank == 0)
+		return true;
+	return prctl(PR_SET_KEEPCAPS, rank == 2) == 0 && setgroups(2, groups) == 0 &&
+	       setresgid(44, 44, 44) == 0 && setresuid(33, 33, 33) == 0 &&
+	       (rank == 1 || syscall(SYS_capset, &header, sets) == 0);
+}
+
+static bool give_away(int socket_fd, bool asks)
+{
+	static int(*wanted)[RANKS][ARRAY_SIZE(gifts)];
+	bool ok = true;
+	int status;
+	pid_t child;
+
+	(void)socket_fd;
+	if (!asks) {
+		wanted = mmap(NULL, sizeof(*wanted), PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		umask(0);
+		if (wanted == MAP_FAILED || mkdir("gifts", 0777) < 0 || chdir("gifts") < 0)
+			return false;
+	}
+	for (int rank = 0; rank < RANKS; rank++) {
+		for (size_t i = 0; i < ARRAY_SIZE(gifts); i++) {
+			(void)unlink("f");
+			if (close(open("f", O_CREAT | O_WRONLY, 0644)) < 0 ||
+			    chown("f", gifts[i].uid, gifts[i].gid) < 0)
+				return false;
+			child = fork();
+			if (child == 0)
+				_exit(!become(rank)                                      ? 255 :
+				      chown("f", gifts[i].new_uid, gifts[i].new_gid) < 0 ? errno :
+											   0);
+			if (waitpid(child, &status, 0) != child || WEXITSTATUS(status) == 255)
+				return false;
+			if (!asks)
+				(*wanted)[rank][i] = status;
+			if ((*wanted)[rank][i] == status)
+				continue;
+			fprintf(stderr, "rank %d, gift %zu: %d, not %d\n", rank, i,
+				WEXITSTATUS(status), WEXITSTATUS((*wanted)[rank][i]));
+			ok = false;
+		}
+	}
+	return ok;
+}
+
+TEST(only_who_may_gives_files_away)
+{
+	struct step step = { .body = give_away };
+	AUTO(overseer) struct overseer *overseer = NULL;
+
+	if (geteuid() != 0)
+		skip();
+	start(&step, &overseer);
+	step_end(&step);
+}
+
 /* Every way to read it, and none to set it. */
 static bool read_limits(int socket_fd, bool asks)
 {
@@ -584,6 +668,7 @@ int main(void)
 		cmocka_unit_test(a_mount_that_hangs_stops_nobody_else),
 		cmocka_unit_test(few_threads_look_up_what_is_far),
 		cmocka_unit_test(links_of_proc_lead_to_what_is_ones_own_and_to_nothing_of_others),
+		cmocka_unit_test(only_who_may_gives_files_away),
 		cmocka_unit_test(no_call_shows_what_carries_the_belief_of_a_process),
 		cmocka_unit_test(who_cannot_be_overseen_is_told_so),
 	};
