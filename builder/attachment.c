@@ -380,7 +380,19 @@ static struct err *open_named(const struct attachment *a, struct store *store, i
 	return detached_clone(dir->fd, a->read_only, ret_fd);
 }
 
-/* What has no name is the container's own layer, but for a read-only one. */
+/* What has no name is memory that ends with the container. Its mount is held by a descriptor of O_PATH,
+ * and such a one sets neither owners nor modes. */
+static struct err *open_nameless(const struct attachment *a, int view_fd, int *ret_fd)
+{
+	struct filling filling = { a, view_fd };
+	AUTO(fd) int fs_fd = -1;
+
+	TRY(detached_tmpfs(0755, 0, ret_fd));
+	TRY(file_open(*ret_fd, ".", O_RDONLY | O_DIRECTORY, 0, FILE_NO_LINKS, &fs_fd));
+	TRY(fill(&filling, fs_fd));
+	return a->read_only ? detached_fix(*ret_fd) : NULL;
+}
+
 static struct err *open_one(const struct attachment *a, struct store *store, int view_fd,
 			    struct volume_dir *dir, int *ret_fd)
 {
@@ -399,8 +411,7 @@ static struct err *open_one(const struct attachment *a, struct store *store, int
 	}
 	if (a->source)
 		return open_named(a, store, view_fd, dir, ret_fd);
-	TRY(detached_tmpfs(0755, 0, ret_fd));
-	return a->no_copy ? NULL : fill(&(struct filling){ a, view_fd }, *ret_fd);
+	return open_nameless(a, view_fd, ret_fd);
 }
 
 static struct err *make_point(const struct attachment *a, struct store *store, int view_fd, int fd,

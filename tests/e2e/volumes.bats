@@ -49,6 +49,15 @@ setup() {
 	says "there is no volume 'first'"
 }
 
+@test "a volume without a name begins with what the image has, and does not stay" {
+	equal "$(cairn run -v /var/data -v /not/there base sh -c \
+		'stat -c %u:%g:%a /var/data /var/data/file; echo more >>/var/data/file; cat /var/data/file; ls /not/there')" \
+		"$(printf '33:44:755\n33:44:644\nkept\nmore')"
+	equal "$(cairn run --mount type=volume,target=/var/data,ro base sh -c 'cat /var/data/file; touch /var/data/x || echo fixed' 2>/dev/null)" \
+		"$(printf 'kept\nfixed')"
+	equal "$(cairn volume ls -q)" ""
+}
+
 @test "a volume that is in use is not deleted" {
 	mkfifo go
 	# it ends when the pipe does
