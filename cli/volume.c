@@ -72,6 +72,13 @@ static struct err *run_volume(struct cli *cli, void *arg, struct strings *operan
 	if (removes != (operands->len > 1))
 		return err_new(ERR_USAGE,
 			       removes ? "volume rm needs a name" : "volume ls takes no names");
+	for (size_t i = 1; i < operands->len; i++)
+		if (!volume_name_is_valid(operands->at[i]))
+			return err_new(
+				ERR_USAGE,
+				"'%.200s' is no name of a volume: letters, digits, '_', '.', "
+				"'-', and a letter or digit first",
+				operands->at[i]);
 	if (removes)
 		TRY(cli_be_root());
 	TRY(cli_open_store(cli, &store));

@@ -107,6 +107,8 @@ setup() {
 	done
 	fails 2 cairn volume prune
 	fails 2 cairn volume rm
+	fails 2 cairn volume rm first ../steps
+	says "'../steps' is no name of a volume"
 	fails 2 cairn volume ls x
 }
 
