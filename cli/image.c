@@ -78,7 +78,7 @@ static struct err *fetch(struct store *store, const char *text, const struct pla
 	TRY(network_open(how->network, ref.domain, &client));
 	shown = transfer_ui_new(how->shown);
 	opts.progress = transfer_ui_progress(shown);
-	TRY(fetch_image(store, client, text, &opts, &result));
+	TRY(network_named(fetch_image(store, client, text, &opts, &result), text));
 	*ret = result.target;
 	return NULL;
 }
