@@ -57,13 +57,18 @@ static struct err *make_mounts(struct execution *ex, struct plan_step *step, int
 	return script_wrap(err, ex->plan->recipe->script, &step->instruction->position);
 }
 
-/* With one id alone what a step makes is everybody's until it is said whose it is. */
+/* With one id alone what a step makes is everybody's until it is said whose it is. Where owners and devices may
+ * be recorded, a user other than root may not do it. */
 static struct err *settle_owners(const struct plan_step *step, int view_fd,
 				 const struct layer_stage *layer, const struct copies *copies)
 {
 	AUTO(user) struct user user = { 0 };
 
 	TRY(user_resolve(view_fd, str_of(step->user), &user));
+	if (user.uid)
+		TRY(err_wrap(owner_sift(layer->fs_fd, view_fd), "record owners"));
+	if (userns_mode() != USERNS_SINGLE)
+		return NULL;
 	return err_wrap(owner_settle(layer->fs_fd, view_fd, copies, user.uid, user.gid),
 			"record owners");
 }
@@ -105,7 +110,8 @@ static struct err *do_run(struct execution *ex, struct plan_step *step, const st
 	TRY((ex->opts->run ? ex->opts->run : run_step)(&site, step, root_fd, ret_code));
 	TRY(script_wrap(mounted_settle(mounted, alone ? &copies : NULL), ex->plan->recipe->script,
 			&step->instruction->position));
-	return alone ? settle_owners(step, view_fd, layer, mounted ? &copies : NULL) : NULL;
+	return owner_recorded() ? settle_owners(step, view_fd, layer, mounted ? &copies : NULL) :
+				  NULL;
 }
 
 /* The ids of --chown: a number alone stands for the group, too; a name for its own group. */

@@ -8,7 +8,13 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "overlay/owner.h"
+
 #define OWNER_TEXT_SIZE 32
+
+/* On regular files and directories; on regular files. */
+#define OWNER_XATTR_OWNER OWNER_XATTR_PREFIX "owner"
+#define OWNER_XATTR_DEVICE OWNER_XATTR_PREFIX "device"
 
 /*
  * Each way back takes what the way there has made, and nothing else. What cannot be read, as a `len`

@@ -21,8 +21,8 @@
 #include "base/userns.h"
 #include "overlay/owner-private.h"
 
-#define OWNER OWNER_XATTR_PREFIX "owner"
-#define DEVICE OWNER_XATTR_PREFIX "device"
+#define OWNER OWNER_XATTR_OWNER
+#define DEVICE OWNER_XATTR_DEVICE
 #define CAPABILITY "security.capability"
 
 #define TEXT_SIZE OWNER_TEXT_SIZE
@@ -321,8 +321,9 @@ static void believe(const struct record *record, struct stat *st)
 	if (!alone && st->st_uid != 0)
 		return;
 	pthread_once(&maps_read, read_maps);
-	is_device =
-		S_ISREG(st->st_mode) && owner_parse_device(record->device, record->device_len, st);
+	/* What has been written to is no device any more, and loses nothing. */
+	is_device = S_ISREG(st->st_mode) && st->st_size == 0 &&
+		    owner_parse_device(record->device, record->device_len, st);
 	if (!record->has_owner)
 		return;
 	if (!alone && !is_device && is_mapped(&uid_map, record->uid) &&

@@ -14,8 +14,9 @@
  * overlayfs copies all three up with the file, and rename(2) keeps them: what a later step changes
  * keeps its owner. None of them enters or leaves a blob (overlay/xattr.h): whoever reads a tree asks
  * owner_stat(). As root of the machine nothing is recorded, and no record is read. In a namespace of several ids
- * a record counts only on a file that is root's (who writes them), and an owner only if one of the two ids is not
- * mapped there: whoever else owns a file can write attributes to it, and owners that are mapped are true ones.
+ * a record counts only on a file that is root's, and an owner only if one of the two ids is not mapped there:
+ * owners that are mapped are true ones. Everybody can write attributes to a file that he may write to, to root's,
+ * too, if its mode lets him: after a step of another user owner_sift() takes away what he could have written.
  */
 #ifndef OVERLAY_OWNER_H
 #define OVERLAY_OWNER_H
@@ -70,5 +71,13 @@ bool owner_forget_device(const char *path);
  */
 struct err *owner_settle(int fs_fd, int below_fd, const struct copies *copies, uid_t uid, gid_t gid)
 	MUST_USE;
+
+/*
+ * Take the records away that a step of another user than root could have forged in the upper directory `fs_fd`
+ * of its layer: all but those that the same name has below, and in a namespace of several ids those of root's
+ * files that nobody else may write to, which have been moved there. With one id alone every user may write
+ * everywhere: it is devices only, and what was moved keeps them. Before owner_settle().
+ */
+struct err *owner_sift(int fs_fd, int below_fd) MUST_USE;
 
 #endif

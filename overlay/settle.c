@@ -1,17 +1,21 @@
-/* overlay/settle.c - owner_settle() of overlay/owner.h. */
+/* overlay/settle.c - owner_settle() and owner_sift() of overlay/owner.h. */
 
 #include "overlay/owner.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 
 #include "base/err.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "base/userns.h"
 #include "base/vec.h"
 #include "overlay/copies.h"
+#include "overlay/owner-private.h"
 #include "overlay/walk.h"
 
 #define PATH_SIZE 320
@@ -164,4 +168,63 @@ struct err *owner_settle(int fs_fd, int below_fd, const struct copies *copies, u
 				     .path = BUF_INIT((size_t)2 * 4096) };
 
 	return walk(fs_fd, &opts, settle, &settling);
+}
+
+/* ---- what may be forged ---- */
+
+struct sifting {
+	int below_fd;
+	bool alone;
+};
+
+/* Take the record away unless what has the name below (-1: nothing has) has the same. */
+static struct err *sift_record(const char *path, const char *name, int below_fd)
+{
+	char record[64], other[64], below[64];
+	const ssize_t len = lgetxattr(path, name, record, sizeof(record));
+
+	if (len < 0 && errno != ERANGE) /* there is none */
+		return NULL;
+	snprintf(below, sizeof(below), "/proc/self/fd/%d", below_fd);
+	if (len >= 0 && below_fd >= 0 && getxattr(below, name, other, sizeof(other)) == len &&
+	    memcmp(record, other, (size_t)len) == 0)
+		return NULL;
+	return lremovexattr(path, name) < 0 ? err_sys("take a forged record away") : NULL;
+}
+
+static bool has_record(const char *path)
+{
+	return lgetxattr(path, OWNER_XATTR_DEVICE, NULL, 0) >= 0 ||
+	       lgetxattr(path, OWNER_XATTR_OWNER, NULL, 0) >= 0;
+}
+
+static struct err *sift(void *arg, const struct walk_entry *entry)
+{
+	const struct sifting *s = arg;
+	const mode_t type = type_of(entry);
+	char path[PATH_SIZE];
+	struct stat st;
+	AUTO(fd) int fd = -1;
+
+	name_it(path, entry);
+	if ((type != S_IFREG && type != S_IFDIR) || !has_record(path))
+		return NULL;
+	if (lstat(path, &st) < 0)
+		return err_sys("look at it");
+	if (!s->alone && st.st_uid == 0 && !(st.st_mode & (S_IWGRP | S_IWOTH)))
+		return NULL;
+	err_free(file_open(s->below_fd, entry->tar.path, O_PATH | O_NOFOLLOW, 0, FILE_NO_LINKS,
+			   &fd)); /* it need not be there */
+	if (s->alone)
+		return fd < 0 ? NULL : sift_record(path, OWNER_XATTR_DEVICE, fd);
+	TRY(sift_record(path, OWNER_XATTR_DEVICE, fd));
+	return sift_record(path, OWNER_XATTR_OWNER, fd);
+}
+
+struct err *owner_sift(int fs_fd, int below_fd)
+{
+	const struct walk_opts opts = { .flat = true, .bare = true, .below_fd = -1 };
+	struct sifting sifting = { .below_fd = below_fd, .alone = userns_mode() == USERNS_SINGLE };
+
+	return walk(fs_fd, &opts, sift, &sifting);
 }

@@ -276,7 +276,10 @@ give_program() {
 @test "a step under a USER forges no file of root's and no device" {
 	need setfattr
 	give_place
-	mkdir -m 777 tree/work
+	mkdir -m 777 tree/work tree/work/roots
+	echo content | tee tree/work/whole >tree/work/emptied && touch tree/work/empty
+	chmod 666 tree/work/whole tree/work/empt*
+	mknod -m 666 tree/work/null c 1 3 && mknod -m 644 tree/work/tty c 5 0
 	give_program setfattr
 	tar -C tree --sort=name --mtime=@0 --numeric-owner -cf there/tools.tar .
 	cat >there/Recipe <<-'EOF'
@@ -285,7 +288,11 @@ give_program() {
 		RUN cd /work && cp /bin/busybox su && chmod 4755 su && setfattr -n user.cairn.owner -v 0:0 su && \
 			mkdir d && setfattr -n user.cairn.owner -v 0:0 d && \
 			touch disk other && chmod 666 disk && setfattr -n user.cairn.device -v "b 8:0" disk && \
-			setfattr -n user.cairn.device -v "c 1:1" other && setfattr -n user.cairn.owner -v 0:6 other
+			setfattr -n user.cairn.device -v "c 1:1" other && setfattr -n user.cairn.owner -v 0:6 other && \
+			: >emptied && for name in whole emptied empty; do setfattr -n user.cairn.device -v "c 1:1" $name || exit; done && \
+			setfattr -n user.cairn.owner -v 70000:70000 roots && chmod 600 other && mv tty tty2
+		USER 0
+		RUN chown 0:0 /work/other && mv /work/null /work/null2
 	EOF
 	mkdir there/ctx && cp there/Recipe there/ctx && chmod -R a+rX there
 	for as in alone "user cairn"; do
@@ -296,10 +303,14 @@ give_program() {
 			$as export -o "$([ "$as" = alone ] || echo "$RL_HOME/")forged.tar" app
 		) >log 2>&1 || fail "$(tail -n 20 log)"
 		[ "$as" = alone ] && out=there/forged.tar || out=$RL_HOME/forged.tar
-		equal "$(tar --numeric-owner -tvf "$out" | awk '$6 ~ "^(./)?work/." {print $1, $2, $6}' | sed 's,[.]/,,' | sort)" "$(
-			printf '%s\n' "-rw-r--r-- 1000/1000 work/other" "-rw-rw-rw- 1000/1000 work/disk" \
-				"-rwsr-xr-x 1000/1000 work/su" "drwxr-xr-x 1000/1000 work/d/" | sort
+		# with one id all users may write to what root has, and say whose it is
+		[ "$as" = alone ] && roots=70000/70000 || roots=0/0
+		equal "$(tar --numeric-owner -tvf "$out" | awk '$NF ~ "^(./)?work/." {print $1, $2, $NF}' | sed 's,[.]/,,' | sort)" "$(
+			printf '%s\n' "-rw------- 0/0 work/other" "-rw-rw-rw- 1000/1000 work/disk" "-rwsr-xr-x 1000/1000 work/su" \
+				"drwxr-xr-x 1000/1000 work/d/" "drwxrwxrwx $roots work/roots/" "-rw-rw-rw- 0/0 work/"{whole,emptied,empty} \
+				"crw-rw-rw- 0/0 work/null2" "crw-r--r-- 0/0 work/tty2" | sort
 		)"
+		equal "$(tar -xOf "$out" work/whole ./work/whole 2>/dev/null)" content
 	done
 }
 

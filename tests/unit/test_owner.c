@@ -87,6 +87,7 @@ static void every_kind_has_its_owner(void)
 static void a_device_is_a_file_that_stands_for_it(void)
 {
 	struct stat st;
+	int fd;
 
 	MUST(is_ok(owner_make_device(tmp_fd, "null", S_IFCHR | 0620, makedev(1, 3))));
 	MUST(is_ok(owner_make_device(tmp_fd, "disk", S_IFBLK | 0600, makedev(254, 70000))));
@@ -97,6 +98,11 @@ static void a_device_is_a_file_that_stands_for_it(void)
 	st = seen("disk");
 	MUST(st.st_mode == (S_IFBLK | 0600) && st.st_rdev == makedev(254, 70000));
 	MUST(err_errno(owner_make_device(tmp_fd, "disk", S_IFBLK | 0600, 1)) == EEXIST);
+	/* what has been written to it is not lost */
+	MUST((fd = openat(tmp_fd, "disk", O_RDWR)) >= 0 && write(fd, "x", 1) == 1);
+	st = seen("disk");
+	MUST(S_ISREG(st.st_mode) && st.st_size == 1);
+	MUST(fstat(fd, &st) == 0 && is_ok(owner_stat(fd, &st)) && S_ISREG(st.st_mode));
 }
 
 /* A step can write what it likes there. */
