@@ -10,11 +10,13 @@
  *
  * All of them lead to the same layers: what a step leaves is an upper directory as
  * overlayfs spells it. Where that is not so: `copy` sees no file that was opened for writing and
- * not written, lets directories of the base be renamed, and writes to all names of a file of
- * several names (overlay/snapshot.h); fuse-overlayfs copies up another one of its names when one
- * is deleted or renamed, which then is in the layer, unchanged. A tree is a detached mount in each case, and nothing of it is left
- * when its descriptors are closed, by `kill -9` too; a copied one lies in a staging
- * directory of a lease.
+ * not written, lets directories of the base be renamed, writes to all names of a file of
+ * several names, and takes a name that goes and one that comes for one that was renamed
+ * (overlay/snapshot.h); fuse-overlayfs copies up another one of its names when one is
+ * deleted or renamed, which then is in the layer, unchanged, and loses set-id bits of
+ * directories (overlay/fuse-settle.c) and the group that they give. A tree is a detached mount in each case, and
+ * nothing of it is left when its descriptors are closed, by `kill -9` too; a copied one
+ * lies in a staging directory of a lease.
  *
  * Which one is taken is found by doing: a tiny stack is mounted on the store's own file
  * system, files in it are deleted and renamed, and what that left is read as a layer. The

@@ -5,6 +5,9 @@
  * changing the time of its directory; the program does not restore it. So a directory
  * that is in layers below, too, and got nothing but what was copied up, gets the time it had:
  * what was copied has an attribute that says so.
+ *
+ * Its copy of a directory lacks the set-id bits, which mkdir(2) does not take. They are given back
+ * where nothing else of the mode has changed: whoever changes the mode of a copy names them.
  */
 
 #include "overlay/fuse.h"
@@ -152,37 +155,47 @@ static struct err *settle_name(struct settling *s, struct level *level, const ch
 
 /* ---- directories ---- */
 
-/* The time that the directory has below, if it is there. */
-static bool find_below(const struct settling *s, struct timespec *ret)
+/* What the directory is below, if it is there. */
+static bool find_below(const struct settling *s, struct stat *ret)
 {
 	const char *path = s->path.len ? s->path.at : ".";
-	struct stat st;
 
 	for (size_t i = 0; i < s->lower_count; i++) {
 		AUTO(fd) int fd = -1;
 		struct err *err = file_open_dir(s->lower_fds[i], path, &fd);
 
-		if (!err && fstat(fd, &st) == 0) {
-			*ret = st.st_mtim;
+		if (!err && fstat(fd, ret) == 0)
 			return true;
-		}
 		err_free(err); /* this layer has none */
 	}
 	return false;
 }
 
+static struct err *restore_mode(const struct level *level, const struct stat *before)
+{
+	const mode_t lost = before->st_mode & (S_ISUID | S_ISGID);
+
+	if (!lost || (level->st.st_mode | lost) != before->st_mode)
+		return NULL;
+	return fchmod(level->fd, before->st_mode & 07777) < 0 ?
+		       err_sys("set the mode of a directory") :
+		       NULL;
+}
+
 static struct err *finish(const struct settling *s, const struct level *level, bool *ret_below)
 {
 	struct timespec times[2] = { level->st.st_atim, level->st.st_mtim };
-	struct timespec before;
+	struct stat before;
 
 	*ret_below = !level->opaque && find_below(s, &before);
-	if (*ret_below)
+	if (*ret_below) {
 		copies_add(s->copies, level->st.st_ino);
+		TRY(restore_mode(level, &before));
+	}
 	if (level->opaque)
 		TRY(whiteout_set_opaque(level->fd));
 	if (*ret_below && !level->changed)
-		times[1] = before;
+		times[1] = before.st_mtim;
 	return futimens(level->fd, times) < 0 ? err_sys("set the time of a directory") : NULL;
 }
 

@@ -20,7 +20,8 @@ teardown() {
 # (This mv copies a directory that overlayfs does not rename without its attributes: it has none.)
 recipe() {
 	need busybox setfattr
-	mkdir -p fs/{bin,tmp,links,gone,old/sub}
+	mkdir -p fs/{bin,tmp,links,gone,old/sub,group}
+	chmod 2755 fs/group
 	cp "$(command -v busybox)" fs/bin/busybox
 	for name in sh rm mv mkdir chmod ln test true sleep; do ln -sf busybox fs/bin/$name; done
 	echo a >fs/old/a
@@ -37,7 +38,7 @@ FROM scratch
 COPY fs /
 RUN rm -r /gone /old && mkdir /old && echo new >/old/new && test /links/1 -ef /links/2 && test -s /holes
 RUN --mount=type=cache,target=/cache echo c >/cache/f; echo x >/tmp/deep; mkdir -p /a/b/c && echo 1 >/a/b/c/1 && ln /a/b/c/1 /a/same && ln -s x /a/link
-RUN echo more >>/tmp/deep && echo more >>/keep && chmod 700 /a && rm /a/link && mkdir /a/link && echo 2 >/a/link/in
+RUN echo more >>/tmp/deep && echo more >>/keep && echo x >/group/new && chmod 700 /a && rm /a/link && mkdir /a/link && echo 2 >/a/link/in
 COPY fs/old /a/b
 RUN rm -rf /a/b/sub && mv /a /b && rm /tmp/deep && mkdir -p /etc && echo y >/etc/new
 WORKDIR /w/x
