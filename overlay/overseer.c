@@ -62,10 +62,13 @@ struct overseer {
 	sem_t begun;
 	int failure; /* of its beginning */
 	pthread_mutex_t lock;
-	struct errand
-		*waiting; /* guarded by lock, as the two below; owned, the first is the oldest */
+	pthread_cond_t unchanging; /* changes is 0 again */
+	/* guarded by lock: */
+	struct errand *waiting; /* owned, the first is the oldest */
 	unsigned waiting_count;
 	unsigned errands; /* threads that take what waits, and end when nothing does */
+	unsigned changes; /* of files of the layer that are being made */
+	bool ended;       /* no more of these: the layer is somebody else's now */
 };
 
 /* What a call asks for. */
@@ -258,13 +261,43 @@ static struct wish wish_of(const struct asked *call, const struct seccomp_data *
 	return by_path(data, call->what == ASK_CHOWN, call->narrow);
 }
 
+/* Unlike a way over other mounts, a change of the layer is waited for at the end. False if that has come. */
+static bool begin_change(struct overseer *overseer)
+{
+	bool may;
+
+	pthread_mutex_lock(&overseer->lock);
+	may = !overseer->ended;
+	overseer->changes += may;
+	pthread_mutex_unlock(&overseer->lock);
+	return may;
+}
+
+static void end_change(struct overseer *overseer)
+{
+	pthread_mutex_lock(&overseer->lock);
+	if (--overseer->changes == 0)
+		pthread_cond_broadcast(&overseer->unchanging);
+	pthread_mutex_unlock(&overseer->lock);
+}
+
+static void end_changes(struct overseer *overseer)
+{
+	pthread_mutex_lock(&overseer->lock);
+	overseer->ended = true;
+	while (overseer->changes > 0)
+		pthread_cond_wait(&overseer->unchanging, &overseer->lock);
+	pthread_mutex_unlock(&overseer->lock);
+}
+
 /* A change of owner, by who is told in the errand. */
-static int do_errand(const struct overseer *overseer, const struct errand *errand, bool near)
+static int do_errand(struct overseer *overseer, const struct errand *errand, bool near)
 {
 	const struct seccomp_notif *question = &errand->question;
 	const struct wish wish = wish_of(overseer_call(&question->data), &question->data);
 	AUTO(fd) int fd = -1;
 	struct statx st;
+	int result;
 
 	if (wish.invalid)
 		return -EINVAL;
@@ -275,13 +308,17 @@ static int do_errand(const struct overseer *overseer, const struct errand *erran
 		return fd;
 	if (!is_ours(overseer, fd, "")) /* its owner does not matter */
 		return 0;
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_MODE, &st) < 0)
-		return -errno;
-	return change(fd, &st, &errand->who, wish.uid, wish.gid);
+	if (!begin_change(overseer))
+		return -EINTR;
+	result = statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_MODE, &st) < 0 ?
+			 -errno :
+			 change(fd, &st, &errand->who, wish.uid, wish.gid);
+	end_change(overseer);
+	return result;
 }
 
 /* In the first thread: an answer, or OVERSEER_FAR with an errand. */
-static int64_t answer(const struct overseer *overseer, const struct seccomp_notif *question,
+static int64_t answer(struct overseer *overseer, const struct seccomp_notif *question,
 		      struct errand *ret)
 {
 	const struct asked *call = overseer_call(&question->data);
@@ -330,6 +367,7 @@ static void release(struct overseer *overseer)
 	close(overseer->stop_fd);
 	close(overseer->listener_fd);
 	sem_destroy(&overseer->begun);
+	pthread_cond_destroy(&overseer->unchanging);
 	pthread_mutex_destroy(&overseer->lock);
 	free(overseer);
 }
@@ -481,8 +519,10 @@ static void answer_all(struct overseer *overseer)
 	bool more = true;
 
 	while (more) {
-		if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+		if (poll(fds, ARRAY_SIZE(fds), -1) < 0) {
+			more = errno == EINTR;
 			continue;
+		}
 		more = !fds[1].revents && !(fds[0].revents & (POLLHUP | POLLERR));
 		if (more && fds[0].revents & POLLIN)
 			more = serve(overseer, question);
@@ -551,10 +591,12 @@ struct err *overseer_start(int listener_fd, int root_fd, const gid_t *groups, si
 	};
 	sem_init(&overseer->begun, 0, 0);
 	pthread_mutex_init(&overseer->lock, NULL);
+	pthread_cond_init(&overseer->unchanging, NULL);
 	overseer->pretence = pretence_new(groups, group_count);
 	errno = start_thread(overseer);
 	if (errno) {
 		pretence_free(overseer->pretence);
+		pthread_cond_destroy(&overseer->unchanging);
 		pthread_mutex_destroy(&overseer->lock);
 		sem_destroy(&overseer->begun);
 		return err_sys("watch the owners of files");
@@ -572,6 +614,7 @@ void overseer_free(struct overseer *overseer)
 		return;
 	(void)!write(overseer->stop_fd, &one, sizeof(one));
 	pthread_join(overseer->thread, NULL);
+	end_changes(overseer);
 	pretence_free(overseer->pretence);
 	release(overseer);
 }

@@ -17,8 +17,8 @@
  *
  * A path that leads over another mount, which may be a hung one (NFS, FUSE), is looked up by another
  * thread: who asked waits, and so may others with such a path if there are more than 16; nobody else does, nor the
- * end of the step. If more than 1024 wait who comes next fails with EAGAIN. A working directory
- * on NFS is the exception: it is opened by the first thread.
+ * end of the step. If more than 1024 wait who comes next fails with EAGAIN. Exceptions are a working directory
+ * on NFS, and a path whose text lies in a mapped file of such a mount: the first thread opens and reads them.
  */
 #ifndef OVERLAY_OVERSEER_H
 #define OVERLAY_OVERSEER_H
@@ -41,7 +41,7 @@ struct seccomp_part overseer_filter(void);
  * more. `root_fd` is the step's root mount, borrowed for the call; its processes have these groups. */
 struct err *overseer_start(int listener_fd, int root_fd, const gid_t *groups, size_t group_count,
 			   struct overseer **ret) MUST_USE;
-/* Ends it: who still asks then is told that there is no such call. */
+/* Ends it: who still asks then is told that there is no such call, and no file of the layer is changed any more. */
 void overseer_free(struct overseer *overseer);
 DEFINE_AUTO(overseer)
 
