@@ -213,32 +213,47 @@ static void name_self(const struct walk *walk, const char *name, char target[sta
 			 number_of(walk->pid, "\nNSpid:", ours));
 }
 
-static int follow_link(struct walk *walk, int link_fd, const struct step *step)
+static int follow_text(struct walk *walk, int link_fd, const struct step *step)
 {
 	char target[PATH_MAX];
-	struct statfs fs;
+	const ssize_t len = readlinkat(link_fd, "", target, sizeof(target));
+
+	if (len <= 0)
+		return len < 0 ? -errno : -ENOENT;
+	if (len == sizeof(target))
+		return -ENAMETOOLONG;
+	target[len] = '\0';
+	return insert(walk, target, step);
+}
+
+static int follow_in_proc(struct walk *walk, int link_fd, const struct step *step)
+{
+	char target[PATH_MAX];
 	struct stat dir;
-	ssize_t len;
 	int failed;
 
-	if (++walk->links > LINKS_MAX)
-		return -ELOOP;
-	if (fstatfs(link_fd, &fs) < 0 || fstat(walk->at_fd, &dir) < 0)
+	if (fstat(walk->at_fd, &dir) < 0)
 		return -errno;
-	if (fs.f_type == PROC_SUPER_MAGIC && dir.st_ino != PROC_ROOT) {
+	if (dir.st_ino != PROC_ROOT) {
 		failed = follow_own(walk, step->name);
 		return failed || !step->wants_dir ? failed : check_dir(walk->at_fd);
 	}
-	if (fs.f_type == PROC_SUPER_MAGIC &&
-	    (strcmp(step->name, "self") == 0 || strcmp(step->name, "thread-self") == 0)) {
-		name_self(walk, step->name, target);
-		return insert(walk, target, step);
-	}
-	len = readlinkat(link_fd, "", target, sizeof(target));
-	if (len <= 0 || len == sizeof(target))
-		return len < 0 ? -errno : len ? -ENAMETOOLONG : -ENOENT;
-	target[len] = '\0';
+	if (strcmp(step->name, "self") != 0 && strcmp(step->name, "thread-self") != 0)
+		return follow_text(walk, link_fd, step);
+	name_self(walk, step->name, target);
 	return insert(walk, target, step);
+}
+
+static int follow_link(struct walk *walk, int link_fd, const struct step *step)
+{
+	struct statfs fs;
+
+	if (++walk->links > LINKS_MAX)
+		return -ELOOP;
+	if (fstatfs(link_fd, &fs) < 0)
+		return -errno;
+	return fs.f_type == PROC_SUPER_MAGIC ? follow_in_proc(walk, link_fd, step) :
+					       follow_text(walk, link_fd, step);
 }
 
 /* One name further. */
