@@ -89,6 +89,7 @@ struct err *image_fetch_open(struct store *store, const char *text, const char *
 	struct descriptor target;
 	struct reference ref;
 	AUTO(err) struct err *no_name = reference_parse(text, &ref);
+	AUTO(err) struct err *absent = NULL;
 	struct platform want;
 	struct err *err;
 
@@ -96,11 +97,14 @@ struct err *image_fetch_open(struct store *store, const char *text, const char *
 		err = image_find_open(store, text, platform, ret);
 		if (no_name || how->policy == PULL_NEVER || err_kind(err) != ERR_NOT_FOUND)
 			return err;
-		err_free(err); /* then it is fetched */
+		absent = err; /* then it is fetched */
 	}
 	if (platform)
 		TRY(option_refuse(platform_parse(platform, &want), "--platform"));
-	TRY(fetch(store, text, platform ? &want : NULL, how, &target));
+	err = fetch(store, text, platform ? &want : NULL, how, &target);
+	if (absent)
+		err = err_note(err, "%s", err_text(absent));
+	TRY(err);
 	return err_wrap(open_for(store, &target, platform ? &want : NULL, ret), "image %s", text);
 }
 

@@ -195,6 +195,7 @@ expect_codes() {
 		2|option --workdir: 'x' is not absolute|cairn run -w x base
 		125|no image 'absent'|cairn run --pull never absent
 		125|absent: |cairn run --offline absent
+		125|no image 'absent' in the store|cairn run --offline absent
 		125|'/nonexist' is not there|cairn run -v /nonexist:/x base true
 		125|'/nonexist' is not there|cairn run --mount type=bind,source=/nonexist,target=/x base true
 		125|'/dev/nonexist' is not there|cairn run --device /dev/nonexist base true
