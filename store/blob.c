@@ -87,6 +87,14 @@ struct err *blob_find(struct store *store, const struct digest *digest, bool *re
 	return NULL;
 }
 
+static struct err *damaged(const struct digest *digest)
+{
+	char text[DIGEST_TEXT_SIZE];
+
+	return err_note(err_new(ERR_CORRUPT, "blob %s is damaged", digest_format(digest, text)),
+			"build, pull or load the image again to write the blob anew");
+}
+
 struct err *blob_open(struct store *store, const struct digest *digest, int *ret_fd,
 		      uint64_t *ret_size)
 {
@@ -97,8 +105,9 @@ struct err *blob_open(struct store *store, const struct digest *digest, int *ret
 	struct stat st;
 
 	TRY(store_hold(store, &hold));
-	err = file_open(store->root_fd, store_hex_path("blobs/sha256/", digest, path), O_RDONLY, 0,
-			FILE_NO_LINKS, &fd);
+	/* a pipe in the place of a blob is not waited for */
+	err = file_open(store->root_fd, store_hex_path("blobs/sha256/", digest, path),
+			O_RDONLY | O_NONBLOCK, 0, FILE_NO_LINKS, &fd);
 	if (err_kind(err) == ERR_NOT_FOUND) {
 		err_free(err); /* told in the words of images */
 		return absent(digest);
@@ -106,6 +115,8 @@ struct err *blob_open(struct store *store, const struct digest *digest, int *ret
 	TRY(err);
 	if (fstat(fd, &st) < 0)
 		return err_sys("look at %s", path);
+	if (!S_ISREG(st.st_mode))
+		return damaged(digest);
 	TRY(pin_blob(store, digest));
 	*ret_fd = STEAL_FD(fd);
 	*ret_size = (uint64_t)st.st_size;
@@ -122,14 +133,6 @@ struct err *blob_has(struct store *store, const struct descriptor *blob, bool *r
 	return NULL;
 }
 
-static struct err *damaged(const struct digest *digest)
-{
-	char text[DIGEST_TEXT_SIZE];
-
-	return err_note(err_new(ERR_CORRUPT, "blob %s is damaged", digest_format(digest, text)),
-			"build, pull or load the image again to write the blob anew");
-}
-
 /* Whether the bytes of a blob are its own: false only if that is certain. `ret_fd` keeps its file
  * open. */
 static struct err *hash_blob(struct store *store, const struct digest *digest, int *ret_fd,
@@ -137,12 +140,21 @@ static struct err *hash_blob(struct store *store, const struct digest *digest, i
 {
 	AUTO(source) struct source *content = NULL;
 	AUTO(sink) struct sink *nowhere = sink_null();
+	char path[STORE_PATH_SIZE];
 	uint64_t size = 0;
 	int fd = -1;
 	struct err *err;
 
 	*ret_good = true;
-	TRY(blob_open(store, digest, ret_fd, &size));
+	err = blob_open(store, digest, ret_fd, &size);
+	if (err_kind(err) == ERR_CORRUPT) {
+		err_free(err); /* no file has bytes there */
+		TRY(file_open(store->root_fd, store_hex_path("blobs/sha256/", digest, path),
+			      O_PATH | O_NOFOLLOW, 0, FILE_NO_LINKS, ret_fd));
+		*ret_good = false;
+		return NULL;
+	}
+	TRY(err);
 	fd = fcntl(*ret_fd, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
 		return err_sys("open a blob");

@@ -21,7 +21,8 @@ struct err;
 struct sink;
 struct store;
 
-/* Open for reading and pin. ERR_NOT_FOUND "blob sha256:... is not in the store". */
+/* Open for reading and pin. ERR_NOT_FOUND "blob sha256:... is not in the store"; ERR_CORRUPT if what has its
+ * name is no regular file. */
 struct err *blob_open(struct store *store, const struct digest *digest, int *ret_fd,
 		      uint64_t *ret_size) MUST_USE;
 /* Whether it is there, with its size; pins it if so. `ret_size` may be NULL. */

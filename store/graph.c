@@ -235,7 +235,9 @@ static struct err *lead_from_value(struct graph *graph, uint32_t from, json_t *v
 /* Whether a blob is a document; layers are large or begin otherwise. */
 static struct err *open_document(struct graph *graph, const char *path, bool *ret, struct buf *text)
 {
-	AUTO(fd) int fd = openat(graph->store->root_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO(fd)
+	int fd =
+		openat(graph->store->root_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
 	char first = 0;
 
@@ -244,6 +246,9 @@ static struct err *open_document(struct graph *graph, const char *path, bool *re
 		return errno == ENOENT ? NULL : err_sys("open %s", path);
 	if (fstat(fd, &st) < 0)
 		return err_sys("look at %s", path);
+	if (!S_ISREG(st.st_mode))
+		return err_note(err_new(ERR_CORRUPT, "%s is not a regular file", path),
+				"'cairn check --repair' takes it away");
 	if (st.st_size == 0 || st.st_size > (off_t)IMAGE_DOCUMENT_MAX)
 		return NULL;
 	if (pread(fd, &first, 1, 0) < 0)

@@ -173,6 +173,32 @@ TEST(a_damaged_blob_is_noticed_and_mended_by_writing_it_again)
 	}
 }
 
+/* What no file is has no bytes: it is neither waited for nor kept. */
+TEST(a_pipe_or_a_directory_in_place_of_a_blob_is_damage)
+{
+	struct digest abc = digest_of(ABC_HEX);
+
+	for (int as_dir = 0; as_dir <= 1; as_dir++) {
+		AUTO(buf) struct buf text = BUF_INIT(100);
+		struct digest got;
+		bool good = true;
+
+		if (as_dir)
+			assert_int_equal(mkdirat(store_fd(store), ABC_PATH, 0700), 0);
+		else
+			assert_int_equal(mkfifoat(store_fd(store), ABC_PATH, 0600), 0);
+		assert_fails(blob_read(store, &abc, 100, &text), ERR_CORRUPT);
+		assert_ok(blob_verify(store, &abc, false, &good));
+		assert_false(good);
+		assert_int_equal(room_count("blobs/sha256"), 1);
+		assert_ok(blob_verify(store, &abc, true, &good));
+		assert_int_equal(room_count("blobs/sha256"), 0);
+		assert_ok(blob_put(store, STR("abc"), &got));
+		assert_ok(blob_read(store, &abc, 100, &text));
+		assert_int_equal(unlinkat(store_fd(store), ABC_PATH, 0), 0);
+	}
+}
+
 TEST(a_blob_in_doubt_goes_only_if_it_is_damaged)
 {
 	struct descriptor abc = { .digest = digest_of(ABC_HEX), .size = 3 };
@@ -433,6 +459,7 @@ int main(void)
 		ROOM_TEST(without_a_commit_nothing_remains),
 		ROOM_TEST(a_blob_that_is_there_keeps_its_file),
 		ROOM_TEST(a_damaged_blob_is_noticed_and_mended_by_writing_it_again),
+		ROOM_TEST(a_pipe_or_a_directory_in_place_of_a_blob_is_damage),
 		ROOM_TEST(a_blob_in_doubt_goes_only_if_it_is_damaged),
 		ROOM_TEST(a_large_blob_is_hashed_on_its_way),
 		ROOM_TEST(a_large_blob_that_was_cut_is_replaced),
