@@ -212,8 +212,8 @@ static void emit_to_journal(void *self, const struct build_event *event)
 /* Begin the journal; without one the build goes on. */
 static void begin_journal(struct build *build)
 {
-	struct err *err = build->opts.documents ? NULL :
-						  journal_begin(build->store, &build->journal);
+	struct err *err =
+		build->opts.documents ? NULL : journal_begin(build->store, &build->journal);
 
 	if (err) {
 		log_warn("this build keeps no logs: %s", err_text(err));

@@ -117,8 +117,9 @@ struct build_opts {
 	const struct volumes *volumes; /* -v; borrowed; NULL: none */
 	struct strings mounts; /* --mount, as builder/mount.h reads them: of every RUN; borrowed */
 	struct strings hosts;  /* lines for /etc/hosts of every RUN, builder/hosts.h; borrowed */
-	uint64_t log_limit;    /* of the output of each RUN, in bytes; 0: CLIP_USUAL (builder/clip.h) */
-	uint64_t shm_size;     /* of /dev/shm of every RUN, in bytes; 0: the usual */
+	uint64_t
+		log_limit; /* of the output of each RUN, in bytes; 0: CLIP_USUAL (builder/clip.h) */
+	uint64_t shm_size; /* of /dev/shm of every RUN, in bytes; 0: the usual */
 	const struct ulimits *ulimits;             /* --ulimit; borrowed; NULL: none */
 	const struct sandbox_security *security;   /* of every RUN; borrowed; NULL: the usual */
 	const struct sandbox_resources *resources; /* of every RUN; borrowed; NULL: the usual */
@@ -148,7 +149,7 @@ struct build_opts {
 	size_t output_count;
 	/* --print-sandbox: nothing is built, and a document for each RUN is appended; borrowed. NULL: build */
 	struct json_t *documents;
-	struct strings described; /* of these lines and stages; borrowed; none: of all */
+	struct strings described;          /* of these lines and stages; borrowed; none: of all */
 	const struct build_events *events; /* NULL: silence */
 	mode_t user_umask;                 /* for what is written outside the store */
 };

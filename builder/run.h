@@ -24,7 +24,8 @@ struct ulimits;
 struct run_site {
 	struct sandbox *sandbox;
 	atomic_flag *network_told; /* set once it was said that the network is the host's */
-	atomic_uint *isolation_told; /* ways that were told of, run_step()'s own; NULL: nobody is told */
+	atomic_uint *
+		isolation_told; /* ways that were told of, run_step()'s own; NULL: nobody is told */
 	struct store *store;
 	const struct build_events *events;
 	struct journal *journal;

@@ -230,7 +230,7 @@ struct err *xattrs_transfer_record(int from_dir, const char *name, int to_dir)
 		return errno == ENODATA || errno == EOPNOTSUPP ? NULL : err_sys("read its owner");
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", to_dir, name);
 	return lsetxattr(path, record, value, (size_t)len, 0) < 0 ? err_sys("record its owner") :
-								   NULL;
+								    NULL;
 }
 
 struct err *xattrs_escape(int fd)

@@ -148,7 +148,8 @@ static void load(int fd)
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	err_free(archive_load(store, path, "docker.io/library/x:latest", NULL, &list)); /* may fail */
+	err_free(archive_load(store, path, "docker.io/library/x:latest", NULL,
+			      &list)); /* may fail */
 	vec_foreach (&list, loaded)
 		check(loaded);
 }
