@@ -53,25 +53,35 @@ static uint64_t mount_id(const struct step *step, int fd, const char *target)
 	return st.stx_mnt_id;
 }
 
+/* Open what stands at a place that was to be made: another step that has the same mount may have been
+ * first. A link is no place: it leads to nothing, or it would have been followed. */
+static int open_point(int parent_fd, const char *name)
+{
+	int fd = openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || (fstat(fd, &st) == 0 && !S_ISLNK(st.st_mode)))
+		return fd;
+	close(fd);
+	errno = EEXIST;
+	return -1;
+}
+
 /* Make `path`, whose last component is missing in `parent_fd`: a directory, or an empty file. */
 static int make_point(const struct step *step, int parent_fd, char *path, bool directory)
 {
 	const char *name = strrchr(path, '/') + 1;
-	int fd;
+	mode_t mode = directory ? S_IFDIR | 0755 : S_IFREG | 0644;
+	int failed;
 
 	if (mount_id(step, parent_fd, path) == mount_id(step, step->root_fd, path)) {
 		errno = ENOENT;
 		return -1;
 	}
-	if (directory)
-		return mkdirat(parent_fd, name, 0755) < 0 ?
-			       -1 :
-			       openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	fd = openat(parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	if (fd < 0)
+	failed = directory ? mkdirat(parent_fd, name, mode) : mknodat(parent_fd, name, mode, 0);
+	if (failed && errno != EEXIST)
 		return -1;
-	close(fd);
-	return openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	return open_point(parent_fd, name);
 }
 
 /* Open `path`, which begins with a slash; the text is cut on the way and mended again. */
