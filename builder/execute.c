@@ -369,3 +369,18 @@ struct err *execute_stack(struct plan *plan, struct plan_stage *stage, struct st
 	execution_free(&ex);
 	return err;
 }
+
+struct err *execute_enter(struct plan *plan, struct err *(*enter)(struct execution *ex, void *self),
+			  void *self)
+{
+	const struct execute_opts opts = { 0 };
+	struct execution ex;
+	struct err *err;
+
+	execution_init(&ex, plan, &opts);
+	err = prepare_sandbox(&ex);
+	if (!err)
+		err = enter(&ex, self);
+	execution_free(&ex);
+	return err;
+}

@@ -50,6 +50,12 @@ struct err *execute(struct plan *plan, const struct execute_opts *opts) MUST_USE
  * doing anything. After execute_lookup(). ERR_NOT_FOUND if it means none. */
 struct err *execute_describe(struct plan *plan, struct json_t *documents) MUST_USE;
 
+/* Call `enter` with an execution of the plan that has a sandbox, where the steps of the plan that are needed and
+ * not cached could run. Nothing is run by itself. */
+struct execution;
+struct err *execute_enter(struct plan *plan, struct err *(*enter)(struct execution *ex, void *self),
+			  void *self) MUST_USE;
+
 /* The layers of a stage at its end, open. After execute(). */
 struct err *execute_stack(struct plan *plan, struct plan_stage *stage, struct stack *ret) MUST_USE;
 

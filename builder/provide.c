@@ -17,6 +17,7 @@
 #include "builder/build.h"
 #include "builder/copy.h"
 #include "builder/events.h"
+#include "builder/keep_failed.h"
 #include "builder/mounts.h"
 #include "builder/plan-private.h"
 #include "builder/run.h"
@@ -90,28 +91,59 @@ struct run_site execution_run_site(struct execution *ex, const struct mounts *mo
 				  .mounts = mounts };
 }
 
+/* What the command wrote becomes a layer, as far as that is done while it is mounted. */
+static struct err *settle_run(struct execution *ex, struct plan_step *step, int view_fd,
+			      const struct layer_stage *layer, struct mounted *mounted)
+{
+	const bool alone = userns_mode() == USERNS_SINGLE;
+	AUTO(copies) struct copies copies = { 0 };
+
+	TRY(script_wrap(mounted_settle(mounted, alone ? &copies : NULL), ex->plan->recipe->script,
+			&step->instruction->position));
+	return owner_recorded() ? settle_owners(step, view_fd, layer, mounted ? &copies : NULL) :
+				  NULL;
+}
+
+/* A command that has failed, and was not stopped: what it left may be looked at. */
+static struct err *after_failure(struct execution *ex, struct failed_run *failed, int view_fd,
+				 struct mounted *owned, int owned_root_fd, struct err *err)
+{
+	AUTO(mounted) struct mounted *mounted = owned;
+	AUTO(fd) int root_fd = owned_root_fd;
+	AUTO(err) struct err *unsettled = NULL;
+
+	if (!failed->code || ex->opts->run)
+		return err;
+	unsettled = settle_run(ex, failed->step, view_fd, failed->layer, mounted);
+	close(STEAL_FD(root_fd)); /* nothing is mounted on a layer that is sealed */
+	mounted_free(STEAL(mounted));
+	return unsettled ? err_note(err, "\nWhat it left is not kept: %s", err_text(unsettled)) :
+			   keep_failed(ex, failed, err);
+}
+
 static struct err *do_run(struct execution *ex, struct plan_step *step, const struct stack *stack,
-			  int view_fd, const struct layer_stage *layer, int *ret_code)
+			  int view_fd, struct layer_stage *layer, int *ret_code)
 {
 	AUTO(mounts) struct mounts mounts = { 0 };
 	const struct idmap *idmap = step->insecure ? NULL : ex->idmap;
 	struct stack mapped = *stack; /* borrows the layers */
 	struct run_site site = execution_run_site(ex, &mounts);
-	const bool alone = userns_mode() == USERNS_SINGLE;
-	AUTO(copies) struct copies copies = { 0 };
 	AUTO(mounted) struct mounted *mounted = NULL;
 	AUTO(fd) int root_fd = -1;
+	struct err *err;
 
 	TRY(make_mounts(ex, step, view_fd, &idmap, &mounts));
 	site.idmap = mapped.idmap = idmap;
 	mapped.trees = ex->trees;
 	TRY(stack_mount(&mapped, layer, &ex->skeleton, mounts_points_fd(&mounts), &root_fd,
 			&mounted));
-	TRY((ex->opts->run ? ex->opts->run : run_step)(&site, step, root_fd, ret_code));
-	TRY(script_wrap(mounted_settle(mounted, alone ? &copies : NULL), ex->plan->recipe->script,
-			&step->instruction->position));
-	return owner_recorded() ? settle_owners(step, view_fd, layer, mounted ? &copies : NULL) :
-				  NULL;
+	err = (ex->opts->run ? ex->opts->run : run_step)(&site, step, root_fd, ret_code);
+	if (!err)
+		return settle_run(ex, step, view_fd, layer, mounted);
+	mounts_release(&mounts); /* a cache is free again, and copies are not copied */
+	mounts = (struct mounts){ 0 };
+	return after_failure(ex, &(struct failed_run){ step, stack, layer, idmap, *ret_code },
+			     view_fd, STEAL(mounted), STEAL_FD(root_fd), err);
 }
 
 /* The ids of --chown: a number alone stands for the group, too; a name for its own group. */
@@ -297,7 +329,7 @@ static struct err *do_workdir(struct plan_step *step, int view_fd, const struct 
 /* Do the work of a step in a fresh layer. Errors get their place here; run_step() has given its
  * own. */
 static struct err *work(struct execution *ex, struct plan_step *step, const struct stack *stack,
-			int view_fd, const struct layer_stage *layer, int *ret_code)
+			int view_fd, struct layer_stage *layer, int *ret_code)
 {
 	struct err *err;
 

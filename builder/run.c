@@ -237,11 +237,6 @@ static struct err *tell_isolation(const struct run_site *site, const struct plan
 		[USERNS_RANGES] = "ranges",
 		[USERNS_SINGLE] = "single",
 	};
-	static const char *const networks[] = {
-		[SANDBOX_NETWORK_HOST] = "host",
-		[SANDBOX_NETWORK_NONE] = "none",
-		[SANDBOX_NETWORK_PRIVATE] = "private",
-	};
 	const unsigned way = 1U << (2 * network + (site->idmap ? 1 : 0));
 	enum driver driver;
 
@@ -253,7 +248,7 @@ static struct err *tell_isolation(const struct run_site *site, const struct plan
 			    .kind = EVENT_ISOLATION,
 			    .step = step->number,
 			    .userns = site->idmap ? "private" : users[userns_mode()],
-			    .network = networks[network],
+			    .network = sandbox_network_names[network],
 			    .carrier = network == SANDBOX_NETWORK_PRIVATE ?
 					       sandbox_network_carrier(site->sandbox, site->idmap) :
 					       NULL,
@@ -342,6 +337,28 @@ struct err *run_describe(const struct run_site *site, struct plan_step *step, in
 	TRY(choose_network(site, step, &spec.network));
 	make_spec(site, step, &user, &env, &spec);
 	return sandbox_describe(site->sandbox, &spec, ret);
+}
+
+struct err *run_visit(const struct run_site *site, struct plan_step *step, int root_fd,
+		      const struct run_visit *visit)
+{
+	struct sandbox_spec spec = SANDBOX_SPEC_INIT;
+	AUTO(user) struct user user = { 0 };
+	AUTO(strings) struct strings env = { 0 }, argv = { 0 };
+	struct err *err;
+
+	TRY(user_resolve(root_fd, str_of(step->user), &user));
+	TRY(choose_network(site, step, &spec.network));
+	strings_copy(&argv, visit->argv);
+	make_spec(site, step, &user, &env, &spec);
+	vec_foreach (visit->env, pair)
+		set_variable(&env, *pair);
+	spec.argv = strings_argv(&argv);
+	spec.envp = strings_argv(&env);
+	spec.root_fd = root_fd;
+	err = visit->run(visit->self, site->sandbox, &spec);
+	wipe(&env);
+	return err;
 }
 
 /* A step that failed for want of space often says so badly, or not at all: have a look. */

@@ -17,8 +17,10 @@ struct json_t;
 struct journal;
 struct mounts;
 struct sandbox;
+struct sandbox_spec;
 struct script;
 struct store;
+struct strings;
 struct ulimits;
 
 struct run_site {
@@ -46,6 +48,20 @@ struct run_site {
  * so meanwhile. */
 struct err *run_step(const struct run_site *site, struct plan_step *step, int root_fd,
 		     int *ret_code) MUST_USE;
+
+/* A step that somebody enters, in place of its command. */
+struct run_visit {
+	const struct strings *argv; /* what runs instead */
+	const struct strings
+		*env; /* "NAME=value" besides its own; "TERM=..." is only the usual one */
+	/* Start it and see to its end. `spec` is complete but for what its output and input are. */
+	struct err *(*run)(void *self, struct sandbox *sandbox, struct sandbox_spec *spec);
+	void *self;
+};
+
+/* Let `visit` run a command in the merged root `root_fd` as run_step() would; nothing is logged. */
+struct err *run_visit(const struct run_site *site, struct plan_step *step, int root_fd,
+		      const struct run_visit *visit) MUST_USE;
 
 /* The step as it would run, as a document (sandbox_describe()); a new object. Its user is looked up in
  * `view_fd`, what lies below it as far as that is there: one who is not known is nobody, and that is

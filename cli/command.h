@@ -43,6 +43,7 @@ struct cli_command {
 	size_t values_size; /* of the struct that the options fill; it starts as zeros */
 	unsigned min_operands, max_operands;
 	bool first_operand_ends; /* see struct option_rules */
+	bool keeps_dashes;       /* likewise */
 	enum completion completes;
 	bool hidden; /* works, but is not listed */
 	struct err *(*run)(struct cli *cli, void *values, struct strings *operands);

@@ -34,6 +34,7 @@ extern const struct cli_command command_pull;
 extern const struct cli_command command_push;
 extern const struct cli_command command_rmi;
 extern const struct cli_command command_run;
+extern const struct cli_command command_shell;
 extern const struct cli_command command_save;
 extern const struct cli_command command_tag;
 extern const struct cli_command command_version;

@@ -24,6 +24,7 @@
 const struct cli_command *const commands[] = {
 	&command_build,
 	&command_run,
+	&command_shell,
 	&command_images,
 	&command_inspect,
 	&command_history,

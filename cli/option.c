@@ -213,6 +213,8 @@ struct err *option_parse(const struct option_set *sets, size_t set_count, char *
 			only_operands = only_operands || (rules && rules->first_operand_ends);
 		} else if (strcmp(word, "--") == 0) {
 			only_operands = true;
+			if (rules && rules->keeps_dashes)
+				strings_push(operands, word);
 		} else if (word[1] == '-') {
 			TRY(read_long(&reader, word + 2));
 		} else {

@@ -110,6 +110,8 @@ struct option_rules {
 	/* What stands behind the first operand is an operand too, whatever it looks like: for
 	 * `run NAME COMMAND...`, and for options before the name of a command. */
 	bool first_operand_ends;
+	/* "--", where it ends the options, is an operand too: for `shell STEP -- COMMAND...`. */
+	bool keeps_dashes;
 };
 
 /* Read `argv` (without the program's name, NULL-terminated) into the sets, which are searched in

@@ -91,7 +91,8 @@ static struct err *run_with(const struct cli_command *command, struct cli *cli, 
 		{ command->options, command->option_count, values },
 		{ global_options, global_option_count, cli },
 	};
-	const struct option_rules rules = { .first_operand_ends = command->first_operand_ends };
+	const struct option_rules rules = { .first_operand_ends = command->first_operand_ends,
+					    .keeps_dashes = command->keeps_dashes };
 	AUTO(strings) struct strings operands = { 0 };
 	struct err *err = option_parse(sets, ARRAY_SIZE(sets), argv, &rules, &operands);
 

@@ -87,7 +87,7 @@ static struct err *parse_kinds(struct str names, unsigned *ret)
 		if (!bit)
 			return err_new(ERR_INVALID,
 				       "no kind '%.*s': there are image, step, web, mount, git, "
-				       "context, log, partial and hint",
+				       "context, log, partial, hint and failed",
 				       STR_ARG(name));
 		*ret |= bit;
 	}

@@ -17,6 +17,14 @@
 #include "overlay/sandbox-private.h"
 #include "overlay/spawner-private.h"
 
+const char *const sandbox_network_names[] = {
+	[SANDBOX_NETWORK_HOST] = "host",
+	[SANDBOX_NETWORK_NONE] = "none",
+	[SANDBOX_NETWORK_PRIVATE] = "private",
+	[SANDBOX_NETWORK_DEFAULT] = "default",
+	NULL,
+};
+
 void sandbox_resolve(struct sandbox *sandbox, const struct resolver_wishes *wishes)
 {
 	sandbox->wishes = *wishes;

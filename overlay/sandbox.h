@@ -71,6 +71,8 @@ enum sandbox_network {
 	SANDBOX_NETWORK_DEFAULT, /* private if there can be one, else the host's; not for a step */
 };
 
+extern const char *const sandbox_network_names[]; /* NULL-terminated */
+
 /* What is to be in the resolv.conf of every step from here on in the place of what the host's says,
  * before the first one. Borrowed while the sandbox lives. */
 struct resolver_wishes;

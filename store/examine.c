@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "store/blob.h"
 #include "store/examine-private.h"
+#include "store/failed-private.h"
 #include "store/image.h"
 #include "store/index-private.h"
 #include "store/meta-private.h"
@@ -455,6 +456,30 @@ static struct err *examine_steps(struct examine *exam)
 	return NULL;
 }
 
+/* What is wrong with the record of a failed step: its layers may be gone, which shows when it is entered. */
+static struct err *judge_failed(struct examine *exam, const char *path, struct verdict *ret)
+{
+	AUTO(buf) struct buf text = BUF_INIT(FAILED_MAX);
+	AUTO(failed_step) struct failed_step step = { 0 };
+	AUTO(err) struct err *err = NULL, *why = NULL;
+	char layer[STORE_PATH_SIZE];
+	bool found = false;
+
+	TRY(store_read_or_why(exam->store, path, FAILED_MAX - 1, &text, &found, &why));
+	if (why)
+		judge_text(ret, err_text(why));
+	if (!found || is_unflushed(&text, ret))
+		return NULL;
+	err = failed_parse(buf_str(&text), &step);
+	if (err)
+		judge_text(ret, err_text(err));
+	else if (step.lid[0] && store_is_gone(exam->store, meta_path(step.lid, ".", layer))) {
+		ret->what = xasprintf("its layer %s is not in the store", step.lid);
+		ret->harmless = true;
+	}
+	return NULL;
+}
+
 static struct err *judge_partial(struct examine *exam, const char *path, struct verdict *ret)
 {
 	struct digest digest;
@@ -594,6 +619,7 @@ static struct err *examine_rest(struct examine *exam)
 {
 	TRY(examine_steps(exam));
 	TRY(examine_records(exam, "web", "file of the web", judge_web));
+	TRY(examine_records(exam, "failed", "failed step", judge_failed));
 	TRY(examine_records(exam, "partial", "download", judge_partial));
 	TRY(examine_links(exam));
 	return examine_view(exam);

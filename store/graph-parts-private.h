@@ -9,14 +9,17 @@
 
 #include "store/graph-private.h"
 
+struct strings;
+
 /* A holder as it lies in the store. */
 struct holder_found {
 	enum holder_kind kind;
-	const char *path; /* copied */
-	struct stat st;   /* of it: what it takes, and when it was last used */
-	bool settled;     /* when `st` was asked for, and it was read after that */
-	const char *name; /* of an image with one, borrowed for the call */
-	char keeps[66];   /* "L<lid>" or "B<hex>"; "" for nothing */
+	const char *path;             /* copied */
+	struct stat st;               /* of it: what it takes, and when it was last used */
+	bool settled;                 /* when `st` was asked for, and it was read after that */
+	const char *name;             /* of an image with one, borrowed for the call */
+	char keeps[66];               /* "L<lid>" or "B<hex>"; "" for nothing */
+	const struct strings *layers; /* and these lids, borrowed for the call; NULL: none */
 };
 
 /* The object of this kind ('L', 'B', or 'U' for a layer that is not trusted) and name, plus one; 0: none.

@@ -364,6 +364,20 @@ static struct err *find_kept(struct graph *graph, const struct holder_found *fou
 	return NULL;
 }
 
+/* The holder keeps these layers, too. */
+static struct err *hold_layers(struct graph *graph, struct holder *holder,
+			       const struct strings *lids)
+{
+	vec_foreach (lids, lid) {
+		uint32_t at;
+
+		TRY(seek(graph, 'L', *lid, &at));
+		if (at)
+			TRY(hold(graph, holder, at - 1));
+	}
+	return NULL;
+}
+
 struct err *graph_add_holder(struct graph *graph, const struct holder_found *found)
 {
 	const uint32_t index = (uint32_t)graph->holders.len;
@@ -387,7 +401,9 @@ struct err *graph_add_holder(struct graph *graph, const struct holder_found *fou
 	holder->bytes = (uint64_t)found->st.st_blocks * BLOCK;
 	graph->stamp++;
 	graph->read++;
-	return kept ? hold(graph, holder, kept - 1) : NULL;
+	if (kept)
+		TRY(hold(graph, holder, kept - 1));
+	return found->layers ? hold_layers(graph, holder, found->layers) : NULL;
 }
 
 bool graph_knows(const struct graph *graph, const char *path, ino_t inode,

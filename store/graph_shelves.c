@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "store/failed-private.h"
 #include "store/ref-private.h"
 #include "store/step-private.h"
 #include "store/store-private.h"
@@ -125,6 +126,23 @@ static struct err *read_web(struct graph *graph, struct holder_found *found)
 	return NULL;
 }
 
+/* It keeps what lies below the step as well: without that it is nothing. */
+static struct err *add_failed(struct graph *graph, struct holder_found *found)
+{
+	AUTO(buf) struct buf text = BUF_INIT(FAILED_MAX);
+	AUTO(err) struct err *err = NULL;
+	AUTO(failed_step) struct failed_step step = { 0 };
+	bool is_there;
+
+	TRY(store_read(graph->store, found->path, FAILED_MAX, &text, &is_there));
+	err = failed_parse(buf_str(&text), &step);
+	if (!err && step.lid[0])
+		snprintf(found->keeps, sizeof(found->keeps), "L%s", step.lid);
+	if (!err)
+		found->layers = &step.below;
+	return graph_add_holder(graph, found);
+}
+
 static struct err *read_holder(struct graph *graph, struct holder_found *found)
 {
 	bool is_holder = true;
@@ -144,6 +162,8 @@ static struct err *read_holder(struct graph *graph, struct holder_found *found)
 	case HOLDER_WEB:
 		TRY(read_web(graph, found));
 		break;
+	case HOLDER_FAILED:
+		return add_failed(graph, found);
 	default:
 		break;
 	}
@@ -249,6 +269,7 @@ static void add_all_shelves(struct graph *graph)
 {
 	add_shelf(graph, "refs", HOLDER_NAME);
 	add_shelf(graph, "web", HOLDER_WEB);
+	add_shelf(graph, "failed", HOLDER_FAILED);
 	for (unsigned i = 0; i < 256; i++) {
 		char path[16];
 

@@ -24,6 +24,7 @@
 #include "base/err.h"
 #include "base/lock.h"
 #include "store/cache_dir.h"
+#include "store/failed.h"
 #include "store/graph-private.h"
 #include "store/journal.h"
 #include "store/record-private.h"
@@ -61,6 +62,7 @@ const char *holder_kind_name(enum holder_kind kind)
 		[HOLDER_MOUNT] = "mount",     [HOLDER_GIT] = "git",
 		[HOLDER_CONTEXT] = "context", [HOLDER_LOG] = "log",
 		[HOLDER_PARTIAL] = "partial", [HOLDER_HINT] = "hint",
+		[HOLDER_FAILED] = "failed",
 	};
 
 	return names[kind];
@@ -245,6 +247,8 @@ static struct err *drop(struct prune *prune, struct holder *holder, bool *ret_go
 		return cache_dir_drop(prune->store, name, ret_gone);
 	case HOLDER_LOG:
 		return journal_drop(prune->store, name, ret_gone);
+	case HOLDER_FAILED:
+		return failed_drop(prune->store, name, ret_gone);
 	case HOLDER_GIT:
 	case HOLDER_PARTIAL:
 		TRY(try_single(prune, holder->path, &single, ret_gone));

@@ -32,6 +32,7 @@ enum holder_kind {
 	HOLDER_LOG,     /* events and output of a build */
 	HOLDER_PARTIAL, /* a download that broke off */
 	HOLDER_HINT,    /* where else a blob is */
+	HOLDER_FAILED,  /* a step that failed, and what it had written */
 	HOLDER_KINDS,
 };
 

@@ -17,6 +17,7 @@
  *	tmp/<lease>/          staging of that process
  *	partial/<hex>         a blob that is still being fetched, or was when its maker died (store/blob.h)
  *	elsewhere/<hex>       store/elsewhere.h; lost without harm
+ *	failed/<id>           store/failed.h; lost without harm
  *	git/<hex>/            builder/git_cache.h; lost without harm
  *	web/<hex>             store/web_record.h; lost without harm
  *	trash/                taken out of view, being deleted

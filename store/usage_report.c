@@ -35,6 +35,7 @@ static const struct place places[] = {
 	{ "contexts", HOLDER_CONTEXT, -1 },
 	{ "partial", HOLDER_PARTIAL, -1 },
 	{ "elsewhere", HOLDER_HINT, -1 },
+	{ "failed", HOLDER_FAILED, -1 },
 	{ "refs", HOLDER_NAME, -1 },
 	{ "ids", HOLDER_IMAGE, -1 },
 	{ "volumes", -1, -1 },

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "store/failed-private.h"
 #include "store/meta-private.h"
 #include "store/record-private.h"
 #include "store/ref-private.h"
@@ -86,6 +87,22 @@ static void fuzz_web(struct str body)
 	check(str_equal(buf_str(&text), buf_str(&again)));
 }
 
+static void fuzz_failed(struct str body)
+{
+	AUTO(failed_step) struct failed_step step = { 0 };
+	AUTO(buf) struct buf text = BUF_INIT(SIZE_CEILING);
+	AUTO(buf) struct buf again = BUF_INIT(SIZE_CEILING);
+	AUTO(err) struct err *err = NULL;
+
+	buf_add_str(&text, body);
+	check_ok(record_seal(&text));
+	err = failed_parse(buf_str(&text), &step);
+	if (err)
+		return;
+	check_ok(failed_format(&step, &again));
+	check(str_equal(buf_str(&text), buf_str(&again)));
+}
+
 static void fuzz_ref(struct str text)
 {
 	struct ref ref = { .name = NULL }, again = { .name = NULL };
@@ -113,6 +130,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0 || size > SIZE_CEILING / 2)
 		return 0;
+	if (data[0] == 'F') {
+		fuzz_failed(rest);
+		return 0;
+	}
 	switch (data[0] % 4) {
 	case 0:
 		fuzz_meta(rest);

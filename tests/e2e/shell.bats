@@ -1,0 +1,240 @@
+# tests/e2e/shell.bats - what a step that failed leaves, and how it is entered.
+
+load helper
+
+setup_file() {
+	export BASE_ROOT=$BATS_FILE_TMPDIR/base BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR
+	command -v busybox >/dev/null || return 0
+	make_rootfs "$BATS_FILE_TMPDIR/rootfs.tar"
+	cairn --root "$BASE_ROOT" import "$BATS_FILE_TMPDIR/rootfs.tar" base
+}
+
+setup() {
+	need busybox jq
+	need_root
+	export CAIRN_ROOT=$BATS_TEST_TMPDIR/store NO_COLOR=1
+	cd "$BATS_TEST_TMPDIR" || return 1
+	cp -a "$BASE_ROOT" "$CAIRN_ROOT"
+	mkdir ctx
+}
+
+teardown() {
+	[ ! -d "$CAIRN_ROOT" ] || no_leases
+}
+
+# recipe: the Recipe of the context, from standard input.
+recipe() {
+	cat >ctx/Recipe
+}
+
+broken() {
+	recipe <<-'END'
+		FROM base AS app
+		ENV COLOUR=blue
+		WORKDIR /work
+		RUN echo one >before
+		USER user
+		RUN echo two >/tmp/left && rm -f /etc/group; busybox tail /tmp/left; exit 3
+	END
+	fails 1 build ctx
+	says "'cairn shell' enters it"
+}
+
+@test "a failed step is entered with its files, environment, user and directory" {
+	broken
+	run -0 --separate-stderr cairn shell -- sh -c 'cat /tmp/left before; echo $COLOUR $HOME; id -u; pwd'
+	equal "$output" "$(printf 'two\none\nblue /home/user\n1000\n/work')"
+	[[ $stderr == *"step #3 of stage app"*"exit code 3"* ]]
+	run -7 cairn shell -- sh -c 'exit 7'
+	fails 127 cairn shell -- no-such-program
+	says "cannot execute 'no-such-program'"
+	run -0 --separate-stderr cairn shell -u root -w /tmp -e COLOUR=red -- sh -c 'id -u; pwd; echo $COLOUR'
+	equal "$output" "$(printf '0\n/tmp\nred')"
+}
+
+@test "who enters twice finds the same, and before the step what was before" {
+	broken
+	run -0 cairn shell -u root -- sh -c 'rm /tmp/left; echo new >/new; echo more >>/work/before'
+	run -0 --separate-stderr cairn shell -- sh -c 'ls /; cat /tmp/left before'
+	[[ $output != *new* ]]
+	says "$(printf 'two\none')"
+	fails 1 cairn shell --before -- cat /tmp/left
+	run -0 --separate-stderr cairn shell --before -- cat /work/before
+	equal "$output" one
+	# nothing of it is in the way of the build
+	fails 1 build ctx
+	says "exit code 3"
+}
+
+@test "what the step deleted is deleted" {
+	recipe <<-'END'
+		FROM base
+		RUN rm /etc/group && exit 1
+	END
+	fails 1 build ctx
+	fails 1 cairn shell -- cat /etc/group
+	run -0 cairn shell --before -- cat /etc/group
+}
+
+@test "without a command the shell of the step reads standard input" {
+	recipe <<-'END'
+		FROM base
+		RUN ln -s busybox /bin/ash
+		SHELL ["/bin/ash", "-e", "-c"]
+		RUN echo kept >/kept; exit 1
+	END
+	fails 1 build ctx
+	run -5 --separate-stderr bash -c 'echo "cat /kept; echo \$0; exit 5" | cairn shell'
+	equal "$output" "$(printf 'kept\n/bin/ash')"
+}
+
+@test "caches are mounted, and what secrets and mounts hold is not kept" {
+	printf 'correct horse battery' >secret
+	echo bound >ctx/file
+	recipe <<-'END'
+		FROM base
+		RUN --mount=type=cache,target=/cache --mount=type=secret,id=key,env=KEY,target=/run/key \
+			--mount=type=bind,target=/src \
+			echo cached >/cache/one && cat /run/key /src/file >/dev/null && echo kept >/kept && exit 1
+	END
+	fails 1 build --secret id=key,src=secret ctx
+	run -0 --separate-stderr cairn shell -- sh -c 'cat /kept /cache/one; echo "<$KEY>"; ls /run /src 2>/dev/null || true'
+	[[ $output == kept$'\n'cached$'\n'"<>"* ]]
+	[[ $stderr == *"/run/key: the secret is not kept"* ]]
+	[[ $stderr == *"/src: what was bound there is not kept"* ]]
+	run ! grep -rq 'correct horse' "$CAIRN_ROOT"
+	run -0 --separate-stderr cairn shell --secret id=key,src=secret -- sh -c 'cat /run/key; echo " $KEY"'
+	equal "$output" "correct horse battery correct horse battery"
+}
+
+@test "a step that wrote a secret into its files is not kept" {
+	head -c 3000000 /dev/zero | tr '\0' x >padding
+	printf 'correct horse battery' >secret
+	cp padding ctx/
+	recipe <<-'END'
+		FROM base
+		COPY padding /padding
+		RUN --mount=type=secret,id=key,target=/run/key cat /padding /run/key /padding >/stolen; exit 1
+	END
+	fails 1 build --secret id=key,src=secret ctx
+	says "secret 'key' is in its file stolen"
+	fails 125 cairn shell -- true
+	says "no step that failed is kept"
+	run ! grep -rq 'correct horse' "$CAIRN_ROOT"
+}
+
+@test "prune takes it away, and du and check know it" {
+	broken
+	run -0 cairn du --format json
+	equal "$(jq -c '[.lines[] | select(.name == "failed") | .known, .count]' <<<"$output")" '[true,1]'
+	equal "$(jq '[.lines[] | select(.known | not)] | length' <<<"$output")" 0
+	run -0 cairn check
+	cairn prune # what is young stays
+	run -0 cairn shell -- cat /tmp/left
+	run -0 cairn prune --all --filter type=failed --format json
+	equal "$(jq -c '[.removed[] | select(.kind == "failed" or .kind == "layer") | .count]' <<<"$output")" '[1,1]'
+	fails 125 cairn shell -- true
+	says "no step that failed is kept"
+	fails 1 build ctx
+	run -0 cairn prune --all
+	equal "$(ls "$CAIRN_ROOT/failed")" ""
+	run -0 cairn check
+}
+
+@test "a prune does not take a step away in which somebody is" {
+	broken
+	mkfifo up
+	cairn shell -i -- sh -c 'echo up; read line; cat /tmp/left' <up >out 3>&- &
+	exec 7>up
+	eventually 60 grep -q up out
+	run -0 cairn prune --all
+	echo go >&7
+	exec 7>&-
+	wait $!
+	equal "$(cat out)" "$(printf 'up\ntwo')"
+}
+
+@test "the last few are kept, and found by number, stage and place" {
+	local i
+	for i in 1 2 3 4 5 6; do
+		printf 'FROM base AS s%s\nRUN echo %s >/left; exit 1\n' "$i" "$i" >ctx/Recipe
+		fails 1 build ctx
+	done
+	equal "$(ls "$CAIRN_ROOT/failed" | wc -l)" 4
+	run -0 --separate-stderr cairn shell -- cat /left
+	equal "$output" 6
+	for i in s4 "s4 1" "s4 1/1"; do
+		run -0 --separate-stderr cairn shell "$i" -- cat /left
+		equal "$output" 4
+	done
+	run -0 --separate-stderr cairn shell '#1' -- cat /left
+	equal "$output" 6
+	fails 125 cairn shell s1 -- cat /left
+	says "is called 's1'"
+	# and their layers with them
+	cairn prune --all --filter type=failed
+	run -0 cairn check
+}
+
+@test "kill -9 leaves nothing broken, and a torn record is none" {
+	broken
+	cairn shell -i -- sleep 1000 <&- >out 2>&1 3>&- &
+	eventually 60 pgrep -P $! 
+	kill -9 $!
+	wait $! || true
+	run -0 cairn check
+	run -0 --separate-stderr cairn shell -- cat /tmp/left
+	equal "$output" two
+	printf x >>"$CAIRN_ROOT"/failed/*
+	fails 125 cairn shell -- true
+	fails 1 cairn check
+	says "failed step"
+	run cairn check --repair
+	run -0 cairn check
+}
+
+@test "with a terminal a shell is interactive" {
+	need python3
+	broken
+	run -0 python3 - <<-'END'
+		import os, pty, sys, time
+		pid, master = pty.fork()
+		if pid == 0:
+		    os.execvp("cairn", ["cairn", "shell"])
+		seen = b""
+		os.write(master, b"stty size >/dev/null && tty=yes; echo =$tty=$(id -u)=$(cat /tmp/left)=; exit 9\n")
+		while True:
+		    try:
+		        got = os.read(master, 4096)
+		    except OSError:
+		        break
+		    if not got:
+		        break
+		    seen += got
+		code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+		assert b"=yes=1000=two=" in seen, seen
+		assert code == 9, code
+	END
+}
+
+@test "every storage driver gives the same" {
+	local driver
+	for driver in overlay fuse-overlayfs copy; do
+		[ $driver != fuse-overlayfs ] || command -v fuse-overlayfs >/dev/null || continue
+		export CAIRN_STORAGE_DRIVER=$driver
+		broken
+		run -0 --separate-stderr cairn shell -- sh -c 'cat /tmp/left before; test -e /etc/group && echo there'
+		equal "$output" "$(printf 'two\none\nthere')"
+		cairn prune --all >/dev/null
+	done
+}
+
+@test "what is wrong on the command line is said" {
+	fails 2 cairn shell one two
+	says "a command comes behind --"
+	fails 2 cairn shell --
+	says "no command behind --"
+	fails 2 cairn shell -w here
+	fails 125 cairn shell
+	says "no step that failed is kept"
+}
