@@ -34,6 +34,7 @@ struct context;
 struct err;
 struct image_changes;
 struct json_t;
+struct on_fails;
 struct secrets;
 struct source_policy;
 struct ssh_sources;
@@ -115,6 +116,7 @@ struct build_opts {
 	const struct secrets *secrets; /* --secret; borrowed; NULL: none */
 	const struct ssh_sources *ssh; /* --ssh; borrowed; NULL: none */
 	const struct volumes *volumes; /* -v; borrowed; NULL: none */
+	const struct on_fails *on_fails; /* --on-fail; borrowed; NULL: none */
 	struct strings mounts; /* --mount, as builder/mount.h reads them: of every RUN; borrowed */
 	struct strings hosts;  /* lines for /etc/hosts of every RUN, builder/hosts.h; borrowed */
 	uint64_t

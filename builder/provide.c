@@ -19,6 +19,7 @@
 #include "builder/events.h"
 #include "builder/keep_failed.h"
 #include "builder/mounts.h"
+#include "builder/on_fail.h"
 #include "builder/plan-private.h"
 #include "builder/run.h"
 #include "overlay/copies.h"
@@ -117,8 +118,9 @@ static struct err *after_failure(struct execution *ex, struct failed_run *failed
 	unsettled = settle_run(ex, failed->step, view_fd, failed->layer, mounted);
 	close(STEAL_FD(root_fd)); /* nothing is mounted on a layer that is sealed */
 	mounted_free(STEAL(mounted));
-	return unsettled ? err_note(err, "\nWhat it left is not kept: %s", err_text(unsettled)) :
-			   keep_failed(ex, failed, err);
+	if (unsettled)
+		return err_note(err, "\nWhat it left is not kept: %s", err_text(unsettled));
+	return keep_failed(ex, failed, on_fail(ex, failed, err));
 }
 
 static struct err *do_run(struct execution *ex, struct plan_step *step, const struct stack *stack,

@@ -21,6 +21,7 @@
 #include "builder/hosts.h"
 #include "builder/image_changes.h"
 #include "builder/mount.h"
+#include "builder/on_fail.h"
 #include "builder/scope.h"
 #include "builder/secrets.h"
 #include "builder/source_policy.h"
@@ -60,6 +61,7 @@ struct build_values {
 	bool all_platforms;
 	struct platform_values platform;
 	struct strings targets, tags, contexts, no_cache_stages;
+	struct strings on_fail;
 	struct strings described, secrets, ssh, allowed, volumes, mounts, devices, device_dirs,
 		hosts;
 	struct build_arg_values build_args;
@@ -117,6 +119,8 @@ static const struct option options[] = {
 		    "run every step, whatever is in the cache"),
 	OPTION_LIST(struct build_values, no_cache_stages, 0, "no-cache-filter", "STAGE[,STAGE]",
 		    "run every step of these stages, and what needs them"),
+	OPTION_LIST(struct build_values, on_fail, 0, "on-fail", "export:PATH=DIR",
+		    "if a RUN fails, copy PATH of its files into DIR of this machine"),
 	BUILD_PLATFORM_OPTIONS(struct build_values, platform),
 	OPTION_BARE_LIST(
 		struct build_values, described, 0, "print-sandbox", "[=LINE|STAGE]", "",
@@ -173,6 +177,7 @@ struct request {
 	struct secrets *secrets;  /* owned */
 	struct ssh_sources *ssh;  /* owned */
 	struct volumes volumes;   /* owned */
+	struct on_fails on_fails; /* owned */
 	struct cdi *devices;      /* owned */
 	struct strings allowed;   /* of --allow device=; owned */
 	struct limits limits;     /* owned */
@@ -208,6 +213,7 @@ static void request_auto_(struct request *request)
 	build_args_free(request->args);
 	secrets_free(request->secrets);
 	ssh_sources_free(request->ssh);
+	on_fails_release(&request->on_fails);
 	volumes_release(&request->volumes);
 	cdi_free(request->devices);
 	strings_release(&request->allowed);
@@ -294,6 +300,9 @@ static struct err *read_run_options(struct build_values *values, struct request 
 		TRY(option_refuse(mount_check(*text), "--mount"));
 		strings_push(&opts->mounts, *text);
 	}
+	vec_foreach (&values->on_fail, text)
+		TRY(option_refuse(on_fails_add(&ret->on_fails, *text), "--on-fail"));
+	opts->on_fails = &ret->on_fails;
 	opts->network = network_of[values->network];
 	TRY(dns_read(&values->dns, &ret->resolver));
 	opts->resolver = &ret->resolver;

@@ -295,7 +295,7 @@ static void warn(const struct job *job)
 		log_warn("some extended attributes could not be set and are left out");
 }
 
-struct err *export_dir(int view_fd, int dest_fd)
+static struct err *export_tree(int view_fd, int dest_fd, bool as_own)
 {
 	const struct walk_opts opts = { .flat = true, .below_fd = -1 };
 	AUTO(job) struct job job = { .dest_fd = dest_fd, .chunk = xcalloc(1, STREAM_CHUNK) };
@@ -304,11 +304,22 @@ struct err *export_dir(int view_fd, int dest_fd)
 	TRY(choose_temp(&job));
 	job.dest.place.side = XATTR_VIEW;
 	/* Records are for the store: who has one id alone is given files of his own. */
-	job.dest.place.owners = geteuid() == 0 && userns_mode() != USERNS_SINGLE;
+	job.dest.place.owners = !as_own && geteuid() == 0 && userns_mode() != USERNS_SINGLE;
 	job.dest.place.umask = 0777; /* a default ACL may stand in its place: set every mode */
 	TRY(walk(view_fd, &opts, export_entry, &job));
 	TRY(dest_finish(&job.dest));
 	TRY(close_dirs(&job));
-	warn(&job);
+	if (!as_own)
+		warn(&job);
 	return NULL;
+}
+
+struct err *export_dir(int view_fd, int dest_fd)
+{
+	return export_tree(view_fd, dest_fd, false);
+}
+
+struct err *export_dir_as_own(int view_fd, int dest_fd)
+{
+	return export_tree(view_fd, dest_fd, true);
 }

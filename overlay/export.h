@@ -28,5 +28,7 @@ struct err *export_tar(int view_fd, struct sink *out) MUST_USE;
 struct err *export_tar_below(int view_fd, const char *name, struct sink *out) MUST_USE;
 /* `dest_fd` is the directory. On error it holds a part. ERR_INVALID names what is in the way. */
 struct err *export_dir(int view_fd, int dest_fd) MUST_USE;
+/* The same, but everything is the caller's own whoever that is, and nothing is said about it. */
+struct err *export_dir_as_own(int view_fd, int dest_fd) MUST_USE;
 
 #endif

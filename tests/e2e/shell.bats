@@ -238,3 +238,78 @@ broken() {
 	fails 125 cairn shell
 	says "no step that failed is kept"
 }
+
+# ---- --on-fail ----
+
+@test "files of a failed step are brought out, and the build fails as it would" {
+	recipe <<-'END'
+		FROM base
+		RUN mkdir -p /app/results/deep && echo below >/app/results/below
+		RUN echo left >/app/results/deep/left && chown 1000:1000 /app/results/deep/left && \
+			chmod 4755 /app/results/deep/left && ln -s /etc/passwd /app/results/link && \
+			rm /app/results/below && echo log >/app/log && exit 4
+	END
+	umask 022
+	fails 1 build --on-fail export:/app/results=out --on-fail export:/app/log=out/logs \
+		--on-fail export:/not/there=never ctx
+	says "exit code 4"
+	says "/app/results of the step is in out"
+	says "has no /not/there"
+	[ ! -e never ]
+	equal "$(cd out && find . | sort | tr '\n' ' ')" ". ./deep ./deep/left ./link ./logs ./logs/log "
+	equal "$(stat -c '%u:%g %a' out/deep/left)" "$(id -u):$(id -g) 755"
+	equal "$(cat out/deep/left out/logs/log)" "$(printf 'left\nlog')"
+	equal "$(readlink out/link)" /etc/passwd
+	# what succeeds brings nothing out
+	printf 'FROM base\nRUN mkdir /app && echo >/app/x\n' >ctx/Recipe
+	run -0 build -q --on-fail export:/app=none ctx
+	[ ! -e none ]
+}
+
+@test "no link leads out of the files of a failed step, or out of the directory" {
+	mkdir secrets out
+	echo hidden >secrets/key
+	echo safe >target
+	ln -s "$PWD/target" out/file
+	ln -s "$PWD/secrets" out/sub
+	recipe <<-END
+		FROM base
+		RUN mkdir /app /app/sub && echo new >/app/file && echo new >/app/sub/key && \\
+			ln -s ../../../../../../../../../../$PWD/secrets /up && ln -s $PWD/secrets /abs && \\
+			ln -s /proc/1/root/$PWD/secrets /proc-link && ln -s /app /inside && exit 1
+	END
+	fails 1 build --on-fail export:/up=a --on-fail export:/abs=b --on-fail export:/up/key=c \
+		--on-fail export:/proc-link=d --on-fail export:/../../../../../../../../$PWD/secrets=e ctx
+	for dir in a b c d e; do
+		[ ! -e $dir ] || [ -z "$(find $dir -type f)" ]
+	done
+	fails 1 build --on-fail export:/inside=out ctx
+	says "something that is no directory is in the way"
+	equal "$(cat target)" safe
+	equal "$(cat secrets/key)" hidden
+	fails 1 build --on-fail export:/inside=in ctx
+	equal "$(cat in/file in/sub/key)" "$(printf 'new\nnew')"
+	# what is no file is not opened
+	printf 'FROM base\nRUN busybox mkfifo /pipe && exit 1\n' >ctx/Recipe
+	fails 1 build --on-fail export:/pipe=p ctx
+	says "neither a file nor a directory"
+}
+
+@test "what --on-fail does not know is a wrong command line" {
+	printf 'FROM base\n' >ctx/Recipe
+	fails 2 build --on-fail /x=y ctx
+	fails 2 build --on-fail export:/x ctx
+	fails 2 build --on-fail export:=y ctx
+	fails 2 build --on-fail export:x=y ctx
+	says "is not absolute"
+}
+
+@test "every storage driver brings the same out" {
+	local driver
+	for driver in overlay fuse-overlayfs copy; do
+		[ $driver != fuse-overlayfs ] || command -v fuse-overlayfs >/dev/null || continue
+		printf 'FROM base\nRUN mkdir /r && echo 1 >/r/one\nRUN echo 2 >/r/two; rm /r/one; exit 1\n' >ctx/Recipe
+		CAIRN_STORAGE_DRIVER=$driver fails 1 build --on-fail export:/r=$driver ctx
+		equal "$(ls $driver)" two
+	done
+}
