@@ -16,6 +16,7 @@
 #include "builder/caches.h"
 #include "builder/config.h"
 #include "builder/deliver.h"
+#include "builder/enter.h"
 #include "builder/events.h"
 #include "builder/execute.h"
 #include "builder/image_changes.h"
@@ -212,8 +213,8 @@ static void emit_to_journal(void *self, const struct build_event *event)
 /* Begin the journal; without one the build goes on. */
 static void begin_journal(struct build *build)
 {
-	struct err *err =
-		build->opts.documents ? NULL : journal_begin(build->store, &build->journal);
+	const bool wanted = !build->opts.documents && !build->opts.entry;
+	struct err *err = wanted ? journal_begin(build->store, &build->journal) : NULL;
 
 	if (err) {
 		log_warn("this build keeps no logs: %s", err_text(err));
@@ -511,6 +512,8 @@ static struct err *perform(struct build *build, struct build_result *ret)
 		TRY(execute_describe(build->plans[i], build->opts.documents));
 	if (build->opts.documents)
 		return NULL;
+	if (build->opts.entry)
+		return enter_planned(build->plans[0], build->opts.entry);
 	for (size_t i = 0; i < build->count; i++)
 		TRY(execute(build->plans[i], &exec));
 	if (image)

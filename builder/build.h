@@ -31,6 +31,7 @@ struct cache_specs;
 struct cdi;
 struct client;
 struct context;
+struct entry;
 struct err;
 struct image_changes;
 struct json_t;
@@ -151,7 +152,9 @@ struct build_opts {
 	size_t output_count;
 	/* --print-sandbox: nothing is built, and a document for each RUN is appended; borrowed. NULL: build */
 	struct json_t *documents;
-	struct strings described;          /* of these lines and stages; borrowed; none: of all */
+	struct strings described; /* of these lines and stages; borrowed; none: of all */
+	/* builder/enter.h: nothing is built but what it takes to enter a step; borrowed. NULL: build */
+	const struct entry *entry;
 	const struct build_events *events; /* NULL: silence */
 	mode_t user_umask;                 /* for what is written outside the store */
 };

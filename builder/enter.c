@@ -2,7 +2,8 @@
  * builder/enter.c - see builder/enter.h.
  *
  * From the record of a failed step a plan is made that has this one step, and no
- * Recipe: mounts and sandbox are then made as for any other.
+ * Recipe: mounts and sandbox are then made as for any other. A step of a Recipe is
+ * entered in the plan of its build, of which nothing runs but what lies below it.
  */
 
 #include "builder/enter.h"
@@ -14,8 +15,10 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "builder/build.h"
+#include "builder/config.h"
 #include "builder/execute-private.h"
 #include "builder/mounts.h"
+#include "builder/scope.h"
 #include "builder/secrets.h"
 #include "builder/ssh.h"
 #include "overlay/idmap.h"
@@ -239,4 +242,108 @@ struct err *enter_failed(struct store *store, const struct entry *entry,
 
 	revive(&r, store);
 	return execute_enter(&r.plan, enter_revived, &r);
+}
+
+/* ---- from a plan ---- */
+
+bool enter_is_called(const char *name, unsigned number, const char *stage, unsigned index,
+		     unsigned count)
+{
+	AUTO(mem) char *digits = xasprintf("%u", number);
+	AUTO(mem) char *place = xasprintf("%s %u", stage, index);
+	AUTO(mem) char *whole = xasprintf("%s/%u", place, count);
+	const char *const names[] = { digits, stage, place, whole };
+
+	if (name[0] == '#')
+		name++;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Of a stage it is the last step. */
+static struct err *find_planned(const struct plan *plan, const char *name, struct plan_step **ret)
+{
+	*ret = NULL;
+	vec_foreach (&plan->steps, step)
+		if (enter_is_called(name, (*step)->number, (*step)->stage->name, (*step)->index,
+				    (*step)->stage->step_count))
+			*ret = *step;
+	if (*ret)
+		return NULL;
+	return err_note(
+		err_new(ERR_NOT_FOUND, "no step is called '%.200s'", name),
+		"A step is called as progress shows it: 3, app, \"app 2/5\". --target names "
+		"a stage that the last one does not need.");
+}
+
+static void replace(char **text, const char *with)
+{
+	free(*text);
+	*text = xstrdup(with);
+}
+
+/* Steps that are no RUN have what the stage has at its end. */
+static void dress(struct plan_step *step, const struct entry *entry)
+{
+	const struct config *config = step->stage->config;
+
+	if (step->kind != STEP_RUN) {
+		const char *directory = config_text(config, "WorkingDir");
+
+		scope_environment(step->stage->scope, &step->env);
+		replace(&step->user, config_text(config, "User"));
+		replace(&step->cwd, directory[0] ? directory : "/");
+	}
+	if (entry->user)
+		replace(&step->user, entry->user);
+	if (entry->cwd)
+		replace(&step->cwd, entry->cwd);
+}
+
+/* The program to enter it with; `stage_shell` is that of its stage. */
+static const char *shell_of(const struct plan_step *step, const struct strings *stage_shell)
+{
+	if (step->kind == STEP_RUN && step->instruction->run.form == RUN_EXEC)
+		return "/bin/sh";
+	return step->kind == STEP_RUN ? step->argv.at[0] : stage_shell->at[0];
+}
+
+struct planned {
+	struct plan_step *step;
+	const struct entry *entry;
+};
+
+static struct err *enter_in_plan(struct execution *ex, void *self)
+{
+	const struct planned *planned = self;
+	struct plan_step *step = planned->step;
+	AUTO(stack) struct stack stack = { 0 };
+	AUTO(strings) struct strings shell = { 0 };
+
+	dress(step, planned->entry);
+	config_shell(step->stage->config, &shell);
+	TRY(execution_open_chain(ex, step->stage, planned->entry->before ? step->below : step,
+				 &stack));
+	return enter_on(ex, step, &stack, planned->entry, shell_of(step, &shell));
+}
+
+struct err *enter_planned(struct plan *plan, const struct entry *entry)
+{
+	const struct execute_opts opts = { 0 };
+	struct planned planned = { .entry = entry };
+	unsigned missing = 0;
+
+	TRY(find_planned(plan, entry->step, &planned.step));
+	execute_narrow(plan, planned.step, entry->before, &missing);
+	if (missing)
+		log_info("%u step%s to run first", missing, missing == 1 ? "" : "s");
+	TRY(execute(plan, &opts));
+	log_info("step #%u of stage %s, %.200s%s", planned.step->number, planned.step->stage->name,
+		 planned.step->instruction->text,
+		 entry->before ? "; these are the files before it" : "");
+	planned.step->needed = true; /* its sandbox is made as if it ran */
+	planned.step->cached = false;
+	return execute_enter(plan, enter_in_plan, &planned);
 }

@@ -17,11 +17,13 @@
 struct build_opts;
 struct err;
 struct failed_step;
+struct plan;
 struct sandbox;
 struct sandbox_spec;
 struct store;
 
 struct entry {
+	const char *step;              /* which one, for enter_planned(); borrowed */
 	bool before;                   /* its files as they were before it */
 	struct strings argv;           /* borrowed; none: the shell of the step */
 	struct strings env;            /* more of it, in place of its own; borrowed */
@@ -36,5 +38,13 @@ struct entry {
 /* Enter a step that failed. ERR_NOT_FOUND if its layers are not in the store any more. */
 struct err *enter_failed(struct store *store, const struct entry *entry,
 			 const struct failed_step *failed) MUST_USE;
+
+/* Enter a step of a plan, looked up (builder/execute.h), with the files after it or before it. What is missing for that
+ * is run first. ERR_NOT_FOUND if there is no such step. */
+struct err *enter_planned(struct plan *plan, const struct entry *entry) MUST_USE;
+
+/* Whether this step is meant by `name`: "3", "#3", "app", "app 2", "app 2/5". */
+bool enter_is_called(const char *name, unsigned number, const char *stage, unsigned index,
+		     unsigned count);
 
 #endif

@@ -29,6 +29,10 @@ struct json_t;
  * run, `*ret_needed` all needed ones. */
 struct err *execute_lookup(struct plan *plan, unsigned *ret_needed, unsigned *ret_missing) MUST_USE;
 
+/* Mark only what it takes to enter a step of the plan, with the files before it or those after it. After
+ * execute_lookup(). `*ret_missing` counts the steps that must run for it. */
+void execute_narrow(struct plan *plan, struct plan_step *step, bool before, unsigned *ret_missing);
+
 struct run_site;
 
 struct execute_opts {

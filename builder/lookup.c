@@ -108,3 +108,15 @@ struct err *execute_lookup(struct plan *plan, unsigned *ret_needed, unsigned *re
 	*ret_missing = missing;
 	return NULL;
 }
+
+void execute_narrow(struct plan *plan, struct plan_step *step, bool before, unsigned *ret_missing)
+{
+	vec_foreach (&plan->steps, other)
+		(*other)->needed = false;
+	need(before ? step->below : step);
+	vec_foreach (&step->reads, stage) /* they are mounted */
+		need((*stage)->top);
+	*ret_missing = 0;
+	vec_foreach (&plan->steps, other)
+		*ret_missing += (*other)->needed && !(*other)->cached;
+}

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -14,8 +15,10 @@
 #include "base/str.h"
 #include "builder/build.h"
 #include "builder/enter.h"
+#include "builder/scope.h"
 #include "builder/secrets.h"
 #include "builder/ssh.h"
+#include "cli/build_args.h"
 #include "cli/commands-private.h"
 #include "cli/dns.h"
 #include "cli/limits.h"
@@ -24,12 +27,15 @@
 #include "overlay/resolver.h"
 #include "overlay/sandbox.h"
 #include "store/failed.h"
+#include "store/platform.h"
 #include "store/store.h"
 
 #define FAILED 125
 #define WRONG_USAGE 2
 
 struct shell_values {
+	struct build_arg_values build_args;
+	const char *context, *recipe, *target;
 	struct strings env, secrets, ssh;
 	const char *user, *workdir;
 	bool before, interactive, tty;
@@ -39,16 +45,23 @@ struct shell_values {
 };
 
 static const struct option options[] = {
+	BUILD_ARG_OPTIONS(struct shell_values, build_args),
 	OPTION_FLAG(struct shell_values, before, 0, "before",
 		    "with the files as they were before the step"),
+	OPTION_PATH(struct shell_values, context, 0, "context", "CONTEXT",
+		    "the context of the build (default: the current directory)"),
 	OPTION_LIST(struct shell_values, env, 'e', "env", "NAME[=VALUE]",
 		    "set a variable; without VALUE it is taken from the environment"),
+	OPTION_PATH(struct shell_values, recipe, 'f', "file", "PATH",
+		    "the Recipe (default: that of CONTEXT)"),
 	OPTION_FLAG(struct shell_values, interactive, 'i', "interactive",
 		    "let COMMAND read standard input"),
 	OPTION_LIST(struct shell_values, secrets, 0, "secret", "id=ID[,src=PATH|,env=NAME]",
 		    "give a secret of the step again: none is kept"),
 	OPTION_LIST(struct shell_values, ssh, 0, "ssh", "default|ID[=PATH[,PATH]...]",
 		    "give an agent of the step again"),
+	OPTION_TEXT(struct shell_values, target, 0, "target", "STAGE",
+		    "the stage that the build is for (default: the last one)"),
 	OPTION_FLAG(struct shell_values, tty, 't', "tty", "give COMMAND a terminal"),
 	OPTION_TEXT(struct shell_values, user, 'u', "user", "USER[:GROUP]",
 		    "be this user, and not that of the step"),
@@ -64,6 +77,9 @@ struct visit {
 	struct cli *cli;
 	bool interactive, tty;
 	struct build_opts opts;
+	struct build_target target;
+	struct build_args *args;
+	bool planned; /* the Recipe is asked, not what is kept */
 	struct secrets *secrets;
 	struct ssh_sources *ssh;
 	struct limits limits;
@@ -75,6 +91,7 @@ struct visit {
 
 static inline void visit_auto_(struct visit *visit)
 {
+	build_args_free(visit->args);
 	secrets_free(visit->secrets);
 	ssh_sources_free(visit->ssh);
 	limits_release(&visit->limits);
@@ -118,6 +135,24 @@ static struct err *read_env(const struct strings *list, struct strings *ret)
 	return NULL;
 }
 
+/* What a step of the Recipe is found by. */
+static struct err *read_recipe(const struct shell_values *values, struct visit *ret)
+{
+	ret->target.stage = values->target;
+	ret->opts.targets = &ret->target;
+	ret->opts.target_count = values->target ? 1 : 0;
+	TRY(build_args_read(&values->build_args, ret->args));
+	ret->opts.args = ret->args;
+	ret->opts.context = values->context ? values->context : ".";
+	ret->opts.recipe = values->recipe;
+	platform_host(&ret->opts.platform);
+	ret->planned = values->context || values->recipe || values->target;
+	ret->entry.step = ret->step;
+	if (ret->planned && !ret->step)
+		return err_new(ERR_USAGE, "say which step of the Recipe: a number or a stage");
+	return NULL;
+}
+
 static struct err *read_values(struct shell_values *values, const struct strings *operands,
 			       struct visit *ret)
 {
@@ -149,6 +184,7 @@ static struct err *read_values(struct shell_values *values, const struct strings
 					 .shm_size = ret->limits.shm_size,
 					 .security = &ret->security.sandbox,
 					 .resolver = &ret->resolver };
+	TRY(read_recipe(values, ret));
 	ret->entry.before = values->before;
 	ret->entry.user = values->user;
 	ret->entry.cwd = values->workdir;
@@ -157,21 +193,9 @@ static struct err *read_values(struct shell_values *values, const struct strings
 
 /* ---- which step ---- */
 
-/* "3", "#3", "app", "app 2", "app 2/5", as progress shows it. */
 static bool is_called(void *self, const struct failed_step *step)
 {
-	const char *name = self;
-	AUTO(mem) char *number = xasprintf("%u", step->number);
-	AUTO(mem) char *place = xasprintf("%s %u", step->stage, step->index);
-	AUTO(mem) char *whole = xasprintf("%s/%u", place, step->count);
-	const char *const names[] = { number, step->stage, place, whole };
-
-	if (name[0] == '#')
-		name++;
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (strcmp(name, names[i]) == 0)
-			return true;
-	return false;
+	return enter_is_called(self, step->number, step->stage, step->index, step->count);
 }
 
 static struct err *find_step(struct store *store, const char *name, struct failed_step *ret,
@@ -179,12 +203,9 @@ static struct err *find_step(struct store *store, const char *name, struct faile
 {
 	struct err *err = failed_find(store, name ? is_called : NULL, (char *)name, ret, ret_lock);
 
-	if (err_kind(err) != ERR_NOT_FOUND)
+	if (err_kind(err) != ERR_NOT_FOUND || name)
 		return err;
 	err_free(err);
-	if (name)
-		return err_new(ERR_NOT_FOUND, "no step that failed and is kept is called '%.200s'",
-			       name);
 	return err_note(err_new(ERR_NOT_FOUND, "no step that failed is kept"),
 			"A RUN of a build that fails is kept until a few others have.");
 }
@@ -211,26 +232,54 @@ static struct err *run_command(void *self, struct sandbox *sandbox, struct sandb
 	return NULL;
 }
 
+/* A step of the Recipe, whatever became of it. */
+static struct err *enter_recipe(struct store *store, struct visit *visit)
+{
+	AUTO(build_result) struct build_result result = { 0 };
+
+	visit->opts.entry = &visit->entry;
+	visit->opts.user_umask = umask(022);
+	return build_run(store, &visit->opts, &result);
+}
+
+/* A step that failed and is kept. `*ret_found` is false if there is none of the name. */
+static struct err *enter_kept(struct store *store, struct visit *visit, bool *ret_found)
+{
+	AUTO(failed_step) struct failed_step failed = { 0 };
+	AUTO(fd) int lock_fd = -1;
+	struct err *err = find_step(store, visit->step, &failed, &lock_fd);
+
+	*ret_found = err_kind(err) != ERR_NOT_FOUND || !visit->step;
+	if (!*ret_found)
+		err_free(STEAL(err));
+	if (err || !*ret_found)
+		return err;
+	log_info("step #%u of stage %s, %.200s: it failed with exit code %d%s", failed.number,
+		 failed.stage, failed.title, failed.code,
+		 visit->entry.before ? "; these are the files before it" : "");
+	return enter_failed(store, &visit->entry, &failed);
+}
+
 static struct err *enter(struct cli *cli, struct shell_values *values,
 			 const struct strings *operands)
 {
 	AUTO(visit)
-	struct visit visit = { .cli = cli, .secrets = secrets_new(), .ssh = ssh_sources_new() };
-	AUTO(failed_step) struct failed_step failed = { 0 };
+	struct visit visit = { .cli = cli,
+			       .args = build_args_new(),
+			       .secrets = secrets_new(),
+			       .ssh = ssh_sources_new() };
 	AUTO(store) struct store *store = NULL;
-	AUTO(fd) int lock_fd = -1;
+	bool found = false;
 
 	visit.entry.run = run_command;
 	visit.entry.self = &visit;
-	TRY(read_values(values, operands, &visit));
 	visit.entry.opts = &visit.opts;
+	TRY(read_values(values, operands, &visit));
 	TRY(cli_be_root());
 	TRY(cli_open_store(cli, &store));
-	TRY(find_step(store, visit.step, &failed, &lock_fd));
-	log_info("step #%u of stage %s, %.200s: it failed with exit code %d%s", failed.number,
-		 failed.stage, failed.title, failed.code,
-		 visit.entry.before ? "; these are the files before it" : "");
-	return enter_failed(store, &visit.entry, &failed);
+	if (!visit.planned)
+		TRY(enter_kept(store, &visit, &found));
+	return found ? NULL : enter_recipe(store, &visit);
 }
 
 /* As that of `cairn run`. */
@@ -247,17 +296,19 @@ static struct err *run_shell(struct cli *cli, void *arg, struct strings *operand
 
 const struct cli_command command_shell = {
 	.name = "shell",
-	.summary = "enter a step of a build that failed",
+	.summary = "enter a step of a build, such as the one that failed",
 	.operands = "[STEP] [-- COMMAND [ARGUMENT]...]",
 	.about =
 		"Run a shell, or COMMAND, where a RUN failed: with the files that it left, its "
 		"environment, user, directory, caches and network. What is changed is thrown away: "
 		"who enters again finds the same. STEP is a number or a stage as progress shows "
-		"them; without it, it is the step that failed last. The exit code is the "
+		"them; without it, it is the step that failed last. One that did not fail is "
+		"entered by the Recipe, after what lies below it was built. The exit code is the "
 		"command's; 125 if it could not be run.",
 	.examples = "cairn shell\n"
 		    "cairn shell --before\n"
-		    "cairn shell test -- cat /app/test.log",
+		    "cairn shell test -- cat /app/test.log\n"
+		    "cairn shell --before --file Recipe 3",
 	.options = options,
 	.option_count = ARRAY_SIZE(options),
 	.values_size = sizeof(struct shell_values),

@@ -169,7 +169,7 @@ broken() {
 	done
 	run -0 --separate-stderr cairn shell '#1' -- cat /left
 	equal "$output" 6
-	fails 125 cairn shell s1 -- cat /left
+	fails 125 cairn shell --context ctx s1 -- cat /left
 	says "is called 's1'"
 	# and their layers with them
 	cairn prune --all --filter type=failed
@@ -312,4 +312,48 @@ broken() {
 		CAIRN_STORAGE_DRIVER=$driver fails 1 build --on-fail export:/r=$driver ctx
 		equal "$(ls $driver)" two
 	done
+}
+
+# ---- steps of the Recipe ----
+
+@test "a step that did not fail is entered by its name, before and after" {
+	echo file >ctx/file
+	recipe <<-'END'
+		FROM base AS one
+		ARG WHICH=none
+		ENV COLOUR=green
+		RUN echo $WHICH >/which
+		FROM base AS app
+		WORKDIR /work
+		COPY file .
+		RUN --mount=type=cache,target=/cache echo 1 >/cache/x && echo ran >ran
+		RUN --mount=from=one,target=/one --mount=type=bind,target=/src cat /one/which /src/file >both
+		USER user
+	END
+	run -0 build -q --build-arg WHICH=this ctx
+	cd ctx
+	run -0 --separate-stderr cairn shell --build-arg WHICH=this "app 3" -- \
+		sh -c 'cat /cache/x; pwd; ls; id -u'
+	equal "$output" "$(printf '1\n/work\nfile\nran\n0')"
+	[[ $stderr != *"to run first"* ]]
+	run -0 --separate-stderr cairn shell --build-arg WHICH=this --before "app 3/4" -- ls
+	equal "$output" file
+	# mounts of the context and of stages are there, and the stage is its last step
+	run -0 --separate-stderr cairn shell --build-arg WHICH=this app -- sh -c 'cat /one/which /src/file both'
+	equal "$output" "$(printf 'this\nfile\nthis\nfile')"
+	run -0 --separate-stderr cairn shell --build-arg WHICH=this app -- sh -c 'rm both; echo >new'
+	run -0 --separate-stderr cairn shell --build-arg WHICH=this app -- ls
+	equal "$output" "$(printf 'both\nfile\nran')"
+	# what lies below is built where it is missing; a COPY has what the stage has
+	run -0 --separate-stderr cairn shell --context . --target one --build-arg WHICH=other one -- \
+		sh -c 'cat /which; echo $COLOUR'
+	equal "$output" "$(printf 'other\ngreen')"
+	[[ $stderr == *"1 step to run first"* ]]
+	run -0 --separate-stderr cairn shell "app 2" -- sh -c 'cat file; id -u'
+	equal "$output" "$(printf 'file\n1000')"
+	fails 125 cairn shell nothing -- true
+	says "no step is called 'nothing'"
+	fails 2 cairn shell -f Recipe
+	says "say which step"
+	equal "$(ls "$CAIRN_ROOT/builds" | wc -l)" 1
 }
