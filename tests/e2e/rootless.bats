@@ -438,3 +438,35 @@ subid_library() {
 	equal "$status" 4
 	says "kernel.unprivileged_userns_clone to 1"
 }
+
+@test "a user enters a step that failed, and has its files brought out" {
+	give_context <<-'END'
+		FROM base
+		RUN mkdir /r && echo left >/r/left && chown 7:8 /r/left && chmod 4711 /r/left && exit 3
+	END
+	chown "$RL_USER:" "$BATS_TEST_TMPDIR"
+	fails 1 user cairn build --on-fail export:/r=out context
+	says "exit code 3"
+	equal "$(stat -c '%U %a' out/left)" "$RL_USER 711"
+	run -0 --separate-stderr user cairn shell -- sh -c 'cat /r/left; stat -c "%u:%g %a" /r/left; rm -r /r'
+	equal "$output" "$(printf 'left\n7:8 4711')"
+	run -0 --separate-stderr user cairn shell -u user -- sh -c 'cat /etc/owned; id -u; ls -d /r'
+	equal "$output" "$(printf '1000\n/r')"
+	run -0 user cairn prune --all --filter type=failed
+	fails 125 user cairn shell -- true
+}
+
+@test "a user with one id alone enters a step that failed, as its owners are recorded" {
+	mkdir -p there/ctx && cp "$RL_HOME/base.tar" there
+	printf 'FROM base\nRUN mkdir /r && echo left >/r/left && chown 7:8 /r/left && exit 3\n' >there/ctx/Recipe
+	chown -R nobody: there
+	chmod 755 there "$BATS_TEST_TMPDIR"
+	alone import base.tar base >/dev/null
+	fails 1 alone build --on-fail export:/r=out ctx
+	says "exit code 3"
+	equal "$(stat -c %U there/out/left)" nobody
+	run -0 --separate-stderr alone shell -- cat /r/left
+	equal "$output" left
+	run -0 --separate-stderr alone shell --before -- ls /
+	[[ $output != *"r"$'\n'"root"* ]]
+}
