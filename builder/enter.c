@@ -116,7 +116,8 @@ static const char *missing(const struct revival *r, enum mount_type type,
 			   const struct failed_mount *mount)
 {
 	if (type == MOUNT_BIND)
-		return "what was bound there is not kept";
+		return "what was bound there is not kept (cairn shell --before --context "
+		       "CONTEXT STEP has it)";
 	if (type == MOUNT_SECRET && !secrets_find(r->opts.secrets, mount->id))
 		return "the secret is not kept: --secret gives it again";
 	if (type == MOUNT_SSH && !ssh_sources_find(r->opts.ssh, mount->id))

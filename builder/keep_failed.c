@@ -40,11 +40,21 @@ static inline void search_auto_(struct search *search)
 	free(search->path);
 }
 
+/* Without what ends a line: who writes a value into a file leaves that out, or puts more behind it. */
+static size_t needle_len(const struct secret *secret)
+{
+	size_t len = secret->len;
+
+	while (len > 0 && strchr("\n\r\t ", secret->value[len - 1]))
+		len--;
+	return len;
+}
+
 /* Whether one of them stands in `len` bytes. */
 static bool search_bytes(struct search *search, const char *bytes, size_t len)
 {
 	for (size_t i = 0; i < search->count && !search->found; i++)
-		if (memmem(bytes, len, search->at[i]->value, search->at[i]->len))
+		if (memmem(bytes, len, search->at[i]->value, needle_len(search->at[i])))
 			search->found = search->at[i];
 	return search->found;
 }
@@ -75,9 +85,12 @@ static struct err *search_entry(void *arg, const struct walk_entry *entry)
 {
 	struct search *search = arg;
 
-	if (search->found || entry->fd < 0 || !entry->st || !S_ISREG(entry->st->st_mode))
+	if (search->found)
 		return NULL;
-	TRY(search_file(search, entry->fd));
+	if (!search_bytes(search, entry->tar.path, strlen(entry->tar.path)) && entry->tar.link)
+		(void)search_bytes(search, entry->tar.link, strlen(entry->tar.link));
+	if (!search->found && entry->fd >= 0 && entry->st && S_ISREG(entry->st->st_mode))
+		TRY(search_file(search, entry->fd));
 	if (search->found)
 		search->path = xstrdup(entry->tar.path);
 	return NULL;
@@ -93,7 +106,8 @@ static void list_secrets(const struct execution *ex, const struct plan_step *ste
 				secrets_find(ex->plan->opts->secrets, mount->id) :
 				NULL;
 
-		if (secret && secret->len >= SECRET_LEAST && search->count < ARRAY_SIZE(search->at))
+		if (secret && needle_len(secret) >= SECRET_LEAST &&
+		    search->count < ARRAY_SIZE(search->at))
 			search->at[search->count++] = secret;
 	}
 }
@@ -109,9 +123,12 @@ static struct err *refuse_secrets(const struct execution *ex, const struct faile
 	search.chunk = xcalloc(1, SEARCH_CHUNK + SECRET_MAX);
 	TRY(walk(run->layer->fs_fd, &(struct walk_opts){ .flat = true, .below_fd = -1 },
 		 search_entry, &search));
-	return search.found ? err_new(ERR_DENIED, "secret '%s' is in its file %s", search.found->id,
-				      search.path) :
-			      NULL;
+	if (!search.found)
+		return NULL;
+	if (memmem(search.path, strlen(search.path), search.found->value, needle_len(search.found)))
+		return err_new(ERR_DENIED, "secret '%s' is in the name of a file",
+			       search.found->id);
+	return err_new(ERR_DENIED, "secret '%s' is in its file %s", search.found->id, search.path);
 }
 
 /* ---- the record ---- */

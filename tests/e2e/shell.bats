@@ -109,12 +109,12 @@ broken() {
 
 @test "a step that wrote a secret into its files is not kept" {
 	head -c 3000000 /dev/zero | tr '\0' x >padding
-	printf 'correct horse battery' >secret
+	printf 'correct horse battery\n' >secret # written without the newline
 	cp padding ctx/
 	recipe <<-'END'
 		FROM base
 		COPY padding /padding
-		RUN --mount=type=secret,id=key,target=/run/key cat /padding /run/key /padding >/stolen; exit 1
+		RUN --mount=type=secret,id=key,target=/run/key { cat /padding; echo -n "$(cat /run/key)"; cat /padding; } >/stolen; exit 1
 	END
 	fails 1 build --secret id=key,src=secret ctx
 	says "secret 'key' is in its file stolen"
@@ -122,6 +122,34 @@ broken() {
 	says "no step that failed is kept"
 	cairn prune # what is in the trash is deleted at leisure
 	run ! grep -rq 'correct horse' "$CAIRN_ROOT"
+}
+
+@test "a step that wrote a secret into a link is not kept, and the name of no file tells it" {
+	printf 'correct horse battery' >secret
+	recipe <<-'END'
+		FROM base
+		RUN --mount=type=secret,id=key,target=/run/key ln -s "$(cat /run/key)" /l; exit 1
+	END
+	fails 1 build --secret id=key,src=secret ctx
+	says "secret 'key' is in its file l"
+	recipe <<-'END'
+		FROM base
+		RUN --mount=type=secret,id=key,target=/run/key echo >"/$(cat /run/key)"; exit 1
+	END
+	fails 1 build --secret id=key,src=secret ctx
+	says "What it left is not kept: secret 'key'"
+	[[ $output != *"correct horse"* ]]
+	fails 125 cairn shell -- true
+}
+
+@test "what lies below a step that is kept stays with it" {
+	broken
+	run -0 cairn rmi base
+	run -0 cairn prune --all --filter type=step,image,context,log
+	run -0 --separate-stderr cairn shell -- cat /tmp/left before
+	equal "$output" "$(printf 'two\none')"
+	run -0 cairn prune --all
+	equal "$(ls "$CAIRN_ROOT/layers")" ""
 }
 
 @test "prune takes it away, and du and check know it" {
