@@ -54,7 +54,7 @@ share() {
 	cc -std=gnu11 -D_GNU_SOURCE -O1 -o stepper "$BATS_TEST_DIRNAME/../kills/stepper.c"
 	# `make kills` tries every point of all commands.
 	run -0 python3 -B "$BATS_TEST_DIRNAME/../kills/kills.py" --whom main --jobs 2 stepper \
-		"$(command -v cairn)" build:60 pull:60 push:60 prune:60 load:60 tag rmi
+		"$(command -v cairn)" build:60 pull:60 push:60 prune:60 load:60 failed:60 shell:60 tag rmi
 	echo "$output"
 	[[ ${lines[-1]} =~ ^([0-9]+)\ points,\ 0\ wrong$ ]]
 	[ "${BASH_REMATCH[1]}" -gt 60 ]

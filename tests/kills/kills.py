@@ -63,6 +63,13 @@ http: {addr: "127.0.0.1:0", secret: of the tests}
 """
 
 
+FAILING = """FROM base
+ARG N=0
+RUN echo $N >/below
+RUN mkdir /left && echo $N >/left/file && rm -r /tmp && exit 3
+"""
+
+
 class Wrong(Exception):
     """What a point has shown."""
 
@@ -187,6 +194,9 @@ class World:
                 file.write(f"file {i}\n" * 100 * i)
         with open(self.path("in/Recipe"), "w", encoding="ascii") as file:
             file.write(RECIPE)
+        with open(self.path("in/Failing"), "w", encoding="ascii") as file:
+            file.write(FAILING)
+        self.ends_with = 0  # the exit code of a scene's command
         self.own()
 
     def build(self, number, name="app"):
@@ -221,7 +231,7 @@ class World:
         with open(self.path("report"), encoding="utf-8") as file:
             _, how, code, left, where = file.read().rstrip("\n").split(" ", 4)
         must(left == "0", f"{left} processes were left, killed at {where}")
-        must(how == "killed" or code == "0", f"it ended with {code}: {done.stderr.decode()}")
+        must(how == "killed" or code == str(self.ends_with), f"it ended with {code}: {done.stderr.decode()}")
         return where if how == "killed" else None
 
     def names(self):
@@ -424,6 +434,25 @@ def scene_run(world):
     return ["run", "--network", "none", "app", "sh", "-c", "echo x >/x; rm -r /d; cat /x"]
 
 
+def scene_failed(world):
+    """a build that fails, with as many before it as are kept"""
+    based(world)
+    world.ends_with = 1
+    for number in range(5):
+        args = world.build(number)[:-3] + ["-f", world.path("in/Failing"), world.path("in")]
+        if number < 4:
+            world.call(args, codes=(1,))
+    return args
+
+
+def scene_shell(world):
+    """a command in a step that has failed"""
+    args = scene_failed(world)
+    world.call(args, codes=(1,))
+    world.ends_with = 0
+    return ["shell", "--", "sh", "-c", "cat /below /left/file; rm -r /left; echo x >/below"]
+
+
 SCENES = {name[6:]: scene for name, scene in sorted(globals().items()) if name.startswith("scene_")}
 # Their output tells what they found to do, or they find that it was done.
 VARYING = {"prune", "rmi", "repair", "push", "copy", "load"}
@@ -478,11 +507,15 @@ def examine(world, scene, args, ends, point, where):
         forget_temporary(world)
     between(world.files(), ends["files before"], ends["files after"], "the file")
     gone = scene == "rmi" and "docker.io/library/app:latest" not in world.names()
-    output = world.call(args, codes=(3,) if gone else (0,))
+    output = world.call(args, codes=(3,) if gone else (world.ends_with,))
     must(scene in VARYING or output == ends["output"], f"repeated it says {output!r}")
     must(world.names() == ends["names after"], f"repeated, the names are {world.names()}")
     must(world.files() == ends["files after"], f"repeated, the files are {world.files()}")
     look(world, "", world.store)
+    if scene == "failed":
+        must(world.call(["shell", "--", "cat", "/left/file"]) == b"4\n", "it is not entered")
+        kept = os.listdir(os.path.join(world.store, "failed"))
+        must(len(kept) == 4, f"{len(kept)} steps are kept")
     world.wait_idle()
     if point % 8 == 5:
         verify(world.store, "--idle")
@@ -493,7 +526,7 @@ def begin(world, scene):
     args = SCENES[scene](world)
     world.keep()
     ends = {"names before": world.names(), "files before": world.files()}
-    ends["output"] = world.call(args)
+    ends["output"] = world.call(args, codes=(world.ends_with,))
     ends["names after"], ends["files after"] = world.names(), world.files()
     look(world, "", world.store)
     return args, ends
