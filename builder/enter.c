@@ -8,6 +8,7 @@
 
 #include "builder/enter.h"
 
+#include <assert.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -337,6 +338,7 @@ struct err *enter_planned(struct plan *plan, const struct entry *entry)
 	unsigned missing = 0;
 
 	TRY(find_planned(plan, entry->step, &planned.step));
+	assert(planned.step);
 	execute_narrow(plan, planned.step, entry->before, &missing);
 	if (missing)
 		log_info("%u step%s to run first", missing, missing == 1 ? "" : "s");

@@ -153,6 +153,26 @@ static struct err *read_recipe(const struct shell_values *values, struct visit *
 	return NULL;
 }
 
+/* What the step is given that is not kept. */
+static struct err *read_sandbox(struct shell_values *values, struct visit *ret)
+{
+	vec_foreach (&values->secrets, text)
+		TRY(option_refuse(secrets_add(ret->secrets, *text), "--secret"));
+	vec_foreach (&values->ssh, text)
+		TRY(option_refuse(ssh_sources_add(ret->ssh, *text), "--ssh"));
+	TRY(limits_read(&values->limits, &ret->limits));
+	TRY(security_read(&values->security, &ret->security));
+	TRY(dns_read(&values->dns, &ret->resolver));
+	ret->opts = (struct build_opts){ .secrets = ret->secrets,
+					 .ssh = ret->ssh,
+					 .resources = &ret->limits.resources,
+					 .ulimits = &ret->limits.ulimits,
+					 .shm_size = ret->limits.shm_size,
+					 .security = &ret->security.sandbox,
+					 .resolver = &ret->resolver };
+	return NULL;
+}
+
 static struct err *read_values(struct shell_values *values, const struct strings *operands,
 			       struct visit *ret)
 {
@@ -170,20 +190,7 @@ static struct err *read_values(struct shell_values *values, const struct strings
 		vec_push(&ret->entry.env,
 			 xasprintf("TERM=%s", getenv("TERM") ? getenv("TERM") : "xterm"));
 	TRY(read_env(&values->env, &ret->entry.env));
-	vec_foreach (&values->secrets, text)
-		TRY(option_refuse(secrets_add(ret->secrets, *text), "--secret"));
-	vec_foreach (&values->ssh, text)
-		TRY(option_refuse(ssh_sources_add(ret->ssh, *text), "--ssh"));
-	TRY(limits_read(&values->limits, &ret->limits));
-	TRY(security_read(&values->security, &ret->security));
-	TRY(dns_read(&values->dns, &ret->resolver));
-	ret->opts = (struct build_opts){ .secrets = ret->secrets,
-					 .ssh = ret->ssh,
-					 .resources = &ret->limits.resources,
-					 .ulimits = &ret->limits.ulimits,
-					 .shm_size = ret->limits.shm_size,
-					 .security = &ret->security.sandbox,
-					 .resolver = &ret->resolver };
+	TRY(read_sandbox(values, ret));
 	TRY(read_recipe(values, ret));
 	ret->entry.before = values->before;
 	ret->entry.user = values->user;

@@ -145,7 +145,7 @@ static struct err *parse_text(struct str *rest, const char *key, char **ret)
 static struct err *parse_list(struct str *rest, const char *key, struct strings *ret)
 {
 	static const uint64_t max = COUNT_MAX;
-	uint64_t count;
+	uint64_t count = 0;
 
 	TRY(parse_numbers(rest, key, &max, 1, &count));
 	for (; count > 0; count--) {
@@ -186,7 +186,7 @@ static struct err *parse_head(struct str *rest, struct failed_step *step)
 	static const uint64_t time_max[] = { INT64_MAX, 999999999 };
 	static const uint64_t step_max[] = { UINT32_MAX, UINT32_MAX, UINT32_MAX };
 	static const uint64_t code_max = 255;
-	uint64_t n[3];
+	uint64_t n[3] = { 0 };
 	struct str version;
 
 	TRY(record_text(rest, "cairn-failed", &version));
@@ -240,7 +240,7 @@ static struct err *parse_mount(struct str value, struct failed_mount *mount)
 static struct err *parse_mounts(struct str *rest, struct failed_step *step)
 {
 	static const uint64_t max = COUNT_MAX;
-	uint64_t count;
+	uint64_t count = 0;
 
 	TRY(parse_numbers(rest, "mounts", &max, 1, &count));
 	for (; count > 0; count--) {
@@ -255,7 +255,7 @@ static struct err *parse_mounts(struct str *rest, struct failed_step *step)
 static struct err *parse_sandbox(struct str *rest, struct failed_step *step)
 {
 	static const uint64_t flags_max[] = { 1, 1, UINT64_MAX };
-	uint64_t flags[3];
+	uint64_t flags[3] = { 0 };
 
 	TRY(parse_list(rest, "argv", &step->argv));
 	TRY(parse_list(rest, "env", &step->env));
