@@ -64,6 +64,7 @@ struct build_event {
 	const char *stage;     /* its name, or "stage-1"; NULL for work outside of stages */
 	const unsigned *inputs; /* the steps that it begins from, and whose files it takes */
 	size_t input_count;
+	unsigned aside; /* the input below a layer of its own, which is not waited for; 0: none */
 
 	unsigned transfer;        /* 1.. of images from and to registries */
 	enum build_stream stream; /* of `bytes` */

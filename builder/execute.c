@@ -48,6 +48,11 @@ static char *title_of(const struct plan_step *step)
 				   xstrdup(step->instruction->text);
 }
 
+static bool starts_from_below(const struct plan_step *step)
+{
+	return !step->alone || step->looks_below;
+}
+
 static void tell_begin(struct execution *ex, const struct plan_step *step)
 {
 	AUTO(mem) char *title = title_of(step);
@@ -67,6 +72,9 @@ static void tell_begin(struct execution *ex, const struct plan_step *step)
 					   .count = step->stage->step_count,
 					   .inputs = inputs.at,
 					   .input_count = inputs.len,
+					   .aside = step->below && !starts_from_below(step) ?
+							    step->below->number :
+							    0,
 					   .text = title });
 	vec_release(&inputs);
 }
@@ -95,11 +103,6 @@ struct step_job {
 };
 
 static void queue_step(struct execution *ex, struct plan_step *step);
-
-static bool starts_from_below(const struct plan_step *step)
-{
-	return !step->alone || step->looks_below;
-}
 
 /* Note the end of a step, keep its stack if somebody starts from it, wake who waited. */
 static void finish_step(struct execution *ex, struct plan_step *step, struct stack *stack)

@@ -61,6 +61,46 @@ const struct secret *secrets_find(const struct secrets *secrets, const char *id)
 	return secrets ? find(secrets, id) : NULL;
 }
 
+#define HIDDEN "***"
+#define HIDE_MIN 4 /* bytes: what is shorter stands everywhere */
+
+/* The longest secret that begins here, without the newline at its end, which no line of output has. */
+static size_t secret_at(const struct secrets *secrets, struct str text)
+{
+	size_t longest = 0;
+
+	vec_foreach (secrets, secret) {
+		size_t len = secret->len;
+
+		while (len > 0 && secret->value[len - 1] == '\n')
+			len--;
+		if (len >= HIDE_MIN && len > longest && len <= text.len &&
+		    memcmp(secret->value, text.at, len) == 0)
+			longest = len;
+	}
+	return longest;
+}
+
+char *secrets_hide(const struct secrets *secrets, const char *text)
+{
+	struct str rest = str_of(text);
+	struct buf out = BUF_INIT(rest.len * sizeof(HIDDEN) + 1);
+
+	if (!secrets || secrets->len == 0)
+		return xstrdup(text);
+	while (rest.len > 0) {
+		size_t len = secret_at(secrets, rest);
+
+		if (len > 0)
+			buf_adds(&out, HIDDEN);
+		else
+			buf_addc(&out, rest.at[0]);
+		len = len ? len : 1;
+		rest = (struct str){ rest.at + len, rest.len - len };
+	}
+	return buf_steal(&out);
+}
+
 /* ---- one option ---- */
 
 /* What --secret says, in the arena of the caller. */

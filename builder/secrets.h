@@ -41,6 +41,10 @@ struct err *secrets_add(struct secrets *secrets, const char *text) MUST_USE;
 /* The secret of that id, borrowed; NULL if there is none, or no table. */
 const struct secret *secrets_find(const struct secrets *secrets, const char *id);
 
+/* `text` with "***" for every value that stands in it, but for values of less than four bytes: those of
+ * words. Owned by the caller; `secrets` may be NULL. */
+char *secrets_hide(const struct secrets *secrets, const char *text) MUST_USE;
+
 /* Overwrite memory that held a secret. */
 void secret_wipe(void *data, size_t len);
 

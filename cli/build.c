@@ -17,11 +17,13 @@
 #include "builder/check.h"
 #include "builder/clip.h"
 #include "builder/context_spec.h"
+#include "builder/events.h"
 #include "builder/fetch.h"
 #include "builder/hosts.h"
 #include "builder/image_changes.h"
 #include "builder/mount.h"
 #include "builder/on_fail.h"
+#include "builder/report.h"
 #include "builder/scope.h"
 #include "builder/secrets.h"
 #include "builder/source_policy.h"
@@ -35,6 +37,7 @@
 #include "cli/build_outputs.h"
 #include "cli/build_platform.h"
 #include "cli/build_policy.h"
+#include "cli/build_report.h"
 #include "cli/call.h"
 #include "cli/commands-private.h"
 #include "cli/dns.h"
@@ -55,7 +58,7 @@ static const enum sandbox_network network_of[] = { SANDBOX_NETWORK_DEFAULT, SAND
 						   SANDBOX_NETWORK_HOST, SANDBOX_NETWORK_NONE };
 
 struct build_values {
-	struct strings recipes;
+	struct strings recipes, reports;
 	const char *ignore_file, *from, *manifest;
 	const char *cpp_flag, *os_version, *os_feature;
 	bool all_platforms;
@@ -131,6 +134,8 @@ static const struct option options[] = {
 			 "when to ask registries for base images (default: missing)"),
 	OPTION_FLAG(struct build_values, quiet, 'q', "quiet",
 		    "print nothing but the image id; --progress quiet"),
+	OPTION_PATHS(struct build_values, reports, 0, "report", "FILE",
+		     "write what the build did to FILE.html, a page, or FILE.json"),
 	OPTION_LIST(struct build_values, secrets, 0, "secret", "id=ID[,src=PATH|,env=NAME]",
 		    "a file or variable for RUN --mount=type=secret; never part of the image"),
 	OPTION_LIST(struct build_values, ssh, 0, "ssh", "ID[=SOCKET|=KEY,...]",
@@ -608,6 +613,30 @@ static struct err *describe(const struct build_values *values, struct store *sto
 	return NULL;
 }
 
+/* Build, and write the reports, with the user's file mode mask. What failed first is what is reported. */
+static struct err *build_and_report(const struct build_values *values, struct store *store,
+				    struct build_opts *opts, const struct build_events *shown,
+				    struct build_result *ret)
+{
+	AUTO(report) struct report *report = values->reports.len > 0 ? report_new(opts) : NULL;
+	const struct build_events *pair[] = { shown, report ? report_events(report) : NULL };
+	const struct build_events both = events_tee(pair);
+	struct err *err, *late;
+
+	opts->events = report ? &both : shown;
+	err = build_run(store, opts, ret);
+	opts->events = shown;
+	umask(opts->user_umask);
+	if (!report)
+		return err;
+	late = build_report_write(&values->reports, report, store, ret);
+	if (!err || !late)
+		return err ? err : late;
+	log_warn("%s", err_text(late));
+	err_free(late);
+	return err;
+}
+
 static struct err *run_build(struct cli *cli, void *arg, struct strings *operands)
 {
 	struct build_values *values = arg;
@@ -630,17 +659,16 @@ static struct err *run_build(struct cli *cli, void *arg, struct strings *operand
 		return ask(cli, &call, &request.opts);
 	TRY(build_outputs_check(&values->output));
 	TRY(build_attest_check(&values->attest));
+	TRY(build_report_check(&values->reports));
 	TRY(cli_open_store(cli, &store));
 	if (values->described.len > 0)
 		return describe(values, store, &request.opts);
 	if (values->manifest)
 		TRY(build_manifest_open(store, values->manifest, &manifest));
 	ui = ui_new(find_progress(values));
-	request.opts.events = ui_events(ui);
 	cli_tell_ids();
-	err = build_run(store, &request.opts, &result);
+	err = build_and_report(values, store, &request.opts, ui_events(ui), &result);
 	ui_free(STEAL(ui)); /* before anything else is printed */
-	umask(request.opts.user_umask);
 	TRY(err);
 	if (manifest.index)
 		TRY(build_manifest_add(store, &manifest, &result));
