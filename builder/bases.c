@@ -16,10 +16,12 @@
 #include "base/pool.h"
 #include "builder/build.h"
 #include "builder/fetch.h"
+#include "builder/source_lock.h"
 #include "builder/source_policy.h"
 #include "builder/transfer.h"
 #include "registry/archive.h"
 #include "registry/find.h"
+#include "registry/reference.h"
 #include "store/store.h"
 
 #define PARALLEL 8 /* images at a time */
@@ -82,12 +84,33 @@ static struct err *add_image(struct plan *plan, const struct plan_need *need,
 	return NULL;
 }
 
+/* What to ask for in the place of a need's name: its repository and the digest that the lock has; the caller's, NULL if it is
+ * not locked. */
+static struct err *find_locked(const struct plan *plan, const struct plan_need *need, char **ret)
+{
+	AUTO(mem) char *source = plan->opts->lock ? source_lock_image(need->name) : NULL;
+	const char *slash = strrchr(need->name, '/'), *digest = NULL, *colon;
+
+	*ret = NULL;
+	if (!source || (need->context && need->context->spec.kind == CONTEXT_LAYOUT))
+		return NULL;
+	TRY(source_lock_find(plan->opts->lock, LOCKED_IMAGE, source, &digest));
+	colon = strchr(slash ? slash : need->name, ':');
+	if (digest)
+		*ret = xasprintf("%.*s@%s",
+				 (int)(colon ? colon - need->name : (long)strlen(need->name)),
+				 need->name, digest);
+	return NULL;
+}
+
 static struct err *look_in_store(struct plan *plan, const struct plan_need *need,
 				 struct plan_image **ret)
 {
+	AUTO(mem) char *locked = NULL;
 	struct descriptor target;
 
-	TRY(find_image(plan->store, need->name, &target));
+	TRY(find_locked(plan, need, &locked));
+	TRY(find_image(plan->store, locked ? locked : need->name, &target));
 	return add_image(plan, need, &target, !may_fetch(plan), ret);
 }
 
@@ -122,6 +145,7 @@ static struct err *load_layout(struct plan *plan, const struct context_spec *spe
 static struct err *find_here(struct plan *plan, const struct plan_need *need,
 			     struct plan_image **ret)
 {
+	AUTO(mem) char *locked = NULL;
 	struct err *err;
 
 	*ret = find_known(plan, need);
@@ -131,6 +155,7 @@ static struct err *find_here(struct plan *plan, const struct plan_need *need,
 		TRY(load_layout(plan, &need->context->spec, &target));
 		return add_image(plan, need, &target, true, ret);
 	}
+	TRY(*ret ? NULL : find_locked(plan, need, &locked)); /* before anybody is asked */
 	if (*ret || (may_fetch(plan) && plan->opts->pull != PULL_MISSING))
 		return NULL;
 	err = look_in_store(plan, need, ret);
@@ -156,11 +181,36 @@ static struct err *judge(struct plan *plan, const struct plan_need *need, char *
 			   source_policy_image(local ? NULL : plan->opts->policy, need->name, ret));
 }
 
-/* A short name has become that of a registry: the policy was asked about what it usually means. */
-static struct err *may_ask(void *self, const char *name)
+/* A name that is about to be asked for. */
+struct asking {
+	const struct plan *plan;
+	const struct plan_need *need;
+	bool locked; /* it has the digest of the lock in the place of the tag */
+};
+
+/* As the policy knows it: with the tag that the lock stands for. Owned. */
+static struct err *unlocked(const struct asking *asking, const char *name, char **ret)
 {
-	const struct plan *plan = self;
+	struct reference ref, wanted;
+
+	TRY(reference_parse(name, &ref));
+	TRY(reference_parse(asking->need->name, &wanted));
+	memcpy(ref.tag, wanted.tag, sizeof(ref.tag));
+	ref.digest[0] = '\0';
+	*ret = reference_canonical(&ref);
+	return NULL;
+}
+
+/* A short name has become that of a registry: the policy was asked about what it usually means. */
+static struct err *may_ask(void *self, const char *given)
+{
+	const struct asking *asking = self;
+	const struct plan *plan = asking->plan;
+	AUTO(mem) char *name = asking->locked ? NULL : xstrdup(given);
 	AUTO(mem) char *meant = NULL;
+
+	if (asking->locked)
+		TRY(unlocked(asking, given, &name));
 
 	TRY(source_policy_image(plan->opts->policy, name, &meant));
 	if (strcmp(meant, name) == 0)
@@ -199,16 +249,23 @@ static struct err *fetch(struct plan *plan, const struct plan_need *need, unsign
 			 struct descriptor *ret)
 {
 	AUTO(fetch_result) struct fetch_result result = { 0 };
+	AUTO(mem) char *locked = NULL;
 	struct transfer transfer;
-	const struct fetch_opts opts = { .policy = plan->opts->pull,
-					 .platform = need->exact ? &need->platform : NULL,
-					 .may_ask = may_ask,
-					 .may_ask_self = plan,
-					 .progress = &transfer.progress };
+	struct asking asking = { .plan = plan, .need = need };
+	struct fetch_opts opts = { .policy = plan->opts->pull,
+				   .platform = need->exact ? &need->platform : NULL,
+				   .may_ask = may_ask,
+				   .may_ask_self = &asking,
+				   .progress = &transfer.progress };
 	struct err *err;
 
+	TRY(image_error(plan, need, find_locked(plan, need, &locked)));
+	asking.locked = locked;
+	if (locked) /* a digest has no newer content */
+		opts.policy = PULL_MISSING;
 	transfer_begin(&transfer, plan->opts->events, number, "pull", need->name);
-	err = fetch_image(plan->store, plan->opts->client, need->name, &opts, &result);
+	err = fetch_image(plan->store, plan->opts->client, locked ? locked : need->name, &opts,
+			  &result);
 	transfer_end(&transfer, err, result.fetched);
 	*ret = result.target;
 	return image_error(plan, need, explain(plan, need, err));

@@ -25,6 +25,7 @@
 #include "builder/plan.h"
 #include "builder/review_values.h"
 #include "builder/scope.h"
+#include "builder/source_lock.h"
 #include "builder/transfer.h"
 #include "builder/tree.h"
 #include "registry/index.h"
@@ -185,6 +186,7 @@ static void build_release(struct build *build)
 	}
 	free(build->parts);
 	free(build->plans);
+	source_lock_free(build->opts.lock);
 	context_release(&build->context);
 	journal_free(build->journal);
 	pool_free(build->pool);
@@ -587,6 +589,23 @@ static struct err *review_all(const struct build *build)
 	return NULL;
 }
 
+/* Read what the sources of the Recipe were; resolving them anew, ask who knows. */
+static struct err *open_lock(struct build *build, const struct recipe *recipe)
+{
+	struct build_opts *opts = &build->opts;
+
+	if ((opts->lock_wish == LOCK_UPDATE || opts->lock_wish == LOCK_ONLY) &&
+	    opts->pull == PULL_MISSING)
+		opts->pull = PULL_NEWER;
+	return lock_file_open(opts, &build->context, script_name(recipe->script), &opts->lock);
+}
+
+static struct err *write_lock(const struct build *build)
+{
+	return lock_file_write(&build->opts, script_name(build->plans[0]->recipe->script),
+			       build->plans, build->count);
+}
+
 /* Read, plan and do. */
 static struct err *build_all(struct build *build, struct build_result *ret)
 {
@@ -597,13 +616,20 @@ static struct err *build_all(struct build *build, struct build_result *ret)
 	TRY(deliver_check(opts->outputs, opts->output_count, opts->target_count, build->count));
 	err = materials_gather(build->store, &build->opts, &build->context, recipes, build->count);
 	if (!err)
+		err = open_lock(build, recipes[0]);
+	if (!err)
 		err = plan_all(build, recipes);
 	for (size_t i = 0; i < build->count; i++)
 		recipe_free(recipes[i]); /* those that no plan owns */
 	TRY(err);
+	if (opts->lock_wish == LOCK_ONLY)
+		return write_lock(build);
+	lock_file_tell(opts, build->plans, build->count);
 	err = review_all(build);
 	if (!err)
 		err = perform(build, ret);
+	if (!err && opts->lock_wish == LOCK_UPDATE)
+		err = write_lock(build);
 	for (size_t i = 0; i < build->count; i++) /* at the end, where they are seen */
 		tell_lints(build->plans[i], i > 0 ? build->plans[0] : NULL, &build->events);
 	tell_unused(opts->args, &build->events);

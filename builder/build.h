@@ -19,6 +19,7 @@
 #include "base/codec.h"
 #include "base/mem.h"
 #include "base/vec.h"
+#include "builder/lock_file.h"
 #include "builder/step_userns.h"
 #include "overlay/sandbox.h"
 #include "registry/pull.h"
@@ -37,6 +38,7 @@ struct image_changes;
 struct json_t;
 struct on_fails;
 struct secrets;
+struct source_lock;
 struct source_policy;
 struct ssh_sources;
 struct ulimits;
@@ -114,6 +116,8 @@ struct build_opts {
 		*attest; /* builder/attest_spec.h; borrowed; NULL: nothing is attested */
 	const struct source_policy
 		*policy;               /* builder/source_policy.h; borrowed; NULL: all is allowed */
+	enum lock_wish lock_wish;      /* builder/lock_file.h */
+	struct source_lock *lock;      /* of the Recipe, once it is read; build_run() sets it */
 	const struct secrets *secrets; /* --secret; borrowed; NULL: none */
 	const struct ssh_sources *ssh; /* --ssh; borrowed; NULL: none */
 	const struct volumes *volumes; /* -v; borrowed; NULL: none */

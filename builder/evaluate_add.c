@@ -10,6 +10,7 @@
 #include "builder/git_source.h"
 #include "builder/key.h"
 #include "builder/remote_auth.h"
+#include "builder/source_lock.h"
 #include "builder/source_policy.h"
 #include "builder/transfer.h"
 #include "builder/web_source.h"
@@ -57,6 +58,23 @@ static void key_of_time(int64_t time, struct key *key)
 	key_add(key, "modified", text);
 }
 
+/* Hold what says nothing of its content to what the lock says of it. */
+static struct err *lock_web(const struct plan *plan, struct plan_add *add, struct policy_web *web,
+			    bool *ret_locked)
+{
+	const char *locked = NULL;
+
+	*ret_locked = false;
+	if (web->has_checksum)
+		return NULL;
+	add->source = url_without_logins(web->url);
+	TRY(source_lock_find(plan->opts->lock, LOCKED_URL, add->source, &locked));
+	if (!locked)
+		return NULL;
+	*ret_locked = web->has_checksum = true;
+	return digest_parse(locked, &web->checksum);
+}
+
 static struct err *find_web(const struct site *site, const char *url,
 			    const struct add_source *source, struct plan_add *add, struct key *key)
 {
@@ -65,11 +83,19 @@ static struct err *find_web(const struct site *site, const char *url,
 	struct web_source found = { .size = 0 };
 	AUTO(policy_web) struct policy_web web = { 0 };
 	const struct digest *want = source->has_digest ? &source->digest : NULL;
+	struct err *err;
+	bool locked;
 
 	add->unpack = unpack == TRISTATE_TRUE;
 	add->name = name ? name : xstrdup(UNNAMED);
 	TRY(source_policy_web(site->plan->opts->policy, url, want, &web));
-	TRY(fetch(site, web.url, web.has_checksum ? &web.checksum : NULL, &found));
+	TRY(lock_web(site->plan, add, &web, &locked));
+	err = fetch(site, web.url, web.has_checksum ? &web.checksum : NULL, &found);
+	if (locked && err_kind(err) == ERR_CORRUPT)
+		return err_note(err,
+				"the latter is in %s; build --update-lock takes what is there now",
+				source_lock_name(site->plan->opts->lock));
+	TRY(err);
 	add->url = STEAL(web.url);
 	add->digest = found.digest;
 	add->time = found.time;
@@ -99,6 +125,22 @@ static struct err *resolve(const struct site *site, struct plan_add *add)
 	return err;
 }
 
+/* Take the commit that the lock has for the ref. */
+static struct err *lock_git(const struct plan *plan, struct plan_add *add)
+{
+	const char *locked = NULL;
+
+	add->source = source_lock_git(&add->git);
+	if (!add->source)
+		return NULL;
+	TRY(source_lock_find(plan->opts->lock, LOCKED_GIT, add->source, &locked));
+	if (locked) {
+		free(add->git.ref);
+		add->git.ref = xstrdup(locked);
+	}
+	return NULL;
+}
+
 static struct err *find_git(const struct site *site, struct add_source *source,
 			    struct plan_add *add, struct key *key)
 {
@@ -106,6 +148,7 @@ static struct err *find_git(const struct site *site, struct add_source *source,
 	source->git = (struct git_url){ 0 };
 	add->keep_git_dir = source->keep_git_dir;
 	TRY(source_policy_git(site->plan->opts->policy, &add->git));
+	TRY(lock_git(site->plan, add));
 	TRY(resolve(site, add));
 	key_add(key, "commit", add->commit);
 	key_add(key, "directory of the repository", add->git.subdir);

@@ -392,6 +392,7 @@ static void step_free(struct plan_step *step)
 		git_url_release(&add->git);
 		free(add->url);
 		free(add->name);
+		free(add->source);
 	}
 	vec_release(&step->copy.adds);
 	free(step->copy.dest);

@@ -111,6 +111,7 @@ struct plan_add {
 	struct git_url git;
 	char commit[GIT_COMMIT_SIZE];
 	bool keep_git_dir;
+	char *source; /* what a lock calls it (builder/source_lock.h); NULL: it says itself what it is */
 };
 
 struct plan_copy {

@@ -75,7 +75,7 @@ struct build_values {
 	const char *policy_file;
 	uint64_t jobs;
 	int network, progress, pull, userns;
-	bool check, no_cache, quiet;
+	bool check, no_cache, quiet, locked, update_lock;
 	struct limit_values limits;
 	struct security_values security;
 	struct dns_values dns;
@@ -112,6 +112,8 @@ static const struct option options[] = {
 		    "the ignore file, instead of those beside the Recipe and in CONTEXT"),
 	OPTION_NUMBER(struct build_values, jobs, 'j', "jobs", "N", 1, 256,
 		      "run up to N steps at a time (default: one per CPU)"),
+	OPTION_FLAG(struct build_values, locked, 0, "locked",
+		    "use nothing that the lock of the Recipe lacks"),
 	OPTION_TEXT(struct build_values, manifest, 0, "manifest", "NAME",
 		    "add the image to the index NAME, which is made if it is not there"),
 	OPTION_LIST(struct build_values, mounts, 0, "mount", "TYPE=...",
@@ -146,6 +148,8 @@ static const struct option options[] = {
 		struct build_values, targets, 0, "target", "STAGE[=NAME]",
 		"stop at this stage, by name or number, and call its image NAME; more than once "
 		"builds several"),
+	OPTION_FLAG(struct build_values, update_lock, 0, "update-lock",
+		    "resolve all sources anew, and write the lock of the Recipe after the build"),
 	OPTION_WORD(struct build_values, userns, 0, "userns", step_userns_names,
 		    "whether root of a RUN is that of the machine, or of a user namespace"),
 	OPTION_LIST(struct build_values, volumes, 'v', "volume", "SOURCE:TARGET[:ro]",
@@ -173,6 +177,29 @@ static const struct option options[] = {
 	OPTION_FLAG(struct build_values, ignored, 0, "logsplit", NULL),
 	OPTION_FLAG(struct build_values, ignored, 0, "rm", NULL),
 	OPTION_FLAG(struct build_values, ignored, 0, "skip-unused-stages", NULL),
+};
+
+/* Of `lock`: what decides which sources there are, and how they are reached. */
+static const struct option lock_options[] = {
+	BUILD_ARG_OPTIONS(struct build_values, build_args),
+	OPTION_LIST(struct build_values, contexts, 0, "build-context", "NAME=VALUE",
+		    "what FROM NAME and COPY --from=NAME mean"),
+	OPTION_PATHS(struct build_values, recipes, 'f', "file", "PATH",
+		     "the Recipe, or several that are read as one (default: Recipe, Containerfile "
+		     "or Dockerfile in CONTEXT)"),
+	OPTION_TEXT(struct build_values, from, 0, "from", "IMAGE",
+		    "begin with IMAGE instead of what the first FROM says"),
+	BUILD_PLATFORM_OPTIONS(struct build_values, platform),
+	OPTION_WORD(struct build_values, progress, 0, "progress", ui_mode_names,
+		    "how to show what goes on (default: BUILDKIT_PROGRESS, or auto)"),
+	OPTION_FLAG(struct build_values, quiet, 'q', "quiet", "show nothing; --progress quiet"),
+	OPTION_LIST(struct build_values, secrets, 0, "secret", "id=ID[,src=PATH|,env=NAME]",
+		    "credentials for files of the web and repositories"),
+	OPTION_PATH(struct build_values, policy_file, 0, "source-policy-file", "PATH",
+		    "rules about which images, files and repositories a build may use"),
+	OPTION_LIST(struct build_values, targets, 0, "target", "STAGE",
+		    "lock what this stage needs; more than once for several"),
+	NETWORK_OPTIONS(struct build_values, registries),
 };
 
 /* Everything that the options become. */
@@ -516,6 +543,11 @@ static struct err *read_request(struct build_values *values, const struct string
 	opts->contexts = ret->contexts.at;
 	opts->context_count = ret->contexts.len;
 	opts->no_cache = values->no_cache;
+	if (values->locked && values->update_lock)
+		return err_new(ERR_USAGE, "options --locked and --update-lock do not go together");
+	opts->lock_wish = values->locked      ? LOCK_REQUIRE :
+			  values->update_lock ? LOCK_UPDATE :
+						LOCK_USE;
 	opts->userns = (enum step_userns)values->userns;
 	opts->jobs = (unsigned)values->jobs;
 	opts->user_umask = set_umask_aside();
@@ -692,4 +724,41 @@ const struct cli_command command_build = {
 	.max_operands = 1,
 	.completes = COMPLETE_FILES,
 	.run = run_build,
+};
+
+static struct err *run_lock(struct cli *cli, void *arg, struct strings *operands)
+{
+	struct build_values *values = arg;
+	AUTO(request)
+	struct request request = { .args = build_args_new(),
+				   .secrets = secrets_new(),
+				   .ssh = ssh_sources_new() };
+	AUTO(build_result) struct build_result result = { 0 };
+	AUTO(store) struct store *store = NULL;
+	AUTO(ui) struct ui *ui = NULL;
+
+	TRY(cli_be_root());
+	TRY(read_request(values, operands, &request));
+	request.opts.lock_wish = LOCK_ONLY;
+	TRY(cli_open_store(cli, &store));
+	ui = ui_new(find_progress(values));
+	request.opts.events = ui_events(ui);
+	return build_run(store, &request.opts, &result);
+}
+
+const struct cli_command command_lock = {
+	.name = "lock",
+	.summary = "write down what the sources of a Recipe are now",
+	.operands = "[CONTEXT]",
+	.about = "Resolve the images, files of the web and repositories that a Recipe names, and "
+		 "write what they are to Recipe.lock beside it. Builds use what is there.",
+	.examples = "cairn lock\n"
+		    "cairn lock -f Recipe.test --platform linux/amd64,linux/arm64 .\n"
+		    "cairn build --locked -t app .",
+	.options = lock_options,
+	.option_count = ARRAY_SIZE(lock_options),
+	.values_size = sizeof(struct build_values),
+	.max_operands = 1,
+	.completes = COMPLETE_FILES,
+	.run = run_lock,
 };

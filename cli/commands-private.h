@@ -25,6 +25,7 @@ extern const struct cli_command command_info;
 extern const struct cli_command command_inspect;
 extern const struct cli_command command_lint;
 extern const struct cli_command command_load;
+extern const struct cli_command command_lock;
 extern const struct cli_command command_login;
 extern const struct cli_command command_logout;
 extern const struct cli_command command_parse;

@@ -41,6 +41,7 @@ const struct cli_command *const commands[] = {
 	&command_logout,
 	&command_context,
 	&command_lint,
+	&command_lock,
 	&command_parse,
 	&command_import,
 	&command_load,
