@@ -52,8 +52,7 @@ struct err *run_step(const struct run_site *site, struct plan_step *step, int ro
 /* A step that somebody enters, in place of its command. */
 struct run_visit {
 	const struct strings *argv; /* what runs instead */
-	const struct strings
-		*env; /* "NAME=value" besides its own; "TERM=..." is only the usual one */
+	const struct strings *env;  /* "NAME=value" in place of its own */
 	/* Start it and see to its end. `spec` is complete but for what its output and input are. */
 	struct err *(*run)(void *self, struct sandbox *sandbox, struct sandbox_spec *spec);
 	void *self;
