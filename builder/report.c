@@ -17,9 +17,12 @@
 #include "builder/critical.h"
 #include "builder/secrets.h"
 #include "builder/tail.h"
+#include "builder/waste.h"
 #include "registry/url.h"
 #include "store/image.h"
 #include "store/layer.h"
+
+#define REPORT_BIGGEST 20 /* wasted files that are told by name */
 
 /* A step that was told of. */
 struct told {
@@ -358,12 +361,45 @@ static json_t *format_layer(struct store *store, const struct image *image, size
 	return object;
 }
 
+/* What of each layer nobody can see, and the biggest files of it. */
+static void format_waste(const struct waste *waste, json_t *object, json_t *layers)
+{
+	static const char *const kinds[] = { NULL, "overwritten", "deleted" };
+	struct waste_file biggest[REPORT_BIGGEST];
+	const size_t count = waste_biggest(waste, biggest, REPORT_BIGGEST);
+	json_t *whole = json_object(), *list = json_array();
+	size_t files;
+
+	for (size_t i = 0; i < json_array_size(layers); i++) {
+		json_t *layer = json_array_get(layers, i);
+
+		set_number(layer, "wasted", waste_bytes(waste, i, &files));
+		set_number(layer, "wasted_files", files);
+	}
+	set_number(whole, "bytes", waste_bytes(waste, SIZE_MAX, &files));
+	set_number(whole, "files", files);
+	for (size_t i = 0; i < count; i++) {
+		json_t *file = json_object();
+
+		json_set_text(file, "path", biggest[i].path);
+		set_number(file, "size", biggest[i].size);
+		set_number(file, "layer", biggest[i].layer + 1);
+		set_number(file, "by", biggest[i].by + 1);
+		json_set_text(file, "kind", kinds[biggest[i].kind]);
+		json_push(list, file);
+	}
+	json_set(whole, "biggest", list);
+	json_set(object, "waste", whole);
+}
+
 static json_t *format_image(struct store *store, const struct report *report, size_t index,
 			    const struct build_image *built)
 {
 	json_t *object = json_object(), *layers = json_array();
 	AUTO(image) struct image *image = NULL;
+	AUTO(waste) struct waste *waste = waste_new();
 	AUTO(err) struct err *err = image_open(store, &built->manifest, NULL, &image);
+	AUTO(err) struct err *unread = NULL;
 
 	if (index < report->opts->target_count)
 		set_text(object, "target", report->opts->targets[index].stage);
@@ -372,6 +408,10 @@ static json_t *format_image(struct store *store, const struct report *report, si
 	for (size_t i = 0; !err && i < image->layer_count; i++)
 		json_push(layers, format_layer(store, image, i));
 	json_set(object, "layers", layers);
+	if (!err)
+		unread = waste_read(waste, store, image);
+	if (!err && !unread)
+		format_waste(waste, object, layers);
 	return object;
 }
 

@@ -368,6 +368,34 @@ static void add_steps(struct buf *out, const json_t *document)
 	buf_adds(out, "</table></div>\n");
 }
 
+static void add_waste(struct buf *out, const json_t *waste)
+{
+	const json_t *files = json_object_get(waste, "biggest");
+
+	if (json_array_size(files) == 0)
+		return;
+	buf_adds(out, "<h2>Wasted space</h2>\n<p>");
+	add_size(out, number_of(waste, "bytes"));
+	buf_addf(
+		out,
+		" in %" PRIu64
+		" file%s that later layers overwrite or delete, and that are stored and "
+		"sent all the same. The biggest:</p>\n<div class=\"wide\"><table class=\"waste\"><tr>"
+		"<th class=\"n\">Size</th><th>Path</th><th class=\"n\">Layer</th><th></th></tr>\n",
+		number_of(waste, "files"), number_of(waste, "files") == 1 ? "" : "s");
+	for (size_t i = 0; i < json_array_size(files); i++) {
+		const json_t *file = json_array_get(files, i);
+
+		buf_adds(out, "<tr>");
+		cell_size(out, file, "size");
+		cell_text(out, "t", text_of(file, "path"));
+		buf_addf(out, "<td class=\"n\">%" PRIu64 "</td><td>", number_of(file, "layer"));
+		add_text(out, text_of(file, "kind"));
+		buf_addf(out, " by layer %" PRIu64 "</td></tr>\n", number_of(file, "by"));
+	}
+	buf_adds(out, "</table></div>\n");
+}
+
 static void add_layers(struct buf *out, const json_t *image)
 {
 	const json_t *layers = json_object_get(image, "layers");
@@ -382,7 +410,7 @@ static void add_layers(struct buf *out, const json_t *image)
 	buf_adds(out,
 		 "</h2>\n<div class=\"wide\"><table class=\"layers\"><tr><th class=\"n\">#</th>"
 		 "<th>Made by</th><th class=\"n\">Compressed</th><th class=\"n\">Files' bytes</th>"
-		 "<th class=\"n\">Entries</th></tr>\n");
+		 "<th class=\"n\">Entries</th><th class=\"n\">Wasted</th></tr>\n");
 	for (size_t i = 0; i < json_array_size(layers); i++) {
 		const json_t *layer = json_array_get(layers, i);
 
@@ -393,9 +421,12 @@ static void add_layers(struct buf *out, const json_t *image)
 		buf_adds(out, "<td class=\"n\">");
 		if (json_object_get(layer, "entries"))
 			buf_addf(out, "%" PRIu64, number_of(layer, "entries"));
-		buf_adds(out, "</td></tr>\n");
+		buf_adds(out, "</td>");
+		cell_size(out, layer, "wasted");
+		buf_adds(out, "</tr>\n");
 	}
 	buf_adds(out, "</table></div>\n");
+	add_waste(out, json_object_get(image, "waste"));
 }
 
 static void add_warnings(struct buf *out, const json_t *document)

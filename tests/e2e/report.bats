@@ -73,6 +73,53 @@ has() {
 	has '.images[0].layers[2].created_by | startswith("COPY Recipe")'
 }
 
+# count_waste DIRECTORY: bytes and number of wasted files of the image in an OCI layout, counted by others' tools.
+count_waste() {
+	python3 - "$1" <<-'END'
+		import io, json, os, subprocess, sys, tarfile
+		blobs = os.path.join(sys.argv[1], "blobs", "sha256")
+		def document(d): return json.load(open(os.path.join(blobs, d["digest"][7:])))
+		index = json.load(open(os.path.join(sys.argv[1], "index.json")))
+		seen, files, total = {}, 0, 0
+		for layer in document(index["manifests"][0])["layers"]:
+		    data = subprocess.run(["zstd", "-dcf", os.path.join(blobs, layer["digest"][7:])], check=True, stdout=-1).stdout
+		    new, gone = {}, set()
+		    for entry in tarfile.open(fileobj=io.BytesIO(data)):
+		        path = os.path.normpath(entry.name)
+		        head, name = os.path.split(path)
+		        if name == ".wh..wh..opq":
+		            gone |= {p for p in seen if p.startswith(head + "/")}
+		        elif name.startswith(".wh."):
+		            path = os.path.join(head, name[4:])
+		            gone |= {p for p in seen if p == path or p.startswith(path + "/")}
+		        else:
+		            gone |= {p for p in seen if p == path or (not entry.isdir() and p.startswith(path + "/"))}
+		            new[path] = entry.size if entry.isreg() else 0
+		    for path in gone:
+		        size = seen.pop(path)
+		        total, files = total + size, files + (size > 0)
+		    seen.update(new)
+		print(total, files)
+	END
+}
+
+@test "wasted space is what later layers overwrite and delete, as others count it" {
+	need zstd
+	recipe <<-'END'
+		FROM base
+		RUN mkdir /d && busybox dd if=/dev/zero of=/over bs=1000 count=100 && busybox dd if=/dev/zero of=/d/gone bs=1000 count=50 && echo 123 >'/d/<b>&'
+		RUN echo new >/over
+		RUN busybox rm -r /d
+	END
+	report 0 -t app -o type=oci,tar=false,dest=oci
+	has '.images[0].waste | .bytes == 150004 and .files == 3'
+	has '[.images[0].layers[].wasted] == [0, 150004, 0, 0]'
+	has '[.images[0].waste.biggest[] | [.path, .size, .layer, .by, .kind]] == [
+		["over", 100000, 2, 3, "overwritten"], ["d/gone", 50000, 2, 4, "deleted"],
+		["d/<b>&", 4, 2, 4, "deleted"]]'
+	equal "$(count_waste oci)" "150004 3"
+}
+
 @test "an unchanged build is all from the cache, and has no critical path" {
 	recipe <<-'END'
 		FROM base

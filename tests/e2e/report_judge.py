@@ -61,7 +61,9 @@ for step in document["steps"]:
     wanted += [step[k] for k in ("duration", "cpu_time", "memory_peak") if k in step]
 for image in document["images"]:
     for layer in image["layers"]:
-        wanted += [layer[k] for k in ("size", "uncompressed") if k in layer]
+        wanted += [layer[k] for k in ("size", "uncompressed", "wasted") if k in layer]
+    if image.get("waste", {}).get("biggest"):
+        wanted += [image["waste"]["bytes"]] + [file["size"] for file in image["waste"]["biggest"]]
 if judge.numbers != wanted:
     bad.append(f"numbers {judge.numbers}, not {wanted}")
 if "error" in document and "failed" not in judge.text:
