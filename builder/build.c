@@ -625,6 +625,7 @@ static struct err *build_all(struct build *build, struct build_result *ret)
 	if (opts->lock_wish == LOCK_ONLY)
 		return write_lock(build);
 	lock_file_tell(opts, build->plans, build->count);
+	ret->recipe = xstrdup(script_name(build->plans[0]->recipe->script));
 	err = review_all(build);
 	if (!err)
 		err = perform(build, ret);
@@ -669,6 +670,7 @@ struct err *build_run(struct store *store, const struct build_opts *opts, struct
 void build_result_release(struct build_result *result)
 {
 	free(result->images);
+	free(result->recipe);
 	free(result->journal);
 	*result = (struct build_result){ 0 };
 }

@@ -186,6 +186,7 @@ struct build_result {
 	struct build_image *images; /* of the targets, in their order; owned */
 	size_t image_count;         /* 0 if only root filesystems were asked for */
 	unsigned steps, cached;
+	char *recipe;  /* what it is called, owned; NULL if it could not be read or planned */
 	char *journal; /* the id of builds/<id>, owned; NULL if there is none */
 };
 

@@ -415,10 +415,12 @@ static json_t *format_image(struct store *store, const struct report *report, si
 	return object;
 }
 
-static void format_request(const struct report *report, json_t *document)
+static void format_request(const struct report *report, const struct build_result *result,
+			   json_t *document)
 {
 	const struct build_opts *opts = report->opts;
-	AUTO(mem) char *recipe = opts->recipe ? url_redacted(opts->recipe) : NULL;
+	const char *name = opts->recipe ? opts->recipe : result->recipe;
+	AUTO(mem) char *recipe = name ? url_redacted(name) : NULL;
 	AUTO(mem) char *context = opts->context ? url_redacted(opts->context) : NULL;
 	json_t *platforms = json_array();
 
@@ -426,10 +428,10 @@ static void format_request(const struct report *report, json_t *document)
 	set_text(document, "context", context);
 	for (size_t i = 0; i < (opts->platform_count ? opts->platform_count : 1); i++) {
 		AUTO(mem)
-		char *name = platform_format(opts->platform_count ? &opts->platforms[i] :
-								    &opts->platform);
+		char *platform = platform_format(opts->platform_count ? &opts->platforms[i] :
+									&opts->platform);
 
-		json_push(platforms, json_text(str_of(name)));
+		json_push(platforms, json_text(str_of(platform)));
 	}
 	json_set(document, "platforms", platforms);
 	set_text(document, "driver", report->storage);
@@ -449,7 +451,7 @@ json_t *report_make(const struct report *report, struct store *store,
 	set_text(document, "build", report->journal);
 	json_set_text(document, "started", clock_format(report->started, started));
 	set_number(document, "duration", report->duration);
-	format_request(report, document);
+	format_request(report, result, document);
 	for (size_t i = 0; i < result->image_count; i++)
 		json_push(images, format_image(store, report, i, &result->images[i]));
 	json_set(document, "images", images);

@@ -31,7 +31,7 @@ static const char head[] =
 	".wide{overflow-x:auto}table{border-collapse:collapse;width:100%}\n"
 	"th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;"
 	"border-bottom:1px solid var(--line)}th{color:var(--dim);font-weight:500}\n"
-	"td.n,th.n{text-align:right;white-space:nowrap}td.t{min-width:14rem;overflow-wrap:anywhere}\n"
+	"td.s{white-space:nowrap}td.dim{min-width:11rem}td.n,th.n{text-align:right;white-space:nowrap}td.t{min-width:14rem;overflow-wrap:anywhere}\n"
 	"code,pre{font:13px/1.4 ui-monospace,monospace}pre{background:var(--soft);padding:.7rem;"
 	"white-space:pre-wrap;overflow-wrap:anywhere;border-left:4px solid var(--failed)}\n"
 	"svg{display:block;width:100%}svg text{fill:var(--fg);font:12px ui-monospace,monospace}\n"
@@ -40,7 +40,7 @@ static const char head[] =
 	".cancelled{fill:none;stroke:var(--cached)}.critical{fill:var(--critical)}\n"
 	".key span{margin-right:1rem;white-space:nowrap}.key svg{display:inline;width:12px;"
 	"height:12px}.dim{color:var(--dim)}.bad{color:var(--failed)}\n"
-	"@media print{body{max-width:none;padding:0}h2{break-after:avoid}tr{break-inside:avoid}}\n"
+	"@media print{:root{print-color-adjust:exact}body{max-width:none;padding:0;font-size:11px}.wide{overflow:visible}td.t,td.dim{min-width:0}td.s{white-space:normal}h2{break-after:avoid}tr{break-inside:avoid}}\n"
 	"</style>\n</head>\n<body>\n";
 
 /* ---- text ---- */

@@ -52,7 +52,7 @@ has() {
 		COPY --from=slow /slow /
 	END
 	report 0 -j 4
-	has '.version == 1 and .status == "done" and .jobs == 4'
+	has '.version == 1 and .status == "done" and .jobs == 4 and .recipe == "Recipe" and .context == "ctx"'
 	has '[.steps[] | select(.critical).text] == ["RUN sleep 0.2; echo start >/start",
 		"RUN sleep 0.8; echo slow >/slow", "COPY --from=slow /slow /"]'
 	has '.critical_path.steps == [.steps[] | select(.critical).step]'
