@@ -195,3 +195,55 @@ what() {
 	cmp before ctx/Recipe.lock
 	equal "$(ls -A ctx | tr '\n' ' ')" "Recipe Recipe.lock "
 }
+
+@test "the lock in a repository counts for the Recipe beside it" {
+	images
+	lock
+	mkdir www
+	mv ctx www/r.git
+	git init -q -b main www/r.git
+	git -C www/r.git add Recipe Recipe.lock
+	git -C www/r.git -c user.name=a -c user.email=a@example.com commit -qm one
+	put app:1 new
+	import_base
+	serve
+	build_in "http://127.0.0.1:$PORT/git/r.git#main" -t app --locked
+	what old
+	fails 2 build_in "http://127.0.0.1:$PORT/git/r.git#main" -t app --update-lock
+	says "the Recipe cannot be locked: it is part of a context that was fetched"
+}
+
+@test "a policy is asked about the name that the lock stands for" {
+	images
+	lock
+	put app:1 new
+	printf '{"rules":[{"action":"DENY","selector":{"identifier":"*"}},{"action":"ALLOW","selector":{"identifier":"docker-image://%s/app:1"}}]}' \
+		"$R" >policy.json
+	CAIRN_ROOT=$BATS_TEST_TMPDIR/third build --source-policy-file policy.json
+	printf '{"rules":[{"action":"DENY","selector":{"identifier":"docker-image://%s/app:1"}}]}' "$R" >policy.json
+	fails 4 build --source-policy-file policy.json
+}
+
+@test "an image in the place of a name is locked, and a digest in the Recipe is not" {
+	images
+	printf 'FROM thing\n' >ctx/Recipe
+	lock --build-context "thing=docker-image://$R/app:1"
+	put app:1 new
+	build --locked --pull --build-context "thing=docker-image://$R/app:1"
+	what old
+	printf 'FROM %s/app@%s\n' "$R" "$(sed -n 's/^image \([^ ]*\) .*/\1/p' ctx/Recipe.lock)" >ctx/Recipe
+	lock
+	equal "$(cat ctx/Recipe.lock)" "cairn-lock 1"
+	build --locked
+	what old
+}
+
+@test "a build that fails leaves the lock as it was" {
+	import_base
+	mkdir ctx
+	printf 'FROM base\nRUN false\n' >ctx/Recipe
+	fails 1 build --update-lock
+	[ ! -e ctx/Recipe.lock ]
+	lock
+	[ -e ctx/Recipe.lock ]
+}

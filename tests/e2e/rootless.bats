@@ -470,3 +470,16 @@ subid_library() {
 	run -0 --separate-stderr alone shell --before -- ls /
 	[[ $output != *"r"$'\n'"root"* ]]
 }
+
+@test "a user locks a Recipe: the file is his, and his builds use it" {
+	echo "FROM base" | give_context
+	user cairn lock -q context
+	equal "$(stat -c '%U %a' context/Recipe.lock)" "$RL_USER 644"
+	user cairn build -q --locked context
+	cp context/Recipe.lock before
+	chown root: context
+	run user cairn lock -q context
+	equal "$status" 4
+	[[ $output == *"write Recipe.lock"* ]]
+	cmp before context/Recipe.lock
+}
