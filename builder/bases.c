@@ -20,8 +20,10 @@
 #include "builder/source_policy.h"
 #include "builder/transfer.h"
 #include "registry/archive.h"
+#include "registry/client.h"
 #include "registry/find.h"
 #include "registry/reference.h"
+#include "store/blob.h"
 #include "store/store.h"
 
 #define PARALLEL 8 /* images at a time */
@@ -103,14 +105,38 @@ static struct err *find_locked(const struct plan *plan, const struct plan_need *
 	return NULL;
 }
 
+/* A digest of the lock, where no name of the store leads to it any more and nobody can be asked. What is not whole
+ * shows when it is opened. */
+static struct err *find_unnamed(const struct plan *plan, const char *locked, struct err *err,
+				struct descriptor *ret)
+{
+	struct descriptor there = { .size = 0 };
+	AUTO(err) struct err *other = NULL;
+	bool known = false;
+
+	if (err_kind(err) != ERR_NOT_FOUND ||
+	    (may_fetch(plan) && !client_is_offline(plan->opts->client)))
+		return err;
+	other = digest_parse(strrchr(locked, '@') + 1, &there.digest);
+	if (!other)
+		other = blob_find(plan->store, &there.digest, &known, &there.size);
+	if (other || !known)
+		return err;
+	err_free(err);
+	*ret = there;
+	return NULL;
+}
+
 static struct err *look_in_store(struct plan *plan, const struct plan_need *need,
 				 struct plan_image **ret)
 {
 	AUTO(mem) char *locked = NULL;
 	struct descriptor target;
+	struct err *err;
 
 	TRY(find_locked(plan, need, &locked));
-	TRY(find_image(plan->store, locked ? locked : need->name, &target));
+	err = find_image(plan->store, locked ? locked : need->name, &target);
+	TRY(err && locked ? find_unnamed(plan, locked, err, &target) : err);
 	return add_image(plan, need, &target, !may_fetch(plan), ret);
 }
 

@@ -118,8 +118,12 @@ what() {
 	images
 	lock
 	put app:1 new
+	cairn pull -q "$R/app:1" >/dev/null 2>&1 || cairn pull "$R/app:1"
 	build --offline --locked
 	what old
+	rm ctx/Recipe.lock
+	build --offline
+	what new
 	CAIRN_ROOT=$BATS_TEST_TMPDIR/third fails 5 build --offline
 	says "$R/app:1"
 	says "--offline"
@@ -178,7 +182,7 @@ what() {
 	printf 'cairn-lock 1\nimage' >ctx/Recipe.lock
 	fails 1 build
 	says "it is not whole"
-	lock
+	lock --offline
 	build --locked
 }
 
@@ -186,10 +190,10 @@ what() {
 	import_base
 	mkdir ctx ro
 	printf 'FROM base\n' >ctx/Recipe
-	lock
+	lock --offline
 	cp ctx/Recipe.lock before
 	mount --bind ctx ro && mount -o remount,ro,bind ro || skip "no bind mounts here"
-	fails 1 timeout 60 cairn lock -q ro
+	fails 1 timeout 60 cairn lock -q --offline ro
 	umount ro
 	says "write Recipe.lock"
 	cmp before ctx/Recipe.lock
@@ -207,7 +211,7 @@ what() {
 	put app:1 new
 	import_base
 	serve
-	build_in "http://127.0.0.1:$PORT/git/r.git#main" -t app --locked
+	build_in "http://127.0.0.1:$PORT/git/r.git#main" -t app --locked --pull
 	what old
 	fails 2 build_in "http://127.0.0.1:$PORT/git/r.git#main" -t app --update-lock
 	says "the Recipe cannot be locked: it is part of a context that was fetched"
@@ -242,8 +246,8 @@ what() {
 	import_base
 	mkdir ctx
 	printf 'FROM base\nRUN false\n' >ctx/Recipe
-	fails 1 build --update-lock
+	fails 1 build --update-lock --offline
 	[ ! -e ctx/Recipe.lock ]
-	lock
+	lock --offline
 	[ -e ctx/Recipe.lock ]
 }
