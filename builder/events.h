@@ -66,6 +66,8 @@ struct build_event {
 	size_t input_count;
 	unsigned aside; /* the input below a layer of its own, which is not waited for; 0: none */
 
+	bool fresh; /* STEP_BEGIN: it runs whatever is in the cache */
+
 	unsigned transfer;        /* 1.. of images from and to registries */
 	enum build_stream stream; /* of `bytes` */
 	const char *verb;         /* "pull", "push" */

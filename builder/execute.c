@@ -72,6 +72,7 @@ static void tell_begin(struct execution *ex, const struct plan_step *step)
 					   .count = step->stage->step_count,
 					   .inputs = inputs.at,
 					   .input_count = inputs.len,
+					   .fresh = step->fresh,
 					   .aside = step->below && !starts_from_below(step) ?
 							    step->below->number :
 							    0,

@@ -31,7 +31,7 @@ struct told {
 	VEC(unsigned) inputs;
 	uint64_t begin, duration, memory_peak, cpu_time;
 	enum build_status status;
-	bool ended;
+	bool ended, fresh;
 	int exit_code;
 	char *error; /* owned; NULL if it did not fail */
 	struct tail output;
@@ -77,6 +77,7 @@ static void hear_begin(struct report *report, const struct build_event *event)
 	step->index = event->index;
 	step->count = event->count;
 	step->aside = event->aside;
+	step->fresh = event->fresh;
 	step->stage = xstrdup(event->stage);
 	step->platform = xstrdup(event->platform);
 	step->text = xstrdup(event->text);
@@ -246,6 +247,8 @@ static const char *reason_of(const struct report *report, const struct told *ste
 		return "a step with the same inputs is in the cache";
 	if (report->opts->no_cache)
 		return "--no-cache";
+	if (step->fresh)
+		return "--no-cache-filter";
 	return "no step with the same inputs is in the cache";
 }
 

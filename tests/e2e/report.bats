@@ -132,6 +132,8 @@ count_waste() {
 	has '[.steps[].status] == ["cached"]'
 	report 0 --no-cache
 	has '.steps[0].reason == "--no-cache"'
+	report 0 --no-cache-filter 0
+	has '.steps[0].reason == "--no-cache-filter" and .status == "done"'
 }
 
 @test "a build that fails has its reports, with the end of the output" {

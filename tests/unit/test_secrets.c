@@ -134,6 +134,23 @@ static int tear_down(void **state)
 	return chdir("/") + rmdir(*state);
 }
 
+TEST(values_are_hidden_the_longest_first)
+{
+	AUTO(secrets) struct secrets *secrets = secrets_new();
+	AUTO(mem) char *hidden = NULL, *nothing = NULL;
+
+	setenv("HIDE_A", "abcd", 1);
+	setenv("HIDE_B", "abcdef\n", 1);
+	setenv("HIDE_C", "xyz", 1);
+	assert_ok(secrets_add(secrets, "id=a,env=HIDE_A"));
+	assert_ok(secrets_add(secrets, "id=b,env=HIDE_B"));
+	assert_ok(secrets_add(secrets, "id=c,env=HIDE_C"));
+	hidden = secrets_hide(secrets, "abcdabcdef-abc xyz abcde");
+	assert_string_equal(hidden, "******-abc xyz ***e");
+	nothing = secrets_hide(NULL, "abcd");
+	assert_string_equal(nothing, "abcd");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +158,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_a_secret_is_refused),
 		cmocka_unit_test(a_value_may_hold_any_byte_and_be_as_large_as_allowed),
 		cmocka_unit_test(a_later_secret_replaces_an_earlier_one),
+		cmocka_unit_test(values_are_hidden_the_longest_first),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

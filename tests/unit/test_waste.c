@@ -85,6 +85,27 @@ TEST(a_file_in_the_place_of_a_directory_hides_all_of_it)
 	assert_waste(waste, SIZE_MAX, 6, 2);
 }
 
+TEST(a_whiteout_spares_what_its_own_layer_brought_before_it)
+{
+	AUTO(waste) struct waste *waste = waste_new();
+
+	add(waste, 0, TAR_FILE, "f", 5);
+	add(waste, 1, TAR_FILE, "f", 7);
+	add(waste, 1, TAR_FILE, ".wh.f", 0);
+	assert_waste(waste, SIZE_MAX, 5, 1);
+	add(waste, 2, TAR_FILE, "f", 1);
+	assert_waste(waste, SIZE_MAX, 12, 2);
+}
+
+TEST(what_no_layer_can_have_is_refused)
+{
+	AUTO(waste) struct waste *waste = waste_new();
+
+	assert_fails(waste_add(waste, 0, &(struct tar_entry){ .path = "a/.wh." }), ERR_INVALID);
+	add(waste, 0, TAR_FILE, "/", 5); /* the root is no file */
+	assert_waste(waste, SIZE_MAX, 0, 0);
+}
+
 TEST(nothing_is_lost_twice)
 {
 	AUTO(waste) struct waste *waste = waste_new();
@@ -104,6 +125,8 @@ int main(void)
 		cmocka_unit_test(
 			with_a_directory_goes_what_is_below_it_but_not_what_its_own_layer_brought),
 		cmocka_unit_test(a_file_in_the_place_of_a_directory_hides_all_of_it),
+		cmocka_unit_test(a_whiteout_spares_what_its_own_layer_brought_before_it),
+		cmocka_unit_test(what_no_layer_can_have_is_refused),
 		cmocka_unit_test(nothing_is_lost_twice),
 	};
 
