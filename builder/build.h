@@ -45,6 +45,8 @@ struct ulimits;
 struct volumes;
 struct store;
 
+#define TRIAL_HOSTNAME "cairn-verify" /* where the Recipe's builder names none */
+
 enum output_kind {
 	OUTPUT_STORE,  /* the image in the store; always, where an image is made at all */
 	OUTPUT_OCI,    /* an OCI archive */
@@ -110,6 +112,7 @@ struct build_opts {
 	bool push;             /* every tag, to the registry that it names */
 	const struct cache_specs *cache_from, *cache_to; /* borrowed; NULL: none */
 	bool no_cache;
+	bool trial; /* the build is only looked at: neither records of it are kept, nor caches emptied */
 	struct strings no_cache_stages;      /* these run, by name or number, and what needs them */
 	const struct image_changes *changes; /* borrowed; NULL: none */
 	const struct attest_opts

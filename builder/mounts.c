@@ -345,7 +345,7 @@ static bool must_empty(struct execution *ex, const struct plan_mount *mount)
 {
 	char id[DIGEST_TEXT_SIZE];
 
-	if (!ex->plan->opts->no_cache)
+	if (!ex->plan->opts->no_cache || ex->plan->opts->trial)
 		return false;
 	digest_format(&mount->cache, id);
 	vec_foreach (&ex->emptied, known)

@@ -255,8 +255,10 @@ static struct err *find_hostname(struct plan *plan)
 				      "0123456789-.";
 	const char *name = build_args_get(plan->opts->args, STR("BUILDKIT_SANDBOX_HOSTNAME"));
 
-	if (!name || !name[0])
+	if (!name || !name[0]) {
+		plan->hostname = plan->opts->trial ? TRIAL_HOSTNAME : NULL;
 		return NULL;
+	}
 	if (strlen(name) > 63 || strspn(name, allowed) != strlen(name))
 		return err_new(ERR_USAGE,
 			       "--build-arg BUILDKIT_SANDBOX_HOSTNAME: '%.80s' is no host name",

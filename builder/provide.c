@@ -359,7 +359,8 @@ static struct err *keep(struct execution *ex, struct plan_step *step, struct sta
 		TRY(stack_push(stack, ex->plan->store, step->layer.lid));
 	}
 	step->record.created = clock_now();
-	TRY(step_put(ex->plan->store, &step->record));
+	if (!ex->plan->opts->trial)
+		TRY(step_put(ex->plan->store, &step->record));
 	store_sync_later(ex->plan->store, SYNC_PERIOD);
 	return NULL;
 }

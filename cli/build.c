@@ -38,6 +38,7 @@
 #include "cli/build_platform.h"
 #include "cli/build_policy.h"
 #include "cli/build_report.h"
+#include "cli/build_verify.h"
 #include "cli/call.h"
 #include "cli/commands-private.h"
 #include "cli/dns.h"
@@ -75,7 +76,7 @@ struct build_values {
 	const char *policy_file;
 	uint64_t jobs;
 	int network, progress, pull, userns;
-	bool check, no_cache, quiet, locked, update_lock;
+	bool check, no_cache, quiet, locked, update_lock, verify;
 	struct limit_values limits;
 	struct security_values security;
 	struct dns_values dns;
@@ -152,6 +153,8 @@ static const struct option options[] = {
 		    "resolve all sources anew, and write the lock of the Recipe after the build"),
 	OPTION_WORD(struct build_values, userns, 0, "userns", step_userns_names,
 		    "whether root of a RUN is that of the machine, or of a user namespace"),
+	OPTION_FLAG(struct build_values, verify, 0, "verify",
+		    "build twice, and say where the images differ first"),
 	OPTION_LIST(struct build_values, volumes, 'v', "volume", "SOURCE:TARGET[:ro]",
 		    "let every RUN find SOURCE of this machine at TARGET"),
 	BUILD_OUTPUT_OPTIONS(struct build_values, output),
@@ -695,12 +698,19 @@ static struct err *run_build(struct cli *cli, void *arg, struct strings *operand
 	TRY(cli_open_store(cli, &store));
 	if (values->described.len > 0)
 		return describe(values, store, &request.opts);
+	if (values->verify)
+		TRY(build_verify_prepare(&request.opts));
 	if (values->manifest)
 		TRY(build_manifest_open(store, values->manifest, &manifest));
 	ui = ui_new(find_progress(values));
 	cli_tell_ids();
 	err = build_and_report(values, store, &request.opts, ui_events(ui), &result);
 	ui_free(STEAL(ui)); /* before anything else is printed */
+	if (!err && values->verify) {
+		set_umask_aside();
+		err = build_verify(store, &request.opts, &result);
+		umask(request.opts.user_umask);
+	}
 	TRY(err);
 	if (manifest.index)
 		TRY(build_manifest_add(store, &manifest, &result));
