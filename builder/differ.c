@@ -175,8 +175,10 @@ static struct err *compare_layers(struct store *store, const struct image_layer 
 
 		TRY(tar_reader_next(tar_a, &a));
 		TRY(tar_reader_next(tar_b, &b));
-		if (!a && !b)
+		if (!a && !b) {
+			buf_adds(ret, "the entries are the same, their headers are not");
 			break;
+		}
 		if (a && b && strcmp(a->path, b->path) == 0)
 			TRY(compare_entries(tar_a, tar_b, a, b, ret));
 		else

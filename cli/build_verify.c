@@ -80,6 +80,7 @@ struct err *build_verify(struct store *store, const struct build_opts *opts,
 	again.events = NULL;
 	again.cache_from = NULL;
 	again.push = false;
+	again.pull = PULL_MISSING; /* a base that moves meanwhile is not the Recipe's doing */
 	again.on_fails = NULL;
 	again.lock_wish = opts->lock_wish == LOCK_UPDATE ? LOCK_USE : opts->lock_wish;
 	again.no_cache = true;
