@@ -19,6 +19,7 @@
 #include "base/codec.h"
 #include "base/mem.h"
 #include "base/vec.h"
+#include "builder/context_spec.h"
 #include "builder/lock_file.h"
 #include "builder/step_userns.h"
 #include "overlay/sandbox.h"
@@ -86,6 +87,7 @@ struct build_opts {
 		*fetched; /* of the build itself: what materials_gather() fetched; borrowed */
 	const struct build_context *contexts;
 	size_t context_count;
+	enum context_mode context_mode; /* --context-mode */
 	const char *recipe; /* -f: a path, "-" for standard input, NULL to search the context */
 	struct strings more_recipes;        /* paths of what stands behind it; borrowed */
 	const char *ignore_file;            /* --ignorefile; NULL: the usual ones */

@@ -13,6 +13,8 @@
 #include "builder/web_source.h"
 #include "registry/reference.h"
 
+const char *const context_mode_names[] = { "exact", "git", NULL };
+
 static bool starts(const char *text, const char *prefix)
 {
 	return strncasecmp(text, prefix, strlen(prefix)) == 0;

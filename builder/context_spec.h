@@ -20,6 +20,12 @@
 
 struct err;
 
+/* What the modes of files in directories of this machine are taken to be: what they are, or what git keeps of
+ * them (builder/tree.h). What was fetched has its modes from where it comes, on every machine alike. */
+enum context_mode { CONTEXT_MODE_EXACT, CONTEXT_MODE_GIT };
+
+extern const char *const context_mode_names[]; /* of the option, NULL-terminated */
+
 enum context_kind {
 	CONTEXT_DIRECTORY,
 	CONTEXT_STDIN,

@@ -87,6 +87,8 @@ static struct err *open_tree(struct plan *plan, struct plan_context *context)
 	if (fd < 0)
 		return err_sys("open %s", context->what);
 	TRY(tree_open(STEAL_FD(fd), context->ignore.rules, context->cache, &context->tree));
+	if (context->local && plan->opts->context_mode == CONTEXT_MODE_GIT)
+		tree_take_git_modes(context->tree);
 	return tree_skip(context->tree, store_fd(plan->store));
 }
 

@@ -24,7 +24,9 @@ struct err *copy_select(const struct site *site, const struct plan_copy *copy, c
 			struct selection *ret, struct key *key)
 {
 	AUTO(selection)
-	struct selection found = { .excludes = &copy->excludes, .parents = copy->parents };
+	struct selection found = { .excludes = &copy->excludes,
+				   .parents = copy->parents,
+				   .chmod = &copy->chmod };
 	AUTO(hasher) struct hasher *h = hasher_new();
 	AUTO(mem) char *name = xasprintf("source %s", pattern);
 	struct digest digest;

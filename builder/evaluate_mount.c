@@ -312,6 +312,21 @@ static void key_of_mount(const struct plan_mount *mount, struct key *key)
 		key_add(key, "mount env", flag->env);
 }
 
+/* The directory that is bound, of which its contents say nothing: a command sees its mode, and of what was
+ * fetched its owner. The usual ones go without saying. */
+static void key_of_directory(const struct plan_mount *mount, struct key *key)
+{
+	const struct tree_node *node = mount->selection.at[0].node;
+	const bool owned = !mount->from.context->local && (node->uid != 0 || node->gid != 0);
+	AUTO(mem) char *text = NULL;
+
+	if (!S_ISDIR(node->mode) || (!owned && (node->mode & 07777) == 0755))
+		return;
+	text = xasprintf("%o %u:%u", node->mode & 07777, owned ? node->uid : 0,
+			 owned ? node->gid : 0);
+	key_add(key, "mount directory", text);
+}
+
 static struct err *key_of_files(const struct site *site, struct plan_mount *mount, struct key *key)
 {
 	const struct digest *from = plan_from_key(&mount->from);
@@ -320,6 +335,8 @@ static struct err *key_of_files(const struct site *site, struct plan_mount *moun
 	if (!from)
 		TRY(digest_selection(site, mount, &content));
 	key_add_digest(key, "mount from", from ? from : &content);
+	if (!from && mount->flag.type == MOUNT_BIND)
+		key_of_directory(mount, key);
 	if (mount->flag.source)
 		key_add(key, "mount source", mount->flag.source);
 	return NULL;

@@ -145,6 +145,8 @@ static json_t *request_args(const struct plan *plan, const struct plan_target *t
 		json_set_text(args, "target", target->stage->name);
 	if (plan->opts->no_cache)
 		json_set_text(args, "no-cache", "");
+	if (plan->opts->context_mode != CONTEXT_MODE_EXACT)
+		json_set_text(args, "context-mode", context_mode_names[plan->opts->context_mode]);
 	if (!max)
 		return args;
 	build_args_pairs(plan->opts->args, &pairs);

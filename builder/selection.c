@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "builder/chmod.h"
 #include "builder/glob.h"
 #include "builder/ignore.h"
 #include "builder/sift.h"
@@ -328,6 +329,7 @@ static struct err *load(struct selected *selected, struct tree *tree, bool hash,
 struct digesting {
 	struct hasher *hasher;
 	const struct selected *selected;
+	const struct chmod_spec *chmod; /* NULL: none */
 	bool owners;
 	struct map links; /* "dev:ino" of what has several names -> number of the first, owned */
 	uint64_t count;   /* nodes so far */
@@ -357,12 +359,20 @@ static uint64_t first_name(struct digesting *d, const struct tree_node *node)
 	return 0;
 }
 
+/* Type and mode of the copy: of what --chmod decides the source's mode says nothing. */
+static uint32_t copied_mode(const struct digesting *d, const struct tree_node *node)
+{
+	if (!d->chmod || !d->chmod->given || S_ISLNK(node->mode))
+		return node->mode;
+	return (node->mode & S_IFMT) | chmod_apply(d->chmod, node->mode);
+}
+
 static void digest_head(struct digesting *d, const struct tree_node *node, const char *name)
 {
 	char text[128];
 	int len =
 		snprintf(text, sizeof(text), "%o %" PRIu32 " %" PRIu32 " %" PRIu64 " %" PRIu64 " ",
-			 node->mode, d->owners ? node->uid : 0, d->owners ? node->gid : 0,
+			 copied_mode(d, node), d->owners ? node->uid : 0, d->owners ? node->gid : 0,
 			 S_ISCHR(node->mode) || S_ISBLK(node->mode) ? (uint64_t)node->rdev : 0,
 			 first_name(d, node));
 
@@ -410,7 +420,9 @@ struct err *selection_digest(struct selection *selection, struct tree *tree, boo
 {
 	vec_foreach (selection, item) {
 		AUTO(digesting)
-		struct digesting d = { .hasher = h, .selected = item, .owners = owners };
+		struct digesting d = {
+			.hasher = h, .selected = item, .chmod = selection->chmod, .owners = owners
+		};
 
 		TRY(digest_one(item, tree, pool, &d));
 	}

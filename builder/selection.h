@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "builder/tree.h"
 
+struct chmod_spec;
 struct err;
 struct hasher;
 struct pool;
@@ -38,6 +39,7 @@ struct selection {
 	/* To be set before anything is added. */
 	const struct strings *excludes; /* --exclude, borrowed while adding; NULL: none */
 	bool parents;                   /* --parents */
+	const struct chmod_spec *chmod; /* --chmod, borrowed while digesting; NULL: none */
 
 	struct selected *at;
 	size_t len, cap;
@@ -58,9 +60,9 @@ struct err *selection_add(struct selection *selection, struct tree *tree, const 
 /* True if `node`, of a loaded directory that is selected, goes along. */
 bool selected_shows(const struct selected *selected, const struct tree_node *node);
 
-/* Feed everything that decides the result of copying to `h`: names, types, modes, contents,
- * links, names of one file, kept xattrs, and the owners if `owners`; no times, and nothing of a
- * selected directory itself. Loads and hashes what is needed. */
+/* Feed everything that decides the result of copying to `h`: names, types, modes as the copy has them
+ * after --chmod, contents, links, names of one file, kept xattrs, and the owners if `owners`; no
+ * times, and nothing of a selected directory itself. Loads and hashes what is needed. */
 struct err *selection_digest(struct selection *selection, struct tree *tree, bool owners,
 			     struct pool *pool, struct hasher *h) MUST_USE;
 

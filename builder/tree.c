@@ -73,6 +73,20 @@ struct err *tree_read_records(struct tree *tree)
 	return NULL;
 }
 
+static uint32_t git_mode(uint32_t mode)
+{
+	if (S_ISLNK(mode))
+		return mode;
+	return (mode & S_IFMT) | (S_ISDIR(mode) || (mode & S_IXUSR) ? 0755 : 0644);
+}
+
+void tree_take_git_modes(struct tree *tree)
+{
+	tree->git_modes = true;
+	tree->root.plain = true;
+	tree->root.mode = git_mode(tree->root.mode);
+}
+
 /* Free what is below a node, deepest first, without recursion: the tree may be deep. */
 static void release_children(struct tree_node *root)
 {
@@ -217,7 +231,10 @@ static struct err *scan_child(struct tree *tree, struct tree_node *dir, int dir_
 		return NULL;
 	if (tree->recorded)
 		TRY(err_wrap(owner_stat_at(dir_fd, name, &st), "'%s/%s'", path, name));
+	if (tree->git_modes)
+		st.st_mode = git_mode(st.st_mode);
 	*ret = node_of(&st, dir);
+	ret->plain = tree->git_modes;
 	ret->shared = tree->recorded && st.st_nlink > 1;
 	ret->excluded = excluded;
 	ret->visible = !excluded;
@@ -295,6 +312,8 @@ struct err *tree_expect_unchanged(const struct tree_node *node, int fd)
 
 	if (fstat(fd, &st) < 0)
 		return err_sys("look at '%s'", node->name);
+	if (node->plain)
+		st.st_mode = git_mode(st.st_mode);
 	same = st.st_ino == node->ino && st.st_dev == node->dev && st.st_mode == node->mode;
 	/* A name more or less changes a time, too: the layers of a copied view get and lose them. */
 	if (same && !S_ISDIR(st.st_mode))

@@ -54,6 +54,7 @@ struct tree_node {
 	bool hashed;
 	bool shared;         /* names of it come and go in the store, which changes its ctime */
 	bool sparse;         /* it has holes that are worth looking for */
+	bool plain;          /* its mode is not what it has, but the one of tree_take_git_modes() */
 	bool fresh;          /* a file: hashed in this run; a directory: has such a file */
 	bool loaded;         /* `children` are known */
 	bool excluded;       /* a directory kept only for what may be below it */
@@ -70,6 +71,7 @@ struct tree {
 	dev_t skip_dev;              /* see tree_skip() */
 	ino_t skip_ino;              /* 0: nothing is skipped */
 	bool recorded;               /* see tree_read_records() */
+	bool git_modes;              /* see tree_take_git_modes() */
 	struct tree_node root;
 };
 
@@ -86,6 +88,11 @@ struct err *tree_skip(struct tree *tree, int fd) MUST_USE;
 /* It is of the store's, where owners and devices may be recorded (overlay/owner.h). In anybody else's tree an
  * attribute of that name says nothing. For a tree of which nothing is loaded yet. */
 struct err *tree_read_records(struct tree *tree) MUST_USE;
+
+/* See modes as git keeps them: a directory is 0755, and so is what its owner may execute; all else is
+ * 0644, but links, which have none. Nothing that reads the tree can tell modes apart that come
+ * out the same. For a tree of which nothing is loaded yet. */
+void tree_take_git_modes(struct tree *tree);
 
 /* Read the children of a directory, if they are not known. */
 struct err *tree_load(struct tree *tree, struct tree_node *dir) MUST_USE;

@@ -75,7 +75,7 @@ struct build_values {
 	struct build_attest_values attest;
 	const char *policy_file;
 	uint64_t jobs;
-	int network, progress, pull, userns;
+	int context_mode, network, progress, pull, userns;
 	bool check, no_cache, quiet, locked, update_lock, verify;
 	struct limit_values limits;
 	struct security_values security;
@@ -101,6 +101,9 @@ static const struct option options[] = {
 		    "do not build, but tell: check, outline or targets"),
 	OPTION_FLAG(struct build_values, check, 0, "check",
 		    "do not build, but say what is wrong or doubtful; --call check"),
+	OPTION_WORD(struct build_values, context_mode, 0, "context-mode", context_mode_names,
+		    "what modes files of the context have: exact, what they have (the default), or "
+		    "git, 0644 or 0755"),
 	OPTION_LIST(struct build_values, devices, 0, "device", "PATH[:PLACE]|NAME",
 		    "let every RUN use this device of the machine"),
 	OPTION_PATHS(
@@ -545,6 +548,7 @@ static struct err *read_request(struct build_values *values, const struct string
 	opts->args = ret->args;
 	opts->contexts = ret->contexts.at;
 	opts->context_count = ret->contexts.len;
+	opts->context_mode = (enum context_mode)values->context_mode;
 	opts->no_cache = values->no_cache;
 	if (values->locked && values->update_lock)
 		return err_new(ERR_USAGE, "options --locked and --update-lock do not go together");

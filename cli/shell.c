@@ -38,6 +38,7 @@ struct shell_values {
 	const char *context, *recipe, *target;
 	struct strings env, secrets, ssh;
 	const char *user, *workdir;
+	int context_mode;
 	bool before, interactive, tty;
 	struct limit_values limits;
 	struct security_values security;
@@ -50,6 +51,8 @@ static const struct option options[] = {
 		    "with the files as they were before the step"),
 	OPTION_PATH(struct shell_values, context, 0, "context", "CONTEXT",
 		    "the context of the build (default: the current directory)"),
+	OPTION_WORD(struct shell_values, context_mode, 0, "context-mode", context_mode_names,
+		    "the modes that files of the context have in the build: exact or git"),
 	OPTION_LIST(struct shell_values, env, 'e', "env", "NAME[=VALUE]",
 		    "set a variable; without VALUE it is taken from the environment"),
 	OPTION_PATH(struct shell_values, recipe, 'f', "file", "PATH",
@@ -144,6 +147,7 @@ static struct err *read_recipe(const struct shell_values *values, struct visit *
 	TRY(build_args_read(&values->build_args, ret->args));
 	ret->opts.args = ret->args;
 	ret->opts.context = values->context ? values->context : ".";
+	ret->opts.context_mode = (enum context_mode)values->context_mode;
 	ret->opts.recipe = values->recipe;
 	platform_host(&ret->opts.platform);
 	ret->planned = values->context || values->recipe || values->target;

@@ -5,6 +5,7 @@
 
 #include <sys/xattr.h>
 
+#include "builder/chmod.h"
 #include "builder/selection.h"
 #include "tests/unit/scene.h"
 #include "tests/unit/tmp.h"
@@ -20,21 +21,29 @@ static void fresh_source(const char *scene)
 	scene_make(source_fd, scene);
 }
 
-/* The digest of what some patterns, separated by blanks, select. */
-static struct digest digest_of(const char *patterns)
+/* The digest of what some patterns, separated by blanks, select, for a copy with this --chmod, or NULL. */
+static struct digest digest_with(const char *patterns, const char *mode)
 {
+	struct chmod_spec chmod = { 0 };
 	AUTO(tree) struct tree *tree = NULL;
-	AUTO(selection) struct selection selection = { 0 };
+	AUTO(selection) struct selection selection = { .chmod = &chmod };
 	AUTO(hasher) struct hasher *h = hasher_new();
 	AUTO(mem) char *text = xstrdup(patterns);
 	struct digest digest;
 
+	if (mode)
+		assert_ok(chmod_parse(str_of(mode), &chmod));
 	assert_ok(tree_open(dup(source_fd), NULL, NULL, &tree));
 	for (char *one = strtok(text, " "); one; one = strtok(NULL, " "))
 		assert_ok(selection_add(&selection, tree, one, "the build context"));
 	assert_ok(selection_digest(&selection, tree, false, NULL, h));
 	assert_ok(hasher_finish(h, &digest));
 	return digest;
+}
+
+static struct digest digest_of(const char *patterns)
+{
+	return digest_with(patterns, NULL);
 }
 
 TEST(tells_apart_what_a_copy_would_show)
@@ -78,6 +87,39 @@ TEST(tells_apart_what_a_copy_would_show)
 	}
 }
 
+TEST(forgets_modes_that_a_chmod_decides)
+{
+	static const struct {
+		const char *mode, *one, *two;
+		bool same;
+	} cases[] = {
+		{ "755", "d 755 d\nf 644 d/a x\n", "d 755 d\nf 4711 d/a x\n", true },
+		{ "0", "d 755 d\nd 755 d/e\n", "d 755 d\nd 1777 d/e\n", true },
+		{ "755", "d 755 d\nf 644 d/a x\n", "d 755 d\nd 755 d/a\n", false },
+		{ "755", "d 755 d\np 644 d/a\n", "d 755 d\np 600 d/a\n", true },
+		{ "u=rwX,go=rX", "d 755 d\nf 664 d/a x\n", "d 755 d\nf 600 d/a x\n", true },
+		{ "u=rwX,go=rX", "d 755 d\nf 664 d/a x\n", "d 755 d\nf 610 d/a x\n", false },
+		{ "a=r", "d 755 d\nf 664 d/a x\n", "d 755 d\nf 6755 d/a x\n", true },
+		{ "a=r", "d 755 d\nd 755 d/a\n", "d 755 d\nd 1755 d/a\n", true },
+		{ "ug=r,o=", "d 755 d\nd 755 d/a\n", "d 755 d\nd 1755 d/a\n", false },
+		{ "u+x,go-w", "d 755 d\nf 644 d/a x\n", "d 755 d\nf 766 d/a x\n", true },
+		{ "u+x,go-w", "d 755 d\nf 644 d/a x\n", "d 755 d\nf 640 d/a x\n", false },
+		{ "g=u", "d 755 d\nf 644 d/a x\n", "d 755 d\nf 604 d/a x\n", true },
+		{ "g=u", "d 755 d\nf 644 d/a x\n", "d 755 d\nf 444 d/a x\n", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct digest one, two;
+
+		fresh_source(cases[i].one);
+		one = digest_with("d", cases[i].mode);
+		fresh_source(cases[i].two);
+		two = digest_with("d", cases[i].mode);
+		if (digest_equal(&one, &two) != cases[i].same)
+			fail_msg("--chmod=%s of %s%s", cases[i].mode, cases[i].one, cases[i].two);
+	}
+}
+
 TEST(follows_attributes_of_directories)
 {
 	static const struct {
@@ -107,6 +149,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tells_apart_what_a_copy_would_show),
+		cmocka_unit_test(forgets_modes_that_a_chmod_decides),
 		cmocka_unit_test(follows_attributes_of_directories),
 	};
 	int failed = cmocka_run_group_tests(tests, tmp_setup, tmp_teardown);

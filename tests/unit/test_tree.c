@@ -211,6 +211,59 @@ TEST(a_directory_can_be_left_out)
 	assert_non_null(find(tree, "a/other"));
 }
 
+TEST(modes_can_be_those_that_git_keeps)
+{
+	static const struct {
+		const char *path;
+		mode_t now, seen;
+	} cases[] = {
+		{ "plain", 0664, S_IFREG | 0644 },  { "shut", 0, S_IFREG | 0644 },
+		{ "run", 04711, S_IFREG | 0755 },   { "mine", 0100, S_IFREG | 0755 },
+		{ "theirs", 077, S_IFREG | 0644 },  { "d", 03700, S_IFDIR | 0755 },
+		{ "d/open", 0666, S_IFREG | 0644 },
+	};
+	AUTO(tree) struct tree *tree = NULL;
+
+	scene_make(source_fd,
+		   "f 644 plain x\nf 644 shut x\nf 644 run x\nf 644 mine x\n"
+		   "f 644 theirs x\nd 755 d\nf 644 d/open x\np 660 pipe\nl - link run\n");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(fchmodat(source_fd, cases[i].path, cases[i].now, 0), 0);
+	assert_int_equal(fchmod(source_fd, 0770), 0);
+	tree = open_tree(NULL, NULL);
+	tree_take_git_modes(tree);
+	assert_int_equal(tree->root.mode, S_IFDIR | 0755);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct tree_node *node = find(tree, cases[i].path);
+		AUTO(fd) int fd = -1;
+
+		if (node->mode != cases[i].seen)
+			fail_msg("%s is %o", cases[i].path, node->mode);
+		assert_ok(tree_open_node(tree, node, &fd)); /* it is what was scanned */
+	}
+	assert_int_equal(find(tree, "pipe")->mode, S_IFIFO | 0644);
+	assert_int_equal(find(tree, "link")->mode, S_IFLNK | 0777);
+}
+
+TEST(a_mode_that_changes_is_noticed_where_it_counts)
+{
+	for (int git = 0; git < 2; git++) {
+		AUTO(tree) struct tree *tree = open_tree(NULL, NULL);
+		struct tree_node *node;
+		AUTO(fd) int fd = -1;
+
+		scene_make(source_fd, git ? "d 755 e\n" : "d 755 d\n");
+		if (git)
+			tree_take_git_modes(tree);
+		node = find(tree, git ? "e" : "d");
+		assert_int_equal(fchmodat(source_fd, node->name, 0700, 0), 0);
+		if (git)
+			assert_ok(tree_open_node(tree, node, &fd));
+		else
+			assert_fails(tree_open_node(tree, node, &fd), ERR_INVALID);
+	}
+}
+
 /* One build: hash everything, and remember it. */
 static void build(const char *rules)
 {
@@ -283,6 +336,8 @@ int main(void)
 		IN_SOURCE(attributes_of_a_directory_that_change_after_hashing_are_noticed),
 		IN_SOURCE(an_excluded_directory_is_seen_for_what_is_below_it),
 		IN_SOURCE(a_directory_can_be_left_out),
+		IN_SOURCE(modes_can_be_those_that_git_keeps),
+		IN_SOURCE(a_mode_that_changes_is_noticed_where_it_counts),
 		IN_SOURCE(what_is_known_of_directories_vanishes_with_them),
 	};
 
