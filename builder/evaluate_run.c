@@ -106,12 +106,53 @@ static struct err *check_runs_here(const struct site *site)
 		foreign);
 }
 
-static void run_row(const struct site *site, struct plan_step *step)
+/* Take out of `pairs` those with these names; `ret`, which may be NULL, gets the names of what there was. */
+static void leave_out(struct strings *pairs, const struct strings *names, struct strings *ret)
+{
+	size_t kept = 0;
+
+	vec_foreach (pairs, pair) {
+		struct str rest = str_of(*pair);
+		const struct str name = str_cut(&rest, '=');
+		bool out = false;
+
+		vec_foreach (names, other)
+			out = out || str_is(name, *other);
+		if (out && ret)
+			vec_push(ret, str_dup(name));
+		if (out)
+			free(*pair);
+		else
+			pairs->at[kept++] = *pair;
+	}
+	pairs->len = kept;
+}
+
+/* Under # syntax=cairn/1 a command has only the ARGs that it names, so that another value of another one can be
+ * none of its inputs. What a base has left for its children was written for any builder. */
+static void find_unused(const struct site *site, const struct plan_step *step, struct strings *ret)
+{
+	const struct run *run = &site->in->run;
+	AUTO(strings) struct strings texts = { 0 };
+
+	if (!syntax_is_dialect(site->plan->recipe->syntax) || site->in->position.trigger)
+		return;
+	strings_copy(&texts, &step->argv);
+	if (step->script)
+		strings_push(&texts, step->script);
+	for (size_t i = 0; i < run->mount_count; i++)
+		strings_push(&texts, run->mounts[i].text);
+	strings_copy(&texts, &site->plan->opts->mounts);
+	scope_unused(site->stage->scope, &texts, ret);
+}
+
+static void run_row(const struct site *site, const struct strings *unused, struct plan_step *step)
 {
 	AUTO(strings) struct strings args = { 0 };
 	struct buf row = BUF_INIT(TEXT_MAX_BYTES);
 
 	scope_history_args(site->stage->scope, &args);
+	leave_out(&args, unused, NULL);
 	buf_adds(&row, "RUN");
 	if (args.len)
 		buf_addf(&row, " |%zu", args.len);
@@ -198,6 +239,7 @@ struct err *evaluate_run(const struct site *site)
 {
 	const struct run *run = &site->in->run;
 	AUTO(plan_mounts) struct plan_mounts mounts = { 0 };
+	AUTO(strings) struct strings unused = { 0 };
 	struct plan_step *step;
 	AUTO(key) struct key key = { 0 };
 
@@ -208,7 +250,9 @@ struct err *evaluate_run(const struct site *site)
 	TRY(find_devices(site, &step->devices));
 	TRY(set_command(site, step));
 	step->insecure = run->security == RUN_SECURITY_INSECURE;
+	find_unused(site, step, &unused);
 	scope_environment(site->stage->scope, &step->env);
+	leave_out(&step->env, &unused, &step->unused);
 	name_agent(step);
 	scope_proxies(site->stage->scope, &step->proxies);
 	step->network = run->network == RUN_NETWORK_NONE ? SANDBOX_NETWORK_NONE :
@@ -238,6 +282,6 @@ struct err *evaluate_run(const struct site *site)
 	if (site->plan->hostname)
 		key_add(&key, "host name", site->plan->hostname);
 	TRY(site_end_key(site, step, &key));
-	run_row(site, step);
+	run_row(site, &unused, step);
 	return NULL;
 }

@@ -376,6 +376,7 @@ static void step_free(struct plan_step *step)
 	plan_mounts_release(&step->mounts);
 	strings_release(&step->argv);
 	strings_release(&step->env);
+	strings_release(&step->unused);
 	strings_release(&step->proxies);
 	volumes_release(&step->devices);
 	vec_release(&step->reads);

@@ -173,8 +173,10 @@ struct plan_step {
 			   * part of its key, and nothing to wait for, unless */
 	bool looks_below; /* names of owners are looked up there */
 
-	struct strings argv;    /* RUN */
-	struct strings env;     /* RUN: in the key */
+	struct strings argv; /* RUN */
+	struct strings env;  /* RUN: in the key */
+	struct strings
+		unused; /* RUN: names of ARGs that have a value and are not in `env`: scope_unused() */
 	struct strings proxies; /* RUN: not in the key */
 	enum sandbox_network network;
 	struct plan_mounts mounts; /* RUN */

@@ -31,6 +31,7 @@
 #define READ_CHUNK 65536
 #define POLL_MS 100  /* how soon a step notices that another one failed */
 #define DRAIN_MS 200 /* how long output of what outlived the command is waited for */
+#define NOTE_MAX 400 /* of names in a note */
 #define SPACE_LEAST ((uint64_t)256 * 1024) /* with less, a failed step is told of a full disk */
 
 /* One output stream of a running step. */
@@ -407,6 +408,22 @@ static struct err *note_userns(struct err *err, const struct run_site *site,
 	return err;
 }
 
+/* A program may have looked for what was not named to it. */
+static struct err *note_unused(struct err *err, const struct plan_step *step)
+{
+	AUTO(buf) struct buf names = BUF_INIT(NOTE_MAX);
+
+	if (step->unused.len == 0)
+		return err;
+	vec_foreach (&step->unused, name)
+		buf_addf(&names, "%s%s", names.len ? ", " : "", *name);
+	return err_note(
+		err,
+		"\nUnder # syntax=cairn/1 a RUN has only those ARGs in its environment that "
+		"it names, and not: %.*s",
+		STR_ARG(buf_str(&names)));
+}
+
 static struct err *failure(const struct run_site *site, const struct plan_step *step, int root_fd,
 			   const struct sandbox_result *result, const struct output *output)
 {
@@ -436,6 +453,7 @@ static struct err *failure(const struct run_site *site, const struct plan_step *
 		err = err_note(err, "\nits last output:\n%s", tail);
 	if (tail)
 		err = note_userns(err, site, step, tail);
+	err = note_unused(err, step);
 	if (path && tail)
 		err = err_note(err, "\n%s: %s",
 			       output->clip.lost_bytes ? "more of it" : "the whole of it", path);

@@ -123,6 +123,7 @@ void build_args_pairs(const struct build_args *args, struct strings *ret)
 struct variable {
 	char *name;
 	char *value;
+	bool argument; /* nobody but ARGs has set it */
 };
 
 struct scope {
@@ -155,10 +156,10 @@ struct scope *scope_new_child(const struct scope *parent)
 	scope->global = parent->global;
 	vec_foreach (&parent->variables, v)
 		vec_push(&scope->variables,
-			 (struct variable){ xstrdup(v->name), xstrdup(v->value) });
+			 (struct variable){ xstrdup(v->name), xstrdup(v->value), v->argument });
 	vec_foreach (&parent->declared, v)
 		vec_push(&scope->declared,
-			 (struct variable){ xstrdup(v->name), xstrdup(v->value) });
+			 (struct variable){ xstrdup(v->name), xstrdup(v->value), true });
 	return scope;
 }
 
@@ -203,12 +204,25 @@ void scope_unset(struct scope *scope, struct str name)
 	scope->variables.len--;
 }
 
-void scope_env(struct scope *scope, struct str name, const char *value)
+static void set(struct scope *scope, struct str name, const char *value, bool argument)
 {
-	struct variable variable = { str_dup(name), xstrdup(value) };
+	struct variable variable = { str_dup(name), xstrdup(value), argument };
 
 	scope_unset(scope, name);
 	vec_push(&scope->variables, variable);
+}
+
+void scope_env(struct scope *scope, struct str name, const char *value)
+{
+	set(scope, name, value, false);
+}
+
+/* Whether a variable would be there without the ARGs. */
+static bool is_of_env(const struct scope *scope, struct str name)
+{
+	const size_t i = find_variable(scope, name);
+
+	return i < scope->variables.len && !scope->variables.at[i].argument;
 }
 
 const char *scope_get(const struct scope *scope, struct str name)
@@ -250,7 +264,7 @@ static void declare(struct scope *scope, const char *name, const char *value)
 		v->value = xstrdup(value);
 		return;
 	}
-	vec_push(&scope->declared, (struct variable){ xstrdup(name), xstrdup(value) });
+	vec_push(&scope->declared, (struct variable){ xstrdup(name), xstrdup(value), true });
 }
 
 /* Declared like any other, but never a variable. */
@@ -276,7 +290,7 @@ static struct err *take_arg(struct scope *scope, const struct pair *arg, char es
 		value = scope_get(scope->global, name);
 	}
 	if (value && !is_scan_option(arg->key))
-		scope_env(scope, name, value);
+		set(scope, name, value, !is_of_env(scope, name));
 	declare(scope, arg->key, value);
 	return NULL;
 }
@@ -317,6 +331,54 @@ void scope_environment(const struct scope *scope, struct strings *ret)
 {
 	vec_foreach (&scope->variables, v)
 		push_setting(ret, v->name, v->value);
+}
+
+/* ---- what a RUN has no use for ---- */
+
+static bool is_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_';
+}
+
+/* Whether `name` stands in a text as a word, be it as a variable or otherwise. */
+static bool is_named(const char *text, const char *name)
+{
+	const size_t len = strlen(name);
+
+	for (const char *at = text; (at = strstr(at, name)); at++)
+		if ((at == text || !is_word(at[-1])) && !is_word(at[len]))
+			return true;
+	return false;
+}
+
+void scope_unused(const struct scope *scope, const struct strings *texts, struct strings *ret)
+{
+	VEC(const struct variable *) waiting = { 0 };
+	VEC(const char *) seen = { 0 };
+
+	vec_foreach (&scope->declared, v)
+		if (!is_builtin(v->name) && !is_of_env(scope, str_of(v->name)))
+			vec_push(&waiting, v);
+	vec_foreach (texts, text)
+		vec_push(&seen, *text);
+	vec_foreach (&scope->variables, v)
+		if (!v->argument || is_builtin(v->name))
+			vec_push(&seen, v->value);
+	for (size_t i = 0; i < seen.len; i++) {
+		vec_foreach (&waiting, v) {
+			if (!*v || !is_named(seen.at[i], (*v)->name))
+				continue;
+			if (scope_get(scope, str_of((*v)->name))) /* it may name others */
+				vec_push(&seen, scope_get(scope, str_of((*v)->name)));
+			*v = NULL;
+		}
+	}
+	vec_foreach (&waiting, v)
+		if (*v)
+			strings_push(ret, (*v)->name);
+	vec_release(&waiting);
+	vec_release(&seen);
 }
 
 /* The value that --build-arg gives to a proxy in whatever case, the last one given. */

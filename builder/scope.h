@@ -82,6 +82,10 @@ void scope_names(const struct scope *scope, struct strings *ret);
 /* The environment of a RUN, "NAME=value", the variable written last at the end: that of the image,
  * ENVs and ARGs. Without proxies. */
 void scope_environment(const struct scope *scope, struct strings *ret);
+/* The names of ARGs that a RUN has no use for, in order of declaration: nobody but ARGs has set them, and they stand
+ * as a word neither in `texts` nor in the value of a variable that is left. Proxies, SOURCE_DATE_EPOCH and what else
+ * the builder takes without an ARG are never among them: programs read those by themselves. */
+void scope_unused(const struct scope *scope, const struct strings *texts, struct strings *ret);
 /* The proxy variables of a RUN: both spellings of each that --build-arg gives in any case. They
  * stand behind scope_environment() and win over it; they belong neither into keys nor into
  * history. */

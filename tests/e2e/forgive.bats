@@ -240,3 +240,168 @@ origin() {
 	equal "$(steps --timestamp 1 ctx)" hit
 	honest --timestamp 1 ctx
 }
+
+# args LINE...: a Recipe of the dialect with `ARG X=1 Y=2` and one RUN, which these lines are.
+args() {
+	recipe '# syntax=cairn/1' 'FROM base' 'ARG X=1 Y=2' "$@"
+	mkdir -p ctx
+}
+
+# read_back: what the RUN has written.
+read_back() {
+	cairn run --network none app cat /f
+}
+
+# needs_x: another X is another step, another Y is not.
+needs_x() {
+	equal "$(steps --timestamp 1 ctx)" ran
+	equal "$(steps --timestamp 1 --build-arg Y=other ctx)" hit
+	equal "$(steps --timestamp 1 --build-arg X=other ctx)" ran
+	honest --timestamp 1 --build-arg X=other ctx
+}
+
+@test "cairn/1: an ARG that a RUN does not name is none of its inputs, and not there" {
+	import_base
+	args 'RUN env | sort >/f'
+	equal "$(steps --timestamp 1 ctx)" ran
+	run -0 read_back
+	[[ $output != *X=* && $output != *Y=* ]]
+	equal "$(steps --timestamp 1 --build-arg X=other --build-arg Y=other ctx)" hit
+	honest --timestamp 1 --build-arg X=other ctx
+	# nor does it matter whether there is one
+	recipe '# syntax=cairn/1' 'FROM base' 'RUN env | sort >/f'
+	equal "$(steps --timestamp 1 ctx)" hit
+	# what cannot be found out by reading is not there, so it cannot be another
+	args 'RUN v=$(printf "\130"); eval "echo \"\$$v\"" >/f'
+	equal "$(steps --timestamp 1 ctx)" ran
+	equal "$(read_back)" ""
+	equal "$(steps --timestamp 1 --build-arg X=other ctx)" hit
+	args 'RUN printf "echo \$%c >/f" "$(printf "\130")" >/s; sh /s'
+	equal "$(steps --timestamp 1 ctx)" ran
+	equal "$(read_back)" ""
+	equal "$(steps --timestamp 1 --build-arg X=other ctx)" hit
+	# a longer name is another one
+	args 'RUN echo "$XX ${X2} X_ aX" >/f'
+	equal "$(steps --timestamp 1 ctx)" ran
+	equal "$(steps --timestamp 1 --build-arg X=other ctx)" hit
+	# the history shows what a RUN has had
+	equal "$(cairn inspect --raw config app | jq -r '.history[-1].created_by')" \
+		'RUN /bin/sh -c echo "$XX ${X2} X_ aX" >/f # buildkit'
+	args 'RUN echo $X >/f'
+	steps ctx
+	equal "$(cairn inspect --raw config app | jq -r '.history[-1].created_by')" \
+		'RUN |1 X=1 /bin/sh -c echo $X >/f # buildkit'
+}
+
+@test "cairn/1: an ARG that a RUN names, however it does, is an input" {
+	import_base
+	args 'RUN echo $X >/f'
+	needs_x
+	equal "$(read_back)" other
+	args 'RUN echo "${X:-none}" >/f'
+	needs_x
+	args 'RUN v=X; eval "echo \$$v" >/f'
+	needs_x
+	equal "$(read_back)" other
+	args 'RUN env | sed -n s/^X=//p >/f'
+	needs_x
+	equal "$(read_back)" other
+	args 'RUN env | grep ^X= >/f'
+	needs_x
+	equal "$(read_back)" X=other
+	args 'RUN ["sh", "-c", "echo $X >/f"]'
+	needs_x
+	args 'RUN ["awk", "BEGIN { print ENVIRON[\"X\"] > \"/f\" }"]'
+	needs_x
+	equal "$(read_back)" other
+	args 'RUN <<EOF' 'echo $X >/f' EOF
+	needs_x
+	equal "$(read_back)" other
+	args 'RUN <<EOF' '#!/bin/awk -f' 'BEGIN { print ENVIRON["X"] > "/f" }' EOF
+	needs_x
+	equal "$(read_back)" other
+	args 'RUN cat <<EOF >/f' '$X' EOF
+	needs_x
+	equal "$(read_back)" other
+	args 'RUN cat <<EOF >/s && sh /s >/f' 'echo \$X' EOF
+	needs_x
+	equal "$(read_back)" other
+	args 'RUN --mount=type=tmpfs,target=/m$X ls -d /m* >/f'
+	needs_x
+	equal "$(read_back)" /mother
+	args 'SHELL ["/bin/sh", "-c", "echo $X >/f; eval \"$0\""]' 'RUN true'
+	needs_x
+	equal "$(read_back)" other
+	args "ENV HOW='echo \$X'" 'RUN eval "$HOW" >/f' # by way of another variable
+	needs_x
+	equal "$(read_back)" other
+	recipe '# syntax=cairn/1' 'FROM base' 'ARG X=1 Y=2' "ARG HOW='echo \$X'" 'RUN eval "$HOW" > /f'
+	needs_x
+	equal "$(read_back)" other
+	args 'ENV V=$X' 'RUN echo $V >/f' # ENV has a value, wherever from
+	needs_x
+	equal "$(read_back)" other
+}
+
+@test "cairn/1: what shows without the ARG, and what programs read by themselves, stays" {
+	import_base
+	# over an ENV of the Recipe or the base
+	recipe '# syntax=cairn/1' 'FROM base' 'ENV Z=env' 'ARG Z=arg' 'ARG PATH=/bin:/x' 'RUN env | sort >/f'
+	equal "$(steps --timestamp 1 ctx)" ran
+	run -0 read_back
+	says "PATH=/bin:/x"
+	says "Z=arg"
+	equal "$(steps --timestamp 1 --build-arg Z=other ctx)" ran
+	run -0 read_back
+	says "Z=other"
+	# the epoch, and proxies: declared they are inputs, else only there
+	recipe '# syntax=cairn/1' 'FROM base' 'ARG SOURCE_DATE_EPOCH' 'RUN env | grep -i -e proxy -e EPOCH | sort >/f'
+	equal "$(steps --build-arg SOURCE_DATE_EPOCH=5 ctx)" ran
+	equal "$(read_back)" SOURCE_DATE_EPOCH=5
+	equal "$(steps --build-arg SOURCE_DATE_EPOCH=5 --build-arg http_proxy=http://a ctx)" hit
+	equal "$(steps --build-arg SOURCE_DATE_EPOCH=6 --build-arg http_proxy=http://a ctx)" ran
+	equal "$(read_back)" "$(printf '%s\n' HTTP_PROXY=http://a SOURCE_DATE_EPOCH=6 http_proxy=http://a)"
+	recipe '# syntax=cairn/1' 'FROM base' 'ARG https_proxy' 'RUN env | grep -i proxy | sort >/f'
+	equal "$(steps --build-arg https_proxy=http://a ctx)" ran
+	equal "$(steps --build-arg https_proxy=http://b ctx)" ran
+	run -0 read_back
+	says https_proxy=http://b
+	# automatic ones and those of a stage below
+	recipe '# syntax=cairn/1' 'FROM base AS one' 'ARG TARGETARCH A=1 B=2' 'FROM one' 'RUN echo $A >/f; env >>/f'
+	equal "$(steps --timestamp 1 ctx)" ran
+	run -0 read_back
+	[[ $output == 1* && $output == *A=1* && $output != *B=* && $output != *TARGETARCH* ]]
+	equal "$(steps --timestamp 1 --build-arg B=other ctx)" hit
+	equal "$(steps --timestamp 1 --build-arg A=other ctx)" ran
+}
+
+@test "cairn/1: a RUN that fails says which ARGs it did not have" {
+	import_base
+	args 'ARG UNSET' 'RUN echo $X; sh -c "echo \${Q:?}"'
+	run cairn build --network none -f Recipe ctx
+	says 'Under # syntax=cairn/1 a RUN has only those ARGs in its environment that it names, and not: Y'
+	[[ $output != *UNSET,* && $output != *', UNSET'* ]]
+	args 'RUN echo $X $Y; false'
+	run cairn build --network none -f Recipe ctx
+	[[ $output != *"cairn/1 a RUN"* ]]
+}
+
+@test "without cairn/1 every ARG is an input of every RUN behind it, used or not" {
+	import_base
+	mkdir -p ctx
+	for line in '# a Dockerfile' '# syntax=docker/dockerfile:1'; do
+		recipe "$line" 'FROM base' 'RUN echo "'"$line"'"' 'ARG X=1 Y=2' 'RUN env | grep "^[XY]=" | sort >/f'
+		equal "$(steps --timestamp 1 ctx)" "ran ran"
+		equal "$(read_back | xargs)" "X=1 Y=2"
+		equal "$(steps --timestamp 1 --build-arg Y=other ctx)" "hit ran"
+		equal "$(read_back | xargs)" "X=1 Y=other"
+	done
+	# and so it is for what a base has left for its children, whoever builds them
+	printf 'FROM base\nONBUILD ARG X=1\nONBUILD RUN env >/f\n' >Base
+	cairn build -q -f Base -t parent ctx
+	recipe '# syntax=cairn/1' 'FROM parent'
+	equal "$(steps --timestamp 1 ctx)" ran
+	equal "$(steps --timestamp 1 --build-arg X=other ctx)" ran
+	run -0 read_back
+	says X=other
+}

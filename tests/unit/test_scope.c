@@ -239,6 +239,89 @@ TEST(scan_options_never_become_variables)
 	assert_true(scope_is_declared(stage, STR("BUILDKIT_SBOM_SCAN_STAGE")));
 }
 
+/* scope_unused() of one text, joined by blanks. */
+static void assert_unused(const struct scope *scope, const char *text, const char *want)
+{
+	AUTO(strings) struct strings texts = { 0 }, list = { 0 };
+	AUTO(buf) struct buf joined = BUF_INIT(4096);
+
+	strings_push(&texts, "first");
+	strings_push(&texts, text);
+	scope_unused(scope, &texts, &list);
+	buf_adds(&joined, "");
+	vec_foreach (&list, item)
+		buf_addf(&joined, "%s%s", joined.len ? " " : "", *item);
+	if (!str_is(buf_str(&joined), want))
+		fail_msg("of '%s' unused: '%s', not '%s'", text, joined.at ? joined.at : "", want);
+}
+
+TEST(an_argument_is_used_where_its_name_is_a_word)
+{
+	AUTO(build_args) struct build_args *args = build_args_new();
+	AUTO(scope) struct scope *global = scope_new(args);
+	AUTO(scope) struct scope *stage = scope_new_stage(global);
+
+	assert_ok(arg(stage, "a", "1"));
+	assert_ok(arg(stage, "a_b", "2"));
+	assert_ok(arg(stage, "none", NULL));
+	assert_unused(stage, "", "a a_b none");
+	assert_unused(stage, "first", "a a_b none");
+	assert_unused(stage, "a", "a_b none");
+	assert_unused(stage, "x${a}y", "a_b none");
+	assert_unused(stage, "$a-$none", "a_b");
+	assert_unused(stage, "$a_b", "a none");
+	assert_unused(stage, "$a_bc aa a1 1a _a A", "a a_b none");
+	assert_unused(stage, "aa a_b_ aa a", "a_b none"); /* the last of many */
+	assert_unused(stage,
+		      "\xc3\xa4"
+		      "a\xc3\xa4",
+		      "a_b none"); /* no letter to a shell */
+}
+
+TEST(what_environment_and_programs_have_is_never_unused)
+{
+	AUTO(build_args) struct build_args *args = build_args_new();
+	AUTO(scope) struct scope *global = scope_new(args);
+	AUTO(scope) struct scope *stage = scope_new_stage(global);
+	AUTO(scope) struct scope *child = NULL;
+
+	env(stage, "PATH", "/bin");
+	assert_ok(arg(stage, "PATH", "/other")); /* hides what was there */
+	assert_ok(arg(stage, "PATH", "/third"));
+	assert_ok(arg(stage, "behind", "1"));
+	env(stage, "behind", "2");
+	assert_ok(arg(stage, "SOURCE_DATE_EPOCH", "0"));
+	assert_ok(arg(stage, "Http_Proxy", "p"));
+	assert_ok(arg(stage, "BUILDKIT_SBOM_SCAN_STAGE", "true"));
+	assert_ok(arg(stage, "gone", "1"));
+	env(stage, "gone", "2");
+	scope_unset(stage, STR("gone"));
+	assert_unused(stage, "", "gone");
+	assert_ok(arg(stage, "gone", "3"));
+	assert_unused(stage, "", "gone");
+	child = scope_new_child(stage);
+	assert_ok(arg(child, "own", "1"));
+	assert_unused(child, "", "gone own");
+}
+
+TEST(values_that_are_left_use_arguments)
+{
+	AUTO(build_args) struct build_args *args = build_args_new();
+	AUTO(scope) struct scope *global = scope_new(args);
+	AUTO(scope) struct scope *stage = scope_new_stage(global);
+
+	assert_ok(arg(stage, "c", "3"));
+	assert_ok(arg(stage, "b", "$c '$c'"));
+	assert_ok(arg(stage, "a", "'$b'"));
+	assert_ok(arg(stage, "d", "'$e'"));
+	assert_ok(arg(stage, "e", "'$d'"));
+	assert_unused(stage, "$a", "d e"); /* a names b, and that c */
+	assert_unused(stage, "$b", "a d e");
+	assert_unused(stage, "$e", "c b a");
+	env(stage, "later", "$d");
+	assert_unused(stage, "", "c b a");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +336,9 @@ int main(void)
 		cmocka_unit_test(proxies_need_no_declaration_and_leave_no_trace),
 		cmocka_unit_test(build_arguments_that_nobody_asks_for_are_named),
 		cmocka_unit_test(scan_options_never_become_variables),
+		cmocka_unit_test(an_argument_is_used_where_its_name_is_a_word),
+		cmocka_unit_test(what_environment_and_programs_have_is_never_unused),
+		cmocka_unit_test(values_that_are_left_use_arguments),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
