@@ -429,6 +429,8 @@ static void format_request(const struct report *report, const struct build_resul
 
 	set_text(document, "recipe", recipe);
 	set_text(document, "context", context);
+	if (opts->context_mode != CONTEXT_MODE_EXACT)
+		set_text(document, "context_mode", context_mode_names[opts->context_mode]);
 	for (size_t i = 0; i < (opts->platform_count ? opts->platform_count : 1); i++) {
 		AUTO(mem)
 		char *platform = platform_format(opts->platform_count ? &opts->platforms[i] :

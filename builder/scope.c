@@ -335,50 +335,67 @@ void scope_environment(const struct scope *scope, struct strings *ret)
 
 /* ---- what a RUN has no use for ---- */
 
+struct texts {
+	const char **at;
+	size_t len, cap;
+};
+
 static bool is_word(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
 	       c == '_';
 }
 
-/* Whether `name` stands in a text as a word, be it as a variable or otherwise. */
-static bool is_named(const char *text, const char *name)
+/* Nothing names what no shell could: that is left alone. */
+static bool is_name(const char *text)
 {
-	const size_t len = strlen(name);
+	while (is_word(*text))
+		text++;
+	return !*text;
+}
 
-	for (const char *at = text; (at = strstr(at, name)); at++)
-		if ((at == text || !is_word(at[-1])) && !is_word(at[len]))
-			return true;
-	return false;
+/* Take the words of a text out of what waits to be named: name -> value. The values come into `texts`, since
+ * they may name others. */
+static void name_words(const char *text, struct map *waiting, struct texts *texts)
+{
+	while (*text) {
+		struct str word = { text, 0 };
+		const char *value;
+
+		while (is_word(text[word.len]))
+			word.len++;
+		text += word.len ? word.len : 1;
+		value = word.len ? map_get(waiting, word) : NULL;
+		if (!value)
+			continue;
+		vec_push(texts, value);
+		map_put(waiting, word, NULL);
+	}
 }
 
 void scope_unused(const struct scope *scope, const struct strings *texts, struct strings *ret)
 {
-	VEC(const struct variable *) waiting = { 0 };
-	VEC(const char *) seen = { 0 };
+	struct map waiting = MAP_INIT;
+	struct texts all = { 0 };
 
-	vec_foreach (&scope->declared, v)
-		if (!is_builtin(v->name) && !is_of_env(scope, str_of(v->name)))
-			vec_push(&waiting, v);
-	vec_foreach (texts, text)
-		vec_push(&seen, *text);
-	vec_foreach (&scope->variables, v)
-		if (!v->argument || is_builtin(v->name))
-			vec_push(&seen, v->value);
-	for (size_t i = 0; i < seen.len; i++) {
-		vec_foreach (&waiting, v) {
-			if (!*v || !is_named(seen.at[i], (*v)->name))
-				continue;
-			if (scope_get(scope, str_of((*v)->name))) /* it may name others */
-				vec_push(&seen, scope_get(scope, str_of((*v)->name)));
-			*v = NULL;
-		}
+	vec_foreach (&scope->declared, v) {
+		const char *value = scope_get(scope, str_of(v->name));
+
+		if (is_name(v->name) && !is_builtin(v->name) && !is_of_env(scope, str_of(v->name)))
+			map_put(&waiting, str_of(v->name), (char *)(value ? value : ""));
 	}
-	vec_foreach (&waiting, v)
-		if (*v)
-			strings_push(ret, (*v)->name);
-	vec_release(&waiting);
-	vec_release(&seen);
+	vec_foreach (texts, text)
+		vec_push(&all, *text);
+	vec_foreach (&scope->variables, v)
+		if (!map_has(&waiting, str_of(v->name)))
+			vec_push(&all, v->value);
+	for (size_t i = 0; i < all.len; i++)
+		name_words(all.at[i], &waiting, &all);
+	map_foreach (&waiting, entry)
+		if (entry->value)
+			strings_push(ret, entry->key);
+	map_release(&waiting, NULL);
+	vec_release(&all);
 }
 
 /* The value that --build-arg gives to a proxy in whatever case, the last one given. */

@@ -168,6 +168,7 @@ static void add_summary(struct buf *out, const json_t *document)
 	buf_adds(out, "</dd>\n");
 	add_row(out, "Recipe", text_of(document, "recipe"));
 	add_row(out, "Context", text_of(document, "context"));
+	add_row(out, "Context mode", text_of(document, "context_mode"));
 	add_images(out, json_object_get(document, "images"));
 	add_row(out, "Started", text_of(document, "started"));
 	buf_adds(out, "<dt>Time</dt><dd>");

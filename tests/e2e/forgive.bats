@@ -78,7 +78,8 @@ origin() {
 		'COPY --from=more --chown=7 . /more' 'COPY --from=whole / /whole' \
 		'RUN --mount=target=/ctx ls -lnR /ctx | cut -c1-10 >/seen; stat -c %a /ctx /ctx/src/tool >>/seen'
 	build() {
-		steps --timestamp 1 --compression none --context-mode git --build-context "more=$1/src" \
+		local how=${2-git}
+		steps --timestamp 1 --compression none --context-mode "$how" --build-context "more=$1/src" \
 			--build-context "tree=$1" "$1"
 	}
 	equal "$(build one)" "ran ran ran ran ran ran ran ran"
@@ -97,6 +98,36 @@ origin() {
 	import_base
 	[[ $(build three) != *hit* ]]
 	equal "$(layers)" "$want"
+	# it is what a clone with the usual umask is as it is
+	export CAIRN_ROOT=$PWD/exact
+	import_base
+	[[ $(build one exact) != *hit* ]]
+	equal "$(layers)" "$want"
+}
+
+@test "--context-mode git: machines with different umasks share a cache" {
+	put src/a
+	recipe 'FROM scratch' 'COPY src /src'
+	equal "$(steps --timestamp 1 --context-mode git --cache-to type=local,dest=shared ctx)" ran
+	want=$(layers)
+	export CAIRN_ROOT=$PWD/other
+	chmod 664 ctx/src/a
+	equal "$(steps --timestamp 1 --context-mode git --cache-from type=local,src=shared ctx)" hit
+	equal "$(layers)" "$want"
+	equal "$(steps --timestamp 1 --cache-from type=local,src=shared ctx)" ran
+}
+
+@test "--context-mode git is told by the provenance and the report" {
+	put a
+	recipe 'FROM scratch' 'COPY a /'
+	equal "$(steps --context-mode git --provenance --report r.json ctx)" ran
+	equal "$(jq -r .context_mode r.json)" git
+	skopeo copy -q --all "oci:$CAIRN_ROOT:app:latest" dir:dir
+	equal "$(for file in dir/*; do
+		jq -r '.predicate.buildDefinition.externalParameters.request.args["context-mode"] // empty' "$file" 2>/dev/null
+	done)" git
+	equal "$(steps --provenance --report r.json ctx)" hit
+	equal "$(jq -r .context_mode r.json)" null
 }
 
 @test "without it a mode is an input, and is kept" {
@@ -151,6 +182,12 @@ origin() {
 	printf 'FROM scratch\nCOPY a b /\n' >ctx/Recipe
 	tar -C ctx -cf ctx.tar .
 	cairn build -q --compression none --context-mode git -t app - <ctx.tar
+	equal "$(listing)" "$(printf '%s\n' '-rw------- 0/0 a' '-rwxrwxr-x 0/0 b')"
+	# an archive has its own, too
+	mkdir -p archives
+	tar -C ctx -cf archives/it.tar a b
+	recipe 'FROM scratch' 'ADD it.tar /'
+	equal "$(steps --compression none --context-mode git archives)" ran
 	equal "$(listing)" "$(printf '%s\n' '-rw------- 0/0 a' '-rwxrwxr-x 0/0 b')"
 }
 

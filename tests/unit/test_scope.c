@@ -272,6 +272,8 @@ TEST(an_argument_is_used_where_its_name_is_a_word)
 	assert_unused(stage, "$a_b", "a none");
 	assert_unused(stage, "$a_bc aa a1 1a _a A", "a a_b none");
 	assert_unused(stage, "aa a_b_ aa a", "a_b none"); /* the last of many */
+	assert_ok(arg(stage, "no-name", "4"));            /* to a shell: it is left alone */
+	assert_unused(stage, "a", "a_b none");
 	assert_unused(stage,
 		      "\xc3\xa4"
 		      "a\xc3\xa4",
